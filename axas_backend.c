@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Backends: where the frames of an area come from.
+ */
+#include <linux/array_size.h>
+#include <linux/nodemask.h>
+#include <linux/nospec.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include <axas/backend.h>
+
+/* ---- linear: host physical memory at a constant distance ---- */
+
+static int linear_setup(struct axas_area *area, const struct axas_npt *npt,
+			const struct axas_map *args)
+{
+	if (!IS_ALIGNED(args->hpa, SZ_4K))
+		return -EINVAL;
+	if (!axas_range_in(args->hpa, args->length, 0,
+			   BIT_ULL(npt->caps.hpa_bits)))
+		return -ERANGE;
+	area->offset = args->hpa - args->gpa;
+	return 0;
+}
+
+static int linear_map(const struct axas_area *area, struct axas_npt *npt,
+		      const struct axas_map *args)
+{
+	return npt->ops->map(npt, axas_gpa(args->gpa), axas_hpa(args->hpa),
+			     args->length, area->attr, area->max_level);
+}
+
+/* All leaves are there from the beginning: whoever finds none looks again. */
+static int linear_fault(const struct axas_area *area, struct axas_npt *npt,
+			const struct axas_npt_slot *slot,
+			struct axas_nested_fault *fault)
+{
+	return -EAGAIN;
+}
+
+static const struct axas_backend_ops linear_ops = {
+	.name = "linear",
+	.flags = AXAS_MAP_IGNORE_PAT,
+	.max_level = 3,
+	.default_level = 3,
+	.setup = linear_setup,
+	.map = linear_map,
+	.fault = linear_fault,
+};
+
+/* ---- alloc: zeroed frames from the kernel ---- */
+
+#define ALLOC_ORDER_2M	9
+
+static int alloc_setup(struct axas_area *area, const struct axas_npt *npt,
+		       const struct axas_map *args)
+{
+	if (args->hpa)
+		return -EINVAL;
+	area->attr.owned = true;
+	area->nid = NUMA_NO_NODE;
+	if (!(args->flags & AXAS_MAP_NODE))
+		return 0;
+	if (args->node >= MAX_NUMNODES || !node_state(args->node, N_MEMORY))
+		return -EINVAL;
+	area->nid = array_index_nospec(args->node, MAX_NUMNODES);
+	return 0;
+}
+
+/* Take up to 512 frames, then map them with one walk. */
+static int alloc_map_pages(const struct axas_area *area, struct axas_npt *npt,
+			   u64 gpa, unsigned int n, axas_hpa_t *frames)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < n; i++) {
+		frames[i] = axas_hal_alloc_frame(0, area->nid,
+						 GFP_KERNEL_ACCOUNT |
+						 __GFP_ZERO);
+		if (!axas_frame_valid(frames[i])) {
+			ret = -ENOMEM;
+			break;
+		}
+	}
+	if (!ret)
+		ret = npt->ops->map_frames(npt, axas_gpa(gpa), frames, n,
+					   area->attr);
+	while (ret && i--)
+		axas_hal_dealloc_frame(frames[i], 0);
+	return ret;
+}
+
+static int alloc_map_large(const struct axas_area *area, struct axas_npt *npt,
+			   u64 gpa)
+{
+	struct axas_frame frame __free(axas_frame) =
+		axas_frame_alloc(ALLOC_ORDER_2M, area->nid,
+				 GFP_KERNEL_ACCOUNT | __GFP_ZERO |
+				 __GFP_NORETRY);
+	int ret;
+
+	if (!axas_frame_valid(frame.hpa))
+		return -ENOMEM;
+	ret = npt->ops->map(npt, axas_gpa(gpa), frame.hpa, SZ_2M, area->attr, 2);
+	if (!ret)
+		axas_frame_take(&frame);
+	return ret;
+}
+
+static int alloc_map(const struct axas_area *area, struct axas_npt *npt,
+		     const struct axas_map *args)
+{
+	u64 gpa = args->gpa, end = gpa + args->length, next;
+	axas_hpa_t *frames __free(kfree) = NULL;
+	int ret;
+
+	if (!(args->flags & AXAS_MAP_POPULATE))
+		return 0;
+
+	frames = kmalloc_array(AXAS_TABLE_ENTRIES, sizeof(*frames), GFP_KERNEL);
+	if (!frames)
+		return -ENOMEM;
+
+	for (; gpa < end; gpa = next) {
+		next = min(ALIGN(gpa + 1, SZ_2M), end);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		if (area->max_level > 1 && next - gpa == SZ_2M &&
+		    !alloc_map_large(area, npt, gpa))
+			continue;
+		ret = alloc_map_pages(area, npt, gpa, (next - gpa) / SZ_4K,
+				      frames);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* 2 if the 2 MiB around the fault are empty and lie in the area, else 1. */
+static unsigned int alloc_level(const struct axas_area *area,
+				const struct axas_npt_slot *slot,
+				const struct axas_nested_fault *fault)
+{
+	u64 start = ALIGN_DOWN(fault->gpa.val, SZ_2M);
+
+	if (area->max_level < 2 || slot->level < 2 || fault->small)
+		return 1;
+	return start >= fault->start && start + SZ_2M - 1 <= fault->last ? 2 : 1;
+}
+
+static int alloc_fault(const struct axas_area *area, struct axas_npt *npt,
+		       const struct axas_npt_slot *slot,
+		       struct axas_nested_fault *fault)
+{
+	unsigned int level = alloc_level(area, slot, fault);
+	axas_gpa_t gpa = axas_gpa(ALIGN_DOWN(fault->gpa.val,
+					     axas_level_size(level)));
+	unsigned int order = 9 * (level - 1);
+	int ret;
+
+	if (axas_frame_valid(fault->frame.hpa) && fault->frame.order != order)
+		axas_frame_free(&fault->frame);
+	/* A small frame can nearly always be had without sleeping. */
+	if (!axas_frame_valid(fault->frame.hpa) && !order)
+		fault->frame = axas_frame_alloc(0, area->nid, GFP_NOWAIT |
+						__GFP_ACCOUNT | __GFP_ZERO);
+	if (!axas_frame_valid(fault->frame.hpa)) {
+		fault->want_frame = true;
+		fault->order = order;
+		fault->nid = area->nid;
+		return -EAGAIN;
+	}
+
+	ret = npt->ops->install(npt, slot, gpa, fault->frame.hpa, level,
+				area->attr, &fault->pool);
+	if (ret == -ENOMEM) {
+		fault->tables = slot->level - level;
+		return -EAGAIN;
+	}
+	if (!ret)
+		axas_frame_take(&fault->frame);
+	return ret;
+}
+
+static const struct axas_backend_ops alloc_ops = {
+	.name = "alloc",
+	.flags = AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE,
+	.max_level = 2,
+	.default_level = 1,
+	.setup = alloc_setup,
+	.map = alloc_map,
+	.fault = alloc_fault,
+};
+
+static const struct axas_backend_ops *const backends[] = {
+	[AXAS_BACKEND_LINEAR] = &linear_ops,
+	[AXAS_BACKEND_ALLOC] = &alloc_ops,
+};
+
+/**
+ * axas_backend - find a backend
+ * @id: an &enum axas_backend_id
+ *
+ * Return: the backend, or NULL if there is none.
+ */
+const struct axas_backend_ops *axas_backend(u32 id)
+{
+	return id < ARRAY_SIZE(backends) ?
+		       backends[array_index_nospec(id, ARRAY_SIZE(backends))] :
+		       NULL;
+}

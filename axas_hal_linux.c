@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The HAL over the page allocator.
+ */
+#include <linux/percpu.h>
+#include <linux/pfn.h>
+
+#include <axas/hal.h>
+
+/* Pages allocated less pages freed on each CPU; only the sum means anything. */
+static DEFINE_PER_CPU(long, hal_count);
+
+long axas_hal_pages(void)
+{
+	long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += per_cpu(hal_count, cpu);
+	return sum;
+}
+
+axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
+{
+	struct page *page;
+
+	gfp |= __GFP_NOWARN;
+	if (nid == NUMA_NO_NODE)
+		page = alloc_pages(gfp, order);
+	else
+		page = alloc_pages_node(nid, gfp, order);
+	if (!page)
+		return AXAS_NO_FRAME;
+
+	if (order)
+		split_page(page, order);
+	this_cpu_add(hal_count, 1L << order);
+	return axas_hpa(PFN_PHYS(page_to_pfn(page)));
+}
+
+void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order)
+{
+	struct page *page = axas_hal_page(frame);
+	unsigned long i;
+
+	for (i = 0; i < 1UL << order; i++)
+		put_page(page + i);
+	this_cpu_sub(hal_count, 1L << order);
+}
+
+void axas_hal_invalidate(struct list_head *holders, axas_gpa_t gpa, u64 size)
+{
+	struct axas_holder *holder;
+
+	list_for_each_entry(holder, holders, node)
+		holder->invalidate(holder, gpa, size);
+}

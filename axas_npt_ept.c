@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Intel EPT.
+ *
+ * Section numbers are those of the Intel SDM, volume 3C, chapter "VMX Support
+ * for Address Translation", where 29.3.2 has the entries (tables 29-1 to 29-7)
+ * and 25.6.11 the EPTP.
+ */
+#include <linux/bitfield.h>
+#ifdef CONFIG_X86
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+#endif
+
+#include <axas/npt.h>
+
+/* 29.3.2: in every entry. It is present if any of these three is set. */
+#define EPT_READ	BIT_ULL(0)
+#define EPT_WRITE	BIT_ULL(1)
+#define EPT_EXEC	BIT_ULL(2)
+#define EPT_RWX		(EPT_READ | EPT_WRITE | EPT_EXEC)
+/* Tables 29-3, 29-5, 29-7: in leaves. */
+#define EPT_MEMTYPE	GENMASK_ULL(5, 3)
+#define EPT_IPAT	BIT_ULL(6)
+/* Tables 29-3 and 29-5: a leaf above level 1; ignored in a 4-KByte leaf. */
+#define EPT_PAGE_SIZE	BIT_ULL(7)
+/* 29.3.5: accessed and dirty flags. */
+#define EPT_ACCESSED	BIT_ULL(8)
+#define EPT_DIRTY	BIT_ULL(9)
+#define EPT_ADDR	GENMASK_ULL(51, 12)
+/* Tables 29-3, 29-5, 29-7: bits 56:52 are ignored; one is ours. */
+#define EPT_SW_OWNED	BIT_ULL(52)
+
+/* 29.3.7.1, from 12.3 table 12-2: encodings of memory types. */
+#define EPT_MT_UC	0
+#define EPT_MT_WC	1
+#define EPT_MT_WT	4
+#define EPT_MT_WP	5
+#define EPT_MT_WB	6
+
+/* 25.6.11, table 25-9: the EPTP. */
+#define EPTP_MEMTYPE	GENMASK_ULL(2, 0)
+#define EPTP_WALK_LEN	GENMASK_ULL(5, 3)
+#define EPTP_AD		BIT_ULL(6)
+
+/* A.10: IA32_VMX_EPT_VPID_CAP. */
+#define EPT_CAP_EXEC_ONLY	BIT_ULL(0)
+#define EPT_CAP_WALK_5		BIT_ULL(7)
+#define EPT_CAP_2M		BIT_ULL(16)
+#define EPT_CAP_1G		BIT_ULL(17)
+#define EPT_CAP_AD		BIT_ULL(21)
+#define EPT_CAP_ALL	(EPT_CAP_EXEC_ONLY | EPT_CAP_WALK_5 | EPT_CAP_2M | \
+			 EPT_CAP_1G | EPT_CAP_AD)
+
+static const u8 ept_memtypes[] = {
+	[AXAS_MEM_WB] = EPT_MT_WB,
+	[AXAS_MEM_WT] = EPT_MT_WT,
+	[AXAS_MEM_WP] = EPT_MT_WP,
+	[AXAS_MEM_NC] = EPT_MT_WC,
+	[AXAS_MEM_UC] = EPT_MT_UC,
+};
+
+#define FMT_BREAK_BEFORE_MAKE	0
+
+static inline bool fmt_present(u64 entry)
+{
+	return entry & EPT_RWX;
+}
+
+static inline bool fmt_is_table(u64 entry, unsigned int level)
+{
+	return level > 1 && fmt_present(entry) && !(entry & EPT_PAGE_SIZE);
+}
+
+static inline u64 fmt_table(axas_hpa_t hpa)
+{
+	return hpa.val | EPT_RWX;
+}
+
+/* AXAS_PROT_ bits are those of the entry (29.3.2). */
+static inline u64 fmt_attr(const struct axas_npt *npt, struct axas_attr attr)
+{
+	return attr.prot | FIELD_PREP(EPT_MEMTYPE, ept_memtypes[attr.memtype]) |
+	       (attr.ignore_pat ? EPT_IPAT : 0) |
+	       (attr.owned ? EPT_SW_OWNED : 0);
+}
+
+static inline u64 fmt_leaf(u64 shared, axas_hpa_t hpa, unsigned int level)
+{
+	return shared | hpa.val | (level > 1 ? EPT_PAGE_SIZE : 0);
+}
+
+static inline axas_hpa_t fmt_hpa(u64 entry, unsigned int level)
+{
+	return axas_hpa(entry & EPT_ADDR);
+}
+
+static inline bool fmt_owned(u64 entry)
+{
+	return entry & EPT_SW_OWNED;
+}
+
+static inline u64 fmt_set_prot(const struct axas_npt *npt, u64 entry,
+			       unsigned int prot)
+{
+	return (entry & ~EPT_RWX) | prot;
+}
+
+static inline u64 fmt_child(u64 entry, unsigned int level)
+{
+	return level > 2 ? entry : entry & ~EPT_PAGE_SIZE;
+}
+
+static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
+			      struct axas_leaf *leaf)
+{
+	static const u8 memtypes[] = {
+		[EPT_MT_UC] = AXAS_MEM_UC, [EPT_MT_WC] = AXAS_MEM_NC,
+		[EPT_MT_WT] = AXAS_MEM_WT, [EPT_MT_WP] = AXAS_MEM_WP,
+		[EPT_MT_WB] = AXAS_MEM_WB, [7] = AXAS_MEM_UC,
+	};
+	bool ad = npt->features & AXAS_FEAT_AD;
+
+	leaf->attr.prot = entry & EPT_RWX;
+	leaf->attr.memtype = memtypes[FIELD_GET(EPT_MEMTYPE, entry)];
+	leaf->attr.ignore_pat = entry & EPT_IPAT;
+	leaf->accessed = ad && (entry & EPT_ACCESSED);
+	leaf->dirty = ad && (entry & EPT_DIRTY);
+}
+
+#ifdef CONFIG_X86
+static u64 ept_cpu_caps(void)
+{
+	u32 ept = 0, vpid;
+
+	if (!boot_cpu_has(X86_FEATURE_VMX) ||
+	    rdmsr_safe(MSR_IA32_VMX_EPT_VPID_CAP, &ept, &vpid) || !ept)
+		return EPT_CAP_ALL;
+	return ept;
+}
+#else
+static u64 ept_cpu_caps(void)
+{
+	return EPT_CAP_ALL;
+}
+#endif
+
+static void ept_caps(struct axas_npt_caps *caps)
+{
+	u64 cpu = ept_cpu_caps();
+
+	*caps = (struct axas_npt_caps){
+		.features = (cpu & EPT_CAP_EXEC_ONLY ? AXAS_FEAT_EXEC_ONLY : 0) |
+			    (cpu & EPT_CAP_AD ? AXAS_FEAT_AD : 0),
+		.memtypes = BIT(AXAS_MEM_WB) | BIT(AXAS_MEM_WT) |
+			    BIT(AXAS_MEM_WP) | BIT(AXAS_MEM_NC) |
+			    BIT(AXAS_MEM_UC),
+		.gpa_bits = BIT_ULL(39) | BIT_ULL(48) |
+			    (cpu & EPT_CAP_WALK_5 ? BIT_ULL(57) : 0),
+		.leaf_sizes = SZ_4K | (cpu & EPT_CAP_2M ? SZ_2M : 0) |
+			      (cpu & EPT_CAP_1G ? SZ_1G : 0),
+		.hpa_bits = 52,
+		.default_gpa_bits = 48,
+		.ignore_pat = true,
+	};
+}
+
+static void fmt_setup(struct axas_npt *npt)
+{
+	npt->levels = (npt->gpa_bits - 12) / 9;
+	npt->root_order = 0;
+}
+
+/* 25.6.11: the walk is 4 or 5 levels long; a 3-level table has no EPTP. */
+static int ept_control(const struct axas_npt *npt, u64 *value)
+{
+	if (npt->levels < 4)
+		return -EOPNOTSUPP;
+	*value = axas_hal_virt_to_phys(npt->root).val |
+		 FIELD_PREP(EPTP_MEMTYPE, EPT_MT_WB) |
+		 FIELD_PREP(EPTP_WALK_LEN, npt->levels - 1) |
+		 (npt->features & AXAS_FEAT_AD ? EPTP_AD : 0);
+	return 0;
+}
+
+#include "axas_npt_algo.h"
+
+const struct axas_npt_ops axas_npt_ept_ops = {
+	.format = AXAS_FORMAT_EPT,
+	.caps = ept_caps,
+	.control = ept_control,
+	NPT_ALGO_OPS,
+};

@@ -1,0 +1,875 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest physical address space: its areas and its table.
+ */
+#include <linux/err.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include <axas/space.h>
+
+#define AXAS_PROT_ALL	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
+#define AXAS_FEAT_ALL	(AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB)
+#define AXAS_MAP_ALL	(AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE)
+
+/* ---- birth and death ---- */
+
+static int space_init_npt(struct axas_space *space,
+			  const struct axas_create *args)
+{
+	struct axas_npt *npt = &space->npt;
+	unsigned int bits = args->gpa_bits;
+
+	npt->ops = axas_npt_format(args->format);
+	if (!npt->ops || args->features & ~AXAS_FEAT_ALL)
+		return -EINVAL;
+	npt->ops->caps(&npt->caps);
+	if (!bits)
+		bits = npt->caps.default_gpa_bits;
+	if (bits >= 64 || !(npt->caps.gpa_bits & BIT_ULL(bits)) ||
+	    args->features & ~npt->caps.features)
+		return -EOPNOTSUPP;
+
+	space->base = args->base;
+	space->length = args->length;
+	if (!IS_ALIGNED(args->base | args->length, SZ_4K))
+		return -EINVAL;
+	if (!space->length && space->base < BIT_ULL(bits))
+		space->length = BIT_ULL(bits) - space->base;
+	if (!space->length ||
+	    !axas_range_in(space->base, space->length, 0, BIT_ULL(bits)))
+		return -ERANGE;
+
+	npt->lock = &space->lock;
+	npt->gpa_bits = bits;
+	npt->features = args->features;
+	return npt->ops->init(npt);
+}
+
+/**
+ * axas_space_create - make an empty space
+ * @args: as for AXAS_CREATE; @size and @flags are not looked at
+ *
+ * Context: may sleep.
+ * Return: the space or an ERR_PTR(): -EINVAL, -ERANGE, -EOPNOTSUPP, -ENOMEM.
+ */
+struct axas_space *axas_space_create(const struct axas_create *args)
+{
+	struct axas_space *space __free(kfree) =
+		kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!space)
+		return ERR_PTR(-ENOMEM);
+	mutex_init(&space->lock);
+	mt_init_flags(&space->areas, MT_FLAGS_USE_RCU);
+	space->faults = alloc_percpu_gfp(struct axas_fault_stats,
+					 GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!space->faults)
+		return ERR_PTR(-ENOMEM);
+	ret = space_init_npt(space, args);
+	if (ret) {
+		free_percpu(space->faults);
+		return ERR_PTR(ret);
+	}
+	return_ptr(space);
+}
+
+/**
+ * axas_space_destroy - free a space and all it owns
+ * @space: a space that nobody else can reach
+ *
+ * Context: may sleep.
+ */
+void axas_space_destroy(struct axas_space *space)
+{
+	MA_STATE(mas, &space->areas, 0, 0);
+	struct axas_area *area;
+
+	space->npt.ops->destroy(&space->npt);
+	mas_lock(&mas);
+	mas_for_each(&mas, area, ULONG_MAX) {
+		if (!--area->ranges)
+			kfree_rcu(area, rcu);
+	}
+	__mt_destroy(&space->areas);
+	mas_unlock(&mas);
+	free_percpu(space->faults);
+	kfree(space);
+}
+
+/* ---- areas: under the space's lock ---- */
+
+/* Is there an area in [start, last]? */
+static struct axas_area *areas_first(struct axas_space *space, u64 start,
+				     u64 last)
+{
+	MA_STATE(mas, &space->areas, start, start);
+
+	guard(rcu)();
+	return mas_find(&mas, last);
+}
+
+static int areas_store(struct axas_space *space, struct axas_area *area,
+		       u64 start, u64 last, gfp_t gfp)
+{
+	MA_STATE(mas, &space->areas, start, last);
+	int ret;
+
+	mas_lock(&mas);
+	ret = mas_store_gfp(&mas, area, gfp);
+	mas_unlock(&mas);
+	return ret;
+}
+
+/*
+ * Account for [start, last] being taken from all areas that it meets (sign 1),
+ * or for that being undone (sign -1). An area without a range left goes to
+ * dead.
+ */
+static void areas_account(struct axas_space *space, u64 start, u64 last,
+			  int sign, struct list_head *dead)
+{
+	MA_STATE(mas, &space->areas, start, start);
+	struct axas_area *area;
+
+	guard(rcu)();
+	mas_for_each(&mas, area, last) {
+		bool head = mas.index < start, tail = mas.last > last;
+
+		area->ranges += sign * (head + tail - 1);
+		if (!area->ranges)
+			list_add(&area->dead, dead);
+	}
+}
+
+static void areas_free(struct list_head *dead)
+{
+	struct axas_area *area, *next;
+
+	list_for_each_entry_safe(area, next, dead, dead)
+		kfree_rcu(area, rcu);
+}
+
+/* Tables that splitting the leaves around gpa can take. */
+static unsigned int areas_split_cost(struct axas_space *space, u64 gpa)
+{
+	MA_STATE(mas, &space->areas, gpa, gpa);
+	struct axas_area *area;
+
+	guard(rcu)();
+	area = mas_walk(&mas);
+	if (!area || mas.index == gpa)
+		return 0;
+	return space->npt.ops->split_cost(&space->npt, axas_gpa(gpa),
+					  area->max_level);
+}
+
+static int areas_fill_pool(struct axas_space *space, u64 start, u64 size,
+			   struct axas_npt_pool *pool)
+{
+	unsigned int cost = areas_split_cost(space, start) +
+			    areas_split_cost(space, start + size);
+
+	return axas_npt_pool_fill(pool, cost, GFP_KERNEL_ACCOUNT);
+}
+
+/* Check a range that a call names. */
+static int space_check_range(const struct axas_space *space, u64 gpa, u64 size)
+{
+	if (!axas_range_ok(gpa, size))
+		return -EINVAL;
+	return axas_range_in(gpa, size, space->base, space->length) ? 0 :
+								     -ERANGE;
+}
+
+static int space_check_prot(const struct axas_space *space, u32 prot)
+{
+	if (!prot || prot & ~AXAS_PROT_ALL)
+		return -EINVAL;
+	if (prot & AXAS_PROT_READ)
+		return 0;
+	if (prot & AXAS_PROT_WRITE)
+		return -EINVAL;
+	return space->npt.features & AXAS_FEAT_EXEC_ONLY ? 0 : -EOPNOTSUPP;
+}
+
+/* ---- map ---- */
+
+/* The level of args->max_leaf, or an errno. */
+static int space_max_level(const struct axas_space *space,
+			   const struct axas_backend_ops *ops, u64 max_leaf)
+{
+	const struct axas_npt_caps *caps = &space->npt.caps;
+	int level;
+
+	if (!max_leaf) {
+		for (level = ops->default_level; level > 1; level--)
+			if (caps->leaf_sizes & axas_level_size(level))
+				break;
+		return level;
+	}
+	for (level = ops->max_level; level > 0; level--)
+		if (max_leaf == axas_level_size(level))
+			return caps->leaf_sizes & max_leaf ? level : -EOPNOTSUPP;
+	return -EINVAL;
+}
+
+static int space_setup_area(const struct axas_space *space,
+			    struct axas_area *area, const struct axas_map *args)
+{
+	const struct axas_npt_caps *caps = &space->npt.caps;
+	int ret;
+
+	area->ops = axas_backend(args->backend);
+	if (!area->ops || args->flags & ~AXAS_MAP_ALL ||
+	    args->flags & ~(area->ops->flags | AXAS_MAP_IGNORE_PAT) ||
+	    (args->node && !(args->flags & AXAS_MAP_NODE)) ||
+	    args->memtype > AXAS_MEM_DEVICE)
+		return -EINVAL;
+	ret = space_check_range(space, args->gpa, args->length);
+	if (ret)
+		return ret;
+	ret = space_check_prot(space, args->prot);
+	if (ret)
+		return ret;
+	if (!(caps->memtypes & BIT(args->memtype)) ||
+	    (args->flags & AXAS_MAP_IGNORE_PAT && !caps->ignore_pat))
+		return -EOPNOTSUPP;
+	ret = space_max_level(space, area->ops, args->max_leaf);
+	if (ret < 0)
+		return ret;
+
+	area->max_level = ret;
+	area->ranges = 1;
+	area->attr = (struct axas_attr){
+		.prot = args->prot,
+		.memtype = args->memtype,
+		.ignore_pat = args->flags & AXAS_MAP_IGNORE_PAT,
+	};
+	return area->ops->setup(area, &space->npt, args);
+}
+
+static int space_map_locked(struct axas_space *space, struct axas_area *area,
+			    const struct axas_map *args)
+{
+	struct axas_npt_pool pool = {};
+	u64 last = args->gpa + args->length - 1;
+	int ret;
+
+	if (areas_first(space, args->gpa, last))
+		return -EEXIST;
+	ret = area->ops->map(area, &space->npt, args);
+	if (!ret)
+		ret = areas_store(space, area, args->gpa, last,
+				  GFP_KERNEL_ACCOUNT);
+	/* No leaf reaches out of the range: there is nothing to split. */
+	if (ret)
+		space->npt.ops->unmap(&space->npt, axas_gpa(args->gpa),
+				      args->length, &pool);
+	return ret;
+}
+
+/**
+ * axas_space_map - make an area
+ * @space: the space
+ * @args: as for AXAS_MAP; @size is not looked at. Whether the caller may map
+ *	@args->hpa is the caller's to know.
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_MAP.
+ */
+int axas_space_map(struct axas_space *space, const struct axas_map *args)
+{
+	struct axas_area *area __free(kfree) =
+		kzalloc(sizeof(*area), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!area)
+		return -ENOMEM;
+	ret = space_setup_area(space, area, args);
+	if (ret)
+		return ret;
+	ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	ret = space_map_locked(space, area, args);
+	mutex_unlock(&space->lock);
+	if (!ret)
+		area = NULL;
+	return ret;
+}
+
+/* ---- unmap ---- */
+
+static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
+{
+	struct axas_npt_pool pool __free(axas_npt_pool) = {};
+	u64 last = gpa + size - 1;
+	LIST_HEAD(dead);
+	int ret;
+
+	if (!areas_first(space, gpa, last))
+		return 0;
+	ret = areas_fill_pool(space, gpa, size, &pool);
+	if (ret)
+		return ret;
+
+	areas_account(space, gpa, last, 1, &dead);
+	ret = areas_store(space, NULL, gpa, last, GFP_KERNEL_ACCOUNT);
+	if (ret) {
+		areas_account(space, gpa, last, -1, &dead);
+		return ret;
+	}
+	areas_free(&dead);
+	space->npt.ops->unmap(&space->npt, axas_gpa(gpa), size, &pool);
+	return 0;
+}
+
+/**
+ * axas_space_unmap - take a range out of the space
+ * @space: the space
+ * @gpa: first GPA, aligned to 4 KiB
+ * @size: bytes, a multiple of 4 KiB
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_UNMAP.
+ */
+int axas_space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
+{
+	int ret = space_check_range(space, gpa.val, size);
+
+	if (ret)
+		return ret;
+	ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	ret = space_unmap_locked(space, gpa.val, size);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
+/**
+ * axas_space_clear - unmap everything
+ * @space: the space
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_CLEAR.
+ */
+int axas_space_clear(struct axas_space *space)
+{
+	return axas_space_unmap(space, axas_gpa(space->base), space->length);
+}
+
+/* ---- protect ---- */
+
+/*
+ * Copies, with other rights, of the areas that [start, last] meets, in order.
+ * Fails with -ENOENT if there is a hole.
+ */
+static int areas_copy(struct axas_space *space, u64 start, u64 last,
+		      unsigned int prot, struct list_head *copies)
+{
+	MA_STATE(mas, &space->areas, start, start);
+	struct axas_area *area, *copy;
+	u64 next = start;
+
+	for (; next <= last; next = mas.last + 1) {
+		mas_set(&mas, next);
+		rcu_read_lock();
+		area = mas_walk(&mas);
+		rcu_read_unlock();
+		if (!area)
+			return -ENOENT;
+		copy = kmemdup(area, sizeof(*area), GFP_KERNEL_ACCOUNT);
+		if (!copy)
+			return -ENOMEM;
+		copy->attr.prot = prot;
+		copy->ranges = 1;
+		list_add_tail(&copy->dead, copies);
+	}
+	return 0;
+}
+
+/* The range of the tree that holds gpa. */
+static struct axas_area *areas_range(struct axas_space *space, u64 gpa,
+				     u64 *start, u64 *last)
+{
+	MA_STATE(mas, &space->areas, gpa, gpa);
+	struct axas_area *area;
+
+	guard(rcu)();
+	area = mas_walk(&mas);
+	*start = mas.index;
+	*last = mas.last;
+	return area;
+}
+
+/*
+ * Make start and last + 1 begin ranges of the tree of their own. On failure
+ * the tree is as it was.
+ */
+static int areas_cut(struct axas_space *space, u64 start, u64 last)
+{
+	u64 head, tail, end;
+	struct axas_area *area = areas_range(space, start, &head, &end);
+	int ret = 0;
+
+	if (head < start)
+		ret = areas_store(space, area, start, end, GFP_KERNEL_ACCOUNT);
+	if (ret)
+		return ret;
+
+	area = areas_range(space, last, &tail, &end);
+	if (end > last)
+		ret = areas_store(space, area, tail, last, GFP_KERNEL_ACCOUNT);
+	if (ret && head < start) {
+		area = areas_range(space, start, &tail, &end);
+		areas_store(space, area, head, end,
+			    GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	}
+	return ret;
+}
+
+/* Put the copies in the place of the areas. The edges have been cut. */
+static void areas_replace(struct axas_space *space, u64 start, u64 last,
+			  struct list_head *copies)
+{
+	struct axas_area *copy, *next;
+	u64 first, end;
+
+	list_for_each_entry_safe(copy, next, copies, dead) {
+		list_del(&copy->dead);
+		areas_range(space, start, &first, &end);
+		/* An exact fit: only a pointer is exchanged. */
+		areas_store(space, copy, first, end,
+			    GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+		start = end + 1;
+	}
+}
+
+static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
+				unsigned int prot)
+{
+	struct axas_npt_pool pool __free(axas_npt_pool) = {};
+	u64 last = gpa + size - 1;
+	LIST_HEAD(copies);
+	LIST_HEAD(dead);
+	int ret;
+
+	ret = areas_copy(space, gpa, last, prot, &copies);
+	if (!ret)
+		ret = areas_fill_pool(space, gpa, size, &pool);
+	if (!ret) {
+		areas_account(space, gpa, last, 1, &dead);
+		ret = areas_cut(space, gpa, last);
+		if (ret)
+			areas_account(space, gpa, last, -1, &dead);
+	}
+	if (ret) {
+		areas_free(&copies);
+		return ret;
+	}
+	areas_replace(space, gpa, last, &copies);
+	areas_free(&dead);
+	space->npt.ops->protect(&space->npt, axas_gpa(gpa), size, prot, &pool);
+	return 0;
+}
+
+/**
+ * axas_space_protect - change permissions
+ * @space: the space
+ * @gpa: first GPA, aligned to 4 KiB
+ * @size: bytes, a multiple of 4 KiB
+ * @prot: &enum axas_prot bits
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_PROTECT.
+ */
+int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
+		       unsigned int prot)
+{
+	int ret = space_check_range(space, gpa.val, size);
+
+	if (!ret)
+		ret = space_check_prot(space, prot);
+	if (ret)
+		return ret;
+	ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	ret = space_protect_locked(space, gpa.val, size, prot);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
+/* ---- fault ---- */
+
+/* One try, under RCU. -EAGAIN: get what the fault wants and try again. */
+static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
+{
+	struct axas_npt *npt = &space->npt;
+	struct axas_npt_slot slot;
+	struct axas_area *area;
+	struct axas_leaf leaf;
+	int ret;
+
+	MA_STATE(mas, &space->areas, fault->gpa.val, fault->gpa.val);
+
+	npt->ops->peek(npt, fault->gpa, &slot);
+	if (npt->ops->decode(npt, &slot, &leaf))
+		return fault->access & ~leaf.attr.prot ? AXAS_FAULT_DENIED :
+							 AXAS_FAULT_SPURIOUS;
+	if (axas_npt_busy(&slot))
+		return -EAGAIN;
+
+	/*
+	 * The slot was read before the area is: whoever takes the area away
+	 * changes the slot after that. Pairs with the atomics of unmap.
+	 */
+	smp_rmb();
+	area = mas_walk(&mas);
+	if (!area)
+		return AXAS_FAULT_NO_AREA;
+	if (fault->access & ~area->attr.prot)
+		return AXAS_FAULT_DENIED;
+	fault->start = mas.index;
+	fault->last = mas.last;
+	ret = area->ops->fault(area, npt, &slot, fault);
+	return ret ? ret : AXAS_FAULT_RESOLVED;
+}
+
+/* Get what the backend asked for. May sleep. */
+static int fault_prepare(struct axas_nested_fault *fault)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO;
+	unsigned int tables = fault->tables;
+
+	if (tables) {
+		fault->tables = 0;
+		return axas_npt_pool_fill(&fault->pool, tables,
+					  GFP_KERNEL_ACCOUNT);
+	}
+	if (!fault->want_frame) {
+		cond_resched();
+		return 0;
+	}
+
+	fault->want_frame = false;
+	fault->frame = axas_frame_alloc(fault->order, fault->nid,
+					fault->order ? gfp | __GFP_NORETRY : gfp);
+	if (axas_frame_valid(fault->frame.hpa))
+		return 0;
+	if (!fault->order)
+		return -ENOMEM;
+	fault->small = true;
+	return 0;
+}
+
+static enum axas_fault_result space_fault(struct axas_space *space,
+					  axas_gpa_t gpa, unsigned int access)
+{
+	struct axas_nested_fault fault = {
+		.gpa = gpa,
+		.access = access,
+		.frame = AXAS_FRAME_NONE,
+	};
+	int ret;
+
+	if (!axas_range_in(gpa.val, 1, space->base, space->length) || !access ||
+	    access & ~AXAS_PROT_ALL)
+		return AXAS_FAULT_INVALID;
+
+	for (;;) {
+		rcu_read_lock();
+		ret = fault_try(space, &fault);
+		rcu_read_unlock();
+		if (likely(ret >= 0))
+			break;
+		if (fault_prepare(&fault)) {
+			ret = AXAS_FAULT_NO_MEMORY;
+			break;
+		}
+	}
+	axas_frame_free(&fault.frame);
+	axas_npt_pool_free(&fault.pool);
+	return ret;
+}
+
+/**
+ * axas_space_fault - resolve a nested page fault
+ * @space: the space
+ * @gpa: the address that was accessed
+ * @access: &enum axas_prot bits of the access
+ *
+ * Context: may sleep. Any number of threads at once; takes no lock.
+ * Return: what became of it.
+ */
+enum axas_fault_result axas_space_fault(struct axas_space *space,
+					axas_gpa_t gpa, unsigned int access)
+{
+	enum axas_fault_result result = space_fault(space, gpa, access);
+
+	this_cpu_inc(space->faults->results[result]);
+	return result;
+}
+
+/* ---- looking ---- */
+
+/*
+ * Bytes from gpa to the end of its area. Neighbours that point to the same
+ * area are one.
+ */
+static u64 areas_limit(struct ma_state *mas, struct axas_area *area, u64 gpa)
+{
+	u64 last = mas->last;
+
+	while (mas_next(mas, last + 1) == area && mas->index == last + 1)
+		last = mas->last;
+	return last - gpa + 1;
+}
+
+/**
+ * axas_space_translate - look an address up
+ * @space: the space
+ * @entry: in: gpa; out: all else, the HPA included
+ *
+ * Context: may sleep.
+ */
+void axas_space_translate(struct axas_space *space,
+			  struct axas_translate_entry *entry)
+{
+	u64 gpa = entry->gpa;
+	MA_STATE(mas, &space->areas, gpa, gpa);
+	struct axas_area *area;
+	struct axas_leaf leaf;
+	u64 offset;
+	int ret;
+
+	*entry = (struct axas_translate_entry){
+		.gpa = gpa,
+		.state = AXAS_TRANSLATE_INVALID,
+	};
+	if (!axas_range_in(gpa, 1, space->base, space->length))
+		return;
+	while ((ret = axas_npt_lookup(&space->npt, axas_gpa(gpa), &leaf)) ==
+	       -EAGAIN)
+		cond_resched();
+
+	guard(rcu)();
+	area = mas_walk(&mas);
+	entry->state = AXAS_TRANSLATE_NO_AREA;
+	if (!area)
+		return;
+	entry->limit = areas_limit(&mas, area, gpa);
+	entry->state = AXAS_TRANSLATE_LAZY;
+	entry->prot = area->attr.prot;
+	entry->memtype = area->attr.memtype;
+	entry->flags = area->attr.ignore_pat ? AXAS_TRANSLATE_IGNORE_PAT : 0;
+	if (ret)
+		return;
+
+	offset = gpa & (axas_level_size(leaf.level) - 1);
+	entry->state = AXAS_TRANSLATE_MAPPED;
+	entry->hpa = leaf.hpa.val + offset;
+	entry->leaf_size = axas_level_size(leaf.level);
+	entry->prot = leaf.attr.prot;
+	entry->memtype = leaf.attr.memtype;
+	entry->flags = (leaf.accessed ? AXAS_TRANSLATE_ACCESSED : 0) |
+		       (leaf.dirty ? AXAS_TRANSLATE_DIRTY : 0) |
+		       (leaf.attr.ignore_pat ? AXAS_TRANSLATE_IGNORE_PAT : 0);
+}
+
+/**
+ * axas_space_stats - figures of a space
+ * @space: the space
+ * @stats: out: all but @size and @flags
+ *
+ * Context: may sleep.
+ */
+void axas_space_stats(struct axas_space *space, struct axas_stats *stats)
+{
+	const struct axas_npt *npt = &space->npt;
+	MA_STATE(mas, &space->areas, 0, 0);
+	struct axas_npt_stats sum;
+	struct axas_area *area, *prev = NULL;
+	u64 end = 0;
+	int cpu, i;
+
+	*stats = (struct axas_stats){
+		.format = npt->ops->format,
+		.gpa_bits = npt->gpa_bits,
+		.levels = npt->levels,
+		.features = npt->features,
+		.base = space->base,
+		.length = space->length,
+	};
+	axas_npt_sum(npt, &sum);
+	stats->resident = sum.owned * SZ_4K;
+	for (i = 0; i < AXAS_MAX_LEAF_LEVEL; i++)
+		stats->leaves[i] = sum.leaves[i];
+	for (i = 0; i < AXAS_MAX_LEVELS; i++)
+		stats->tables[i] = sum.tables[i];
+	for_each_possible_cpu(cpu)
+		for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
+			stats->faults[i] +=
+				per_cpu_ptr(space->faults, cpu)->results[i];
+
+	guard(rcu)();
+	mas_for_each(&mas, area, ULONG_MAX) {
+		stats->areas += area != prev || mas.index != end;
+		prev = area;
+		end = mas.last + 1;
+	}
+}
+
+/* ---- guest memory ---- */
+
+/* Is there a struct page that may be mapped and pinned like any other? */
+static struct page *memory_page(const struct axas_leaf *leaf, axas_hpa_t hpa)
+{
+	unsigned long pfn = hpa.val >> PAGE_SHIFT;
+
+	if (leaf->attr.owned)
+		return pfn_to_page(pfn);
+	return pfn_valid(pfn) && PageReserved(pfn_to_page(pfn)) ?
+		       pfn_to_page(pfn) : NULL;
+}
+
+/*
+ * Find the leaf and take a reference of its page, all under one RCU section.
+ * The entry is read again afterwards: if it hasn't changed, the reference was
+ * taken while the entry still held its own.
+ */
+static int memory_try(struct axas_space *space, axas_gpa_t gpa,
+		      unsigned int access, struct axas_memory *memory)
+{
+	struct axas_npt *npt = &space->npt;
+	struct axas_npt_slot slot;
+	struct axas_leaf leaf;
+
+	guard(rcu)();
+	npt->ops->peek(npt, gpa, &slot);
+	if (!npt->ops->decode(npt, &slot, &leaf))
+		return axas_npt_busy(&slot) ? -EAGAIN : -ENOENT;
+	if (access & ~leaf.attr.prot)
+		return -EACCES;
+
+	memory->attr = leaf.attr;
+	memory->hpa = axas_hpa(leaf.hpa.val + (gpa.val & PAGE_MASK &
+					       (axas_level_size(leaf.level) - 1)));
+	memory->page = memory_page(&leaf, memory->hpa);
+	if (!memory->page)
+		return 0;
+	if (!get_page_unless_zero(memory->page))
+		return -EAGAIN;
+	if (READ_ONCE(*slot.ptr) != slot.old) {
+		put_page(memory->page);
+		return -EAGAIN;
+	}
+	return 0;
+}
+
+/**
+ * axas_space_get_memory - get at a page of guest memory
+ * @space: the space
+ * @gpa: any address in the page
+ * @access: &enum axas_prot bits that the area must allow
+ * @memory: out: the page; the caller drops its reference with put_page()
+ *
+ * A page that isn't there yet comes from the area's backend. What is returned
+ * may be unmapped at any time; the reference keeps the frame alive.
+ *
+ * Context: may sleep.
+ * Return: 0; -EFAULT outside of areas; -EACCES; -ENOMEM.
+ */
+int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
+			  unsigned int access, struct axas_memory *memory)
+{
+	int ret;
+
+	if (!axas_range_in(gpa.val, 1, space->base, space->length))
+		return -EFAULT;
+	for (;;) {
+		ret = memory_try(space, gpa, access, memory);
+		if (ret == -EAGAIN) {
+			cond_resched();
+			continue;
+		}
+		if (ret != -ENOENT)
+			return ret;
+		switch (space_fault(space, gpa, access)) {
+		case AXAS_FAULT_RESOLVED:
+		case AXAS_FAULT_SPURIOUS:
+			continue;
+		case AXAS_FAULT_DENIED:
+			return -EACCES;
+		case AXAS_FAULT_NO_MEMORY:
+			return -ENOMEM;
+		default:
+			return -EFAULT;
+		}
+	}
+}
+
+/**
+ * axas_space_check_memory - is what was got still what the table says?
+ * @space: the space
+ * @gpa: as for axas_space_get_memory()
+ * @access: as for axas_space_get_memory()
+ * @memory: what it returned
+ *
+ * Context: any. Whoever makes a translation of its own from the answer holds
+ * the page's lock, or a lock that its invalidation takes, from here until the
+ * translation can be found by the invalidation.
+ * Return: 0; -EAGAIN if it has changed; -EACCES if the access isn't allowed
+ * any more.
+ */
+int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
+			    unsigned int access,
+			    const struct axas_memory *memory)
+{
+	struct axas_leaf leaf;
+	u64 offset;
+
+	if (axas_npt_lookup(&space->npt, gpa, &leaf))
+		return -EAGAIN;
+	offset = gpa.val & PAGE_MASK & (axas_level_size(leaf.level) - 1);
+	if (leaf.hpa.val + offset != memory->hpa.val)
+		return -EAGAIN;
+	return access & ~leaf.attr.prot ? -EACCES : 0;
+}
+
+/**
+ * axas_space_add_holder - from now on tell a holder of translations
+ * @space: the space
+ * @holder: whom; twice is once
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or -EINTR.
+ */
+int axas_space_add_holder(struct axas_space *space, struct axas_holder *holder)
+{
+	int ret;
+
+	ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	if (list_empty(&holder->node))
+		list_add(&holder->node, &space->npt.holders);
+	mutex_unlock(&space->lock);
+	return 0;
+}
+
+/**
+ * axas_space_del_holder - don't tell a holder any more
+ * @space: the space
+ * @holder: whom; it holds no translation any more
+ *
+ * Context: may sleep. Takes the space's lock.
+ */
+void axas_space_del_holder(struct axas_space *space, struct axas_holder *holder)
+{
+	guard(mutex)(&space->lock);
+	list_del_init(&holder->node);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _AXAS_BACKEND_H
+#define _AXAS_BACKEND_H
+
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+
+#include <axas/npt.h>
+
+/**
+ * DOC: Backends
+ *
+ * A backend says where the frames of an area come from. It is a table of three
+ * functions; a new one is entered in axas_backend() and nowhere else.
+ */
+
+/**
+ * struct axas_area - what a range of a space is
+ * @ops: the backend
+ * @attr: attributes of its leaves
+ * @max_level: level of the largest leaf
+ * @nid: NUMA node of the frames or %NUMA_NO_NODE
+ * @offset: linear: HPA less GPA
+ * @ranges: ranges of the space's tree that point here; under the space's lock
+ * @dead: for a list of areas that have no range left
+ * @rcu: lookups run under RCU
+ *
+ * An area doesn't know where it lies: cutting a range in two makes both halves
+ * point to the same area. All but @ranges and @dead stays as it is.
+ */
+struct axas_area {
+	const struct axas_backend_ops *ops;
+	struct axas_attr attr;
+	u8 max_level;
+	int nid;
+	u64 offset;
+	unsigned int ranges;
+	struct list_head dead;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct axas_nested_fault - a nested page fault on its way
+ * @gpa: where
+ * @access: &enum axas_prot bits
+ * @start: first byte of the area's range
+ * @last: last byte of the area's range
+ * @frame: frame got for it, if any
+ * @pool: tables got for it
+ * @order: order of the frame that is wanted before the next try
+ * @nid: where it should come from
+ * @tables: number of tables wanted before the next try
+ * @want_frame: a frame of @order is wanted
+ * @small: there was no large frame, take 4 KiB
+ *
+ * The backend's fault function can't sleep. It says here what it wants, returns
+ * -EAGAIN, and is called again when it is there.
+ */
+struct axas_nested_fault {
+	axas_gpa_t gpa;
+	unsigned int access;
+	u64 start;
+	u64 last;
+	struct axas_frame frame;
+	struct axas_npt_pool pool;
+	unsigned int order;
+	int nid;
+	unsigned int tables;
+	bool want_frame;
+	bool small;
+};
+
+/**
+ * struct axas_backend_ops - a backend
+ * @name: for people
+ * @flags: &enum axas_map_flags that it knows
+ * @max_level: level of the largest leaf that it can fill
+ * @default_level: level of the largest leaf if the caller doesn't say
+ * @setup: take what the backend needs from the caller's arguments; the rest of
+ *	@area is filled in. Return: 0 or an errno of AXAS_MAP.
+ * @map: called when the area is made; may fill in leaves. If it fails the
+ *	caller clears the range. May sleep. Space's lock held.
+ * @fault: put a leaf into the empty slot of an address whose area allows the
+ *	access. Under RCU. Return: 0; -EAGAIN to be called again, with what it
+ *	wants noted in the fault.
+ */
+struct axas_backend_ops {
+	const char *name;
+	u32 flags;
+	u8 max_level;
+	u8 default_level;
+	int (*setup)(struct axas_area *area, const struct axas_npt *npt,
+		     const struct axas_map *args);
+	int (*map)(const struct axas_area *area, struct axas_npt *npt,
+		   const struct axas_map *args);
+	int (*fault)(const struct axas_area *area, struct axas_npt *npt,
+		     const struct axas_npt_slot *slot,
+		     struct axas_nested_fault *fault);
+};
+
+const struct axas_backend_ops *axas_backend(u32 id);
+
+#endif /* _AXAS_BACKEND_H */

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _AXAS_HAL_H
+#define _AXAS_HAL_H
+
+#include <linux/cleanup.h>
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/numa.h>
+
+#include <axas/addr.h>
+
+/**
+ * DOC: HAL
+ *
+ * Four functions and an invalidation stand between axas and the machine
+ * (AxMmHal in the Rust original). Which implementation runs is decided by the
+ * linker: axas.ko has axas_hal_linux.c, the KUnit module a second one that
+ * counts and fails on demand. Addresses are converted inline.
+ */
+
+/* What axas_hal_alloc_frame() returns when there is no memory. */
+#define AXAS_NO_FRAME	axas_hpa(U64_MAX)
+
+/**
+ * axas_frame_valid - did axas_hal_alloc_frame() succeed?
+ * @frame: what it returned
+ */
+static inline bool axas_frame_valid(axas_hpa_t frame)
+{
+	return frame.val != U64_MAX;
+}
+
+/**
+ * axas_hal_alloc_frame - allocate host memory
+ * @order: log2 of the number of 4 KiB pages
+ * @nid: preferred NUMA node or %NUMA_NO_NODE
+ * @gfp: %GFP_KERNEL_ACCOUNT or %GFP_NOWAIT, with %__GFP_ZERO if zeroed
+ *
+ * Each page of the frame has a reference of its own and can be freed alone.
+ *
+ * Context: may sleep unless @gfp says otherwise.
+ * Return: the address, aligned to its size, or %AXAS_NO_FRAME.
+ */
+axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp);
+
+/**
+ * axas_hal_dealloc_frame - drop the owner's reference on each page of a frame
+ * @frame: first page
+ * @order: log2 of the number of 4 KiB pages
+ *
+ * A page that someone else holds (a window, get_user_pages) is freed when the
+ * last reference goes.
+ *
+ * Context: any.
+ */
+void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order);
+
+/**
+ * axas_hal_phys_to_virt - address of a frame in the kernel's linear map
+ * @hpa: memory that axas_hal_alloc_frame() returned
+ */
+static inline void *axas_hal_phys_to_virt(axas_hpa_t hpa)
+{
+	return __va(hpa.val);
+}
+
+/**
+ * axas_hal_virt_to_phys - the inverse of axas_hal_phys_to_virt()
+ * @virt: address in the kernel's linear map
+ */
+static inline axas_hpa_t axas_hal_virt_to_phys(const void *virt)
+{
+	return axas_hpa(__pa(virt));
+}
+
+/* Width of the host physical addresses that this machine's own tables hold. */
+#ifdef CONFIG_X86
+#define AXAS_HAL_PHYS_BITS	(boot_cpu_data.x86_phys_bits)
+#else
+#define AXAS_HAL_PHYS_BITS	MAX_PHYSMEM_BITS
+#endif
+
+/**
+ * struct axas_holder - someone who holds translations of a space
+ * @invalidate: forget all translations of [@gpa, @gpa + @size); when it
+ *	returns none of them is used any more. May sleep. Runs under the
+ *	space's lock and must not call back into the space's map, unmap and
+ *	protect.
+ * @node: for the space's list of holders
+ */
+struct axas_holder {
+	void (*invalidate)(struct axas_holder *holder, axas_gpa_t gpa, u64 size);
+	struct list_head node;
+};
+
+/**
+ * axas_hal_invalidate - make all holders forget a range
+ * @holders: list of &struct axas_holder
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * Context: may sleep.
+ */
+void axas_hal_invalidate(struct list_head *holders, axas_gpa_t gpa, u64 size);
+
+/**
+ * axas_hal_pages - pages that were allocated and not yet given back
+ *
+ * Return: exact while nothing is allocated or freed.
+ */
+long axas_hal_pages(void);
+
+/**
+ * axas_hal_page - struct page of an allocated frame
+ * @hpa: memory that axas_hal_alloc_frame() returned
+ */
+static inline struct page *axas_hal_page(axas_hpa_t hpa)
+{
+	return pfn_to_page(hpa.val >> PAGE_SHIFT);
+}
+
+/**
+ * struct axas_frame - a frame with an owner
+ * @hpa: the frame or %AXAS_NO_FRAME
+ * @order: log2 of the number of 4 KiB pages
+ *
+ * Declared as ``struct axas_frame f __free(axas_frame) = ...`` it is freed at
+ * the end of the scope unless axas_frame_take() has moved it on.
+ */
+struct axas_frame {
+	axas_hpa_t hpa;
+	unsigned int order;
+};
+
+#define AXAS_FRAME_NONE	((struct axas_frame){ .hpa = AXAS_NO_FRAME })
+
+static inline struct axas_frame axas_frame_alloc(unsigned int order, int nid,
+						 gfp_t gfp)
+{
+	return (struct axas_frame){
+		.hpa = axas_hal_alloc_frame(order, nid, gfp),
+		.order = order,
+	};
+}
+
+static inline void axas_frame_free(struct axas_frame *frame)
+{
+	if (axas_frame_valid(frame->hpa))
+		axas_hal_dealloc_frame(frame->hpa, frame->order);
+	frame->hpa = AXAS_NO_FRAME;
+}
+
+/* Give the frame to someone else: the scope no longer frees it. */
+static inline axas_hpa_t axas_frame_take(struct axas_frame *frame)
+{
+	axas_hpa_t hpa = frame->hpa;
+
+	frame->hpa = AXAS_NO_FRAME;
+	return hpa;
+}
+
+DEFINE_FREE(axas_frame, struct axas_frame, axas_frame_free(&_T))
+
+#endif /* _AXAS_HAL_H */

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _AXAS_NPT_H
+#define _AXAS_NPT_H
+
+#include <linux/lockdep.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+
+#include <uapi/linux/axas.h>
+
+#include <axas/addr.h>
+#include <axas/hal.h>
+
+/**
+ * DOC: Nested page tables
+ *
+ * A table translates GPAs to HPAs in the encoding of one format. Levels are
+ * counted from the leaves: level 1 holds 4 KiB leaves, level 2 covers 2 MiB
+ * and level 3 1 GiB per entry. An Arm level n is level 4 - n here.
+ *
+ * Lookups and fault installs run in parallel under rcu_read_lock(). Everything
+ * that takes rights or tables away holds &struct axas_npt.lock. The rules are
+ * in Documentation/internals.rst.
+ */
+
+#define AXAS_MAX_LEVELS		5
+#define AXAS_MAX_LEAF_LEVEL	3
+#define AXAS_TABLE_ENTRIES	512
+
+static inline unsigned int axas_level_shift(unsigned int level)
+{
+	return 12 + 9 * (level - 1);
+}
+
+/* Bytes that one entry of a level covers. */
+static inline u64 axas_level_size(unsigned int level)
+{
+	return 1ULL << axas_level_shift(level);
+}
+
+/**
+ * struct axas_attr - what a leaf allows, apart from where it points
+ * @prot: &enum axas_prot bits
+ * @memtype: an &enum axas_memtype
+ * @ignore_pat: EPT: ignore the guest's PAT
+ * @owned: the leaf holds the reference of each of its pages
+ */
+struct axas_attr {
+	u8 prot;
+	u8 memtype;
+	bool ignore_pat;
+	bool owned;
+};
+
+/**
+ * struct axas_leaf - a leaf as decoded from its entry
+ * @hpa: where the leaf begins
+ * @level: 1 for 4 KiB, 2 for 2 MiB, 3 for 1 GiB
+ * @attr: rights and memory type
+ * @accessed: accessed flag, where the CPU keeps it
+ * @dirty: dirty flag, where the CPU keeps it
+ */
+struct axas_leaf {
+	axas_hpa_t hpa;
+	unsigned int level;
+	struct axas_attr attr;
+	bool accessed;
+	bool dirty;
+};
+
+/**
+ * struct axas_npt_caps - limits of a format on this machine
+ * @features: &enum axas_feature bits
+ * @memtypes: bit n for &enum axas_memtype n
+ * @gpa_bits: bit n if tables may be n bits wide
+ * @leaf_sizes: sizes of leaves in bytes, or-ed
+ * @hpa_bits: width of the addresses that an entry holds
+ * @default_gpa_bits: width of a table that doesn't ask for one
+ * @ignore_pat: leaves can have &struct axas_attr.ignore_pat
+ */
+struct axas_npt_caps {
+	u32 features;
+	u32 memtypes;
+	u64 gpa_bits;
+	u64 leaf_sizes;
+	u32 hpa_bits;
+	u32 default_gpa_bits;
+	bool ignore_pat;
+};
+
+/**
+ * struct axas_npt_stats - per-CPU figures; only the sums mean anything
+ * @leaves: leaves by level, beginning with level 1
+ * @tables: table pages by level, beginning with level 1
+ * @owned: pages in leaves that own them
+ */
+struct axas_npt_stats {
+	s64 leaves[AXAS_MAX_LEAF_LEVEL];
+	s64 tables[AXAS_MAX_LEVELS];
+	s64 owned;
+};
+
+/**
+ * struct axas_npt_slot - the deepest existing entry for a GPA
+ * @ptr: the entry
+ * @old: its value when it was read
+ * @level: its level
+ *
+ * Valid inside of the RCU read-side section in which it was filled.
+ */
+struct axas_npt_slot {
+	u64 *ptr;
+	u64 old;
+	unsigned int level;
+};
+
+/* Tables for both ends of a range: down from 1 GiB to 4 KiB takes two each. */
+#define AXAS_POOL_MAX	4
+
+/**
+ * struct axas_npt_pool - zeroed table pages set aside, so that what uses them
+ *	can't fail
+ * @nr: number of @tables
+ * @tables: the pages
+ */
+struct axas_npt_pool {
+	unsigned int nr;
+	u64 *tables[AXAS_POOL_MAX];
+};
+
+struct axas_npt_gather;
+
+/**
+ * struct axas_npt - a nested page table
+ * @ops: the format
+ * @root: root table, 2^@root_order concatenated pages
+ * @caps: limits of the format on this machine
+ * @lock: the owner's lock; held for map, unmap and protect
+ * @holders: who holds translations; under @lock
+ * @gather: frames and tables between clear and free; under @lock
+ * @epoch: value that the next cleared entries get; under @lock
+ * @stats: figures
+ * @levels: number of levels
+ * @root_order: log2 of the pages in the root
+ * @gpa_bits: width of a GPA
+ * @features: &enum axas_feature bits in force
+ */
+struct axas_npt {
+	const struct axas_npt_ops *ops;
+	u64 *root;
+	struct axas_npt_caps caps;
+	struct mutex *lock;
+	struct list_head holders;
+	struct axas_npt_gather *gather;
+	u64 epoch;
+	struct axas_npt_stats __percpu *stats;
+	u8 levels;
+	u8 root_order;
+	u8 gpa_bits;
+	u32 features;
+};
+
+/**
+ * typedef axas_npt_visit_fn - called for each leaf of a range
+ * @arg: the caller's
+ * @gpa: where the leaf begins
+ * @leaf: the leaf
+ *
+ * Return: 0 to go on; anything else ends the walk and is returned by it.
+ */
+typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
+				 const struct axas_leaf *leaf);
+
+/**
+ * struct axas_npt_ops - a format
+ * @format: which
+ * @caps: fill in what the format can do on this machine
+ * @init: make an empty table. ops, lock, gpa_bits and features of @npt are
+ *	given and fit the caps. May sleep. Return: 0 or -ENOMEM.
+ * @control: the value that makes a CPU use the table: the EPTP, or VTTBR_EL2
+ *	with VMID 0. Return: 0 or -EOPNOTSUPP if no CPU register can hold it.
+ * @peek: fill in the slot of a GPA. Under RCU.
+ * @decode: what the slot holds. Return: true and the leaf, or false if the
+ *	slot is empty. Under RCU.
+ * @install: put a leaf into an empty slot. Tables come from @pool and then
+ *	from the allocator, without sleeping. Return: 0; -EAGAIN if the slot has
+ *	changed; -ENOMEM. Under RCU.
+ * @map: map [gpa, gpa + size) to consecutive HPAs with the largest leaves up
+ *	to max_level. The range has no leaf. Return: 0; -ENOMEM or -EINTR, and
+ *	then the caller unmaps the range. May sleep. Lock held.
+ * @map_frames: map n pages from gpa to frames[0..n), as 4 KiB leaves; does not
+ *	cross 2 MiB. Return: 0 or -ENOMEM, as @map. May sleep. Lock held.
+ * @split_cost: tables needed at most to split all leaves up to max_level that
+ *	gpa lies inside of. Lock held.
+ * @unmap: clear the range, invalidate, free frames and tables; splits come out
+ *	of the pool. No area may allow faults in the range. May sleep. Lock
+ *	held.
+ * @protect: set permissions of all leaves in the range; splits come out of the
+ *	pool. May sleep. Lock held.
+ * @walk: visit all leaves that meet the range. Under RCU or lock.
+ * @destroy: free everything. Nobody else may have the table.
+ */
+struct axas_npt_ops {
+	enum axas_format format;
+	void (*caps)(struct axas_npt_caps *caps);
+	int (*init)(struct axas_npt *npt);
+	int (*control)(const struct axas_npt *npt, u64 *value);
+
+	void (*peek)(const struct axas_npt *npt, axas_gpa_t gpa,
+		     struct axas_npt_slot *slot);
+	bool (*decode)(const struct axas_npt *npt,
+		       const struct axas_npt_slot *slot, struct axas_leaf *leaf);
+	int (*install)(struct axas_npt *npt, const struct axas_npt_slot *slot,
+		       axas_gpa_t gpa, axas_hpa_t hpa, unsigned int level,
+		       struct axas_attr attr, struct axas_npt_pool *pool);
+
+	int (*map)(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
+		   u64 size, struct axas_attr attr, unsigned int max_level);
+	int (*map_frames)(struct axas_npt *npt, axas_gpa_t gpa,
+			  const axas_hpa_t *frames, unsigned int n,
+			  struct axas_attr attr);
+	unsigned int (*split_cost)(const struct axas_npt *npt, axas_gpa_t gpa,
+				   unsigned int max_level);
+	void (*unmap)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		      struct axas_npt_pool *pool);
+	void (*protect)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+			unsigned int prot, struct axas_npt_pool *pool);
+	int (*walk)(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		    axas_npt_visit_fn visit, void *arg);
+	void (*destroy)(struct axas_npt *npt);
+};
+
+extern const struct axas_npt_ops axas_npt_ept_ops;
+extern const struct axas_npt_ops axas_npt_s2_ops;
+
+/**
+ * axas_npt_format - find a format
+ * @format: an &enum axas_format
+ *
+ * Return: its operations, or NULL if there is no such format.
+ */
+static inline const struct axas_npt_ops *axas_npt_format(u32 format)
+{
+	if (format == AXAS_FORMAT_HOST)
+		format = IS_ENABLED(CONFIG_ARM64) ? AXAS_FORMAT_S2 :
+						    AXAS_FORMAT_EPT;
+	switch (format) {
+	case AXAS_FORMAT_EPT:
+		return &axas_npt_ept_ops;
+	case AXAS_FORMAT_S2:
+		return &axas_npt_s2_ops;
+	default:
+		return NULL;
+	}
+}
+
+/**
+ * axas_npt_assert_walk - the caller may follow table pointers
+ * @npt: the table
+ */
+static inline void axas_npt_assert_walk(const struct axas_npt *npt)
+{
+	RCU_LOCKDEP_WARN(!rcu_read_lock_held() && !lockdep_is_held(npt->lock),
+			 "nested page table walked without RCU or lock");
+}
+
+/*
+ * An entry that somebody is about to replace. It isn't present in any format,
+ * and an empty one is 0 or an epoch, which leaves the low 12 bits clear.
+ */
+#define AXAS_NPT_FROZEN	BIT_ULL(11)
+
+/**
+ * axas_npt_busy - is someone else replacing what the slot holds?
+ * @slot: a slot
+ *
+ * Return: true if the caller has to leave its RCU section and all locks but
+ * its own, and look again.
+ */
+static inline bool axas_npt_busy(const struct axas_npt_slot *slot)
+{
+	return slot->old == AXAS_NPT_FROZEN;
+}
+
+/**
+ * axas_npt_lookup - translate a GPA
+ * @npt: the table
+ * @gpa: address inside of the table's width
+ * @leaf: out: the leaf
+ *
+ * Context: any; takes RCU.
+ * Return: 0; -ENOENT if there is no leaf; -EAGAIN if the entry is just being
+ * replaced.
+ */
+static inline int axas_npt_lookup(const struct axas_npt *npt, axas_gpa_t gpa,
+				  struct axas_leaf *leaf)
+{
+	struct axas_npt_slot slot;
+
+	guard(rcu)();
+	npt->ops->peek(npt, gpa, &slot);
+	if (npt->ops->decode(npt, &slot, leaf))
+		return 0;
+	return axas_npt_busy(&slot) ? -EAGAIN : -ENOENT;
+}
+
+/**
+ * axas_npt_sum - add up the figures of all CPUs
+ * @npt: the table
+ * @sum: out: the sums
+ */
+static inline void axas_npt_sum(const struct axas_npt *npt,
+				struct axas_npt_stats *sum)
+{
+	int cpu, i;
+
+	*sum = (struct axas_npt_stats){};
+	for_each_possible_cpu(cpu) {
+		const struct axas_npt_stats *one = per_cpu_ptr(npt->stats, cpu);
+
+		for (i = 0; i < AXAS_MAX_LEAF_LEVEL; i++)
+			sum->leaves[i] += READ_ONCE(one->leaves[i]);
+		for (i = 0; i < AXAS_MAX_LEVELS; i++)
+			sum->tables[i] += READ_ONCE(one->tables[i]);
+		sum->owned += READ_ONCE(one->owned);
+	}
+}
+
+/**
+ * axas_npt_pool_fill - set tables aside
+ * @pool: the pool
+ * @nr: how many it shall hold, at most %AXAS_POOL_MAX
+ * @gfp: flags of the allocation
+ *
+ * Context: as @gfp says.
+ * Return: 0 or -ENOMEM; then the pool has what could be had.
+ */
+static inline int axas_npt_pool_fill(struct axas_npt_pool *pool,
+				     unsigned int nr, gfp_t gfp)
+{
+	while (pool->nr < nr) {
+		axas_hpa_t hpa = axas_hal_alloc_frame(0, NUMA_NO_NODE,
+						      gfp | __GFP_ZERO);
+
+		if (!axas_frame_valid(hpa))
+			return -ENOMEM;
+		pool->tables[pool->nr++] = axas_hal_phys_to_virt(hpa);
+	}
+	return 0;
+}
+
+/**
+ * axas_npt_pool_free - give back what was not used
+ * @pool: the pool
+ */
+static inline void axas_npt_pool_free(struct axas_npt_pool *pool)
+{
+	while (pool->nr) {
+		u64 *table = pool->tables[--pool->nr];
+
+		axas_hal_dealloc_frame(axas_hal_virt_to_phys(table), 0);
+	}
+}
+
+DEFINE_FREE(axas_npt_pool, struct axas_npt_pool, axas_npt_pool_free(&_T))
+
+u64 axas_s2_vtcr(const struct axas_npt *npt);
+
+#endif /* _AXAS_NPT_H */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _AXAS_SPACE_H
+#define _AXAS_SPACE_H
+
+#include <linux/maple_tree.h>
+#include <linux/mutex.h>
+
+#include <axas/backend.h>
+#include <axas/npt.h>
+
+/**
+ * DOC: Spaces
+ *
+ * A space is a tree of areas and the nested page table that they fill. Its
+ * functions take the structures of the ioctls of the same name, whose errors
+ * are theirs too.
+ */
+
+/* Faults by result, per CPU. */
+struct axas_fault_stats {
+	u64 results[AXAS_NR_FAULT_RESULTS];
+};
+
+/**
+ * struct axas_space - a guest physical address space
+ * @npt: its table
+ * @areas: ranges of GPAs, in bytes, to &struct axas_area; read under RCU
+ * @lock: held to change areas and to take anything out of the table
+ * @base: first GPA
+ * @length: bytes
+ * @faults: figures
+ */
+struct axas_space {
+	struct axas_npt npt;
+	struct maple_tree areas;
+	struct mutex lock;
+	u64 base;
+	u64 length;
+	struct axas_fault_stats __percpu *faults;
+};
+
+/**
+ * struct axas_memory - a page of guest memory that the caller may use
+ * @hpa: host physical address of the page
+ * @page: its struct page with a reference for the caller, or NULL where host
+ *	memory has none
+ * @attr: what the leaf allows
+ */
+struct axas_memory {
+	axas_hpa_t hpa;
+	struct page *page;
+	struct axas_attr attr;
+};
+
+struct axas_space *axas_space_create(const struct axas_create *args);
+void axas_space_destroy(struct axas_space *space);
+
+int axas_space_map(struct axas_space *space, const struct axas_map *args);
+int axas_space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size);
+int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
+		       unsigned int prot);
+int axas_space_clear(struct axas_space *space);
+
+enum axas_fault_result axas_space_fault(struct axas_space *space,
+					axas_gpa_t gpa, unsigned int access);
+void axas_space_translate(struct axas_space *space,
+			  struct axas_translate_entry *entry);
+void axas_space_stats(struct axas_space *space, struct axas_stats *stats);
+
+int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
+			  unsigned int access, struct axas_memory *memory);
+int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
+			    unsigned int access,
+			    const struct axas_memory *memory);
+
+int axas_space_add_holder(struct axas_space *space, struct axas_holder *holder);
+void axas_space_del_holder(struct axas_space *space,
+			   struct axas_holder *holder);
+
+#endif /* _AXAS_SPACE_H */

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * axas: guest physical address spaces.
+ *
+ * Open /dev/axas, ask AXAS_INFO what the module can do, and make a space with
+ * AXAS_CREATE, which returns a new file descriptor. All other calls go to that
+ * descriptor, and so do pread(2), pwrite(2) and mmap(2) with MAP_SHARED: their
+ * offset is a guest physical address (GPA). Closing the last reference frees
+ * everything.
+ */
+#ifndef _UAPI_LINUX_AXAS_H
+#define _UAPI_LINUX_AXAS_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: Conventions
+ *
+ * Every call takes one structure that begins with @size and @flags.
+ * @size is sizeof() the structure as the caller knows it. A larger structure
+ * than the module knows is accepted as long as what the module doesn't know is
+ * zero. Unknown flags and non-zero reserved fields are refused. All integers
+ * have the same layout for 32-bit and 64-bit callers.
+ *
+ * GPAs, HPAs and lengths are in bytes. Where a range is asked for it must be
+ * aligned to 4096 and must not be empty.
+ *
+ * Errors that any call can give:
+ *
+ * - EFAULT: a pointer is bad.
+ * - EINVAL: @size is below the first published size; @flags has an unknown
+ *   bit; a reserved field isn't zero; an address or length is misaligned; a
+ *   length is zero; an enumeration has no such value.
+ * - E2BIG: @size is larger than the module knows and what is beyond isn't
+ *   zero, or @size is larger than a page.
+ * - ENOTTY: the descriptor or the request number isn't one of axas.
+ * - ERANGE: a range wraps, or doesn't lie inside of the space.
+ * - ENOMEM: out of memory, or the caller's memory cgroup is full.
+ * - EINTR: a fatal signal is pending.
+ *
+ * A call that fails leaves the space as it was. AXAS_FAULT and AXAS_TRANSLATE
+ * take arrays: what was done before the failure stays done, and @done counts it.
+ */
+
+#define AXAS_IOC_TYPE	0xBA
+
+enum {
+	AXAS_CMD_INFO = 0x00,
+	AXAS_CMD_CREATE = 0x01,
+	AXAS_CMD_MAP = 0x10,
+	AXAS_CMD_UNMAP = 0x11,
+	AXAS_CMD_PROTECT = 0x12,
+	AXAS_CMD_CLEAR = 0x13,
+	AXAS_CMD_FAULT = 0x14,
+	AXAS_CMD_TRANSLATE = 0x15,
+	AXAS_CMD_STATS = 0x16,
+};
+
+/**
+ * enum axas_format - how entries are encoded
+ * @AXAS_FORMAT_HOST: the format of the machine's own CPUs
+ * @AXAS_FORMAT_EPT: Intel extended page tables
+ * @AXAS_FORMAT_S2: Armv8-A stage 2, VMSAv8-64, 4K granule
+ */
+enum axas_format {
+	AXAS_FORMAT_HOST = 0,
+	AXAS_FORMAT_EPT = 1,
+	AXAS_FORMAT_S2 = 2,
+};
+
+/**
+ * enum axas_prot - permissions of an area and kinds of an access
+ * @AXAS_PROT_READ: load
+ * @AXAS_PROT_WRITE: store; an area that is writable must also be readable
+ * @AXAS_PROT_EXEC: instruction fetch; without @AXAS_PROT_READ only where the
+ *	format and the CPU offer it (%AXAS_FEAT_EXEC_ONLY)
+ */
+enum axas_prot {
+	AXAS_PROT_READ = 1 << 0,
+	AXAS_PROT_WRITE = 1 << 1,
+	AXAS_PROT_EXEC = 1 << 2,
+};
+
+/**
+ * enum axas_memtype - memory type of an area
+ * @AXAS_MEM_WB: write-back, on both formats
+ * @AXAS_MEM_WT: write-through, EPT only
+ * @AXAS_MEM_WP: write-protected, EPT only
+ * @AXAS_MEM_NC: write-combining on EPT, Normal Non-cacheable on stage 2
+ * @AXAS_MEM_UC: uncacheable on EPT, Device-nGnRnE on stage 2
+ * @AXAS_MEM_DEVICE: Device-nGnRE, stage 2 only
+ */
+enum axas_memtype {
+	AXAS_MEM_WB = 0,
+	AXAS_MEM_WT = 1,
+	AXAS_MEM_WP = 2,
+	AXAS_MEM_NC = 3,
+	AXAS_MEM_UC = 4,
+	AXAS_MEM_DEVICE = 5,
+};
+
+/**
+ * enum axas_feature - what a format, or a space, can do
+ * @AXAS_FEAT_EXEC_ONLY: areas may be executable and not readable
+ * @AXAS_FEAT_AD: the CPU keeps accessed and dirty flags in the entries
+ * @AXAS_FEAT_FWB: stage 2 memory attributes as with HCR_EL2.FWB set
+ */
+enum axas_feature {
+	AXAS_FEAT_EXEC_ONLY = 1 << 0,
+	AXAS_FEAT_AD = 1 << 1,
+	AXAS_FEAT_FWB = 1 << 2,
+};
+
+/**
+ * struct axas_info - what the module can do (/dev/axas)
+ * @size: sizeof(struct axas_info)
+ * @flags: must be 0
+ * @format: in: the &enum axas_format asked about; out: the same, with
+ *	%AXAS_FORMAT_HOST replaced by what it stands for
+ * @formats: out: bit n is set if format n can be asked for
+ * @leaf_sizes: out: the sizes of a leaf, in bytes, or-ed together
+ * @gpa_bits: out: bit n is set if a space may be n bits wide
+ * @features: out: &enum axas_feature bits that AXAS_CREATE takes for @format
+ * @memtypes: out: bit n is set if @format has &enum axas_memtype n
+ * @hpa_bits: out: width of the host physical addresses that an entry can hold
+ * @default_gpa_bits: out: width of a space that doesn't ask for one
+ *
+ * For the host's own format these are the limits of the CPU. A format that the
+ * CPU doesn't walk has the limits of its architecture.
+ *
+ * Errors: EINVAL for an unknown @format.
+ */
+struct axas_info {
+	__u32 size;
+	__u32 flags;
+	__u32 format;
+	__u32 formats;
+	__u64 leaf_sizes;
+	__u64 gpa_bits;
+	__u32 features;
+	__u32 memtypes;
+	__u32 hpa_bits;
+	__u32 default_gpa_bits;
+};
+#define AXAS_INFO	_IO(AXAS_IOC_TYPE, AXAS_CMD_INFO)
+
+/**
+ * struct axas_create - create a space (/dev/axas)
+ * @size: sizeof(struct axas_create)
+ * @flags: must be 0
+ * @format: an &enum axas_format
+ * @gpa_bits: width of a GPA; 0 takes the default. EPT: 39, 48 or 57, for 3, 4
+ *	and 5 levels. Stage 2: 32 to 48.
+ * @base: first GPA of the space, aligned to 4096
+ * @length: bytes in the space, a multiple of 4096; 0 means all up to the end
+ *	of the width
+ * @features: &enum axas_feature bits to be in force
+ * @reserved: must be 0
+ *
+ * Return: a descriptor (close-on-exec).
+ *
+ * Errors: EINVAL, ERANGE when @base and @length don't fit @gpa_bits,
+ * EOPNOTSUPP when the format or the CPU lacks @gpa_bits or @features,
+ * ENOMEM, EMFILE, ENFILE.
+ */
+struct axas_create {
+	__u32 size;
+	__u32 flags;
+	__u32 format;
+	__u32 gpa_bits;
+	__u64 base;
+	__u64 length;
+	__u32 features;
+	__u32 reserved;
+};
+#define AXAS_CREATE	_IO(AXAS_IOC_TYPE, AXAS_CMD_CREATE)
+
+/**
+ * enum axas_backend_id - where an area's frames come from
+ * @AXAS_BACKEND_LINEAR: host physical memory at @hpa, at a constant distance;
+ *	mapped when the area is made
+ * @AXAS_BACKEND_ALLOC: zeroed frames from the kernel, on first touch or, with
+ *	%AXAS_MAP_POPULATE, when the area is made
+ */
+enum axas_backend_id {
+	AXAS_BACKEND_LINEAR = 1,
+	AXAS_BACKEND_ALLOC = 2,
+};
+
+/**
+ * enum axas_map_flags - flags of AXAS_MAP
+ * @AXAS_MAP_POPULATE: alloc: take all frames now
+ * @AXAS_MAP_IGNORE_PAT: EPT: the guest's PAT doesn't take part in the memory
+ *	type
+ * @AXAS_MAP_NODE: alloc: take frames of NUMA node @node only while it has any
+ */
+enum axas_map_flags {
+	AXAS_MAP_POPULATE = 1 << 0,
+	AXAS_MAP_IGNORE_PAT = 1 << 1,
+	AXAS_MAP_NODE = 1 << 2,
+};
+
+/**
+ * struct axas_map - make an area (space)
+ * @size: sizeof(struct axas_map)
+ * @flags: &enum axas_map_flags
+ * @gpa: first GPA, aligned to 4096
+ * @length: bytes, a multiple of 4096
+ * @hpa: linear: first HPA, aligned to 4096; otherwise 0
+ * @backend: an &enum axas_backend_id
+ * @prot: &enum axas_prot bits, at least one
+ * @memtype: an &enum axas_memtype
+ * @node: with %AXAS_MAP_NODE the preferred NUMA node, otherwise 0
+ * @max_leaf: largest leaf in bytes: 4096, 2 MiB or (linear) 1 GiB. 0 means the
+ *	largest for linear and 4096 for alloc. With 2 MiB a first touch takes
+ *	a 2 MiB frame where the aligned 2 MiB lie in the area and one is free.
+ *
+ * Errors: EEXIST when the range meets an area; EPERM when linear is asked for
+ * without CAP_SYS_RAWIO or the kernel is locked down; EACCES when a linear
+ * range meets ordinary RAM; ERANGE also when @hpa doesn't fit an entry;
+ * EOPNOTSUPP when the format lacks @prot, @memtype, @max_leaf or a flag;
+ * ENOMEM; EINTR.
+ */
+struct axas_map {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 length;
+	__u64 hpa;
+	__u32 backend;
+	__u32 prot;
+	__u32 memtype;
+	__u32 node;
+	__u64 max_leaf;
+};
+#define AXAS_MAP	_IO(AXAS_IOC_TYPE, AXAS_CMD_MAP)
+
+/**
+ * struct axas_unmap - take a range out of the space (space)
+ * @size: sizeof(struct axas_unmap)
+ * @flags: must be 0
+ * @gpa: first GPA, aligned to 4096
+ * @length: bytes, a multiple of 4096
+ *
+ * The range may cover parts of areas, several areas and holes. Leaves that are
+ * only partly in it are split. Windows made with mmap(2) lose the range before
+ * the call returns, and frames that nobody else holds are free.
+ *
+ * Errors: EINVAL, ERANGE, ENOMEM, EINTR.
+ */
+struct axas_unmap {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 length;
+};
+#define AXAS_UNMAP	_IO(AXAS_IOC_TYPE, AXAS_CMD_UNMAP)
+
+/**
+ * struct axas_protect - change permissions (space)
+ * @size: sizeof(struct axas_protect)
+ * @flags: must be 0
+ * @gpa: first GPA, aligned to 4096
+ * @length: bytes, a multiple of 4096
+ * @prot: &enum axas_prot bits, at least one
+ * @reserved: must be 0
+ *
+ * The range may be any part of one or several areas, without a hole.
+ *
+ * Errors: ENOENT when the range has a hole; EOPNOTSUPP when the format lacks
+ * @prot; EINVAL; ERANGE; ENOMEM; EINTR.
+ */
+struct axas_protect {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 length;
+	__u32 prot;
+	__u32 reserved;
+};
+#define AXAS_PROTECT	_IO(AXAS_IOC_TYPE, AXAS_CMD_PROTECT)
+
+/**
+ * struct axas_clear - unmap everything (space)
+ * @size: sizeof(struct axas_clear)
+ * @flags: must be 0
+ *
+ * Errors: ENOMEM, EINTR.
+ */
+struct axas_clear {
+	__u32 size;
+	__u32 flags;
+};
+#define AXAS_CLEAR	_IO(AXAS_IOC_TYPE, AXAS_CMD_CLEAR)
+
+/**
+ * enum axas_fault_result - what became of a nested page fault
+ * @AXAS_FAULT_RESOLVED: the access is now allowed
+ * @AXAS_FAULT_SPURIOUS: the access was allowed already, nothing changed
+ * @AXAS_FAULT_NO_AREA: no area holds the address
+ * @AXAS_FAULT_DENIED: the area doesn't allow the access
+ * @AXAS_FAULT_NO_MEMORY: no memory for a frame or a table
+ * @AXAS_FAULT_INVALID: the GPA lies outside of the space, or the access is
+ *	empty or has unknown bits
+ */
+enum axas_fault_result {
+	AXAS_FAULT_RESOLVED = 0,
+	AXAS_FAULT_SPURIOUS = 1,
+	AXAS_FAULT_NO_AREA = 2,
+	AXAS_FAULT_DENIED = 3,
+	AXAS_FAULT_NO_MEMORY = 4,
+	AXAS_FAULT_INVALID = 5,
+};
+
+/* Number of values of enum axas_fault_result. */
+#define AXAS_NR_FAULT_RESULTS	6
+
+/**
+ * struct axas_fault_entry - one nested page fault
+ * @gpa: the address that was accessed, of any alignment
+ * @access: &enum axas_prot bits of the access, at least one
+ * @result: out: an &enum axas_fault_result
+ */
+struct axas_fault_entry {
+	__u64 gpa;
+	__u32 access;
+	__u32 result;
+};
+
+/**
+ * struct axas_fault - resolve nested page faults (space)
+ * @size: sizeof(struct axas_fault)
+ * @flags: must be 0
+ * @entries: pointer to an array of &struct axas_fault_entry
+ * @nr: entries in the array; 0 is allowed
+ * @done: out: entries that have a result
+ *
+ * Faults are resolved in order. A fault that can't be resolved has its result
+ * and doesn't stop the others. May be called from any number of threads.
+ *
+ * Errors: EFAULT, EINTR; in both cases @done entries have their result, and a
+ * caller may go on behind them.
+ */
+struct axas_fault {
+	__u32 size;
+	__u32 flags;
+	__u64 entries;
+	__u32 nr;
+	__u32 done;
+};
+#define AXAS_FAULT	_IO(AXAS_IOC_TYPE, AXAS_CMD_FAULT)
+
+/**
+ * enum axas_translate_state - what is at a GPA
+ * @AXAS_TRANSLATE_MAPPED: a leaf
+ * @AXAS_TRANSLATE_LAZY: an area that has no frame there yet
+ * @AXAS_TRANSLATE_NO_AREA: nothing
+ * @AXAS_TRANSLATE_INVALID: the GPA lies outside of the space
+ */
+enum axas_translate_state {
+	AXAS_TRANSLATE_MAPPED = 0,
+	AXAS_TRANSLATE_LAZY = 1,
+	AXAS_TRANSLATE_NO_AREA = 2,
+	AXAS_TRANSLATE_INVALID = 3,
+};
+
+/**
+ * enum axas_translate_flags - flags of a translation
+ * @AXAS_TRANSLATE_ACCESSED: the accessed flag is set (%AXAS_FEAT_AD)
+ * @AXAS_TRANSLATE_DIRTY: the dirty flag is set (%AXAS_FEAT_AD)
+ * @AXAS_TRANSLATE_IGNORE_PAT: mapped with %AXAS_MAP_IGNORE_PAT
+ */
+enum axas_translate_flags {
+	AXAS_TRANSLATE_ACCESSED = 1 << 0,
+	AXAS_TRANSLATE_DIRTY = 1 << 1,
+	AXAS_TRANSLATE_IGNORE_PAT = 1 << 2,
+};
+
+/**
+ * struct axas_translate_entry - one translation
+ * @gpa: in: address of any alignment
+ * @hpa: out: where it lies; 0 unless mapped and the caller has CAP_SYS_ADMIN
+ * @leaf_size: out: bytes that the leaf covers; 0 unless mapped
+ * @limit: out: bytes from @gpa to the end of its area; 0 without an area
+ * @state: out: an &enum axas_translate_state
+ * @prot: out: &enum axas_prot bits of the leaf, or of the area if lazy
+ * @memtype: out: an &enum axas_memtype
+ * @flags: out: &enum axas_translate_flags
+ */
+struct axas_translate_entry {
+	__u64 gpa;
+	__u64 hpa;
+	__u64 leaf_size;
+	__u64 limit;
+	__u32 state;
+	__u32 prot;
+	__u32 memtype;
+	__u32 flags;
+};
+
+/**
+ * struct axas_translate - look addresses up without touching them (space)
+ * @size: sizeof(struct axas_translate)
+ * @flags: must be 0
+ * @entries: pointer to an array of &struct axas_translate_entry
+ * @nr: entries in the array; 0 is allowed
+ * @done: out: entries that have been filled in
+ *
+ * Errors: EFAULT, EINTR; see AXAS_FAULT.
+ */
+struct axas_translate {
+	__u32 size;
+	__u32 flags;
+	__u64 entries;
+	__u32 nr;
+	__u32 done;
+};
+#define AXAS_TRANSLATE	_IO(AXAS_IOC_TYPE, AXAS_CMD_TRANSLATE)
+
+/**
+ * struct axas_stats - figures of a space (space)
+ * @size: sizeof(struct axas_stats)
+ * @flags: must be 0
+ * @areas: out: ranges in the space that differ in backend, frames or rights
+ * @resident: out: bytes of frames that the space owns
+ * @leaves: out: leaves of 4 KiB, 2 MiB, 1 GiB, linear ones included
+ * @tables: out: table pages; [0] holds 4 KiB leaves, [1] what is above, and so
+ *	on up to the root, of which concatenated pages count one each
+ * @faults: out: faults by &enum axas_fault_result since the space was made
+ * @format: out: an &enum axas_format
+ * @gpa_bits: out: width of a GPA
+ * @levels: out: levels of the table
+ * @features: out: &enum axas_feature bits in force
+ * @base: out: first GPA of the space
+ * @length: out: bytes in the space
+ *
+ * The figures are sums over CPUs; each is exact while nothing changes it.
+ *
+ * Errors: only the common ones.
+ */
+struct axas_stats {
+	__u32 size;
+	__u32 flags;
+	__u64 areas;
+	__u64 resident;
+	__u64 leaves[3];
+	__u64 tables[5];
+	__u64 faults[AXAS_NR_FAULT_RESULTS];
+	__u32 format;
+	__u32 gpa_bits;
+	__u32 levels;
+	__u32 features;
+	__u64 base;
+	__u64 length;
+};
+#define AXAS_STATS	_IO(AXAS_IOC_TYPE, AXAS_CMD_STATS)
+
+#endif /* _UAPI_LINUX_AXAS_H */
