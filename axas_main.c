@@ -52,7 +52,7 @@ union axas_args {
 	struct axas_stats stats;
 };
 
-static int axas_info(struct axas_file *file, union axas_args *args)
+static int ioctl_info(struct axas_file *file, union axas_args *args)
 {
 	struct axas_info *info = &args->info;
 	const struct axas_npt_ops *ops = axas_npt_format(info->format);
@@ -76,7 +76,7 @@ static int axas_info(struct axas_file *file, union axas_args *args)
 	return 0;
 }
 
-static int axas_create(struct axas_file *file, union axas_args *args);
+static int ioctl_create(struct axas_file *file, union axas_args *args);
 
 /* May the caller put this host memory into a space? */
 static int linear_allowed(const struct axas_map *map)
@@ -96,7 +96,7 @@ static int linear_allowed(const struct axas_map *map)
 		       0 : -EACCES;
 }
 
-static int axas_map(struct axas_file *file, union axas_args *args)
+static int ioctl_map(struct axas_file *file, union axas_args *args)
 {
 	const struct axas_map *map = &args->map;
 	int ret;
@@ -109,13 +109,13 @@ static int axas_map(struct axas_file *file, union axas_args *args)
 	return axas_space_map(file->space, map);
 }
 
-static int axas_unmap(struct axas_file *file, union axas_args *args)
+static int ioctl_unmap(struct axas_file *file, union axas_args *args)
 {
 	return axas_space_unmap(file->space, axas_gpa(args->unmap.gpa),
 				args->unmap.length);
 }
 
-static int axas_protect(struct axas_file *file, union axas_args *args)
+static int ioctl_protect(struct axas_file *file, union axas_args *args)
 {
 	if (args->protect.reserved)
 		return -EINVAL;
@@ -123,7 +123,7 @@ static int axas_protect(struct axas_file *file, union axas_args *args)
 				  args->protect.length, args->protect.prot);
 }
 
-static int axas_clear(struct axas_file *file, union axas_args *args)
+static int ioctl_clear(struct axas_file *file, union axas_args *args)
 {
 	return axas_space_clear(file->space);
 }
@@ -131,7 +131,7 @@ static int axas_clear(struct axas_file *file, union axas_args *args)
 /* Array elements that are copied at a time, on the stack. */
 #define AXAS_CHUNK	16
 
-static int axas_fault(struct axas_file *file, union axas_args *args)
+static int ioctl_fault(struct axas_file *file, union axas_args *args)
 {
 	struct axas_fault *fault = &args->fault;
 	struct axas_fault_entry __user *user = u64_to_user_ptr(fault->entries);
@@ -158,7 +158,7 @@ static int axas_fault(struct axas_file *file, union axas_args *args)
 	return 0;
 }
 
-static int axas_translate(struct axas_file *file, union axas_args *args)
+static int ioctl_translate(struct axas_file *file, union axas_args *args)
 {
 	struct axas_translate *translate = &args->translate;
 	struct axas_translate_entry __user *user =
@@ -188,7 +188,7 @@ static int axas_translate(struct axas_file *file, union axas_args *args)
 	return 0;
 }
 
-static int axas_stats(struct axas_file *file, union axas_args *args)
+static int ioctl_stats(struct axas_file *file, union axas_args *args)
 {
 	u32 size = args->stats.size;
 
@@ -211,27 +211,27 @@ struct axas_ioctl {
 	int (*run)(struct axas_file *file, union axas_args *args);
 };
 
-#define AXAS_IOCTL(cmd, fn, last, wr)					\
+#define AXAS_IOCTL(cmd, type, last, fn, wr)				\
 	[_IOC_NR(cmd)] = {						\
-		.size = sizeof(struct fn),				\
-		.min_size = offsetofend(struct fn, last),		\
-		.writes = (wr),						\
+		.size = sizeof(type),					\
+		.min_size = offsetofend(type, last),			\
 		.run = (fn),						\
+		.writes = (wr),						\
 	}
 
 static const struct axas_ioctl device_ioctls[] = {
-	AXAS_IOCTL(AXAS_INFO, axas_info, default_gpa_bits, true),
-	AXAS_IOCTL(AXAS_CREATE, axas_create, reserved, false),
+	AXAS_IOCTL(AXAS_INFO, struct axas_info, default_gpa_bits, ioctl_info, true),
+	AXAS_IOCTL(AXAS_CREATE, struct axas_create, reserved, ioctl_create, false),
 };
 
 static const struct axas_ioctl space_ioctls[] = {
-	AXAS_IOCTL(AXAS_MAP, axas_map, max_leaf, false),
-	AXAS_IOCTL(AXAS_UNMAP, axas_unmap, length, false),
-	AXAS_IOCTL(AXAS_PROTECT, axas_protect, reserved, false),
-	AXAS_IOCTL(AXAS_CLEAR, axas_clear, flags, false),
-	AXAS_IOCTL(AXAS_FAULT, axas_fault, done, true),
-	AXAS_IOCTL(AXAS_TRANSLATE, axas_translate, done, true),
-	AXAS_IOCTL(AXAS_STATS, axas_stats, length, true),
+	AXAS_IOCTL(AXAS_MAP, struct axas_map, max_leaf, ioctl_map, false),
+	AXAS_IOCTL(AXAS_UNMAP, struct axas_unmap, length, ioctl_unmap, false),
+	AXAS_IOCTL(AXAS_PROTECT, struct axas_protect, reserved, ioctl_protect, false),
+	AXAS_IOCTL(AXAS_CLEAR, struct axas_clear, flags, ioctl_clear, false),
+	AXAS_IOCTL(AXAS_FAULT, struct axas_fault, done, ioctl_fault, true),
+	AXAS_IOCTL(AXAS_TRANSLATE, struct axas_translate, done, ioctl_translate, true),
+	AXAS_IOCTL(AXAS_STATS, struct axas_stats, length, ioctl_stats, true),
 };
 
 /* Only AXAS_MAP has flags; its own function checks them. */
@@ -250,7 +250,7 @@ static int ioctl_copy_in(const struct axas_ioctl *ioctl,
 	if (ret)
 		return ret;
 	args->info.size = *size;
-	if (ioctl->run != axas_map && args->info.flags)
+	if (ioctl->run != ioctl_map && args->info.flags)
 		return -EINVAL;
 	return 0;
 }
@@ -526,8 +526,7 @@ static int axas_mmap(struct file *filp, struct vm_area_struct *vma)
 
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
-	if (vma->vm_pgoff > U64_MAX >> PAGE_SHIFT ||
-	    !axas_range_in((u64)vma->vm_pgoff << PAGE_SHIFT, size, space->base,
+	if (!axas_range_in((u64)vma->vm_pgoff << PAGE_SHIFT, size, space->base,
 			   space->length))
 		return -EINVAL;
 	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP);
@@ -586,7 +585,7 @@ static struct axas_file *axas_file_create(const struct axas_create *create)
 	return_ptr(file);
 }
 
-static int axas_create(struct axas_file *none, union axas_args *args)
+static int ioctl_create(struct axas_file *none, union axas_args *args)
 {
 	struct axas_file *file;
 	struct file *filp;

@@ -297,6 +297,7 @@ static int npt_map_frames(struct axas_npt *npt, axas_gpa_t gpa,
 		ptr = npt_entry(ptr, gpa.val, --level);
 	}
 
+	/* What the frames hold is visible before the first entry is. */
 	smp_wmb();
 	for (i = 0; i < n; i++)
 		WRITE_ONCE(ptr[i], fmt_leaf(shared, frames[i], 1));
@@ -398,6 +399,7 @@ static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
 		axas_hal_invalidate(&npt->holders,
 				    axas_gpa(ALIGN_DOWN(gpa, size)), size);
 		npt_fill_split(table, entry, level);
+		/* What the table holds is visible before the table is. */
 		smp_store_release(ptr, link);
 	} else {
 		/* The CPU may set flags in the leaf meanwhile. */

@@ -29,6 +29,8 @@
 #define S2_XN1		BIT_ULL(54)
 /* D8.3.2: bits 58:55 are for software. */
 #define S2_SW_OWNED	BIT_ULL(55)
+/* Was dirty when it lost its write permission, which held the dirty state. */
+#define S2_SW_DIRTY	BIT_ULL(56)
 
 /* D8.6.5: MemAttr without FWB, then with FWB (D8.6.6). */
 #define S2_ATTR_DEVICE_NGNRNE	0x0
@@ -119,12 +121,16 @@ static inline bool fmt_owned(u64 entry)
 	return entry & S2_SW_OWNED;
 }
 
-/* A leaf that stays writable stays dirty. */
+static inline bool s2_dirty(u64 entry)
+{
+	return entry & S2_SW_DIRTY ||
+	       (entry & S2_DBM && entry & S2_S2AP_WRITE);
+}
+
 static inline u64 fmt_set_prot(const struct axas_npt *npt, u64 entry,
 			       unsigned int prot)
 {
-	u64 dirty = entry & S2_DBM && prot & AXAS_PROT_WRITE ?
-			    entry & S2_S2AP_WRITE : 0;
+	u64 dirty = s2_dirty(entry) ? S2_SW_DIRTY : 0;
 
 	return (entry & ~(S2_S2AP_READ | S2_S2AP_WRITE | S2_DBM | S2_XN1)) |
 	       s2_prot(npt, prot) | dirty;
@@ -154,7 +160,7 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	leaf->attr.memtype = memtypes[FIELD_GET(S2_MEMATTR, entry)];
 	leaf->attr.ignore_pat = false;
 	leaf->accessed = ad && (entry & S2_AF);
-	leaf->dirty = ad && (entry & S2_DBM) && (entry & S2_S2AP_WRITE);
+	leaf->dirty = ad && s2_dirty(entry);
 }
 
 #ifdef CONFIG_ARM64

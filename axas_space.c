@@ -508,13 +508,12 @@ int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 /* One try, under RCU. -EAGAIN: get what the fault wants and try again. */
 static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 {
+	MA_STATE(mas, &space->areas, fault->gpa.val, fault->gpa.val);
 	struct axas_npt *npt = &space->npt;
 	struct axas_npt_slot slot;
 	struct axas_area *area;
 	struct axas_leaf leaf;
 	int ret;
-
-	MA_STATE(mas, &space->areas, fault->gpa.val, fault->gpa.val);
 
 	npt->ops->peek(npt, fault->gpa, &slot);
 	if (npt->ops->decode(npt, &slot, &leaf))
@@ -639,11 +638,10 @@ static u64 areas_limit(struct ma_state *mas, struct axas_area *area, u64 gpa)
 void axas_space_translate(struct axas_space *space,
 			  struct axas_translate_entry *entry)
 {
-	u64 gpa = entry->gpa;
-	MA_STATE(mas, &space->areas, gpa, gpa);
+	MA_STATE(mas, &space->areas, entry->gpa, entry->gpa);
+	u64 gpa = entry->gpa, offset;
 	struct axas_area *area;
 	struct axas_leaf leaf;
-	u64 offset;
 	int ret;
 
 	*entry = (struct axas_translate_entry){
@@ -689,8 +687,8 @@ void axas_space_translate(struct axas_space *space,
  */
 void axas_space_stats(struct axas_space *space, struct axas_stats *stats)
 {
-	const struct axas_npt *npt = &space->npt;
 	MA_STATE(mas, &space->areas, 0, 0);
+	const struct axas_npt *npt = &space->npt;
 	struct axas_npt_stats sum;
 	struct axas_area *area, *prev = NULL;
 	u64 end = 0;

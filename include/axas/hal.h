@@ -25,6 +25,8 @@
 /**
  * axas_frame_valid - did axas_hal_alloc_frame() succeed?
  * @frame: what it returned
+ *
+ * Return: true if @frame is memory.
  */
 static inline bool axas_frame_valid(axas_hpa_t frame)
 {
@@ -59,6 +61,8 @@ void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order);
 /**
  * axas_hal_phys_to_virt - address of a frame in the kernel's linear map
  * @hpa: memory that axas_hal_alloc_frame() returned
+ *
+ * Return: its kernel address.
  */
 static inline void *axas_hal_phys_to_virt(axas_hpa_t hpa)
 {
@@ -68,6 +72,8 @@ static inline void *axas_hal_phys_to_virt(axas_hpa_t hpa)
 /**
  * axas_hal_virt_to_phys - the inverse of axas_hal_phys_to_virt()
  * @virt: address in the kernel's linear map
+ *
+ * Return: its physical address.
  */
 static inline axas_hpa_t axas_hal_virt_to_phys(const void *virt)
 {
@@ -114,6 +120,8 @@ long axas_hal_pages(void);
 /**
  * axas_hal_page - struct page of an allocated frame
  * @hpa: memory that axas_hal_alloc_frame() returned
+ *
+ * Return: the page.
  */
 static inline struct page *axas_hal_page(axas_hpa_t hpa)
 {

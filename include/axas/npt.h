@@ -149,7 +149,7 @@ struct axas_npt {
 	const struct axas_npt_ops *ops;
 	u64 *root;
 	struct axas_npt_caps caps;
-	struct mutex *lock;
+	struct mutex *lock; /* the space's */
 	struct list_head holders;
 	struct axas_npt_gather *gather;
 	u64 epoch;

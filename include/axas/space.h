@@ -33,7 +33,7 @@ struct axas_fault_stats {
 struct axas_space {
 	struct axas_npt npt;
 	struct maple_tree areas;
-	struct mutex lock;
+	struct mutex lock; /* areas, and all that takes entries away */
 	u64 base;
 	u64 length;
 	struct axas_fault_stats __percpu *faults;

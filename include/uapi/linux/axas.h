@@ -143,6 +143,7 @@ struct axas_info {
 	__u32 hpa_bits;
 	__u32 default_gpa_bits;
 };
+
 #define AXAS_INFO	_IO(AXAS_IOC_TYPE, AXAS_CMD_INFO)
 
 /**
@@ -174,6 +175,7 @@ struct axas_create {
 	__u32 features;
 	__u32 reserved;
 };
+
 #define AXAS_CREATE	_IO(AXAS_IOC_TYPE, AXAS_CMD_CREATE)
 
 /**
@@ -234,6 +236,7 @@ struct axas_map {
 	__u32 node;
 	__u64 max_leaf;
 };
+
 #define AXAS_MAP	_IO(AXAS_IOC_TYPE, AXAS_CMD_MAP)
 
 /**
@@ -255,6 +258,7 @@ struct axas_unmap {
 	__u64 gpa;
 	__u64 length;
 };
+
 #define AXAS_UNMAP	_IO(AXAS_IOC_TYPE, AXAS_CMD_UNMAP)
 
 /**
@@ -279,6 +283,7 @@ struct axas_protect {
 	__u32 prot;
 	__u32 reserved;
 };
+
 #define AXAS_PROTECT	_IO(AXAS_IOC_TYPE, AXAS_CMD_PROTECT)
 
 /**
@@ -292,6 +297,7 @@ struct axas_clear {
 	__u32 size;
 	__u32 flags;
 };
+
 #define AXAS_CLEAR	_IO(AXAS_IOC_TYPE, AXAS_CMD_CLEAR)
 
 /**
@@ -349,6 +355,7 @@ struct axas_fault {
 	__u32 nr;
 	__u32 done;
 };
+
 #define AXAS_FAULT	_IO(AXAS_IOC_TYPE, AXAS_CMD_FAULT)
 
 /**
@@ -416,6 +423,7 @@ struct axas_translate {
 	__u32 nr;
 	__u32 done;
 };
+
 #define AXAS_TRANSLATE	_IO(AXAS_IOC_TYPE, AXAS_CMD_TRANSLATE)
 
 /**
@@ -454,6 +462,7 @@ struct axas_stats {
 	__u64 base;
 	__u64 length;
 };
+
 #define AXAS_STATS	_IO(AXAS_IOC_TYPE, AXAS_CMD_STATS)
 
 #endif /* _UAPI_LINUX_AXAS_H */
