@@ -96,8 +96,8 @@ static int alloc_map_large(const struct axas_area *area, struct axas_npt *npt,
 			   u64 gpa)
 {
 	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY;
-	int ret;
 	struct axas_frame frame __free(axas_frame) = AXAS_FRAME_NONE;
+	int ret;
 
 	frame = axas_frame_alloc(ALLOC_ORDER_2M, area->nid, gfp);
 	if (!axas_frame_valid(frame.hpa))

@@ -437,8 +437,8 @@ static unsigned int npt_split_cost(const struct axas_npt *npt, axas_gpa_t gpa,
 /* ---- unmap ---- */
 
 /*
- * Close a table to faults if it has no valid entry. The search begins at hint,
- * beside what was just cleared, where a valid entry is most likely.
+ * Freeze a table if it has no valid entry. The search begins at hint, beside
+ * what was just cleared, where a valid entry is most likely.
  */
 static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 {
@@ -467,22 +467,16 @@ static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 }
 
 /*
- * Take a table out of its parent if nothing is left in it. Where the range
- * covers all of it no fault can enter it any more.
+ * Take a table out of its parent. All its entries are frozen, so that a fault
+ * that still walks through it finds no place there.
  */
 static void npt_reap(struct npt_change *change, u64 *ptr, u64 *table,
-		     unsigned int level, u64 gpa, u64 next)
+		     unsigned int level, u64 gpa, u64 empty)
 {
 	u64 size = axas_level_size(level);
 	u64 start = ALIGN_DOWN(gpa, size);
 
-	if (next - gpa < size) {
-		unsigned int hint = npt_entry(table, next, level - 1) - table;
-
-		if (!npt_freeze(table, hint, change->empty))
-			return;
-	}
-	WRITE_ONCE(*ptr, change->empty);
+	WRITE_ONCE(*ptr, empty);
 	npt_count_table(change->npt, level - 1, -1);
 	npt_gather_range(change->npt, start, start + size);
 	npt_gather_item(change->npt, axas_hal_virt_to_phys(table).val,
@@ -490,14 +484,33 @@ static void npt_reap(struct npt_change *change, u64 *ptr, u64 *table,
 }
 
 static void npt_unmap_table(struct npt_change *change, u64 *ptr,
-			    unsigned int level, u64 gpa, u64 end);
+			    unsigned int level, u64 gpa, u64 end, u64 empty);
+
+/* Clear [gpa, next) of the table below *ptr, and the table if that was all. */
+static void npt_unmap_child(struct npt_change *change, u64 *ptr, u64 *table,
+			    unsigned int level, u64 gpa, u64 next, u64 empty)
+{
+	u64 *first = npt_entry(table, gpa, level - 1);
+
+	if (next - gpa == axas_level_size(level)) {
+		npt_unmap_table(change, first, level - 1, gpa, next,
+				AXAS_NPT_FROZEN);
+	} else {
+		unsigned int hint = npt_entry(table, next, level - 1) - table;
+
+		npt_unmap_table(change, first, level - 1, gpa, next,
+				change->empty);
+		if (!npt_freeze(table, hint, change->empty))
+			return;
+	}
+	npt_reap(change, ptr, table, level, gpa, empty);
+}
 
 static void npt_unmap_entry(struct npt_change *change, u64 *ptr,
-			    unsigned int level, u64 gpa, u64 next)
+			    unsigned int level, u64 gpa, u64 next, u64 empty)
 {
 	struct axas_npt *npt = change->npt;
 	u64 entry = READ_ONCE(*ptr);
-	u64 *table;
 
 	do {
 		if (fmt_present(entry) && !fmt_is_table(entry, level) &&
@@ -506,14 +519,11 @@ static void npt_unmap_entry(struct npt_change *change, u64 *ptr,
 			entry = READ_ONCE(*ptr);
 		}
 		if (fmt_is_table(entry, level)) {
-			table = npt_child(entry, level);
-			npt_unmap_table(change,
-					npt_entry(table, gpa, level - 1),
-					level - 1, gpa, next);
-			npt_reap(change, ptr, table, level, gpa, next);
+			npt_unmap_child(change, ptr, npt_child(entry, level),
+					level, gpa, next, empty);
 			return;
 		}
-	} while (!try_cmpxchg(ptr, &entry, change->empty));
+	} while (!try_cmpxchg(ptr, &entry, empty));
 
 	if (!fmt_present(entry))
 		return;
@@ -524,14 +534,15 @@ static void npt_unmap_entry(struct npt_change *change, u64 *ptr,
 		npt_gather_item(npt, fmt_hpa(entry, level).val, level);
 }
 
+/* What is cleared in this table becomes @empty, or frozen if the table goes. */
 static void npt_unmap_table(struct npt_change *change, u64 *ptr,
-			    unsigned int level, u64 gpa, u64 end)
+			    unsigned int level, u64 gpa, u64 end, u64 empty)
 {
 	u64 next;
 
 	for (; gpa < end; gpa = next, ptr++) {
 		next = npt_next(gpa, end, level);
-		npt_unmap_entry(change, ptr, level, gpa, next);
+		npt_unmap_entry(change, ptr, level, gpa, next, empty);
 	}
 	cond_resched();
 }
@@ -547,7 +558,7 @@ static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 
 	lockdep_assert_held(npt->lock);
 	npt_unmap_table(&change, npt_root_entry(npt, gpa.val), npt->levels,
-			gpa.val, gpa.val + size);
+			gpa.val, gpa.val + size, change.empty);
 	npt_gather_flush(npt);
 }
 
