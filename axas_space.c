@@ -62,7 +62,8 @@ struct axas_space *axas_space_create(const struct axas_create *args)
 	if (!space)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&space->lock);
-	mt_init_flags(&space->areas, MT_FLAGS_USE_RCU);
+	/* Without gap tracking, freeing a large tree behind RCU goes astray. */
+	mt_init_flags(&space->areas, MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE);
 	space->faults = alloc_percpu_gfp(struct axas_fault_stats,
 					 GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!space->faults)
