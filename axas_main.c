@@ -20,6 +20,7 @@
 #include <linux/uio.h>
 
 #include <axas/compat.h>
+#include <axas/probe.h>
 #include <axas/space.h>
 
 /**
@@ -50,6 +51,7 @@ union axas_args {
 	struct axas_fault fault;
 	struct axas_translate translate;
 	struct axas_stats stats;
+	struct axas_probe probe;
 };
 
 static int ioctl_info(struct axas_file *file, union axas_args *args)
@@ -197,6 +199,33 @@ static int ioctl_stats(struct axas_file *file, union axas_args *args)
 	return 0;
 }
 
+static int ioctl_probe(struct axas_file *file, union axas_args *args)
+{
+	struct axas_probe *probe = &args->probe;
+	struct axas_probe_result result = {};
+	struct axas_space *space = file->space;
+	int ret;
+
+	if (!capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	if (!is_power_of_2(probe->access) || probe->access > AXAS_PROT_EXEC)
+		return -EINVAL;
+	if (!axas_range_in(probe->gpa, 1, space->base, space->length))
+		return -ERANGE;
+	ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	ret = axas_npt_probe(&space->npt, axas_gpa(probe->gpa), probe->access,
+			     &result);
+	mutex_unlock(&space->lock);
+	probe->kind = result.kind;
+	probe->hpa = result.hpa.val;
+	probe->level = result.level;
+	probe->memtype = result.memtype;
+	probe->raw = result.raw;
+	return ret;
+}
+
 /**
  * struct axas_ioctl - an entry of an ioctl table
  * @size: size of the structure today
@@ -232,6 +261,7 @@ static const struct axas_ioctl space_ioctls[] = {
 	AXAS_IOCTL(AXAS_FAULT, struct axas_fault, done, ioctl_fault, true),
 	AXAS_IOCTL(AXAS_TRANSLATE, struct axas_translate, done, ioctl_translate, true),
 	AXAS_IOCTL(AXAS_STATS, struct axas_stats, length, ioctl_stats, true),
+	AXAS_IOCTL(AXAS_PROBE, struct axas_probe, raw, ioctl_probe, true),
 };
 
 /* Only AXAS_MAP has flags; its own function checks them. */

@@ -55,6 +55,7 @@ enum {
 	AXAS_CMD_FAULT = 0x14,
 	AXAS_CMD_TRANSLATE = 0x15,
 	AXAS_CMD_STATS = 0x16,
+	AXAS_CMD_PROBE = 0x17,
 };
 
 /**
@@ -464,5 +465,59 @@ struct axas_stats {
 };
 
 #define AXAS_STATS	_IO(AXAS_IOC_TYPE, AXAS_CMD_STATS)
+
+/**
+ * enum axas_probe_kind - how a CPU's walk ended
+ * @AXAS_PROBE_MAPPED: at a leaf that allows the access
+ * @AXAS_PROBE_TRANSLATION: at an entry that isn't valid
+ * @AXAS_PROBE_PERMISSION: at entries that don't allow the access
+ * @AXAS_PROBE_MISCONFIGURED: at an entry that the architecture forbids
+ * @AXAS_PROBE_ACCESS_FLAG: at a leaf whose access flag the CPU may not set
+ * @AXAS_PROBE_ADDRESS_SIZE: at an address wider than the CPU's
+ */
+enum axas_probe_kind {
+	AXAS_PROBE_MAPPED = 0,
+	AXAS_PROBE_TRANSLATION = 1,
+	AXAS_PROBE_PERMISSION = 2,
+	AXAS_PROBE_MISCONFIGURED = 3,
+	AXAS_PROBE_ACCESS_FLAG = 4,
+	AXAS_PROBE_ADDRESS_SIZE = 5,
+};
+
+/* The CPU doesn't say. */
+#define AXAS_PROBE_UNKNOWN	0xffffffff
+
+/**
+ * struct axas_probe - let the CPU walk the table (space)
+ * @size: sizeof(struct axas_probe)
+ * @flags: must be 0
+ * @gpa: address of any alignment
+ * @access: exactly one &enum axas_prot bit
+ * @kind: out: an &enum axas_probe_kind
+ * @hpa: out: where @gpa lies, if %AXAS_PROBE_MAPPED
+ * @level: out: level of the entry that ended a failed walk (1 holds 4 KiB
+ *	leaves); 0 where the CPU doesn't say
+ * @memtype: out: an &enum axas_memtype, or %AXAS_PROBE_UNKNOWN
+ * @raw: out: the CPU's own words: PAR_EL1, or the exit qualification
+ *
+ * Only there if the module was built with CONFIG_AXAS_PROBE.
+ *
+ * Errors: EPERM without CAP_SYS_RAWIO; ERANGE outside of the space; EINVAL;
+ * EOPNOTSUPP when the CPU can't walk this format, or try this access, or the
+ * call isn't built; EBUSY when someone else uses the CPU's virtualization.
+ */
+struct axas_probe {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u32 access;
+	__u32 kind;
+	__u64 hpa;
+	__u32 level;
+	__u32 memtype;
+	__u64 raw;
+};
+
+#define AXAS_PROBE	_IO(AXAS_IOC_TYPE, AXAS_CMD_PROBE)
 
 #endif /* _UAPI_LINUX_AXAS_H */
