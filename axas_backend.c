@@ -96,10 +96,10 @@ static int alloc_map_large(const struct axas_area *area, struct axas_npt *npt,
 			   u64 gpa)
 {
 	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY;
-	struct axas_frame frame __free(axas_frame) = AXAS_FRAME_NONE;
 	int ret;
 
-	frame = axas_frame_alloc(ALLOC_ORDER_2M, area->nid, gfp);
+	struct axas_frame frame __free(axas_frame) =
+		axas_frame_alloc(ALLOC_ORDER_2M, area->nid, gfp);
 	if (!axas_frame_valid(frame.hpa))
 		return -ENOMEM;
 	ret = npt->ops->map(npt, axas_gpa(gpa), frame.hpa, SZ_2M, area->attr, 2);
