@@ -77,8 +77,7 @@ static int alloc_map_pages(const struct axas_area *area, struct axas_npt *npt,
 
 	for (i = 0; i < n; i++) {
 		frames[i] = axas_hal_alloc_frame(0, area->nid,
-						 GFP_KERNEL_ACCOUNT |
-						 __GFP_ZERO);
+						 AXAS_GFP | __GFP_ZERO);
 		if (!axas_frame_valid(frames[i])) {
 			ret = -ENOMEM;
 			break;
@@ -118,7 +117,7 @@ static int alloc_map(const struct axas_area *area, struct axas_npt *npt,
 	if (!(args->flags & AXAS_MAP_POPULATE))
 		return 0;
 
-	frames = kmalloc_array(AXAS_TABLE_ENTRIES, sizeof(*frames), GFP_KERNEL);
+	frames = kmalloc_array(AXAS_TABLE_ENTRIES, sizeof(*frames), AXAS_GFP);
 	if (!frames)
 		return -ENOMEM;
 

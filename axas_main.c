@@ -131,14 +131,14 @@ static int ioctl_clear(struct axas_file *file, union axas_args *args)
 }
 
 /* Array elements that are copied at a time, on the stack. */
-#define AXAS_CHUNK	16
+#define AXAS_CHUNK	32
 
 static int ioctl_fault(struct axas_file *file, union axas_args *args)
 {
 	struct axas_fault *fault = &args->fault;
 	struct axas_fault_entry __user *user = u64_to_user_ptr(fault->entries);
 	struct axas_fault_entry entries[AXAS_CHUNK];
-	u32 i, n;
+	u32 n;
 
 	for (fault->done = 0; fault->done < fault->nr; fault->done += n) {
 		n = min_t(u32, fault->nr - fault->done, AXAS_CHUNK);
@@ -148,11 +148,7 @@ static int ioctl_fault(struct axas_file *file, union axas_args *args)
 		if (copy_from_user(entries, user + fault->done,
 				   n * sizeof(*entries)))
 			return -EFAULT;
-		for (i = 0; i < n; i++)
-			entries[i].result =
-				axas_space_fault(file->space,
-						 axas_gpa(entries[i].gpa),
-						 entries[i].access);
+		axas_space_faults(file->space, entries, n);
 		if (copy_to_user(user + fault->done, entries,
 				 n * sizeof(*entries)))
 			return -EFAULT;
@@ -598,7 +594,7 @@ static const struct address_space_operations no_aops = {};
 static struct axas_file *axas_file_create(const struct axas_create *create)
 {
 	struct axas_file *file __free(kfree) =
-		kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+		kzalloc(sizeof(*file), AXAS_GFP);
 
 	if (!file)
 		return ERR_PTR(-ENOMEM);

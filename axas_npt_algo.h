@@ -10,6 +10,7 @@
  *	fmt_leaf(shared, hpa, level)	a leaf
  *	fmt_hpa(e, level)		where a leaf or a table entry points
  *	fmt_owned(e)			attr.owned of a leaf
+ *	fmt_prot(e)			what a leaf allows
  *	fmt_set_prot(npt, e, prot)	a leaf with other permissions
  *	fmt_child(e, level)		first leaf of level - 1 that a split makes
  *	fmt_decode(npt, e, leaf)	attributes and flags of a leaf
@@ -150,6 +151,32 @@ static bool npt_decode(const struct axas_npt *npt,
 	return true;
 }
 
+static enum axas_look npt_look(const struct axas_npt *npt, axas_gpa_t gpa,
+			       unsigned int access,
+			       struct axas_npt_cursor *cursor,
+			       struct axas_npt_slot *slot)
+{
+	u64 base = gpa.val / SZ_2M;
+
+	if (cursor->table && cursor->base == base &&
+	    cursor->epoch == READ_ONCE(npt->epoch)) {
+		slot->ptr = npt_entry(cursor->table, gpa.val, 1);
+		slot->old = READ_ONCE(*slot->ptr);
+		slot->level = 1;
+	} else {
+		cursor->epoch = READ_ONCE(npt->epoch);
+		npt_peek(npt, gpa, slot);
+		cursor->table = slot->level > 1 ? NULL :
+				PTR_ALIGN_DOWN(slot->ptr, SZ_4K);
+		cursor->base = base;
+	}
+
+	if (fmt_present(slot->old))
+		return access & ~fmt_prot(slot->old) ? AXAS_LOOK_DENIED :
+						       AXAS_LOOK_ALLOWED;
+	return unlikely(axas_npt_busy(slot)) ? AXAS_LOOK_BUSY : AXAS_LOOK_EMPTY;
+}
+
 /* Free the tables above @level of a chain that was never linked. */
 static void npt_free_chain(u64 entry, u64 gpa, unsigned int top,
 			   unsigned int level)
@@ -207,7 +234,7 @@ static u64 *npt_map_child(struct axas_npt *npt, u64 *ptr, unsigned int level)
 	if (fmt_is_table(entry, level))
 		return npt_child(entry, level);
 
-	table = npt_alloc_table(NULL, GFP_KERNEL_ACCOUNT);
+	table = npt_alloc_table(NULL, AXAS_GFP);
 	if (!table)
 		return NULL;
 	/* A fault beside the range may install a table at the same time. */
@@ -553,10 +580,10 @@ static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 	struct npt_change change = {
 		.npt = npt,
 		.pool = pool,
-		.empty = ++npt->epoch << PAGE_SHIFT,
 	};
 
-	lockdep_assert_held(npt->lock);
+	axas_npt_announce(npt);
+	change.empty = npt->epoch << PAGE_SHIFT;
 	npt_unmap_table(&change, npt_root_entry(npt, gpa.val), npt->levels,
 			gpa.val, gpa.val + size, change.empty);
 	npt_gather_flush(npt);
@@ -617,10 +644,10 @@ static void npt_protect(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.npt = npt,
 		.pool = pool,
 		.prot = prot,
-		.empty = ++npt->epoch << PAGE_SHIFT,
 	};
 
-	lockdep_assert_held(npt->lock);
+	axas_npt_announce(npt);
+	change.empty = npt->epoch << PAGE_SHIFT;
 	npt_protect_table(&change, npt_root_entry(npt, gpa.val), npt->levels,
 			  gpa.val, gpa.val + size);
 	npt_gather_flush(npt);
@@ -679,15 +706,15 @@ static int npt_init(struct axas_npt *npt)
 	fmt_setup(npt);
 	INIT_LIST_HEAD(&npt->holders);
 	npt->stats = alloc_percpu_gfp(struct axas_npt_stats,
-				      GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+				      AXAS_GFP | __GFP_ZERO);
 	if (!npt->stats)
 		return -ENOMEM;
-	npt->gather = kzalloc(sizeof(*npt->gather), GFP_KERNEL_ACCOUNT);
+	npt->gather = kzalloc(sizeof(*npt->gather), AXAS_GFP);
 	if (!npt->gather)
 		goto err_stats;
 	npt->gather->start = U64_MAX;
 	root = axas_hal_alloc_frame(npt->root_order, NUMA_NO_NODE,
-				    GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+				    AXAS_GFP | __GFP_ZERO);
 	if (!axas_frame_valid(root))
 		goto err_gather;
 
@@ -738,6 +765,7 @@ static void npt_destroy(struct axas_npt *npt)
 	.init = npt_init,			\
 	.peek = npt_peek,			\
 	.decode = npt_decode,			\
+	.look = npt_look,			\
 	.install = npt_install,			\
 	.map = npt_map,				\
 	.map_frames = npt_map_frames,		\

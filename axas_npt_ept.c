@@ -100,6 +100,11 @@ static inline bool fmt_owned(u64 entry)
 	return entry & EPT_SW_OWNED;
 }
 
+static inline unsigned int fmt_prot(u64 entry)
+{
+	return entry & EPT_RWX;
+}
+
 static inline u64 fmt_set_prot(const struct axas_npt *npt, u64 entry,
 			       unsigned int prot)
 {
@@ -121,7 +126,7 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	};
 	bool ad = npt->features & AXAS_FEAT_AD;
 
-	leaf->attr.prot = entry & EPT_RWX;
+	leaf->attr.prot = fmt_prot(entry);
 	leaf->attr.memtype = memtypes[FIELD_GET(EPT_MEMTYPE, entry)];
 	leaf->attr.ignore_pat = entry & EPT_IPAT;
 	leaf->accessed = ad && (entry & EPT_ACCESSED);

@@ -121,6 +121,13 @@ static inline bool fmt_owned(u64 entry)
 	return entry & S2_SW_OWNED;
 }
 
+static inline unsigned int fmt_prot(u64 entry)
+{
+	return (entry & S2_S2AP_READ ? AXAS_PROT_READ : 0) |
+	       (entry & (S2_S2AP_WRITE | S2_DBM) ? AXAS_PROT_WRITE : 0) |
+	       (entry & S2_XN1 ? 0 : AXAS_PROT_EXEC);
+}
+
 static inline bool s2_dirty(u64 entry)
 {
 	return entry & S2_SW_DIRTY ||
@@ -153,10 +160,7 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	};
 	bool ad = npt->features & AXAS_FEAT_AD;
 
-	leaf->attr.prot = (entry & S2_S2AP_READ ? AXAS_PROT_READ : 0) |
-			  (entry & (S2_S2AP_WRITE | S2_DBM) ?
-				   AXAS_PROT_WRITE : 0) |
-			  (entry & S2_XN1 ? 0 : AXAS_PROT_EXEC);
+	leaf->attr.prot = fmt_prot(entry);
 	leaf->attr.memtype = memtypes[FIELD_GET(S2_MEMATTR, entry)];
 	leaf->attr.ignore_pat = false;
 	leaf->accessed = ad && (entry & S2_AF);

@@ -56,7 +56,7 @@ static int space_init_npt(struct axas_space *space,
 struct axas_space *axas_space_create(const struct axas_create *args)
 {
 	struct axas_space *space __free(kfree) =
-		kzalloc(sizeof(*space), GFP_KERNEL_ACCOUNT);
+		kzalloc(sizeof(*space), AXAS_GFP);
 	int ret;
 
 	if (!space)
@@ -65,7 +65,7 @@ struct axas_space *axas_space_create(const struct axas_create *args)
 	/* Without gap tracking, freeing a large tree behind RCU goes astray. */
 	mt_init_flags(&space->areas, MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE);
 	space->faults = alloc_percpu_gfp(struct axas_fault_stats,
-					 GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+					 AXAS_GFP | __GFP_ZERO);
 	if (!space->faults)
 		return ERR_PTR(-ENOMEM);
 	ret = space_init_npt(space, args);
@@ -172,7 +172,7 @@ static int areas_fill_pool(struct axas_space *space, u64 start, u64 size,
 	unsigned int cost = areas_split_cost(space, start) +
 			    areas_split_cost(space, start + size);
 
-	return axas_npt_pool_fill(pool, cost, GFP_KERNEL_ACCOUNT);
+	return axas_npt_pool_fill(pool, cost, AXAS_GFP);
 }
 
 /* Check a range that a call names. */
@@ -262,8 +262,7 @@ static int space_map_locked(struct axas_space *space, struct axas_area *area,
 		return -EEXIST;
 	ret = area->ops->map(area, &space->npt, args);
 	if (!ret)
-		ret = areas_store(space, area, args->gpa, last,
-				  GFP_KERNEL_ACCOUNT);
+		ret = areas_store(space, area, args->gpa, last, AXAS_GFP);
 	/* No leaf reaches out of the range: there is nothing to split. */
 	if (ret)
 		space->npt.ops->unmap(&space->npt, axas_gpa(args->gpa),
@@ -283,7 +282,7 @@ static int space_map_locked(struct axas_space *space, struct axas_area *area,
 int axas_space_map(struct axas_space *space, const struct axas_map *args)
 {
 	struct axas_area *area __free(kfree) =
-		kzalloc(sizeof(*area), GFP_KERNEL_ACCOUNT);
+		kzalloc(sizeof(*area), AXAS_GFP);
 	int ret;
 
 	if (!area)
@@ -316,8 +315,9 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 	if (ret)
 		return ret;
 
+	axas_npt_announce(&space->npt);
 	areas_account(space, gpa, last, 1, &dead);
-	ret = areas_store(space, NULL, gpa, last, GFP_KERNEL_ACCOUNT);
+	ret = areas_store(space, NULL, gpa, last, AXAS_GFP);
 	if (ret) {
 		areas_account(space, gpa, last, -1, &dead);
 		return ret;
@@ -382,7 +382,7 @@ static int areas_copy(struct axas_space *space, u64 start, u64 last,
 		rcu_read_unlock();
 		if (!area)
 			return -ENOENT;
-		copy = kmemdup(area, sizeof(*area), GFP_KERNEL_ACCOUNT);
+		copy = kmemdup(area, sizeof(*area), AXAS_GFP);
 		if (!copy)
 			return -ENOMEM;
 		copy->attr.prot = prot;
@@ -417,13 +417,13 @@ static int areas_cut(struct axas_space *space, u64 start, u64 last)
 	int ret = 0;
 
 	if (head < start)
-		ret = areas_store(space, area, start, end, GFP_KERNEL_ACCOUNT);
+		ret = areas_store(space, area, start, end, AXAS_GFP);
 	if (ret)
 		return ret;
 
 	area = areas_range(space, last, &tail, &end);
 	if (end > last)
-		ret = areas_store(space, area, tail, last, GFP_KERNEL_ACCOUNT);
+		ret = areas_store(space, area, tail, last, AXAS_GFP);
 	if (ret && head < start) {
 		area = areas_range(space, start, &tail, &end);
 		areas_store(space, area, head, end,
@@ -462,6 +462,7 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 	if (!ret)
 		ret = areas_fill_pool(space, gpa, size, &pool);
 	if (!ret) {
+		axas_npt_announce(&space->npt);
 		areas_account(space, gpa, last, 1, &dead);
 		ret = areas_cut(space, gpa, last);
 		if (ret)
@@ -506,35 +507,56 @@ int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 
 /* ---- fault ---- */
 
+/*
+ * The area of a fault whose slot has been read. Whoever takes an area away
+ * raises the epoch, then changes the tree, then the slot; so an area from
+ * before is as good as one from the tree while the epoch is the same.
+ */
+static const struct axas_area *fault_area(struct axas_space *space,
+					  struct axas_nested_fault *fault)
+{
+	MA_STATE(mas, &space->areas, fault->gpa.val, fault->gpa.val);
+	const struct axas_area *area = fault->area;
+
+	/* Pairs with the atomics of unmap: the slot was read before this. */
+	smp_rmb();
+	if (area && fault->cursor.epoch == READ_ONCE(space->npt.epoch) &&
+	    fault->gpa.val >= fault->start && fault->gpa.val <= fault->last)
+		return area;
+
+	area = mas_walk(&mas);
+	fault->area = area;
+	fault->start = mas.index;
+	fault->last = mas.last;
+	return area;
+}
+
 /* One try, under RCU. -EAGAIN: get what the fault wants and try again. */
 static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 {
-	MA_STATE(mas, &space->areas, fault->gpa.val, fault->gpa.val);
 	struct axas_npt *npt = &space->npt;
+	u64 epoch = fault->cursor.epoch;
+	const struct axas_area *area;
 	struct axas_npt_slot slot;
-	struct axas_area *area;
-	struct axas_leaf leaf;
+	enum axas_look look;
 	int ret;
 
-	npt->ops->peek(npt, fault->gpa, &slot);
-	if (npt->ops->decode(npt, &slot, &leaf))
-		return fault->access & ~leaf.attr.prot ? AXAS_FAULT_DENIED :
-							 AXAS_FAULT_SPURIOUS;
-	if (axas_npt_busy(&slot))
+	look = npt->ops->look(npt, fault->gpa, fault->access, &fault->cursor,
+			      &slot);
+	if (look == AXAS_LOOK_ALLOWED)
+		return AXAS_FAULT_SPURIOUS;
+	if (look == AXAS_LOOK_DENIED)
+		return AXAS_FAULT_DENIED;
+	if (look == AXAS_LOOK_BUSY)
 		return -EAGAIN;
 
-	/*
-	 * The slot was read before the area is: whoever takes the area away
-	 * changes the slot after that. Pairs with the atomics of unmap.
-	 */
-	smp_rmb();
-	area = mas_walk(&mas);
+	if (fault->cursor.epoch != epoch)
+		fault->area = NULL;
+	area = fault_area(space, fault);
 	if (!area)
 		return AXAS_FAULT_NO_AREA;
 	if (fault->access & ~area->attr.prot)
 		return AXAS_FAULT_DENIED;
-	fault->start = mas.index;
-	fault->last = mas.last;
 	ret = area->ops->fault(area, npt, &slot, fault);
 	return ret ? ret : AXAS_FAULT_RESOLVED;
 }
@@ -542,13 +564,12 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 /* Get what the backend asked for. May sleep. */
 static int fault_prepare(struct axas_nested_fault *fault)
 {
-	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO;
 	unsigned int tables = fault->tables;
+	gfp_t gfp;
 
 	if (tables) {
 		fault->tables = 0;
-		return axas_npt_pool_fill(&fault->pool, tables,
-					  GFP_KERNEL_ACCOUNT);
+		return axas_npt_pool_fill(&fault->pool, tables, AXAS_GFP);
 	}
 	if (!fault->want_frame) {
 		cond_resched();
@@ -556,8 +577,9 @@ static int fault_prepare(struct axas_nested_fault *fault)
 	}
 
 	fault->want_frame = false;
+	gfp = fault->order ? GFP_KERNEL_ACCOUNT | __GFP_NORETRY : AXAS_GFP;
 	fault->frame = axas_frame_alloc(fault->order, fault->nid,
-					fault->order ? gfp | __GFP_NORETRY : gfp);
+					gfp | __GFP_ZERO);
 	if (axas_frame_valid(fault->frame.hpa))
 		return 0;
 	if (!fault->order)
@@ -566,34 +588,55 @@ static int fault_prepare(struct axas_nested_fault *fault)
 	return 0;
 }
 
-static enum axas_fault_result space_fault(struct axas_space *space,
-					  axas_gpa_t gpa, unsigned int access)
+/* Resolve one. Under RCU, which is left to get what it takes. */
+static enum axas_fault_result fault_one(struct axas_space *space,
+					struct axas_nested_fault *fault,
+					u64 gpa, unsigned int access)
 {
-	struct axas_nested_fault fault = {
-		.gpa = gpa,
-		.access = access,
-		.frame = AXAS_FRAME_NONE,
-	};
 	int ret;
 
-	if (!axas_range_in(gpa.val, 1, space->base, space->length) || !access ||
+	if (!axas_range_in(gpa, 1, space->base, space->length) || !access ||
 	    access & ~AXAS_PROT_ALL)
 		return AXAS_FAULT_INVALID;
 
+	fault->gpa = axas_gpa(gpa);
+	fault->access = access;
+	fault->small = false;
 	for (;;) {
-		rcu_read_lock();
-		ret = fault_try(space, &fault);
-		rcu_read_unlock();
+		ret = fault_try(space, fault);
 		if (likely(ret >= 0))
-			break;
-		if (fault_prepare(&fault)) {
-			ret = AXAS_FAULT_NO_MEMORY;
-			break;
-		}
+			return ret;
+		rcu_read_unlock();
+		ret = fault_prepare(fault);
+		rcu_read_lock();
+		if (ret)
+			return AXAS_FAULT_NO_MEMORY;
 	}
-	axas_frame_free(&fault.frame);
-	axas_npt_pool_free(&fault.pool);
-	return ret;
+}
+
+static void fault_begin(struct axas_nested_fault *fault)
+{
+	*fault = (struct axas_nested_fault){ .frame = AXAS_FRAME_NONE };
+	rcu_read_lock();
+}
+
+static void fault_end(struct axas_nested_fault *fault)
+{
+	rcu_read_unlock();
+	axas_frame_free(&fault->frame);
+	axas_npt_pool_free(&fault->pool);
+}
+
+static enum axas_fault_result space_fault(struct axas_space *space,
+					  axas_gpa_t gpa, unsigned int access)
+{
+	struct axas_nested_fault fault;
+	enum axas_fault_result result;
+
+	fault_begin(&fault);
+	result = fault_one(space, &fault, gpa.val, access);
+	fault_end(&fault);
+	return result;
 }
 
 /**
@@ -614,6 +657,29 @@ enum axas_fault_result axas_space_fault(struct axas_space *space,
 	return result;
 }
 
+/**
+ * axas_space_faults - resolve some nested page faults
+ * @space: the space
+ * @entries: in: gpa and access; out: result
+ * @n: how many; they are resolved in one RCU section unless memory is short
+ *
+ * Context: as axas_space_fault().
+ */
+void axas_space_faults(struct axas_space *space,
+		       struct axas_fault_entry *entries, unsigned int n)
+{
+	struct axas_nested_fault fault;
+	unsigned int i;
+
+	fault_begin(&fault);
+	for (i = 0; i < n; i++) {
+		entries[i].result = fault_one(space, &fault, entries[i].gpa,
+					      entries[i].access);
+		this_cpu_inc(space->faults->results[entries[i].result]);
+	}
+	fault_end(&fault);
+}
+
 /* ---- looking ---- */
 
 /*
@@ -624,6 +690,8 @@ static u64 areas_limit(struct ma_state *mas, struct axas_area *area, u64 gpa)
 {
 	u64 last = mas->last;
 
+	if (READ_ONCE(area->ranges) == 1)
+		return last - gpa + 1;
 	while (mas_next(mas, last + 1) == area && mas->index == last + 1)
 		last = mas->last;
 	return last - gpa + 1;

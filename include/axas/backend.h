@@ -40,9 +40,12 @@ struct axas_area {
 };
 
 /**
- * struct axas_nested_fault - a nested page fault on its way
+ * struct axas_nested_fault - a nested page fault on its way, and what it leaves
+ *	behind for the next one of the same caller
  * @gpa: where
  * @access: &enum axas_prot bits
+ * @cursor: where in the table the last one ended
+ * @area: area of the last one; good while the cursor's epoch is the table's
  * @start: first byte of the area's range
  * @last: last byte of the area's range
  * @frame: frame got for it, if any
@@ -59,6 +62,8 @@ struct axas_area {
 struct axas_nested_fault {
 	axas_gpa_t gpa;
 	unsigned int access;
+	struct axas_npt_cursor cursor;
+	const struct axas_area *area;
 	u64 start;
 	u64 last;
 	struct axas_frame frame;

@@ -19,6 +19,12 @@
  * counts and fails on demand. Addresses are converted inline.
  */
 
+/*
+ * How axas allocates where it may sleep: charged to the caller's memory cgroup,
+ * and running out is an error for the caller and not for somebody's process.
+ */
+#define AXAS_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL)
+
 /* What axas_hal_alloc_frame() returns when there is no memory. */
 #define AXAS_NO_FRAME	axas_hpa(U64_MAX)
 
@@ -37,7 +43,7 @@ static inline bool axas_frame_valid(axas_hpa_t frame)
  * axas_hal_alloc_frame - allocate host memory
  * @order: log2 of the number of 4 KiB pages
  * @nid: preferred NUMA node or %NUMA_NO_NODE
- * @gfp: %GFP_KERNEL_ACCOUNT or %GFP_NOWAIT, with %__GFP_ZERO if zeroed
+ * @gfp: %AXAS_GFP or %GFP_NOWAIT, with %__GFP_ZERO if zeroed
  *
  * Each page of the frame has a reference of its own and can be freed alone.
  *

@@ -114,6 +114,35 @@ struct axas_npt_slot {
 	unsigned int level;
 };
 
+/**
+ * struct axas_npt_cursor - where the last look ended
+ * @epoch: the table's epoch at that time
+ * @table: the table of level 1 that it ended in, or NULL
+ * @base: what that table covers, in units of 2 MiB
+ *
+ * Good for any later RCU section of the same caller: tables go away only after
+ * the epoch has changed. Begins as all zero.
+ */
+struct axas_npt_cursor {
+	u64 epoch;
+	u64 *table;
+	u64 base;
+};
+
+/**
+ * enum axas_look - what a fault finds
+ * @AXAS_LOOK_EMPTY: an empty entry
+ * @AXAS_LOOK_BUSY: an entry that is just being replaced
+ * @AXAS_LOOK_ALLOWED: a leaf that allows the access
+ * @AXAS_LOOK_DENIED: a leaf that doesn't
+ */
+enum axas_look {
+	AXAS_LOOK_EMPTY,
+	AXAS_LOOK_BUSY,
+	AXAS_LOOK_ALLOWED,
+	AXAS_LOOK_DENIED,
+};
+
 /* Tables for both ends of a range: down from 1 GiB to 4 KiB takes two each. */
 #define AXAS_POOL_MAX	4
 
@@ -138,7 +167,7 @@ struct axas_npt_gather;
  * @lock: the owner's lock; held for map, unmap and protect
  * @holders: who holds translations; under @lock
  * @gather: frames and tables between clear and free; under @lock
- * @epoch: value that the next cleared entries get; under @lock
+ * @epoch: goes up before anything is taken away; cleared entries get it
  * @stats: figures
  * @levels: number of levels
  * @root_order: log2 of the pages in the root
@@ -182,6 +211,7 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @peek: fill in the slot of a GPA. Under RCU.
  * @decode: what the slot holds. Return: true and the leaf, or false if the
  *	slot is empty. Under RCU.
+ * @look: what a fault finds; moves the cursor and fills in the slot. Under RCU.
  * @install: put a leaf into an empty slot. Tables come from @pool and then
  *	from the allocator, without sleeping. Return: 0; -EAGAIN if the slot has
  *	changed; -ENOMEM. Under RCU.
@@ -210,6 +240,10 @@ struct axas_npt_ops {
 		     struct axas_npt_slot *slot);
 	bool (*decode)(const struct axas_npt *npt,
 		       const struct axas_npt_slot *slot, struct axas_leaf *leaf);
+	enum axas_look (*look)(const struct axas_npt *npt, axas_gpa_t gpa,
+			       unsigned int access,
+			       struct axas_npt_cursor *cursor,
+			       struct axas_npt_slot *slot);
 	int (*install)(struct axas_npt *npt, const struct axas_npt_slot *slot,
 		       axas_gpa_t gpa, axas_hpa_t hpa, unsigned int level,
 		       struct axas_attr attr, struct axas_npt_pool *pool);
@@ -280,6 +314,22 @@ static inline void axas_npt_assert_walk(const struct axas_npt *npt)
 static inline bool axas_npt_busy(const struct axas_npt_slot *slot)
 {
 	return slot->old == AXAS_NPT_FROZEN;
+}
+
+/**
+ * axas_npt_announce - before an area goes or loses rights
+ * @npt: the table
+ *
+ * What faults remember is void from here on.
+ *
+ * Context: lock held.
+ */
+static inline void axas_npt_announce(struct axas_npt *npt)
+{
+	lockdep_assert_held(npt->lock);
+	WRITE_ONCE(npt->epoch, npt->epoch + 1);
+	/* Pairs with smp_rmb() in the fault: seen before the change is. */
+	smp_wmb();
 }
 
 /**

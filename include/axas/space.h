@@ -63,6 +63,8 @@ int axas_space_clear(struct axas_space *space);
 
 enum axas_fault_result axas_space_fault(struct axas_space *space,
 					axas_gpa_t gpa, unsigned int access);
+void axas_space_faults(struct axas_space *space,
+		       struct axas_fault_entry *entries, unsigned int n);
 void axas_space_translate(struct axas_space *space,
 			  struct axas_translate_entry *entry);
 void axas_space_stats(struct axas_space *space, struct axas_stats *stats);
