@@ -309,25 +309,33 @@ static long ioctl_run(struct axas_file *file, const struct axas_ioctl *table,
 
 /* ---- guest memory: pread and pwrite ---- */
 
-/* The kernel's view of one guest page, or of a piece of linear memory. */
+/* The kernel's view of a piece of guest memory. */
 struct axas_view {
 	struct axas_memory memory;
 	void *remapped;
 	void *addr;
+	size_t size;
 };
+
+/* Bytes of linear memory that are mapped at a time. */
+#define AXAS_VIEW_MAX	SZ_1M
 
 /*
  * Memory that was kept from the kernel isn't in its linear map, even where it
  * has struct pages.
  */
-static int view_open(struct axas_view *view)
+static int view_open(struct axas_view *view, size_t size)
 {
-	if (view->memory.attr.owned) {
-		view->remapped = NULL;
-		view->addr = page_address(view->memory.page);
+	const struct axas_memory *memory = &view->memory;
+
+	view->remapped = NULL;
+	if (memory->attr.owned) {
+		view->addr = page_address(memory->page);
+		view->size = PAGE_SIZE;
 		return 0;
 	}
-	view->remapped = memremap(view->memory.hpa.val, PAGE_SIZE, MEMREMAP_WB);
+	view->size = min3(memory->left, PAGE_ALIGN(size), AXAS_VIEW_MAX);
+	view->remapped = memremap(memory->hpa.val, view->size, MEMREMAP_WB);
 	view->addr = view->remapped;
 	return view->addr ? 0 : -EIO;
 }
@@ -340,27 +348,26 @@ static void view_close(struct axas_view *view)
 		put_page(view->memory.page);
 }
 
-/* Copy within one page. Return: bytes copied or an errno. */
-static ssize_t axas_rw_page(struct axas_space *space, axas_gpa_t gpa,
-			    struct iov_iter *iter, bool write)
+/* Copy what lies in one piece. Return: bytes copied or an errno. */
+static ssize_t axas_rw_piece(struct axas_space *space, axas_gpa_t gpa,
+			     struct iov_iter *iter, bool write)
 {
 	size_t offset = gpa.val & ~PAGE_MASK;
-	size_t n = min(iov_iter_count(iter), PAGE_SIZE - offset);
 	struct axas_view view;
 	ssize_t ret;
+	size_t n;
 
 	ret = axas_space_get_memory(space, gpa,
 				    write ? AXAS_PROT_WRITE : AXAS_PROT_READ,
 				    &view.memory);
 	if (ret)
 		return ret;
-	ret = view_open(&view);
+	ret = view_open(&view, offset + iov_iter_count(iter));
 	if (!ret) {
+		n = min(iov_iter_count(iter), view.size - offset);
 		ret = write ? copy_from_iter(view.addr + offset, n, iter) :
 			      copy_to_iter(view.addr + offset, n, iter);
 		ret = ret ? ret : -EFAULT;
-	} else {
-		view.remapped = NULL;
 	}
 	view_close(&view);
 	return ret;
@@ -382,7 +389,7 @@ static ssize_t axas_rw(struct kiocb *iocb, struct iov_iter *iter, bool write)
 			break;
 		}
 		cond_resched();
-		ret = axas_rw_page(space, axas_gpa(pos), iter, write);
+		ret = axas_rw_piece(space, axas_gpa(pos), iter, write);
 		if (ret < 0)
 			break;
 		pos += ret;

@@ -614,15 +614,8 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 	}
 }
 
-static void fault_begin(struct axas_nested_fault *fault)
-{
-	*fault = (struct axas_nested_fault){ .frame = AXAS_FRAME_NONE };
-	rcu_read_lock();
-}
-
 static void fault_end(struct axas_nested_fault *fault)
 {
-	rcu_read_unlock();
 	axas_frame_free(&fault->frame);
 	axas_npt_pool_free(&fault->pool);
 }
@@ -630,11 +623,12 @@ static void fault_end(struct axas_nested_fault *fault)
 static enum axas_fault_result space_fault(struct axas_space *space,
 					  axas_gpa_t gpa, unsigned int access)
 {
-	struct axas_nested_fault fault;
+	struct axas_nested_fault fault = { .frame = AXAS_FRAME_NONE };
 	enum axas_fault_result result;
 
-	fault_begin(&fault);
+	rcu_read_lock();
 	result = fault_one(space, &fault, gpa.val, access);
+	rcu_read_unlock();
 	fault_end(&fault);
 	return result;
 }
@@ -668,15 +662,16 @@ enum axas_fault_result axas_space_fault(struct axas_space *space,
 void axas_space_faults(struct axas_space *space,
 		       struct axas_fault_entry *entries, unsigned int n)
 {
-	struct axas_nested_fault fault;
+	struct axas_nested_fault fault = { .frame = AXAS_FRAME_NONE };
 	unsigned int i;
 
-	fault_begin(&fault);
+	rcu_read_lock();
 	for (i = 0; i < n; i++) {
 		entries[i].result = fault_one(space, &fault, entries[i].gpa,
 					      entries[i].access);
 		this_cpu_inc(space->faults->results[entries[i].result]);
 	}
+	rcu_read_unlock();
 	fault_end(&fault);
 }
 
@@ -814,6 +809,7 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 	struct axas_npt *npt = &space->npt;
 	struct axas_npt_slot slot;
 	struct axas_leaf leaf;
+	u64 size, offset;
 
 	guard(rcu)();
 	npt->ops->peek(npt, gpa, &slot);
@@ -822,9 +818,11 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 	if (access & ~leaf.attr.prot)
 		return -EACCES;
 
+	size = axas_level_size(leaf.level);
+	offset = gpa.val & PAGE_MASK & (size - 1);
 	memory->attr = leaf.attr;
-	memory->hpa = axas_hpa(leaf.hpa.val + (gpa.val & PAGE_MASK &
-					       (axas_level_size(leaf.level) - 1)));
+	memory->hpa = axas_hpa(leaf.hpa.val + offset);
+	memory->left = size - offset;
 	memory->page = memory_page(&leaf, memory->hpa);
 	if (!memory->page)
 		return 0;

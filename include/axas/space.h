@@ -42,12 +42,14 @@ struct axas_space {
 /**
  * struct axas_memory - a page of guest memory that the caller may use
  * @hpa: host physical address of the page
+ * @left: bytes from there to the end of the leaf, all in one piece
  * @page: its struct page with a reference for the caller, or NULL where host
  *	memory has none
  * @attr: what the leaf allows
  */
 struct axas_memory {
 	axas_hpa_t hpa;
+	u64 left;
 	struct page *page;
 	struct axas_attr attr;
 };
