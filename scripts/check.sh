@@ -1,0 +1,405 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check.sh [WHAT]... - build axas and run its tests in QEMU
+#
+#   all                   everything (the default)
+#   kunit                 KUnit, on both architectures
+#   kunit-ARCH            ... on x86_64 or arm64
+#   selftests             the programs over /dev/axas (selftests/*_test), on
+#                         every kernel
+#   selftests-KERNEL      ... on one: 6.12-x86_64, 6.12-arm64 (both debug
+#                         kernels), distro (the prebuilt one), newest
+#   replay                a real program's memory trace, on the prebuilt kernel
+#
+#   --list                list the runs these words stand for, and stop
+#
+# AXAS_JOBS=N runs N guests at a time (default: half as many as CPUs, at least
+# 2).  Kernels come from scripts/build-kernel.sh and are cached.  A run's
+# console log stays in build/log/.  After its tests every guest unloads the
+# module, which must have no frame left; the kernel log must hold no warning;
+# on a debug kernel kmemleak must find nothing and lockdep still be on.  That
+# counts as one more test.  The last line is "N passed, N failed", with
+# ", N skipped" when some were.
+
+. "$(dirname "$0")/common.sh"
+help_wanted "$@"
+
+scripts=$AXAS_TREE/scripts
+build=$AXAS_TREE/build
+logs=$build/log
+reserved_hpa=0x30000000 reserved_size=0x4000000
+
+list=''
+runs=()
+add() { local r; for r; do [[ " ${runs[*]-} " == *" $r "* ]] || runs+=("$r"); done; }
+[ $# -gt 0 ] || set -- all
+for what; do
+	case "$what" in
+	--list) list=1 ;;
+	all)
+		add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
+			selftests-distro selftests-newest replay
+		;;
+	kunit) add kunit-x86_64 kunit-arm64 ;;
+	selftests)
+		add selftests-6.12-x86_64 selftests-6.12-arm64 selftests-distro selftests-newest
+		;;
+	kunit-x86_64 | kunit-arm64 | replay | selftests-6.12-x86_64 | selftests-6.12-arm64 | \
+		selftests-distro | selftests-newest) add "$what" ;;
+	*) usage_error "unknown test '$what'" ;;
+	esac
+done
+if [ "${#runs[@]}" -eq 0 ]; then
+	add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
+		selftests-distro selftests-newest replay
+fi
+if [ -n "$list" ]; then
+	printf '%s\n' "${runs[@]}"
+	exit 0
+fi
+
+need make gcc libc6-dev python3 cpio busybox-static qemu-system-x86
+if [[ "${runs[*]}" == *arm64* ]]; then
+	need qemu-system-arm
+	[ -z "$(cross_of arm64)" ] || need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+fi
+mkdir -p "$logs"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# ---- kernels, the module and programs for each ----
+
+# kernel_of RUN: sets kname, karch, kdebug
+kernel_of() {
+	kdebug=''
+	case "$1" in
+	kunit-x86_64 | selftests-6.12-x86_64) kname=6.12-x86_64 karch=x86_64 kdebug=1 ;;
+	kunit-arm64 | selftests-6.12-arm64) kname=6.12-arm64 karch=arm64 kdebug=1 ;;
+	selftests-newest) kname=newest karch=x86_64 ;;
+	*) kname=distro karch=$(host_arch) ;;
+	esac
+}
+
+declare -A image hdrs moddir ready programs
+fetch() { # fetch NAME: the kernel NAME
+	local lines
+	[ -z "${hdrs[$1]-}" ] || return 0
+	case "$1" in
+	6.12-*) hdrs[$1]=$("$scripts/build-kernel.sh" 6.12 "${1#6.12-}" debug) ;;
+	newest) hdrs[$1]=$("$scripts/build-kernel.sh" newest x86_64 plain) ;;
+	distro)
+		lines=$("$scripts/fetch-distro.sh")
+		image[distro]=$(sed -n 1p <<<"$lines")
+		moddir[distro]=$(sed -n 2p <<<"$lines")
+		hdrs[distro]=$(sed -n 3p <<<"$lines")
+		;;
+	esac
+	[ -n "${image[$1]-}" ] || image[$1]=${hdrs[$1]}/image
+}
+build_module() { # build_module NAME: yes or no in ready[NAME]
+	local args=()
+	[ -z "${ready[$1]-}" ] || return 0
+	case "$1" in 6.12-*) args=(CONFIG_AXAS_KUNIT_TEST=m) ;; esac
+	if run_logged "$logs/module-$1.log" "building the module for $1" \
+		"$scripts/build-module.sh" "${hdrs[$1]}" "$build/$1" ${args[@]+"${args[@]}"}; then
+		ready[$1]=yes
+	else
+		ready[$1]=no
+	fi
+}
+build_programs() { # build_programs DIR ARCH: tools or selftests
+	[ -z "${programs[$1-$2]-}" ] || return 0
+	programs[$1-$2]=no
+	run_logged "$logs/$1-$2.log" "building $1 for $2" \
+		make -C "$AXAS_TREE/$1" OUT="$build/$1-$2" CROSS_COMPILE="$(cross_of "$2")" || return 0
+	programs[$1-$2]=yes
+}
+
+# ---- what runs in the guest ----
+
+# shellcheck disable=SC2016 # for the guest's shell
+guest_head='#!/bin/sh
+say() { echo "axas-run: $*"; }
+for v in /sys/kernel/debug/fail*/verbose; do [ ! -e "$v" ] || echo 0 >"$v"; done
+'
+# shellcheck disable=SC2016
+guest_tail='
+unload() {
+	if ! rmmod axas; then say "unloaded: rmmod failed"
+	elif dmesg | grep "axas: unloaded" | tail -n 1 | grep -q "axas: unloaded, 0 frames in use"; then say "unloaded: yes"
+	else say "unloaded: $(dmesg | grep "axas: unloaded" | tail -n 1)"; fi
+}
+leaks() {
+	k=/sys/kernel/debug/kmemleak
+	[ -e $k ] || return
+	sleep 6 # younger objects are not looked at
+	echo scan >$k && echo scan >$k
+	if [ -s $k ]; then sleep 5; echo scan >$k; fi
+	say "leaks: $(grep -c "unreferenced object" $k)"
+	cat $k
+}
+finish() {
+	say "tainted: $(cat /proc/sys/kernel/tainted)"
+	[ ! -e /proc/lockdep_stats ] || say "debug_locks: $(sed -n "s/^ *debug_locks: *//p" /proc/lockdep_stats)"
+	echo "axas-run: dmesg"
+	dmesg
+	echo
+	say "all done"
+}
+'
+
+guest_script() { # guest_script RUN: on stdout
+	echo "$guest_head"
+	echo "$guest_tail"
+	case "$1" in
+	kunit-*)
+		# KUnit speaks through the kernel log: so do the marks around it.
+		cat <<'GUEST'
+insmod /axas.ko || say "cannot load axas.ko"
+echo "axas-run: begin kunit" >/dev/kmsg
+insmod /axas_kunit.ko || say "cannot load axas_kunit.ko"
+echo "axas-run: end kunit 0" >/dev/kmsg
+rmmod axas_kunit
+unload
+leaks
+finish
+GUEST
+		;;
+	selftests-*)
+		cat <<'GUEST'
+run() {
+	[ -x "$1" ] || return
+	name=$(basename "$1")
+	echo "axas-run: begin $name"
+	"$1" </dev/null 2>&1
+	status=$?
+	printf '\naxas-run: end %s %d\n' "$name" $status
+}
+cd /tests
+insmod /axas.ko || say "cannot load axas.ko"
+for t in /tests/*_test; do
+	case "$t" in *lockdown_test) ;; *) run "$t" ;; esac
+done
+unload
+leaks
+# Lockdown also shuts debugfs, and stays: hence last.
+for t in /tests/*lockdown_test; do
+	[ -e "$t" ] || continue
+	insmod /axas.ko
+	run "$t"
+	unload
+done
+finish
+GUEST
+		;;
+	replay)
+		cat <<'GUEST'
+insmod /axas.ko || say "cannot load axas.ko"
+n=0
+for t in /traces/*; do
+	n=$((n + 1))
+done
+echo "axas-run: begin replay"
+echo "TAP version 13"
+echo "1..$((n * 4))"
+i=0
+one() {
+	i=$((i + 1))
+	if "$@" >/tmp/out 2>&1; then echo "ok $i $*"; else echo "# exit status $?"; sed 's/^/# /' /tmp/out; echo "not ok $i $*"; fi
+}
+for t in /traces/*; do
+	one axas-replay "$t"
+	one axas-replay --threads 4 "$t"
+	one axas-replay --format s2 --leaf 2M --threads 2 "$t"
+	one axas-replay --format ept --linear-hpa "$AXAS_RESERVED_HPA" --linear-size "$AXAS_RESERVED_SIZE" "$t"
+done
+printf '\naxas-run: end replay 0\n'
+unload
+finish
+GUEST
+		;;
+	esac
+}
+
+boot() { # boot RUN: console in $logs/RUN.log
+	local run=$1 args append='printk.devkmsg=on kasan_multi_shot' f
+	kernel_of "$run"
+	args=(--kernel "${image[$kname]}" --arch "$karch" --mem 2G --log "$logs/$run.log" --quiet
+		--timeout "${AXAS_TIMEOUT:-900}" --ivshmem 64M --file "$build/$kname/axas.ko:/axas.ko")
+	[ -z "$kdebug" ] || append="$append page_poison=1"
+	case "$run" in
+	kunit-*)
+		args+=(--file "$build/$kname/kunit/axas_kunit.ko:/axas_kunit.ko")
+		append="$append loglevel=8"
+		;;
+	selftests-*)
+		for f in "$build/selftests-$karch"/*; do
+			[ ! -f "$f" ] || [ ! -x "$f" ] || args+=(--file "$f:/tests/$(basename "$f")")
+		done
+		args+=(--ext4 64M)
+		append="$append loglevel=5"
+		;;
+	replay)
+		args+=(--file "$build/tools-$karch/axas-replay:/bin/axas-replay")
+		for f in "$AXAS_TREE"/tools/traces/*; do
+			case "$f" in *.gz)
+				gzip -dc "$f" >"$work/$(basename "$f" .gz)"
+				args+=(--file "$work/$(basename "$f" .gz):/traces/$(basename "$f" .gz)")
+				;;
+			esac
+		done
+		append="$append loglevel=5"
+		;;
+	esac
+	guest_script "$run" >"$work/$run.sh"
+	if [ "$karch" = x86_64 ]; then
+		append="$append memmap=$((reserved_size >> 20))M\$$reserved_hpa"
+		sed -i "2i export AXAS_RESERVED_HPA=$reserved_hpa AXAS_RESERVED_SIZE=$reserved_size" "$work/$run.sh"
+	fi
+	if [ "$kname" = distro ]; then
+		args+=(--modules "${moddir[distro]}")
+		case "$run" in selftests-*) args+=(--modprobe loop --modprobe ext4 --modprobe kvm_amd) ;; esac
+	fi
+	"$scripts/boot.sh" "${args[@]}" --append "$append" --init "$work/$run.sh"
+}
+
+# ---- verdicts ----
+
+# health RUN LOG: print what is wrong with the guest, nothing if it is well
+health() {
+	local log=$2 v
+	grep -q '^axas-run: all done$' "$log" || echo "the guest did not get to its end"
+	if ! grep -q '^axas-run: unloaded: ' "$log"; then
+		echo "the module was not unloaded"
+	fi
+	grep '^axas-run: unloaded: ' "$log" | grep -v ': yes$' | sed 's/^axas-run: /unloading: /' || true
+	grep '^axas-run: cannot' "$log" || true
+	v=$(sed -n 's/^axas-run: tainted: //p' "$log")
+	# 5: bad page, 7: died, 9: warned, 14: soft lockup
+	if [ -n "$v" ] && [ $((v & (1 << 5 | 1 << 7 | 1 << 9 | 1 << 14))) -ne 0 ]; then
+		echo "the kernel is tainted by a warning or worse ($v)"
+	fi
+	if [ -n "$kdebug" ]; then
+		grep -q '^axas-run: debug_locks: 1$' "$log" || echo "lockdep turned itself off"
+		v=$(sed -n 's/^axas-run: leaks: //p' "$log")
+		if [ "${v:-none}" != 0 ]; then
+			echo "kmemleak: ${v:-no} unreferenced objects counted"
+			grep -A 12 '^unreferenced object' "$log" | head -n 40 || true
+		fi
+	fi
+	splats "$log" | head -n 20
+}
+
+passed=0 failed=0 skipped=0
+counted() { # counted RUN P F S TEXT
+	local colour=$C_GREEN
+	passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+	[ "$3" -eq 0 ] || colour=$C_RED
+	printf '%s%-24s%s %d passed, %d failed%s%s\n' "$colour" "$1" "$C_OFF" "$2" "$3" \
+		"$([ "$4" -eq 0 ] || echo ", $4 skipped")" "${5:+  ($5)}"
+}
+
+judge() { # judge RUN STATUS SECONDS
+	local run=$1 status=$2 log=$logs/$1.log out p=0 f=0 s=0 sick
+	kernel_of "$run"
+	if [ ! -s "$log" ]; then
+		echo "  FAILED  $run: no console log"
+		counted "$run" 0 1 0 "did not start"
+		return
+	fi
+	case "$run" in
+	kunit-*)
+		awk '/axas-run: begin kunit/ { on = 1 } on { print } /axas-run: end kunit/ { exit }' \
+			"$log" >"$log.ktap"
+		python3 "$kunit_py" parse <"$log.ktap" >"$log.kunit" 2>&1 || true
+		out=$(sed 's/\x1b\[[0-9;]*m//g' "$log.kunit" | grep 'Testing complete\|Ran [0-9]* tests' | tail -n 1 || true)
+		number() { sed -n "s/.*$1: \([0-9]*\).*/\1/p" <<<"$out"; }
+		p=$(number passed) s=$(number skipped)
+		f=$(($(number failed || true) + $(number crashed || true) + $(number errors || true) + 0))
+		p=${p:-0} s=${s:-0}
+		if [ "$p" -eq 0 ] && [ "$f" -eq 0 ]; then
+			echo "  FAILED  $run: no result of KUnit in $log"
+			f=1
+		fi
+		"$scripts/ktap.py" --list "$log.ktap"
+		;;
+	*)
+		out=$("$scripts/ktap.py" "$log")
+		grep -v '^passed ' <<<"$out" || true
+		read -r _ p _ f _ s <<<"$(tail -n 1 <<<"$out")"
+		if [ $((p + f + s)) -eq 0 ]; then
+			echo "  FAILED  $run: no test ran; see $log"
+			f=1
+		fi
+		;;
+	esac
+	sick=$(health "$run" "$log")
+	if [ -n "$sick" ] || [ "$status" -ne 0 ]; then
+		f=$((f + 1))
+		echo "  FAILED  $run: the kernel afterwards (boot.sh: status $status)"
+		[ -z "$sick" ] || echo "          ${sick//$'\n'/$'\n          '}"
+		echo "          the whole console: $log"
+	else
+		p=$((p + 1))
+	fi
+	counted "$run" "$p" "$f" "$s" "$3 s"
+}
+
+# ---- go ----
+
+for run in "${runs[@]}"; do
+	kernel_of "$run"
+	fetch "$kname"
+done
+[[ "${runs[*]}" != *kunit* ]] || kunit_py=$("$scripts/fetch-kernel.sh" 6.12)/tools/testing/kunit/kunit.py
+
+bootable=()
+for run in "${runs[@]}"; do
+	kernel_of "$run"
+	build_module "$kname"
+	ok=${ready[$kname]} why="the module does not build for $kname; see $logs/module-$kname.log"
+	case "$run" in
+	kunit-*) part='' ;;
+	selftests-*) part=selftests ;;
+	replay) part=tools ;;
+	esac
+	if [ -n "$part" ]; then
+		build_programs "$part" "$karch"
+		if [ "${programs[$part-$karch]}" = no ]; then
+			ok=no why="$part: does not build; see $logs/$part-$karch.log"
+		fi
+	fi
+	rm -f "$logs/$run.log"
+	if [ "$ok" = yes ]; then
+		bootable+=("$run")
+	else
+		echo "  FAILED  $run: $why"
+		counted "$run" 0 1 0 "not built"
+	fi
+done
+
+jobs_max=${AXAS_JOBS:-$((($(nproc) + 1) / 2))}
+[ -n "${AXAS_JOBS:-}" ] || [ "$jobs_max" -ge 2 ] || jobs_max=2
+declare -A pid_of
+in_flight() { jobs -rp | wc -l; }
+for run in ${bootable[@]+"${bootable[@]}"}; do
+	while [ "$(in_flight)" -ge "$jobs_max" ]; do sleep 0.3; done
+	say "booting $run"
+	(
+		trap - EXIT
+		start=$SECONDS rc=0
+		boot "$run" 2>"$logs/$run.err" || rc=$?
+		echo "$rc $((SECONDS - start))" >"$work/$run.rc"
+	) &
+	pid_of[$run]=$!
+done
+for run in ${bootable[@]+"${bootable[@]}"}; do
+	wait "${pid_of[$run]}" || true
+	read -r status seconds <"$work/$run.rc" || { status=1 seconds=0; }
+	[ "$status" -eq 0 ] || sed 's/^/  /' "$logs/$run.err" >&2
+	judge "$run" "$status" "$seconds"
+done
+
+echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
+[ "$failed" -eq 0 ]

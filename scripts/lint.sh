@@ -1,0 +1,211 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# lint.sh [WHAT]... - look for mistakes without running anything
+#
+#   build   for 6.1, 6.12 and the newest kernel, on x86_64 and arm64: compile
+#           with W=1, run sparse, and see that what the module needs of the
+#           kernel is exported
+#   style   checkpatch --strict, kernel-doc -Wall, shellcheck
+#   all     both (the default)
+#
+# Any diagnostic in a file of ours is a failure and is shown; those in the
+# kernel's own headers are not ours.  Logs stay in build/log/.  The last line is
+# "lint: N checks, N failed".
+
+. "$(dirname "$0")/common.sh"
+help_wanted "$@"
+
+scripts=$AXAS_TREE/scripts
+logs=$AXAS_TREE/build/log
+mkdir -p "$logs"
+[ $# -gt 0 ] || set -- all
+do_build='' do_style=''
+for what; do
+	case "$what" in
+	all) do_build=1 do_style=1 ;;
+	build) do_build=1 ;;
+	style) do_style=1 ;;
+	*) usage_error "unknown word '$what'; use build, style or all" ;;
+	esac
+done
+need make gcc libc6-dev
+
+checks=0 failures=0
+verdict() { # verdict NAME DIAGNOSTICS [NOTE]: one check; empty means it is clean
+	checks=$((checks + 1))
+	if [ -z "$2" ]; then
+		printf '%sok%s     %s%s\n' "$C_GREEN" "$C_OFF" "$1" "${3:+  ($3)}"
+	else
+		failures=$((failures + 1))
+		printf '%sFAILED%s %s%s\n' "$C_RED" "$C_OFF" "$1" "${3:+  ($3)}"
+		head -n 40 <<<"$2" | sed 's/^/       /'
+	fi
+}
+
+# ours_in LOG DIR: the diagnostics of LOG that are about our files, as paths in
+# the checkout
+ours_in() {
+	local names
+	names=$(cd "$2" && sed 's#^\./##; s#[.]#\\.#g' .manifest | paste -sd '|')
+	# Newer kernels give paths relative to the module, older ones absolute.
+	sed -E "s#(^|[ /])(\.\./)*(\./)?$2/#\1#" "$1" |
+		grep -E "^($names):[0-9]+(:[0-9]+)?: *(fatal error|error|warning|note)|axas[a-z_0-9/]*\.(o|ko|mod): (warning|error)|(WARNING|ERROR): modpost|^(/bin/sh|make\[?.*\*\*\*)" |
+		grep -vE 'modpost: .*(undefined!|Module\.symvers is missing|Symbol version dump)|modpost: "[^"]*" \[[^]]*\] undefined|suppressed [0-9]+ unresolved' |
+		grep -vE ': note:' | sort -u | without_module_info "$2" || true
+}
+
+# without_module_info DIR: drop what sparse says about MODULE_LICENSE and its
+# like, whose compile-time check of the string it cannot evaluate
+without_module_info() {
+	local line file number
+	while IFS= read -r line; do
+		case "$line" in
+		*'error: bad constant expression'*)
+			IFS=: read -r file number _ <<<"$line"
+			! sed -n "${number}p" "$1/$file" | grep -q '^MODULE_' || continue
+			;;
+		esac
+		echo "$line"
+	done
+}
+
+# exported SRC ARCH: the symbols that SRC exports to every module
+exported() {
+	local list
+	list=$AXAS_CACHE/exports/$(basename "$1")-$(cat "$1/.axas-version")-$2
+	if [ ! -s "$list" ]; then
+		local a=${2/x86_64/x86}
+		mkdir -p "$(dirname "$list")"
+		say "listing what $(basename "$1") exports on $2"
+		(
+			cd "$1"
+			grep -rhoE --include='*.[chS]' 'EXPORT(_PER_CPU|_TRACEPOINT|_STATIC_CALL|_STATIC_CALL_TRAMP)?_SYMBOL(_GPL|_NOKASAN)?\([^,)]+|EXPORT_STATIC_CALL(_TRAMP)?(_GPL)?\([^)]+|EXPORT_TRACEPOINT_SYMBOL(_GPL)?\([^)]+' \
+				"arch/$a" kernel mm lib fs block net/core security init virt drivers/base \
+				drivers/firmware drivers/pci drivers/char drivers/tty crypto io_uring include |
+				sed 's/.*(//; s/[" ]//g' | sort -u
+		) >"$list.tmp"
+		mv "$list.tmp" "$list"
+	fi
+	cat "$list"
+}
+
+undefined_in() { # undefined_in OUT SRC ARCH: what its modules need and nobody exports
+	local ko own
+	own=$(awk '{ print $2 }' "$1/Module.symvers" 2>/dev/null || true)
+	find "$1" -name '*.ko' | while read -r ko; do
+		"$(cross_of "$3")nm" -u "$ko" | awk '{ print $2 }' |
+			sed -E 's/^(__SCT__|__SCK__|__tracepoint_|__traceiter_)//' |
+			grep -vxE '__(asan|ubsan|sanitizer|x86_indirect|x86_return|kasan|hwasan)_.*|__fentry__|_mcount|__stack_chk_(fail|guard)|__this_module|_GLOBAL_OFFSET_TABLE_' |
+			sort -u | comm -23 - <({ exported "$2" "$3"; echo "$own"; } | sort -u) |
+			sed "s#^#${ko#"$1"/}: not exported: #"
+	done
+}
+
+lint_kernel() { # lint_kernel SERIES ARCH FLAVOUR
+	local name=$1-$2 kernel src out log rc=0 found note=''
+	kernel=$("$scripts/build-kernel.sh" "$1" "$2" "$3")
+	src=$("$scripts/fetch-kernel.sh" "$1")
+	out=$AXAS_TREE/build/lint-$name log=$logs/lint-$name
+	# Only what is compiled again can warn again.
+	rm -rf "$out"
+	run_logged "$log.w1.log" "compiling for $name with W=1" \
+		"$scripts/build-module.sh" "$kernel" "$out" W=1 CONFIG_AXAS_KUNIT_TEST=m || rc=$?
+	found=$(ours_in "$log.w1.log" "$out")
+	if [ "$rc" -ne 0 ] && [ -z "$found" ]; then
+		found="the build failed; see $log.w1.log"
+	fi
+	verdict "compile $name, W=1" "$found" "$(cat "$src/.axas-version")"
+	if [ "$rc" -ne 0 ]; then
+		verdict "sparse $name" "not reached: the build failed"
+		verdict "symbols $name" "not reached: the build failed"
+		return
+	fi
+
+	rc=0
+	# sparse fails where a header is newer than it; that is no error of ours.
+	run_logged "$log.sparse.log" "sparse for $name" \
+		"$scripts/build-module.sh" "$kernel" "$out" C=2 CONFIG_AXAS_KUNIT_TEST=m \
+		CHECK="sh -c 'sparse \"\$\$@\" || :' sparse" \
+		CF="-Wbitwise -Wcontext -D__typeof_unqual__=__typeof__" || rc=$?
+	found=$(ours_in "$log.sparse.log" "$out")
+	[ "$rc" -eq 0 ] || found="$found${found:+$'\n'}the run failed; see $log.sparse.log"
+	if grep -F "$src/" "$log.sparse.log" | grep -qE '^[^ ]+:[0-9]+:[0-9]+: error:'; then
+		note="sparse $(sparse --version) is too old for some of this kernel's headers: incomplete"
+	fi
+	verdict "sparse $name" "$found" "$note"
+
+	if [ "$3" = prepare ]; then
+		found=$(undefined_in "$out" "$src" "$2")
+		verdict "symbols $name" "$found" "against EXPORT_SYMBOL in the source"
+	else
+		verdict "symbols $name" "$(grep -E 'modpost: .*undefined' "$log.w1.log" || true)" \
+			"against Module.symvers"
+	fi
+}
+
+if [ -n "$do_build" ]; then
+	need sparse
+	[ -z "$(cross_of arm64)" ] || need gcc-aarch64-linux-gnu
+	lint_kernel 6.1 x86_64 prepare
+	lint_kernel 6.1 arm64 prepare
+	lint_kernel 6.12 x86_64 debug
+	lint_kernel 6.12 arm64 debug
+	lint_kernel newest x86_64 plain
+	lint_kernel newest arm64 prepare
+fi
+
+# our_files PATTERN...: files of the checkout, except those copied from the
+# kernel as they are
+our_files() {
+	local p args=()
+	for p; do args+=(-o -name "$p"); done
+	(cd "$AXAS_TREE" && find . \( -path ./.git -o -path ./build \) -prune -o -type f \
+		\( "${args[@]:1}" \) ! -name 'kselftest*.h' ! -name '*.mod.c' -print | sed 's#^\./##' | sort)
+}
+
+if [ -n "$do_style" ]; then
+	need perl python3 shellcheck
+	src=$("$scripts/fetch-kernel.sh" newest)
+	cd "$AXAS_TREE"
+	# .checkpatch.conf says what does not apply to the module, and why.
+	mapfile -t files < <(our_files '*.[chS]' 'Kconfig*' Kbuild | grep -Ev '^(selftests|tools)/')
+	mapfile -t programs < <(our_files '*.[chS]' | grep -E '^(selftests|tools)/')
+	mapfile -t others < <(our_files Makefile '*.sh' '*.py' '*.config')
+	style() {
+		local check
+		check=(perl "$src/scripts/checkpatch.pl" --no-tree --no-summary --terse --show-types)
+		"${check[@]}" --strict -f "${files[@]}" || :
+		# User space has the C library's types and attributes, and the macros
+		# of a test harness.
+		"${check[@]}" -f "${programs[@]}" \
+			--ignore PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE \
+			--ignore MULTISTATEMENT_MACRO_USE_DO_WHILE,MACRO_WITH_FLOW_CONTROL,COMPLEX_MACRO \
+			--ignore SPLIT_STRING,EMBEDDED_FUNCTION_NAME || :
+		# What it says about C does not all fit shell.
+		"${check[@]}" --max-line-length=120 -f "${others[@]}" \
+			--ignore EMBEDDED_FILENAME,REPEATED_WORD || :
+	}
+	run_logged "$logs/checkpatch.log" "checkpatch over $((${#files[@]} + ${#programs[@]} + ${#others[@]})) files" style || true
+	rm -f .checkpatch-camelcase.*
+	verdict "checkpatch --strict" "$(grep -E '(ERROR|WARNING|CHECK):' "$logs/checkpatch.log" || true)"
+
+	mapfile -t files < <(our_files '*.[ch]' | grep -Ev '^(selftests|tools)/')
+	found=$("$src/scripts/kernel-doc" -none -Wall "${files[@]}" 2>&1 |
+		grep -vE 'no structured comments found' | grep -E '(warning|error|Warning|Error):' || true)
+	verdict "kernel-doc -Wall" "$found"
+
+	mapfile -t files < <(our_files '*.sh')
+	# SC2317 takes the handler of a trap for dead code.
+	found=$(shellcheck -x -P SCRIPTDIR -e SC2317 -f gcc "${files[@]}" .ci/run 2>&1 || true)
+	verdict "shellcheck" "$found"
+
+	if command -v clang-format >/dev/null; then
+		mapfile -t files < <(our_files '*.[ch]')
+		n=$(clang-format --dry-run "${files[@]}" 2>&1 | grep -c 'code should be clang-formatted' || true)
+		echo "note   clang-format would change $n places (for information only)"
+	fi
+fi
+
+echo "lint: $checks checks, $failures failed"
+[ "$failures" -eq 0 ]
