@@ -99,6 +99,7 @@ static int alloc_map_large(const struct axas_area *area, struct axas_npt *npt,
 
 	struct axas_frame frame __free(axas_frame) =
 		axas_frame_alloc(ALLOC_ORDER_2M, area->nid, gfp);
+
 	if (!axas_frame_valid(frame.hpa))
 		return -ENOMEM;
 	ret = npt->ops->map(npt, axas_gpa(gpa), frame.hpa, SZ_2M, area->attr, 2);

@@ -19,7 +19,6 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 
-#include <axas/compat.h>
 #include <axas/probe.h>
 #include <axas/space.h>
 

@@ -7,6 +7,7 @@
 #define _AXAS_COMPAT_H
 
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -14,6 +15,16 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags |= flags;
 }
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+/* Sparse runs no cleanups: tell it that nothing is held, as later kernels do. */
+#define class_rcu_constructor()						\
+	({								\
+		class_rcu_t _guard = class_rcu_constructor();		\
+		__release(RCU);						\
+		_guard;							\
+	})
 #endif
 
 #endif /* _AXAS_COMPAT_H */

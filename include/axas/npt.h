@@ -9,6 +9,7 @@
 #include <uapi/linux/axas.h>
 
 #include <axas/addr.h>
+#include <axas/compat.h>
 #include <axas/hal.h>
 
 /**
