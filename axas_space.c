@@ -677,21 +677,6 @@ void axas_space_faults(struct axas_space *space,
 
 /* ---- looking ---- */
 
-/*
- * Bytes from gpa to the end of its area. Neighbours that point to the same
- * area are one.
- */
-static u64 areas_limit(struct ma_state *mas, struct axas_area *area, u64 gpa)
-{
-	u64 last = mas->last;
-
-	if (READ_ONCE(area->ranges) == 1)
-		return last - gpa + 1;
-	while (mas_next(mas, last + 1) == area && mas->index == last + 1)
-		last = mas->last;
-	return last - gpa + 1;
-}
-
 /**
  * axas_space_translate - look an address up
  * @space: the space
@@ -723,7 +708,7 @@ void axas_space_translate(struct axas_space *space,
 	entry->state = AXAS_TRANSLATE_NO_AREA;
 	if (!area)
 		return;
-	entry->limit = areas_limit(&mas, area, gpa);
+	entry->limit = mas.last - gpa + 1;
 	entry->state = AXAS_TRANSLATE_LAZY;
 	entry->prot = area->attr.prot;
 	entry->memtype = area->attr.memtype;
@@ -754,8 +739,7 @@ void axas_space_stats(struct axas_space *space, struct axas_stats *stats)
 	MA_STATE(mas, &space->areas, 0, 0);
 	const struct axas_npt *npt = &space->npt;
 	struct axas_npt_stats sum;
-	struct axas_area *area, *prev = NULL;
-	u64 end = 0;
+	struct axas_area *area;
 	int cpu, i;
 
 	*stats = (struct axas_stats){
@@ -778,11 +762,8 @@ void axas_space_stats(struct axas_space *space, struct axas_stats *stats)
 				per_cpu_ptr(space->faults, cpu)->results[i];
 
 	guard(rcu)();
-	mas_for_each(&mas, area, ULONG_MAX) {
-		stats->areas += area != prev || mas.index != end;
-		prev = area;
-		end = mas.last + 1;
-	}
+	mas_for_each(&mas, area, ULONG_MAX)
+		stats->areas++;
 }
 
 /* ---- guest memory ---- */

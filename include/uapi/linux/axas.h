@@ -43,6 +43,42 @@
  * take arrays: what was done before the failure stays done, and @done counts it.
  */
 
+/**
+ * DOC: Guest memory as a file
+ *
+ * A space's descriptor is also a file whose offsets are GPAs.
+ *
+ * pread(2), pwrite(2) and their vector forms copy across pages and areas, and
+ * bring in pages that were not touched yet. They obey the permissions of the
+ * areas and stop short where those or the areas end, with what was done. If
+ * nothing was done:
+ *
+ * - EFAULT: there is no area, or the caller's buffer is bad.
+ * - EACCES: the area doesn't allow it.
+ * - ENOMEM: no memory for a frame or a table.
+ * - EINTR: a fatal signal is pending.
+ * - EIO: the kernel can't map the linear memory there.
+ * - ENOSPC: a write at or behind the end of the space; a read there gives 0.
+ *
+ * mmap(2) with MAP_SHARED makes a window: the frames of the guest at an address
+ * of the process. Pages come in on first touch through the area's backend. A
+ * touch outside of areas, or one that the area doesn't allow, gives SIGBUS.
+ * AXAS_UNMAP and AXAS_PROTECT take effect in all windows before they return.
+ * Pages can be taken with get_user_pages(): direct I/O into a window works, and
+ * so does a KVM memory slot over it. A page that somebody has pinned outlives
+ * its unmap and is freed when it is let go. Errors of mmap(2):
+ *
+ * - EINVAL: the range doesn't lie inside of the space, or is MAP_PRIVATE.
+ * - EINTR: a fatal signal is pending.
+ *
+ * The kernel refuses long-term pins with write access to any shared file
+ * mapping that tracks writes, and a window is one. Windows over linear memory
+ * that has no struct page, such as a device's BAR, can be touched but not
+ * pinned. A window maps frames write-back whatever the memory type of the area,
+ * which is that of the guest; only memory without struct page takes its type
+ * from the area.
+ */
+
 #define AXAS_IOC_TYPE	0xBA
 
 enum {
@@ -271,7 +307,8 @@ struct axas_unmap {
  * @prot: &enum axas_prot bits, at least one
  * @reserved: must be 0
  *
- * The range may be any part of one or several areas, without a hole.
+ * The range may be any part of one or several areas, without a hole. What is
+ * cut from an area by this is an area of its own from then on.
  *
  * Errors: ENOENT when the range has a hole; EOPNOTSUPP when the format lacks
  * @prot; EINVAL; ERANGE; ENOMEM; EINTR.
@@ -431,7 +468,8 @@ struct axas_translate {
  * struct axas_stats - figures of a space (space)
  * @size: sizeof(struct axas_stats)
  * @flags: must be 0
- * @areas: out: ranges in the space that differ in backend, frames or rights
+ * @areas: out: areas; each piece that an unmap or a protect has cut from one
+ *	counts as one, and pieces aren't joined again
  * @resident: out: bytes of frames that the space owns
  * @leaves: out: leaves of 4 KiB, 2 MiB, 1 GiB, linear ones included
  * @tables: out: table pages; [0] holds 4 KiB leaves, [1] what is above, and so
