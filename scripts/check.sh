@@ -122,6 +122,8 @@ build_programs() { # build_programs DIR ARCH: tools or selftests
 guest_head='#!/bin/sh
 say() { echo "axas-run: $*"; }
 for v in /sys/kernel/debug/fail*/verbose; do [ ! -e "$v" ] || echo 0 >"$v"; done
+for v in /sys/kernel/debug/fail*/ignore-gfp-wait; do [ ! -e "$v" ] || echo N >"$v"; done
+for v in /sys/kernel/debug/fail*/min-order; do [ ! -e "$v" ] || echo 0 >"$v"; done
 '
 # shellcheck disable=SC2016
 guest_tail='
@@ -196,23 +198,25 @@ GUEST
 	replay)
 		cat <<'GUEST'
 insmod /axas.ko || say "cannot load axas.ko"
+linear="--linear-hpa $AXAS_RESERVED_HPA --linear-size $AXAS_RESERVED_SIZE"
 n=0
 for t in /traces/*; do
 	n=$((n + 1))
 done
 echo "axas-run: begin replay"
 echo "TAP version 13"
-echo "1..$((n * 4))"
+echo "1..$((n * 8))"
 i=0
 one() {
 	i=$((i + 1))
 	if "$@" >/tmp/out 2>&1; then echo "ok $i $*"; else echo "# exit status $?"; sed 's/^/# /' /tmp/out; echo "not ok $i $*"; fi
 }
 for t in /traces/*; do
-	one axas-replay "$t"
-	one axas-replay --threads 4 "$t"
-	one axas-replay --format s2 --leaf 2M --threads 2 "$t"
-	one axas-replay --format ept --linear-hpa "$AXAS_RESERVED_HPA" --linear-size "$AXAS_RESERVED_SIZE" "$t"
+	for how in "--leaf 4K" "--leaf 2M" "--leaf 4K --threads 2" "--leaf 2M --threads 2"; do
+		for format in ept s2; do
+			one axas-replay --format $format $how $linear "$t"
+		done
+	done
 done
 printf '\naxas-run: end replay 0\n'
 unload

@@ -49,7 +49,7 @@ fi
 linear='' append=''
 if [ "$arch" = x86_64 ]; then
 	append="memmap=$((reserved_size >> 20))M\$$reserved_hpa"
-	linear="run axas-replay --linear-hpa $reserved_hpa --linear-size $reserved_size /trace"
+	linear="--linear-hpa $reserved_hpa --linear-size $reserved_size"
 fi
 cat >"$work/run.sh" <<GUEST
 #!/bin/sh
@@ -62,9 +62,9 @@ run() {
 cd /
 uname -srm
 run insmod axas.ko
-run axas-replay /trace
-run axas-replay --threads 4 /trace
-$linear
+run axas-replay $linear /trace
+run axas-replay $linear --leaf 2M /trace
+run axas-replay $linear --format s2 --threads 2 /trace
 run rmmod axas
 echo
 echo "guest# dmesg | grep axas"
