@@ -158,13 +158,11 @@ static enum axas_look npt_look(const struct axas_npt *npt, axas_gpa_t gpa,
 {
 	u64 base = gpa.val / SZ_2M;
 
-	if (cursor->table && cursor->base == base &&
-	    cursor->epoch == READ_ONCE(npt->epoch)) {
+	if (cursor->table && cursor->base == base) {
 		slot->ptr = npt_entry(cursor->table, gpa.val, 1);
 		slot->old = READ_ONCE(*slot->ptr);
 		slot->level = 1;
 	} else {
-		cursor->epoch = READ_ONCE(npt->epoch);
 		npt_peek(npt, gpa, slot);
 		cursor->table = slot->level > 1 ? NULL :
 				PTR_ALIGN_DOWN(slot->ptr, SZ_4K);
@@ -174,7 +172,11 @@ static enum axas_look npt_look(const struct axas_npt *npt, axas_gpa_t gpa,
 	if (fmt_present(slot->old))
 		return access & ~fmt_prot(slot->old) ? AXAS_LOOK_DENIED :
 						       AXAS_LOOK_ALLOWED;
-	return unlikely(axas_npt_busy(slot)) ? AXAS_LOOK_BUSY : AXAS_LOOK_EMPTY;
+	if (likely(!axas_npt_busy(slot)))
+		return AXAS_LOOK_EMPTY;
+	/* The table may have been taken out: walk again. */
+	cursor->table = NULL;
+	return AXAS_LOOK_BUSY;
 }
 
 /* Free the tables above @level of a chain that was never linked. */
@@ -398,6 +400,21 @@ static inline void npt_gather_item(struct axas_npt *npt, u64 hpa,
 		npt_gather_flush(npt);
 }
 
+/*
+ * Begin a change. Areas that a fault remembers from before are void, and those
+ * it finds from here on are the new ones.
+ */
+static u64 npt_new_epoch(struct axas_npt *npt)
+{
+	lockdep_assert_held(npt->lock);
+	/* The areas change before the epoch does, for fault_area(). */
+	smp_wmb();
+	WRITE_ONCE(npt->epoch, npt->epoch + 1);
+	/* The epoch changes before the first entry does, for fault_area(). */
+	smp_wmb();
+	return npt->epoch;
+}
+
 static void npt_fill_split(u64 *table, u64 entry, unsigned int level)
 {
 	u64 child = fmt_child(entry, level);
@@ -582,8 +599,7 @@ static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.pool = pool,
 	};
 
-	axas_npt_announce(npt);
-	change.empty = npt->epoch << PAGE_SHIFT;
+	change.empty = npt_new_epoch(npt) << PAGE_SHIFT;
 	npt_unmap_table(&change, npt_root_entry(npt, gpa.val), npt->levels,
 			gpa.val, gpa.val + size, change.empty);
 	npt_gather_flush(npt);
@@ -646,8 +662,7 @@ static void npt_protect(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.prot = prot,
 	};
 
-	axas_npt_announce(npt);
-	change.empty = npt->epoch << PAGE_SHIFT;
+	change.empty = npt_new_epoch(npt) << PAGE_SHIFT;
 	npt_protect_table(&change, npt_root_entry(npt, gpa.val), npt->levels,
 			  gpa.val, gpa.val + size);
 	npt_gather_flush(npt);

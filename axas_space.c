@@ -315,7 +315,6 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 	if (ret)
 		return ret;
 
-	axas_npt_announce(&space->npt);
 	areas_account(space, gpa, last, 1, &dead);
 	ret = areas_store(space, NULL, gpa, last, AXAS_GFP);
 	if (ret) {
@@ -462,7 +461,6 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 	if (!ret)
 		ret = areas_fill_pool(space, gpa, size, &pool);
 	if (!ret) {
-		axas_npt_announce(&space->npt);
 		areas_account(space, gpa, last, 1, &dead);
 		ret = areas_cut(space, gpa, last);
 		if (ret)
@@ -509,23 +507,28 @@ int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 
 /*
  * The area of a fault whose slot has been read. Whoever takes an area away
- * raises the epoch, then changes the tree, then the slot; so an area from
- * before is as good as one from the tree while the epoch is the same.
+ * changes the tree, then the epoch, then the slot. So what was found under an
+ * epoch is as good as what the tree holds now while the epoch is the same.
  */
 static const struct axas_area *fault_area(struct axas_space *space,
 					  struct axas_nested_fault *fault)
 {
 	MA_STATE(mas, &space->areas, fault->gpa.val, fault->gpa.val);
 	const struct axas_area *area = fault->area;
+	u64 epoch;
 
-	/* Pairs with the atomics of unmap: the slot was read before this. */
+	/* The slot was read before the epoch is. Pairs with npt_new_epoch(). */
 	smp_rmb();
-	if (area && fault->cursor.epoch == READ_ONCE(space->npt.epoch) &&
-	    fault->gpa.val >= fault->start && fault->gpa.val <= fault->last)
+	epoch = READ_ONCE(space->npt.epoch);
+	if (area && fault->epoch == epoch && fault->gpa.val >= fault->start &&
+	    fault->gpa.val <= fault->last)
 		return area;
 
+	/* The epoch was read before the tree is. Pairs with the same. */
+	smp_rmb();
 	area = mas_walk(&mas);
 	fault->area = area;
+	fault->epoch = epoch;
 	fault->start = mas.index;
 	fault->last = mas.last;
 	return area;
@@ -535,7 +538,6 @@ static const struct axas_area *fault_area(struct axas_space *space,
 static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 {
 	struct axas_npt *npt = &space->npt;
-	u64 epoch = fault->cursor.epoch;
 	const struct axas_area *area;
 	struct axas_npt_slot slot;
 	enum axas_look look;
@@ -550,8 +552,6 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 	if (look == AXAS_LOOK_BUSY)
 		return -EAGAIN;
 
-	if (fault->cursor.epoch != epoch)
-		fault->area = NULL;
 	area = fault_area(space, fault);
 	if (!area)
 		return AXAS_FAULT_NO_AREA;
@@ -606,6 +606,9 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 		ret = fault_try(space, fault);
 		if (likely(ret >= 0))
 			return ret;
+		/* Nothing that was found outlives its RCU section. */
+		fault->cursor.table = NULL;
+		fault->area = NULL;
 		rcu_read_unlock();
 		ret = fault_prepare(fault);
 		rcu_read_lock();

@@ -63,6 +63,7 @@ work=$(mktemp -d)
 bochs_pid=''
 cleanup() {
 	[ -z "$bochs_pid" ] || kill -- "-$bochs_pid" 2>/dev/null || true
+	wait 2>/dev/null || true
 	rm -rf "$work"
 }
 trap cleanup EXIT
@@ -122,6 +123,17 @@ TERM=xterm BXSHARE=$share timeout -k 5 "$limit" \
 	</dev/null >"$work/screen" 2>&1 &
 bochs_pid=$!
 set +m
+# No power button is needed: whoever has said how it ended is done.
+(
+	while kill -0 "$bochs_pid" 2>/dev/null; do
+		! grep -qaE '^boot: /run\.sh ended|end Kernel panic|System halted' "$work/console" || {
+			sleep 1
+			kill -- "-$bochs_pid"
+			break
+		}
+		sleep 0.3
+	done
+) 2>/dev/null &
 tail -n +1 -s 0.2 -f --pid="$bochs_pid" "$work/console" | sed -u 's/\r//g' | tee "$log" |
 	if [ -n "$quiet" ]; then cat >/dev/null; else cat; fi
 rc=0

@@ -4,10 +4,11 @@
 # build-kernel.sh SERIES ARCH FLAVOUR - build a kernel for the tests
 #
 #   SERIES   6.1, 6.12 or newest
-#   ARCH     x86_64 or arm64
+#   ARCH     x86_64 or arm64; um (User Mode Linux) for the flavour bench
 #   FLAVOUR  debug    bootable, with KASAN, lockdep, kmemleak, fault injection
 #            plain    bootable, without them
 #            bochs    x86_64 only: small, for a CPU that is interpreted
+#            bench    x86_64 and um: for measuring, with the peers of axas
 #            prepare  only what compiling an external module needs
 #
 # The configuration is tinyconfig and the fragments in scripts/kconfig/.  The
@@ -27,15 +28,28 @@ bochs) # stands alone
 	[ "$arch" = x86_64 ] || usage_error "the flavour bochs is for x86_64"
 	frags=("$AXAS_TREE/scripts/kconfig/bochs.config")
 	;;
+bench)
+	case "$arch" in
+	um) frags=() ;; # stands alone
+	x86_64) ;;
+	*) usage_error "the flavour bench is for x86_64 and um" ;;
+	esac
+	frags+=("$AXAS_TREE/scripts/kconfig/bench-$arch.config")
+	;;
 plain | prepare) ;;
-*) usage_error "unknown flavour '$flavour'; use debug, plain, bochs or prepare" ;;
+*) usage_error "unknown flavour '$flavour'; use debug, plain, bochs, bench or prepare" ;;
 esac
 case "$arch" in
 x86_64) target=bzImage image=arch/x86/boot/bzImage pkgs='' ;;
 arm64) target=Image image=arch/arm64/boot/Image pkgs='' ;;
+um)
+	[ "$flavour" = bench ] || usage_error "um has the flavour bench only"
+	target=linux image=linux pkgs=''
+	;;
 *) usage_error "unknown architecture '$arch'; use x86_64 or arm64" ;;
 esac
-cross=$(cross_of "$arch")
+cross=''
+[ "$arch" = um ] || cross=$(cross_of "$arch")
 case "$cross" in
 '') ;;
 aarch64*) pkgs=gcc-aarch64-linux-gnu ;;

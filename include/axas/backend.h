@@ -45,7 +45,9 @@ struct axas_area {
  * @gpa: where
  * @access: &enum axas_prot bits
  * @cursor: where in the table the last one ended
- * @area: area of the last one; good while the cursor's epoch is the table's
+ * @area: area of the last one, if it was in the same RCU section; good while
+ *	the table's epoch is @epoch
+ * @epoch: the table's epoch before @area was looked up
  * @start: first byte of the area's range
  * @last: last byte of the area's range
  * @frame: frame got for it, if any
@@ -64,6 +66,7 @@ struct axas_nested_fault {
 	unsigned int access;
 	struct axas_npt_cursor cursor;
 	const struct axas_area *area;
+	u64 epoch;
 	u64 start;
 	u64 last;
 	struct axas_frame frame;

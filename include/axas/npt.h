@@ -117,15 +117,13 @@ struct axas_npt_slot {
 
 /**
  * struct axas_npt_cursor - where the last look ended
- * @epoch: the table's epoch at that time
  * @table: the table of level 1 that it ended in, or NULL
  * @base: what that table covers, in units of 2 MiB
  *
- * Good for any later RCU section of the same caller: tables go away only after
- * the epoch has changed. Begins as all zero.
+ * Good for one RCU section: the table may be taken out meanwhile, but isn't
+ * freed, and its entries are frozen then.
  */
 struct axas_npt_cursor {
-	u64 epoch;
 	u64 *table;
 	u64 base;
 };
@@ -168,7 +166,8 @@ struct axas_npt_gather;
  * @lock: the owner's lock; held for map, unmap and protect
  * @holders: who holds translations; under @lock
  * @gather: frames and tables between clear and free; under @lock
- * @epoch: goes up before anything is taken away; cleared entries get it
+ * @epoch: goes up with each change that takes something away, after the areas
+ *	have changed and before the first entry does; cleared entries get it
  * @stats: figures
  * @levels: number of levels
  * @root_order: log2 of the pages in the root
@@ -315,22 +314,6 @@ static inline void axas_npt_assert_walk(const struct axas_npt *npt)
 static inline bool axas_npt_busy(const struct axas_npt_slot *slot)
 {
 	return slot->old == AXAS_NPT_FROZEN;
-}
-
-/**
- * axas_npt_announce - before an area goes or loses rights
- * @npt: the table
- *
- * What faults remember is void from here on.
- *
- * Context: lock held.
- */
-static inline void axas_npt_announce(struct axas_npt *npt)
-{
-	lockdep_assert_held(npt->lock);
-	WRITE_ONCE(npt->epoch, npt->epoch + 1);
-	/* Pairs with smp_rmb() in the fault: seen before the change is. */
-	smp_wmb();
 }
 
 /**
