@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _AXAS_KUNIT_CONTEXT_H
+#define _AXAS_KUNIT_CONTEXT_H
+
+#include <kunit/test.h>
+#include <linux/prandom.h>
+
+#include <axas/space.h>
+
+#include "fake_hal.h"
+#include "raw.h"
+
+/* AXAS_PROT_ bits, as in the uAPI. */
+#define PROT_R		AXAS_PROT_READ
+#define PROT_W		AXAS_PROT_WRITE
+#define PROT_X		AXAS_PROT_EXEC
+#define PROT_RW		(PROT_R | PROT_W)
+#define PROT_RX		(PROT_R | PROT_X)
+#define PROT_RWX	(PROT_R | PROT_W | PROT_X)
+
+/* Host memory for linear areas that no test touches. */
+#define HPA_NOWHERE	0x0000700000000000ULL
+
+/**
+ * struct axas_context - what each test of tables and above starts with
+ * @format: the format under test
+ * @space: the space under test, if any
+ * @npt: a table without a space
+ * @lock: of @npt
+ * @npt_live: @npt has been made
+ *
+ * Stands in kunit->priv. The exit function frees what there is and expects
+ * that no page is out after that.
+ */
+struct axas_context {
+	enum axas_format format;
+	struct axas_space *space;
+	struct axas_npt npt;
+	struct mutex lock;
+	bool npt_live;
+};
+
+u64 axas_test_seed(struct kunit *test, struct rnd_state *rnd);
+
+int axas_test_init_none(struct kunit *test);
+int axas_test_init_param(struct kunit *test);
+int axas_test_init_ept(struct kunit *test);
+int axas_test_init_s2(struct kunit *test);
+void axas_test_exit(struct kunit *test);
+
+/* For KUNIT_ARRAY_PARAM(): suites that take the format as a parameter. */
+extern const enum axas_format axas_formats[2];
+void axas_format_desc(const enum axas_format *format, char *desc);
+
+static inline struct axas_context *axas_context(struct kunit *test)
+{
+	return test->priv;
+}
+
+static inline bool axas_is_ept(struct kunit *test)
+{
+	return axas_context(test)->format == AXAS_FORMAT_EPT;
+}
+
+struct axas_space *axas_test_space(struct kunit *test);
+struct axas_space *axas_test_space_with(struct kunit *test,
+					const struct axas_create *args);
+void axas_test_drop_space(struct kunit *test);
+struct axas_npt *axas_test_npt(struct kunit *test, unsigned int gpa_bits,
+			       u32 features);
+void axas_test_drop_npt(struct kunit *test);
+void axas_expect_empty(struct kunit *test, struct axas_space *space);
+
+int axas_map_linear(struct axas_space *space, u64 gpa, u64 size, u64 hpa,
+		    unsigned int prot);
+int axas_map_alloc(struct axas_space *space, u64 gpa, u64 size,
+		   unsigned int prot, unsigned int flags, u64 max_leaf);
+int axas_unmap_range(struct axas_space *space, u64 gpa, u64 size);
+int axas_protect_range(struct axas_space *space, u64 gpa, u64 size,
+		       unsigned int prot);
+int axas_fault_at(struct axas_space *space, u64 gpa, unsigned int access);
+struct axas_translate_entry axas_translate_at(struct axas_space *space,
+					      u64 gpa);
+struct axas_stats axas_stats_of(struct axas_space *space);
+void *axas_virt_at(struct kunit *test, struct axas_space *space, u64 gpa);
+
+#endif /* _AXAS_KUNIT_CONTEXT_H */

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The HAL of axas.ko under other names, beside the fake one: its own tests only.
+ */
+#define axas_hal_alloc_frame	linux_hal_alloc_frame
+#define axas_hal_dealloc_frame	linux_hal_dealloc_frame
+#define axas_hal_invalidate	linux_hal_invalidate
+#define axas_hal_pages		linux_hal_pages
+#include "../axas_hal_linux.c"

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A HAL that counts, checks and fails on demand.
+ */
+#include <linux/atomic.h>
+#include <linux/pfn.h>
+#include <linux/prandom.h>
+#include <linux/random.h>
+#include <linux/spinlock.h>
+
+#include "fake_hal.h"
+
+/* page_private() of a page that is out, xor its number. */
+#define FAKE_HAL_MAGIC	0x5a1ad05eUL
+
+static atomic_long_t hal_pages;
+static atomic_long_t hal_allocs;
+static atomic_long_t hal_failed;
+static atomic_long_t hal_bad_frees;
+static struct fake_hal_watch *hal_watch;
+
+static DEFINE_SPINLOCK(hal_lock);
+static struct fake_hal_fail hal_fail; /* under hal_lock */
+
+/**
+ * fake_hal_set_fail - choose the allocations that fail
+ * @fail: which, or NULL for none
+ */
+void fake_hal_set_fail(const struct fake_hal_fail *fail)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&hal_lock, flags);
+	hal_fail = fail ? *fail : (struct fake_hal_fail){};
+	spin_unlock_irqrestore(&hal_lock, flags);
+	atomic_long_set(&hal_failed, 0);
+}
+
+/**
+ * fake_hal_set_watch - tell someone what happens
+ * @watch: whom, or NULL for nobody
+ */
+void fake_hal_set_watch(struct fake_hal_watch *watch)
+{
+	smp_store_release(&hal_watch, watch);
+}
+
+/**
+ * fake_hal_reset - nothing fails, nobody looks on, no mistake seen
+ */
+void fake_hal_reset(void)
+{
+	fake_hal_set_fail(NULL);
+	fake_hal_set_watch(NULL);
+	atomic_long_set(&hal_allocs, 0);
+	atomic_long_set(&hal_bad_frees, 0);
+}
+
+/**
+ * fake_hal_failed - allocations that were made to fail
+ *
+ * Return: their number since fake_hal_set_fail().
+ */
+unsigned long fake_hal_failed(void)
+{
+	return atomic_long_read(&hal_failed);
+}
+
+/**
+ * fake_hal_allocs - allocations, those that failed included
+ *
+ * Return: their number since fake_hal_reset().
+ */
+unsigned long fake_hal_allocs(void)
+{
+	return atomic_long_read(&hal_allocs);
+}
+
+/**
+ * fake_hal_bad_frees - pages freed that were not out
+ *
+ * Return: their number since fake_hal_reset().
+ */
+unsigned long fake_hal_bad_frees(void)
+{
+	return atomic_long_read(&hal_bad_frees);
+}
+
+static unsigned long hal_mark(const struct page *page)
+{
+	return FAKE_HAL_MAGIC ^ page_to_pfn(page);
+}
+
+/**
+ * fake_hal_owns - has the page been handed out and not come back?
+ * @hpa: address of the page
+ *
+ * Return: true if so.
+ */
+bool fake_hal_owns(axas_hpa_t hpa)
+{
+	unsigned long pfn = PHYS_PFN(hpa.val);
+
+	return pfn_valid(pfn) &&
+	       page_private(pfn_to_page(pfn)) == hal_mark(pfn_to_page(pfn));
+}
+
+static bool hal_shall_fail(unsigned int order, gfp_t gfp)
+{
+	unsigned long flags;
+	bool fail = false;
+
+	if (gfp & __GFP_NOFAIL)
+		return false;
+	spin_lock_irqsave(&hal_lock, flags);
+	if (hal_fail.nth && order >= hal_fail.min_order) {
+		fail = hal_fail.nth == 1;
+		if (!fail || !hal_fail.onwards)
+			hal_fail.nth--;
+	}
+	if (hal_fail.one_in)
+		fail |= !(get_random_u32() % hal_fail.one_in);
+	spin_unlock_irqrestore(&hal_lock, flags);
+	if (fail)
+		atomic_long_inc(&hal_failed);
+	return fail;
+}
+
+axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
+{
+	gfp_t real = (gfp & ~__GFP_ZERO) | __GFP_NOWARN;
+	struct page *page;
+	unsigned long i;
+
+	atomic_long_inc(&hal_allocs);
+	if (hal_shall_fail(order, gfp))
+		return AXAS_NO_FRAME;
+	page = nid == NUMA_NO_NODE ? alloc_pages(real, order) :
+				     alloc_pages_node(nid, real, order);
+	if (!page)
+		return AXAS_NO_FRAME;
+
+	if (order)
+		split_page(page, order);
+	memset(page_address(page), gfp & __GFP_ZERO ? 0 : FAKE_HAL_FRESH,
+	       PAGE_SIZE << order);
+	for (i = 0; i < 1UL << order; i++)
+		set_page_private(page + i, hal_mark(page + i));
+	atomic_long_add(1L << order, &hal_pages);
+	return axas_hpa(PFN_PHYS(page_to_pfn(page)));
+}
+
+static void hal_free_page(struct page *page)
+{
+	if (page_private(page) != hal_mark(page)) {
+		atomic_long_inc(&hal_bad_frees);
+		return;
+	}
+	/* Somebody with a reference of his own may still read it. */
+	if (page_count(page) == 1)
+		memset(page_address(page), FAKE_HAL_FREED, PAGE_SIZE);
+	set_page_private(page, 0);
+	atomic_long_dec(&hal_pages);
+	put_page(page);
+}
+
+void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order)
+{
+	struct fake_hal_watch *watch = smp_load_acquire(&hal_watch);
+	unsigned long pfn = PHYS_PFN(frame.val), i;
+
+	if (watch && watch->free)
+		watch->free(watch, frame, order);
+	for (i = 0; i < 1UL << order; i++) {
+		if (pfn_valid(pfn + i))
+			hal_free_page(pfn_to_page(pfn + i));
+		else
+			atomic_long_inc(&hal_bad_frees);
+	}
+}
+
+void axas_hal_invalidate(struct list_head *holders, axas_gpa_t gpa, u64 size)
+{
+	struct fake_hal_watch *watch = smp_load_acquire(&hal_watch);
+	struct axas_holder *holder;
+
+	if (watch && watch->invalidate)
+		watch->invalidate(watch, gpa, size);
+	list_for_each_entry(holder, holders, node)
+		holder->invalidate(holder, gpa, size);
+}
+
+long axas_hal_pages(void)
+{
+	return atomic_long_read(&hal_pages);
+}

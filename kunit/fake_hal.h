@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _AXAS_KUNIT_FAKE_HAL_H
+#define _AXAS_KUNIT_FAKE_HAL_H
+
+#include <axas/hal.h>
+
+/**
+ * DOC: The fake HAL
+ *
+ * Real pages, so that addresses convert as they do in axas.ko, but each page
+ * that it hands out is marked, counted, filled with a pattern when the caller
+ * doesn't ask for zeros, and filled with another one before it goes back.
+ */
+
+/* What a page holds that was allocated without __GFP_ZERO, and a freed one. */
+#define FAKE_HAL_FRESH	0xa5
+#define FAKE_HAL_FREED	0x6b
+
+/**
+ * struct fake_hal_watch - someone who looks on
+ * @free: memory is about to be freed
+ * @invalidate: holders are about to be told; comes before any of them is
+ *
+ * May be called from an RCU callback.
+ */
+struct fake_hal_watch {
+	void (*free)(struct fake_hal_watch *watch, axas_hpa_t hpa,
+		     unsigned int order);
+	void (*invalidate)(struct fake_hal_watch *watch, axas_gpa_t gpa,
+			   u64 size);
+};
+
+/**
+ * struct fake_hal_fail - which allocations fail; those that may not aren't
+ *	counted
+ * @nth: the n-th from now on, counted from 1; 0 for none
+ * @onwards: and all after it
+ * @min_order: count allocations of at least this order only
+ * @one_in: fail at random, one in so many; 0 for none
+ */
+struct fake_hal_fail {
+	unsigned long nth;
+	bool onwards;
+	unsigned int min_order;
+	unsigned int one_in;
+};
+
+void fake_hal_reset(void);
+void fake_hal_set_fail(const struct fake_hal_fail *fail);
+void fake_hal_set_watch(struct fake_hal_watch *watch);
+unsigned long fake_hal_failed(void);
+unsigned long fake_hal_allocs(void);
+unsigned long fake_hal_bad_frees(void);
+bool fake_hal_owns(axas_hpa_t hpa);
+
+/* The real HAL, compiled into this module under other names. */
+axas_hpa_t linux_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp);
+void linux_hal_dealloc_frame(axas_hpa_t frame, unsigned int order);
+long linux_hal_pages(void);
+
+#endif /* _AXAS_KUNIT_FAKE_HAL_H */

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What operations should make of a space.
+ */
+#include "model.h"
+
+/**
+ * model_gpa - where a unit begins
+ * @model: the model
+ * @index: the unit
+ *
+ * Return: its GPA.
+ */
+u64 model_gpa(const struct model *model, unsigned int index)
+{
+	return model->base[index / model->per_chunk] +
+	       index % model->per_chunk * model->unit_size;
+}
+
+/**
+ * model_index - the unit of a GPA
+ * @model: the model
+ * @gpa: the address
+ *
+ * Return: its unit or -1.
+ */
+int model_index(const struct model *model, u64 gpa)
+{
+	unsigned int i;
+
+	for (i = 0; i < model->chunks; i++) {
+		u64 unit = (gpa - model->base[i]) / model->unit_size;
+
+		if (gpa >= model->base[i] && unit < model->per_chunk)
+			return i * model->per_chunk + unit;
+	}
+	return -1;
+}
+
+/**
+ * model_size - bytes of a leaf
+ * @level: its level
+ *
+ * Return: 4 KiB, 2 MiB or 1 GiB; what an entry covers for levels above.
+ */
+u64 model_size(unsigned int level)
+{
+	return 4096ULL << 9 * (level - 1);
+}
+
+/**
+ * model_fail - say what is wrong, once
+ * @model: the model
+ * @what: what
+ * @gpa: where
+ * @got: what is there
+ * @expected: what should be
+ */
+void model_fail(struct model *model, const char *what, u64 gpa, u64 got,
+		u64 expected)
+{
+	if (!model->failed)
+		KUNIT_FAIL(model->test,
+			   "step %u, %s: %s at %llx: %llx, expected %llx",
+			   model->step, model->what, what, gpa, got, expected);
+	model->failed = true;
+}
+
+/* Level of the leaf that linear memory gets at gpa, in the area [start, end). */
+static unsigned int linear_level(u64 gpa, u64 start, u64 end, u64 offset,
+				 unsigned int max_level)
+{
+	unsigned int level;
+
+	for (level = max_level; level > 1; level--) {
+		u64 size = model_size(level), first = gpa / size * size;
+
+		if (first >= start && first + size <= end &&
+		    (first + offset) % size == 0)
+			break;
+	}
+	return level;
+}
+
+/**
+ * model_map - AXAS_MAP
+ * @model: the model
+ * @from: first unit
+ * @n: units; all in one chunk
+ * @args: the call
+ * @max_level: level of its largest leaf
+ *
+ * Return: what the call should return.
+ */
+int model_map(struct model *model, unsigned int from, unsigned int n,
+	      const struct axas_map *args, unsigned int max_level)
+{
+	u64 start = args->gpa, end = start + args->length;
+	bool linear = args->backend == AXAS_BACKEND_LINEAR;
+	u64 offset = args->hpa - start;
+	unsigned int i;
+
+	for (i = from; i < from + n; i++)
+		if (model->units[i].area)
+			return -EEXIST;
+	model->last_area++;
+	for (i = from; i < from + n; i++) {
+		u64 gpa = model_gpa(model, i);
+		struct model_unit *unit = &model->units[i];
+
+		*unit = (struct model_unit){
+			.area = model->last_area,
+			.max_level = max_level,
+			.prot = args->prot,
+			.memtype = args->memtype,
+			.ignore_pat = args->flags & AXAS_MAP_IGNORE_PAT,
+			.owned = !linear,
+			.hpa = linear ? gpa + offset : 0,
+		};
+		/* Frames can always be aligned. */
+		if (linear || args->flags & AXAS_MAP_POPULATE)
+			unit->level = linear_level(gpa, start, end,
+						   linear ? offset : 0,
+						   max_level);
+	}
+	return 0;
+}
+
+/* Split leaves until one begins at the unit. */
+static void model_split(struct model *model, unsigned int index)
+{
+	unsigned int i, first, last, level;
+	u64 gpa, size;
+
+	if (index >= model->n || index % model->per_chunk == 0)
+		return;
+	gpa = model_gpa(model, index);
+	for (;;) {
+		level = model->units[index].level;
+		size = level ? model_size(level) : 1;
+		if (gpa % size == 0 || level == 1)
+			return;
+		first = model_index(model, gpa / size * size);
+		last = first + size / model->unit_size;
+		for (i = first; i < last; i++)
+			model->units[i].level = level - 1;
+	}
+}
+
+/**
+ * model_unmap - AXAS_UNMAP
+ * @model: the model
+ * @from: first unit
+ * @to: behind the last
+ */
+void model_unmap(struct model *model, unsigned int from, unsigned int to)
+{
+	unsigned int i;
+
+	model_split(model, from);
+	model_split(model, to);
+	for (i = from; i < to; i++)
+		model->units[i] = (struct model_unit){};
+}
+
+/**
+ * model_protect - AXAS_PROTECT
+ * @model: the model
+ * @from: first unit
+ * @to: behind the last
+ * @prot: rights
+ *
+ * Return: what the call should return.
+ */
+int model_protect(struct model *model, unsigned int from, unsigned int to,
+		  unsigned int prot)
+{
+	unsigned int i;
+	u32 old = 0;
+
+	if (from / model->per_chunk != (to - 1) / model->per_chunk)
+		return -ENOENT;
+	for (i = from; i < to; i++)
+		if (!model->units[i].area)
+			return -ENOENT;
+	model_split(model, from);
+	model_split(model, to);
+	for (i = from; i < to; i++) {
+		struct model_unit *unit = &model->units[i];
+
+		/* What was one area before is one afterwards. */
+		if (unit->area != old)
+			model->last_area++;
+		old = unit->area;
+		unit->area = model->last_area;
+		unit->prot = prot;
+	}
+	return 0;
+}
+
+/* May a fault bring 2 MiB? One area, and nothing there. Units are 4 KiB. */
+static bool model_large_fits(const struct model *model, unsigned int index)
+{
+	u64 gpa = model_gpa(model, index) / SZ_2M * SZ_2M;
+	int first = model_index(model, gpa), i;
+	u32 area = model->units[index].area;
+
+	if (model->units[index].max_level < 2 || first < 0 ||
+	    model->unit_size != SZ_4K ||
+	    first % model->per_chunk + 512 > model->per_chunk)
+		return false;
+	for (i = first; i < first + 512; i++)
+		if (model->units[i].area != area || model->units[i].level)
+			return false;
+	return true;
+}
+
+/**
+ * model_fault - AXAS_FAULT
+ * @model: the model; its units are 4 KiB
+ * @index: the unit
+ * @access: rights wanted
+ *
+ * Return: what the result should be.
+ */
+int model_fault(struct model *model, unsigned int index, unsigned int access)
+{
+	struct model_unit *unit = &model->units[index];
+	unsigned int i, first;
+
+	if (!unit->area)
+		return AXAS_FAULT_NO_AREA;
+	if (access & ~unit->prot)
+		return AXAS_FAULT_DENIED;
+	if (unit->level)
+		return AXAS_FAULT_SPURIOUS;
+	if (!model_large_fits(model, index)) {
+		unit->level = 1;
+		return AXAS_FAULT_RESOLVED;
+	}
+	first = model_index(model, model_gpa(model, index) / SZ_2M * SZ_2M);
+	for (i = first; i < first + 512; i++)
+		model->units[i].level = 2;
+	return AXAS_FAULT_RESOLVED;
+}
+
+static u64 model_marker(const struct model *model, u64 gpa)
+{
+	return gpa ^ 0x6d61726b00000000ULL ^ model->step;
+}
+
+/**
+ * model_learn - note which frames have come, and mark them
+ * @model: the model
+ * @from: first unit
+ * @to: behind the last; units are 4 KiB where there are new frames
+ *
+ * The frames must be zeroed, and belong to the HAL.
+ */
+void model_learn(struct model *model, unsigned int from, unsigned int to)
+{
+	unsigned int i;
+
+	for (i = from; i < to && !model->failed; i++) {
+		struct model_unit *unit = &model->units[i];
+		u64 gpa = model_gpa(model, i), *virt;
+		struct axas_leaf leaf;
+
+		if (!unit->owned || !unit->level || unit->hpa)
+			continue;
+		if (axas_npt_lookup(&model->space->npt, axas_gpa(gpa), &leaf)) {
+			model_fail(model, "no leaf", gpa, 0, 1);
+			return;
+		}
+		unit->hpa = leaf.hpa.val + gpa % model_size(leaf.level);
+		if (!fake_hal_owns(axas_hpa(unit->hpa))) {
+			model_fail(model, "frame", gpa, unit->hpa, 0);
+			return;
+		}
+		virt = axas_hal_phys_to_virt(axas_hpa(unit->hpa));
+		if (memchr_inv(virt, 0, SZ_4K))
+			model_fail(model, "not zeroed", gpa, virt[0], 0);
+		virt[0] = model_marker(model, gpa);
+		virt[511] = ~virt[0];
+	}
+}

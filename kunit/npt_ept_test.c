@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * EPT: values of entries and of the EPTP, worked out by hand from the Intel SDM,
+ * volume 3C: 29.3.2 with tables 29-1 to 29-7, and 25.6.11 with table 25-9.
+ */
+#include "context.h"
+#include "suites.h"
+#include "cases.h"
+
+/* Above 4 GiB, 1 GiB, 2 MiB and 4 KiB: each level has an index of its own. */
+#define GPA_4K	0x0000123456789000ULL
+#define GPA_2M	0x0000123456600000ULL
+#define GPA_1G	0x0000123440000000ULL
+
+/* Map one leaf, and read the entry that a CPU would find. */
+static u64 ept_entry(struct kunit *test, u64 gpa, u64 hpa, unsigned int level,
+		     struct axas_attr attr)
+{
+	struct axas_context *context = axas_context(test);
+	struct axas_npt *npt = &context->npt;
+	u64 size = 4096ULL << 9 * (level - 1), entry;
+	struct axas_npt_pool pool = {};
+	unsigned int found;
+	int ret;
+
+	mutex_lock(&context->lock);
+	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(hpa), size, attr, level);
+	entry = raw_entry(npt, gpa, &found);
+	/* The frame belongs to nobody: an owned leaf must not be unmapped. */
+	if (attr.owned)
+		*raw_entry_ptr(npt, gpa, &found) &= ~0x0010000000000000ULL;
+	npt->ops->unmap(npt, axas_gpa(gpa), size, &pool);
+	mutex_unlock(&context->lock);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_EQ(test, found, level);
+	return entry;
+}
+
+struct ept_row {
+	unsigned int level;
+	struct axas_attr attr;
+	u64 expected;
+};
+
+/*
+ * Tables 29-7 (4 KiB, hpa 0xfedcba9876000), 29-5 (2 MiB, hpa 0xfedcba9800000)
+ * and 29-3 (1 GiB, hpa 0xfedcb80000000). Bits: 0 R, 1 W, 2 X; 5:3 memory type
+ * (0 UC, 1 WC, 4 WT, 5 WP, 6 WB); 6 ignore PAT; 7 leaf above level 1; 52 ours.
+ */
+static const struct ept_row ept_rows[] = {
+	/* level, { prot, memtype, ignore_pat, owned }, entry */
+	{ 1, { PROT_RWX, AXAS_MEM_WB, false, false }, 0x000fedcba9876037ULL },
+	{ 1, { PROT_R, AXAS_MEM_WB, false, false }, 0x000fedcba9876031ULL },
+	{ 1, { PROT_RW, AXAS_MEM_WB, false, false }, 0x000fedcba9876033ULL },
+	{ 1, { PROT_RX, AXAS_MEM_WB, false, false }, 0x000fedcba9876035ULL },
+	{ 1, { PROT_X, AXAS_MEM_WB, false, false }, 0x000fedcba9876034ULL },
+	{ 1, { PROT_RWX, AXAS_MEM_WT, false, false }, 0x000fedcba9876027ULL },
+	{ 1, { PROT_RWX, AXAS_MEM_WP, false, false }, 0x000fedcba987602fULL },
+	{ 1, { PROT_RWX, AXAS_MEM_NC, false, false }, 0x000fedcba987600fULL },
+	{ 1, { PROT_RWX, AXAS_MEM_UC, false, false }, 0x000fedcba9876007ULL },
+	{ 1, { PROT_RWX, AXAS_MEM_WB, true, false }, 0x000fedcba9876077ULL },
+	{ 1, { PROT_RWX, AXAS_MEM_WB, false, true }, 0x001fedcba9876037ULL },
+	{ 2, { PROT_RWX, AXAS_MEM_WB, false, false }, 0x000fedcba98000b7ULL },
+	{ 2, { PROT_R, AXAS_MEM_UC, true, false }, 0x000fedcba98000c1ULL },
+	{ 2, { PROT_X, AXAS_MEM_WT, false, false }, 0x000fedcba98000a4ULL },
+	{ 2, { PROT_RW, AXAS_MEM_NC, false, true }, 0x001fedcba980008bULL },
+	{ 3, { PROT_RWX, AXAS_MEM_WB, false, false }, 0x000fedcb800000b7ULL },
+	{ 3, { PROT_RW, AXAS_MEM_WP, false, false }, 0x000fedcb800000abULL },
+	{ 3, { PROT_RX, AXAS_MEM_NC, true, false }, 0x000fedcb800000cdULL },
+};
+
+static u64 ept_gpa(unsigned int level)
+{
+	return level == 1 ? GPA_4K : level == 2 ? GPA_2M : GPA_1G;
+}
+
+static u64 ept_hpa(unsigned int level)
+{
+	return level == 1 ? 0x000fedcba9876000ULL :
+	       level == 2 ? 0x000fedcba9800000ULL : 0x000fedcb80000000ULL;
+}
+
+static void ept_leaf_values(struct kunit *test)
+{
+	unsigned int i;
+
+	axas_test_npt(test, 48, 0);
+	for (i = 0; i < ARRAY_SIZE(ept_rows); i++) {
+		const struct ept_row *row = &ept_rows[i];
+
+		KUNIT_EXPECT_EQ_MSG(test,
+				    ept_entry(test, ept_gpa(row->level),
+					      ept_hpa(row->level), row->level,
+					      row->attr),
+				    row->expected, "row %u", i);
+	}
+}
+
+/* Each field of a leaf is on its own: the sum of the literal fields. */
+static void ept_leaf_all_combinations(struct kunit *test)
+{
+	static const struct { u8 prot, bits; } prots[] = {
+		{ PROT_R, 1 }, { PROT_RW, 3 }, { PROT_RX, 5 }, { PROT_RWX, 7 },
+		{ PROT_X, 4 },
+	};
+	static const struct { u8 memtype, bits; } types[] = {
+		{ AXAS_MEM_WB, 0x30 }, { AXAS_MEM_WT, 0x20 },
+		{ AXAS_MEM_WP, 0x28 }, { AXAS_MEM_NC, 0x08 },
+		{ AXAS_MEM_UC, 0x00 },
+	};
+	unsigned int level, p, t, ipat;
+
+	axas_test_npt(test, 48, AXAS_FEAT_AD | AXAS_FEAT_EXEC_ONLY);
+	for (level = 1; level <= 3; level++)
+	for (p = 0; p < ARRAY_SIZE(prots); p++)
+	for (t = 0; t < ARRAY_SIZE(types); t++)
+	for (ipat = 0; ipat < 2; ipat++) {
+		struct axas_attr attr = { prots[p].prot, types[t].memtype, ipat };
+		u64 expected = ept_hpa(level) + prots[p].bits + types[t].bits +
+			       0x40 * ipat + (level > 1 ? 0x80 : 0);
+
+		KUNIT_EXPECT_EQ(test,
+				ept_entry(test, ept_gpa(level), ept_hpa(level),
+					  level, attr), expected);
+	}
+}
+
+struct ept_width {
+	unsigned int bits;
+	unsigned int levels;
+	u64 eptp; /* less the address; 0 if there is none */
+	u64 eptp_ad;
+};
+
+/*
+ * Table 25-9: bits 2:0 are 6 for write-back, 5:3 the length of the walk less
+ * one, 6 turns accessed and dirty flags on. No walk is three levels long.
+ */
+static const struct ept_width ept_widths[] = {
+	{ 39, 3, 0, 0 },
+	{ 48, 4, 0x1e, 0x5e },
+	{ 57, 5, 0x26, 0x66 },
+};
+
+static void ept_width_desc(const struct ept_width *width, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bits", width->bits);
+}
+
+KUNIT_ARRAY_PARAM(ept_width, ept_widths, ept_width_desc);
+
+static void ept_eptp(struct kunit *test)
+{
+	const struct ept_width *width = test->param_value;
+	unsigned int ad;
+
+	for (ad = 0; ad < 2; ad++) {
+		struct axas_npt *npt = axas_test_npt(test, width->bits,
+						     ad ? AXAS_FEAT_AD : 0);
+		u64 eptp = 0x5555;
+		int ret = npt->ops->control(npt, &eptp);
+
+		KUNIT_EXPECT_EQ(test, (unsigned int)npt->levels, width->levels);
+		KUNIT_EXPECT_EQ(test, (unsigned int)npt->root_order, 0U);
+		if (!width->eptp) {
+			KUNIT_EXPECT_EQ(test, ret, -EOPNOTSUPP);
+			continue;
+		}
+		KUNIT_EXPECT_EQ(test, ret, 0);
+		KUNIT_EXPECT_EQ(test, eptp, __pa(npt->root) +
+				(ad ? width->eptp_ad : width->eptp));
+	}
+}
+
+/*
+ * 29.3.2: the indexes are bits 56:48, 47:39, 38:30, 29:21 and 20:12. A table
+ * entry is the address and 7 in bits 2:0 (tables 29-1, 29-2, 29-4, 29-6).
+ */
+static void ept_indexes_and_table_entries(struct kunit *test)
+{
+	static const unsigned int index[] = { 0x189, 0xab, 0x1cd, 0x55, 0x1fe };
+	const struct ept_width *width = test->param_value;
+	struct axas_npt *npt = axas_test_npt(test, width->bits, 0);
+	struct axas_attr attr = { .prot = PROT_R, .memtype = AXAS_MEM_WB };
+	unsigned int level, shift = 48;
+	u64 *table = npt->root, gpa = 0;
+	int ret;
+
+	for (level = 5; level >= 1; level--, shift -= 9)
+		if (level <= width->levels)
+			gpa |= (u64)index[5 - level] << shift;
+	mutex_lock(npt->lock);
+	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(0xabc000), 4096, attr,
+			    1);
+	mutex_unlock(npt->lock);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	for (level = width->levels; level > 1; level--) {
+		u64 entry = table[index[5 - level]];
+
+		KUNIT_ASSERT_EQ(test, entry & 0xfff0000000000fffULL, 7ULL);
+		table = __va(entry & 0x000ffffffffff000ULL);
+		KUNIT_ASSERT_TRUE(test, fake_hal_owns(axas_hpa(__pa(table))));
+	}
+	KUNIT_EXPECT_EQ(test, table[index[4]], 0xabc031ULL);
+}
+
+/* 29.3.5: accessed is bit 8, dirty bit 9, and neither means a thing without AD. */
+static void ept_accessed_and_dirty(struct kunit *test)
+{
+	static const struct axas_attr attr = { .prot = PROT_RW };
+	unsigned int ad, flags, level;
+	struct axas_leaf leaf;
+
+	for (ad = 0; ad < 2; ad++) {
+		struct axas_npt *npt = axas_test_npt(test, 48,
+						     ad ? AXAS_FEAT_AD : 0);
+
+		mutex_lock(npt->lock);
+		npt->ops->map(npt, axas_gpa(GPA_4K), axas_hpa(0), 4096, attr, 1);
+		mutex_unlock(npt->lock);
+		for (flags = 0; flags < 4; flags++) {
+			*raw_entry_ptr(npt, GPA_4K, &level) = 0x33 | flags << 8;
+			KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt,
+				axas_gpa(GPA_4K), &leaf), 0);
+			KUNIT_EXPECT_EQ(test, leaf.accessed, ad && flags & 1);
+			KUNIT_EXPECT_EQ(test, leaf.dirty, ad && flags & 2);
+		}
+	}
+}
+
+static void ept_limits(struct kunit *test)
+{
+	struct axas_npt_caps caps;
+
+	axas_npt_ept_ops.caps(&caps);
+	/* 39, 48 and, where the CPU has it, 57; 4 KiB always. */
+	KUNIT_EXPECT_EQ(test, caps.gpa_bits & ~(1ULL << 57),
+			1ULL << 39 | 1ULL << 48);
+	KUNIT_EXPECT_EQ(test, caps.leaf_sizes & ~(SZ_2M | SZ_1G), (u64)SZ_4K);
+	KUNIT_EXPECT_EQ(test, caps.memtypes, 0x1fU);
+	KUNIT_EXPECT_EQ(test, caps.hpa_bits, 52U);
+	KUNIT_EXPECT_EQ(test, caps.default_gpa_bits, 48U);
+	KUNIT_EXPECT_EQ(test, caps.features & AXAS_FEAT_FWB, 0U);
+	KUNIT_EXPECT_TRUE(test, caps.ignore_pat);
+}
+
+static struct kunit_case ept_cases[] = {
+	KUNIT_CASE(ept_leaf_values),
+	KUNIT_CASE(ept_leaf_all_combinations),
+	KUNIT_CASE_PARAM(ept_eptp, ept_width_gen_params),
+	KUNIT_CASE_PARAM(ept_indexes_and_table_entries, ept_width_gen_params),
+	KUNIT_CASE(ept_accessed_and_dirty),
+	KUNIT_CASE(ept_limits),
+#include "npt_case_list.h"
+	{}
+};
+
+struct kunit_suite axas_npt_ept_suite = {
+	.name = "axas_npt_ept",
+	.init = axas_test_init_ept,
+	.exit = axas_test_exit,
+	.test_cases = ept_cases,
+};

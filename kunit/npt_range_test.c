@@ -1,0 +1,540 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Ranges over a bare table, for both formats: leaves, splits, installs, what is
+ * freed when.
+ */
+#include <linux/completion.h>
+#include <linux/kthread.h>
+
+#include "cases.h"
+#include "context.h"
+
+static const struct axas_attr rwx_wb = { .prot = PROT_RWX };
+static const struct axas_attr rw_owned = { .prot = PROT_RW, .owned = true };
+
+/* The functions of the table take the lock that the space has otherwise. */
+static int npt_do_map(struct axas_npt *npt, u64 gpa, u64 hpa, u64 size,
+		      unsigned int level)
+{
+	int ret;
+
+	mutex_lock(npt->lock);
+	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(hpa), size, rwx_wb,
+			    level);
+	mutex_unlock(npt->lock);
+	return ret;
+}
+
+static void npt_do_unmap(struct axas_npt *npt, u64 gpa, u64 size)
+{
+	struct axas_npt_pool pool = {};
+
+	mutex_lock(npt->lock);
+	npt->ops->unmap(npt, axas_gpa(gpa), size, &pool);
+	mutex_unlock(npt->lock);
+}
+
+static void npt_do_protect(struct axas_npt *npt, u64 gpa, u64 size,
+			   unsigned int prot)
+{
+	struct axas_npt_pool pool = {};
+
+	mutex_lock(npt->lock);
+	npt->ops->protect(npt, axas_gpa(gpa), size, prot, &pool);
+	mutex_unlock(npt->lock);
+}
+
+/* Number of leaves by level, and tables below the root, are these. */
+static void expect_shape(struct kunit *test, struct axas_npt *npt, u64 n4k,
+			 u64 n2m, u64 n1g, u64 tables)
+{
+	struct raw_reader reader = { .npt = npt };
+	struct axas_npt_stats stats;
+	u64 below = 0;
+	unsigned int i;
+
+	raw_read(&reader);
+	axas_npt_sum(npt, &stats);
+	KUNIT_EXPECT_NULL_MSG(test, reader.sum.bad, "%s: %llx", reader.sum.bad,
+			      reader.sum.bad_entry);
+	KUNIT_EXPECT_EQ(test, reader.sum.leaves[0], n4k);
+	KUNIT_EXPECT_EQ(test, reader.sum.leaves[1], n2m);
+	KUNIT_EXPECT_EQ(test, reader.sum.leaves[2], n1g);
+	for (i = 0; i + 1 < npt->levels; i++)
+		below += reader.sum.tables[i];
+	KUNIT_EXPECT_EQ(test, below, tables);
+	for (i = 0; i < AXAS_MAX_LEAF_LEVEL; i++)
+		KUNIT_EXPECT_EQ(test, (u64)stats.leaves[i],
+				reader.sum.leaves[i]);
+	for (i = 0; i < AXAS_MAX_LEVELS; i++)
+		KUNIT_EXPECT_EQ(test, (u64)stats.tables[i],
+				reader.sum.tables[i]);
+	KUNIT_EXPECT_EQ(test, (u64)stats.owned, reader.sum.owned);
+}
+
+/* Around 2 GiB: 4 KiB, 2 MiB, 1 GiB, 2 MiB, 4 KiB. */
+void npt_largest_leaf_that_fits(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	const u64 start = SZ_1G - SZ_2M - SZ_4K;
+	const u64 size = SZ_1G + 2ULL * (SZ_2M + SZ_4K);
+	struct axas_leaf leaf;
+
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, start, start + (8ULL << 30), size,
+					 3), 0);
+	/* Root, one table of 512 GiB, two of 1 GiB, two of 2 MiB. */
+	expect_shape(test, npt, 2, 2, 1, 5);
+	KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(SZ_1G + 0x12345678),
+					      &leaf), 0);
+	KUNIT_EXPECT_EQ(test, leaf.level, 3U);
+	KUNIT_EXPECT_EQ(test, leaf.hpa.val, 9ULL << 30);
+	npt_do_unmap(npt, start, size);
+	expect_shape(test, npt, 0, 0, 0, 0);
+
+	/* HPAs 4 KiB off: nothing but small leaves. */
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, 0, SZ_4K, 2 * SZ_2M, 3), 0);
+	expect_shape(test, npt, 1024, 0, 0, 4);
+	npt_do_unmap(npt, 0, 2 * SZ_2M);
+	/* 2 MiB off 1 GiB. */
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, 0, SZ_2M, SZ_1G, 3), 0);
+	expect_shape(test, npt, 0, 512, 0, 2);
+}
+
+void npt_max_level_is_kept(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G, 0, SZ_1G, 2), 0);
+	expect_shape(test, npt, 0, 512, 0, 2);
+	npt_do_unmap(npt, SZ_1G, SZ_1G);
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G, 0, SZ_2M, 1), 0);
+	expect_shape(test, npt, 512, 0, 0, 3);
+}
+
+static unsigned int alloc_frames(struct kunit *test, axas_hpa_t *frames,
+				 unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		frames[i] = axas_hal_alloc_frame(0, NUMA_NO_NODE,
+						 GFP_KERNEL | __GFP_ZERO);
+		KUNIT_ASSERT_TRUE(test, axas_frame_valid(frames[i]));
+	}
+	return n;
+}
+
+void npt_map_frames_fills_one_table(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	const u64 gpa = (5ULL << 39) + SZ_1G + SZ_2M - 7 * SZ_4K;
+	axas_hpa_t frames[7];
+	struct axas_leaf leaf;
+	unsigned int i;
+	int ret;
+
+	alloc_frames(test, frames, 7);
+	mutex_lock(npt->lock);
+	ret = npt->ops->map_frames(npt, axas_gpa(gpa), frames, 7, rw_owned);
+	mutex_unlock(npt->lock);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	expect_shape(test, npt, 7, 0, 0, 3);
+	for (i = 0; i < 7; i++) {
+		KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt,
+				axas_gpa(gpa + i * SZ_4K), &leaf), 0);
+		KUNIT_EXPECT_EQ(test, leaf.hpa.val, frames[i].val);
+		KUNIT_EXPECT_TRUE(test, leaf.attr.owned);
+	}
+	npt_do_unmap(npt, gpa, 7 * SZ_4K);
+	for (i = 0; i < 7; i++)
+		KUNIT_EXPECT_FALSE(test, fake_hal_owns(frames[i]));
+}
+
+/* All of [start, end) but a middle part still translates as it did. */
+static void expect_hole(struct kunit *test, struct axas_npt *npt, u64 start,
+			u64 end, u64 hole, u64 hole_end, u64 offset)
+{
+	struct axas_leaf leaf;
+	u64 gpa;
+
+	/* Both sides of each edge, and 1 MiB steps between them. */
+	for (gpa = start; gpa < end; gpa += SZ_1M) {
+		if (gpa >= hole && gpa < hole_end) {
+			KUNIT_EXPECT_EQ(test, axas_npt_lookup(npt,
+					axas_gpa(gpa), &leaf), -ENOENT);
+			continue;
+		}
+		KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(gpa), &leaf),
+				0);
+		KUNIT_EXPECT_EQ(test, leaf.hpa.val +
+				(gpa & (axas_level_size(leaf.level) - 1)),
+				gpa + offset);
+	}
+	KUNIT_EXPECT_EQ(test, axas_npt_lookup(npt, axas_gpa(hole - 1), &leaf), 0);
+	KUNIT_EXPECT_EQ(test, axas_npt_lookup(npt, axas_gpa(hole), &leaf),
+			-ENOENT);
+	KUNIT_EXPECT_EQ(test, axas_npt_lookup(npt, axas_gpa(hole_end - 1),
+					      &leaf), -ENOENT);
+	KUNIT_EXPECT_EQ(test, axas_npt_lookup(npt, axas_gpa(hole_end), &leaf), 0);
+}
+
+/* 1 GiB to 2 MiB to 4 KiB, at the beginning and the end of the hole. */
+void npt_split_for_unmap_at_both_ends(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	const u64 gpa = 7ULL << 30, offset = 32ULL << 30;
+	const u64 hole = gpa + 3 * SZ_2M + 5 * SZ_4K;
+	const u64 end = gpa + 400ULL * SZ_2M + SZ_4K;
+
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, gpa, gpa + offset, SZ_1G, 3), 0);
+	npt_do_unmap(npt, hole, end - hole);
+	/* 5 small and 3 large in front, 511 small and 111 large behind. */
+	expect_shape(test, npt, 5 + 511, 3 + 111, 0, 4);
+	expect_hole(test, npt, gpa, gpa + SZ_1G, hole, end, offset);
+	npt_do_unmap(npt, gpa, SZ_1G);
+	expect_shape(test, npt, 0, 0, 0, 0);
+}
+
+static void expect_prot(struct kunit *test, struct axas_npt *npt, u64 gpa,
+			unsigned int prot, unsigned int level)
+{
+	struct axas_leaf leaf;
+
+	KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(gpa), &leaf), 0);
+	KUNIT_EXPECT_EQ(test, (unsigned int)leaf.attr.prot, prot);
+	KUNIT_EXPECT_EQ(test, leaf.level, level);
+	KUNIT_EXPECT_EQ(test, leaf.attr.memtype, (u8)AXAS_MEM_WB);
+}
+
+void npt_split_for_protect_keeps_the_rest(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	const u64 gpa = 511ULL << 30;
+
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, gpa, gpa, 2ULL << 30, 3), 0);
+	/* The last page of one leaf, the first of the next, over 512 GiB. */
+	npt_do_protect(npt, gpa + SZ_1G - SZ_4K, 2 * SZ_4K, PROT_R);
+	expect_shape(test, npt, 1024, 1022, 0, 6);
+	expect_prot(test, npt, gpa, PROT_RWX, 2);
+	expect_prot(test, npt, gpa + SZ_1G - 2 * SZ_4K, PROT_RWX, 1);
+	expect_prot(test, npt, gpa + SZ_1G - SZ_4K, PROT_R, 1);
+	expect_prot(test, npt, gpa + SZ_1G, PROT_R, 1);
+	expect_prot(test, npt, gpa + SZ_1G + SZ_4K, PROT_RWX, 1);
+	expect_prot(test, npt, gpa + SZ_1G + SZ_2M, PROT_RWX, 2);
+	/* Whole leaves aren't split. */
+	npt_do_protect(npt, gpa, SZ_2M, PROT_RX);
+	expect_shape(test, npt, 1024, 1022, 0, 6);
+	expect_prot(test, npt, gpa, PROT_RX, 2);
+}
+
+void npt_split_cost_by_hand(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	static const struct { u64 gpa; unsigned int max, cost; } rows[] = {
+		{ SZ_1G, 3, 0 }, { SZ_1G + SZ_2M, 3, 1 },
+		{ SZ_1G + SZ_4K, 3, 2 }, { SZ_1G + SZ_2M + SZ_4K, 3, 2 },
+		/* No leaf of the area is larger than this. */
+		{ SZ_1G + SZ_4K, 2, 1 }, { SZ_1G + SZ_2M, 2, 0 },
+		{ SZ_1G + SZ_4K, 1, 0 },
+	};
+	unsigned int i, cost;
+
+	/* Both while there is a leaf and while a fault may still bring one. */
+	for (i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
+		if (i == ARRAY_SIZE(rows))
+			KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G, 0, SZ_1G,
+							 3), 0);
+		mutex_lock(npt->lock);
+		cost = npt->ops->split_cost(npt,
+				axas_gpa(rows[i % ARRAY_SIZE(rows)].gpa),
+				rows[i % ARRAY_SIZE(rows)].max);
+		mutex_unlock(npt->lock);
+		KUNIT_EXPECT_EQ_MSG(test, cost,
+				    rows[i % ARRAY_SIZE(rows)].cost, "%u", i);
+	}
+}
+
+struct visit {
+	u64 hash;
+	u64 leaves;
+	u64 stop_at;
+};
+
+static int visit_leaf(void *arg, axas_gpa_t gpa, const struct axas_leaf *leaf)
+{
+	struct visit *visit = arg;
+
+	visit->hash = raw_hash(raw_hash(visit->hash, gpa.val), leaf->hpa.val);
+	return ++visit->leaves == visit->stop_at ? -EXDEV : 0;
+}
+
+static void visit_raw(void *arg, const struct raw_leaf *leaf)
+{
+	struct visit *visit = arg;
+
+	visit->hash = raw_hash(raw_hash(visit->hash, leaf->gpa), leaf->hpa);
+	visit->leaves++;
+}
+
+static int npt_do_walk(struct axas_npt *npt, u64 gpa, u64 size,
+		       struct visit *visit)
+{
+	int ret;
+
+	rcu_read_lock();
+	ret = npt->ops->walk(npt, axas_gpa(gpa), size, visit_leaf, visit);
+	rcu_read_unlock();
+	return ret;
+}
+
+void npt_walk_is_what_is_there(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	struct visit seen = {}, raw = {}, part = {}, stopped = { .stop_at = 2 };
+	struct raw_reader reader = { .npt = npt, .leaf = visit_raw, .arg = &raw };
+
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G - SZ_2M - SZ_4K,
+					 SZ_1G - SZ_2M - SZ_4K,
+					 2ULL * SZ_1G, 3), 0);
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, 1ULL << 46, 0, SZ_4K, 3), 0);
+	raw_read(&reader);
+	KUNIT_EXPECT_EQ(test, npt_do_walk(npt, 0, 1ULL << 48, &seen), 0);
+	KUNIT_EXPECT_EQ(test, seen.leaves, raw.leaves);
+	KUNIT_EXPECT_EQ(test, seen.hash, raw.hash);
+
+	/* A range inside of a leaf meets it. */
+	KUNIT_EXPECT_EQ(test, npt_do_walk(npt, SZ_1G + 8 * SZ_4K, SZ_4K, &part),
+			0);
+	KUNIT_EXPECT_EQ(test, part.leaves, 1ULL);
+	KUNIT_EXPECT_EQ(test, npt_do_walk(npt, 0, 1ULL << 48, &stopped), -EXDEV);
+	KUNIT_EXPECT_EQ(test, stopped.leaves, 2ULL);
+}
+
+/* ---- install ---- */
+
+static int npt_do_install(struct axas_npt *npt, struct axas_npt_slot *slot,
+			  u64 gpa, u64 hpa, unsigned int level)
+{
+	struct axas_npt_pool pool = {};
+	int ret;
+
+	rcu_read_lock();
+	ret = npt->ops->install(npt, slot, axas_gpa(gpa), axas_hpa(hpa), level,
+				rwx_wb, &pool);
+	rcu_read_unlock();
+	return ret;
+}
+
+static struct axas_npt_slot npt_do_peek(struct axas_npt *npt, u64 gpa)
+{
+	struct axas_npt_slot slot;
+
+	rcu_read_lock();
+	npt->ops->peek(npt, axas_gpa(gpa), &slot);
+	rcu_read_unlock();
+	return slot;
+}
+
+void npt_install_builds_the_path(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	const u64 gpa = 0x123456789000ULL;
+	struct axas_npt_slot slot = npt_do_peek(npt, gpa);
+	struct axas_leaf leaf;
+
+	KUNIT_EXPECT_EQ(test, slot.level, 4U);
+	KUNIT_ASSERT_EQ(test, npt_do_install(npt, &slot, gpa, 0xabc000, 1), 0);
+	expect_shape(test, npt, 1, 0, 0, 3);
+	KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(gpa + 5), &leaf), 0);
+	KUNIT_EXPECT_EQ(test, leaf.hpa.val, 0xabc000ULL);
+
+	/* Beside it: the table is there. */
+	slot = npt_do_peek(npt, gpa + SZ_4K);
+	KUNIT_EXPECT_EQ(test, slot.level, 1U);
+	KUNIT_ASSERT_EQ(test, npt_do_install(npt, &slot, gpa + SZ_4K, 0, 1), 0);
+	/* 2 MiB further: one level up. */
+	slot = npt_do_peek(npt, gpa + SZ_2M);
+	KUNIT_EXPECT_EQ(test, slot.level, 2U);
+	KUNIT_ASSERT_EQ(test, npt_do_install(npt, &slot, (gpa + SZ_2M) &
+					     ~(SZ_2M - 1ULL), SZ_2M, 2), 0);
+	expect_shape(test, npt, 2, 1, 0, 3);
+}
+
+/* Without a pool each table can fail: then there is no trace of the others. */
+void npt_install_without_memory_leaves_nothing(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	struct axas_npt_slot slot = npt_do_peek(npt, SZ_1G);
+	struct fake_hal_fail fail = {};
+	long pages = axas_hal_pages();
+	int ret;
+
+	for (fail.nth = 1; fail.nth <= 3; fail.nth++) {
+		fake_hal_set_fail(&fail);
+		ret = npt_do_install(npt, &slot, SZ_1G, 0, 1);
+		KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+		KUNIT_EXPECT_EQ(test, axas_hal_pages(), pages);
+		expect_shape(test, npt, 0, 0, 0, 0);
+	}
+	fake_hal_set_fail(&fail);
+	KUNIT_EXPECT_EQ(test, npt_do_install(npt, &slot, SZ_1G, 0, 1), 0);
+	KUNIT_EXPECT_EQ(test, fake_hal_failed(), 0UL);
+}
+
+void npt_install_into_a_changed_slot(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	struct axas_npt_slot first = npt_do_peek(npt, SZ_1G), second = first;
+	long pages;
+
+	KUNIT_ASSERT_EQ(test, npt_do_install(npt, &first, SZ_1G, 0, 1), 0);
+	pages = axas_hal_pages();
+	KUNIT_EXPECT_EQ(test, npt_do_install(npt, &second, SZ_1G, SZ_4K, 1),
+			-EAGAIN);
+	KUNIT_EXPECT_EQ(test, axas_hal_pages(), pages);
+	expect_shape(test, npt, 1, 0, 0, 3);
+}
+
+/*
+ * A fault reads its slot, then its area. If the area goes away in between, the
+ * install must fail, whether or not a table was there, and whether or not
+ * anything else was mapped meanwhile.
+ */
+void npt_unmap_stops_faults_that_looked_before(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	struct axas_npt_slot root, leaf;
+
+	root = npt_do_peek(npt, SZ_1G);
+	npt_do_unmap(npt, SZ_1G, SZ_1G);
+	KUNIT_EXPECT_EQ(test, npt_do_install(npt, &root, SZ_1G, 0, 1), -EAGAIN);
+
+	/* Keeps the table alive. */
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G + SZ_2M - SZ_4K, 0, SZ_4K,
+					 1), 0);
+	leaf = npt_do_peek(npt, SZ_1G);
+	KUNIT_EXPECT_EQ(test, leaf.level, 1U);
+	npt_do_unmap(npt, SZ_1G, SZ_4K);
+	KUNIT_EXPECT_EQ(test, npt_do_install(npt, &leaf, SZ_1G, 0, 1), -EAGAIN);
+
+	/* Once more, from the value that the last unmap left. */
+	leaf = npt_do_peek(npt, SZ_1G);
+	npt_do_unmap(npt, SZ_1G, SZ_4K);
+	KUNIT_EXPECT_EQ(test, npt_do_install(npt, &leaf, SZ_1G, 0, 1), -EAGAIN);
+
+	/* An entry beside the range isn't meant. */
+	leaf = npt_do_peek(npt, SZ_1G + SZ_4K);
+	npt_do_unmap(npt, SZ_1G, SZ_4K);
+	KUNIT_EXPECT_EQ(test, npt_do_install(npt, &leaf, SZ_1G + SZ_4K, 0, 1), 0);
+}
+
+void npt_protect_stops_faults_that_looked_before(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	struct axas_npt_slot slot = npt_do_peek(npt, SZ_1G);
+
+	npt_do_protect(npt, SZ_1G, SZ_1G, PROT_R);
+	KUNIT_EXPECT_EQ(test, npt_do_install(npt, &slot, SZ_1G, 0, 1), -EAGAIN);
+	slot = npt_do_peek(npt, SZ_1G);
+	npt_do_protect(npt, SZ_1G, SZ_4K, PROT_R);
+	KUNIT_EXPECT_EQ(test, npt_do_install(npt, &slot, SZ_1G, 0, 1), -EAGAIN);
+	expect_shape(test, npt, 0, 0, 0, 0);
+}
+
+/* ---- freeing ---- */
+
+/* More frames than are gathered at a time, and not in one table. */
+void npt_unmap_frees_a_full_gather(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	const unsigned int n = 1200, chunk = 400;
+	axas_hpa_t *frames;
+	unsigned int i;
+	int ret = 0;
+
+	frames = kunit_kcalloc(test, n, sizeof(*frames), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, frames);
+	alloc_frames(test, frames, n);
+	mutex_lock(npt->lock);
+	for (i = 0; i < n && !ret; i += chunk)
+		ret = npt->ops->map_frames(npt, axas_gpa(i * (u64)SZ_1M),
+					   frames + i, chunk, rw_owned);
+	mutex_unlock(npt->lock);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	npt_do_unmap(npt, 0, 1ULL << 48);
+	rcu_barrier();
+	expect_shape(test, npt, 0, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, axas_hal_pages(), 1L);
+}
+
+static int reader_thread(void *arg)
+{
+	rcu_read_lock();
+	complete(arg);
+	while (!kthread_should_stop())
+		cpu_relax();
+	rcu_read_unlock();
+	return 0;
+}
+
+/* What a reader may stand in is freed when it has left. */
+void npt_tables_outlive_readers(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	DECLARE_COMPLETION_ONSTACK(in);
+	struct task_struct *task;
+	long pages, while_read;
+
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G, 0, SZ_4K, 1), 0);
+	rcu_barrier();
+	pages = axas_hal_pages();
+	task = kthread_run(reader_thread, &in, "axas_reader");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	wait_for_completion(&in);
+	npt_do_unmap(npt, SZ_1G, SZ_4K);
+	schedule_timeout_uninterruptible(HZ / 50);
+	while_read = axas_hal_pages();
+	kthread_stop(task);
+	KUNIT_EXPECT_EQ(test, while_read, pages);
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, axas_hal_pages(), 1L);
+}
+
+void npt_pool(struct kunit *test)
+{
+	const struct fake_hal_fail fail = { .nth = 3 };
+	struct axas_npt_pool pool = {};
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, axas_npt_pool_fill(&pool, 2, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, pool.nr, 2U);
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_NULL(test, memchr_inv(pool.tables[i], 0, SZ_4K));
+	/* What is there is kept. */
+	KUNIT_EXPECT_EQ(test, axas_npt_pool_fill(&pool, 1, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, axas_npt_pool_fill(&pool, 3, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, axas_hal_pages(), 3L);
+	axas_npt_pool_free(&pool);
+	KUNIT_EXPECT_EQ(test, axas_hal_pages(), 0L);
+
+	fake_hal_set_fail(&fail);
+	KUNIT_EXPECT_EQ(test, axas_npt_pool_fill(&pool, 4, GFP_KERNEL), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, pool.nr, 2U);
+	axas_npt_pool_free(&pool);
+}
+
+void npt_init_without_memory(struct kunit *test)
+{
+	struct axas_context *context = axas_context(test);
+	const struct fake_hal_fail fail = { .nth = 1 };
+	struct axas_npt *npt = &context->npt;
+
+	*npt = (struct axas_npt){
+		.ops = axas_npt_format(context->format),
+		.lock = &context->lock,
+		.gpa_bits = 48,
+	};
+	fake_hal_set_fail(&fail);
+	KUNIT_EXPECT_EQ(test, npt->ops->init(npt), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, axas_hal_pages(), 0L);
+}

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Many threads on one space. While they run only what holds at any time can be
+ * checked; afterwards all of it is.
+ */
+#include <linux/kthread.h>
+#include <linux/wait.h>
+
+#include "context.h"
+#include "snapshot.h"
+#include "suites.h"
+
+#define RACE_THREADS	4
+/* 8 MiB over 1 GiB. */
+#define RACE_GPA	(SZ_1G - SZ_4M)
+#define RACE_SIZE	SZ_8M
+#define RACE_PAGES	(RACE_SIZE / SZ_4K)
+/* Changes of the space in a test, and jiffies at most. */
+#define RACE_CALLS	400
+#define RACE_TIME	(10 * HZ)
+
+struct race_thread;
+
+/**
+ * struct race - threads that begin at the same time
+ * @space: on what
+ * @calls: changes after which they end; 0 if each has its own work
+ * @go: they have begun
+ * @stop: they end
+ * @until: jiffies at which they end in any case
+ * @wait: where they wait for @go
+ * @pages: pages for each
+ */
+struct race {
+	struct axas_space *space;
+	u64 calls;
+	bool go;
+	bool stop;
+	unsigned long until;
+	wait_queue_head_t wait;
+	unsigned int pages;
+};
+
+/**
+ * struct race_thread - one of them
+ * @race: all of them
+ * @run: what it does
+ * @task: the thread
+ * @rnd: its random numbers
+ * @results: faults by result
+ * @calls: calls made
+ * @wrong: something that can't be
+ */
+struct race_thread {
+	struct race *race;
+	void (*run)(struct race_thread *thread);
+	struct task_struct *task;
+	struct rnd_state rnd;
+	u64 results[AXAS_NR_FAULT_RESULTS];
+	u64 calls;
+	const char *wrong;
+};
+
+static bool race_on(const struct race *race)
+{
+	return !READ_ONCE(race->stop) && time_before(jiffies, race->until);
+}
+
+/* Whoever changes the space says when it is over. */
+static void race_called(struct race_thread *thread)
+{
+	if (++thread->calls == thread->race->calls)
+		WRITE_ONCE(thread->race->stop, true);
+}
+
+static int race_main(void *arg)
+{
+	struct race_thread *thread = arg;
+	struct race *race = thread->race;
+
+	wait_event(race->wait, READ_ONCE(race->go));
+	thread->run(thread);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+/* Run n threads to their end. */
+static void race_run(struct kunit *test, struct race *race,
+		     struct race_thread *threads, unsigned int n)
+{
+	unsigned int i, started;
+	struct rnd_state rnd;
+
+	axas_test_seed(test, &rnd);
+	init_waitqueue_head(&race->wait);
+	race->space = axas_context(test)->space;
+	for (i = 0; i < n; i++) {
+		threads[i].race = race;
+		prandom_seed_state(&threads[i].rnd, prandom_u32_state(&rnd));
+		threads[i].task = kthread_run(race_main, &threads[i],
+					      "axas_race%u", i);
+		if (IS_ERR(threads[i].task))
+			break;
+	}
+	started = i;
+	race->until = jiffies + RACE_TIME;
+	WRITE_ONCE(race->go, true);
+	wake_up_all(&race->wait);
+	/* Or each has its own work. */
+	while (race->calls && race_on(race))
+		schedule_timeout_uninterruptible(1);
+	for (i = 0; i < started; i++)
+		kthread_stop(threads[i].task);
+	KUNIT_EXPECT_EQ(test, started, n);
+	for (i = 0; i < started; i++)
+		KUNIT_EXPECT_NULL_MSG(test, threads[i].wrong, "thread %u: %s", i,
+				      threads[i].wrong);
+}
+
+static struct race_thread *race_threads(struct kunit *test,
+					void (*run)(struct race_thread *thread))
+{
+	struct race_thread *threads;
+	unsigned int i;
+
+	threads = kunit_kcalloc(test, RACE_THREADS, sizeof(*threads),
+				GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, threads);
+	for (i = 0; i < RACE_THREADS; i++)
+		threads[i].run = run;
+	return threads;
+}
+
+static u32 race_rnd(struct race_thread *thread, u32 n)
+{
+	return prandom_u32_state(&thread->rnd) % n;
+}
+
+static u64 race_sum(const struct race_thread *threads, unsigned int result)
+{
+	u64 sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < RACE_THREADS; i++)
+		sum += threads[i].results[result];
+	return sum;
+}
+
+/* Once the threads are gone: consistent, and all of it can be taken away. */
+static void race_expect_sane(struct kunit *test, struct axas_space *space)
+{
+	fake_hal_set_fail(NULL);
+	axas_check_space(test, space);
+	KUNIT_EXPECT_EQ(test, axas_space_clear(space), 0);
+	axas_expect_empty(test, space);
+	KUNIT_EXPECT_EQ(test, fake_hal_bad_frees(), 0UL);
+}
+
+/* ---- the same faults at the same time ---- */
+
+static void race_fault(struct race_thread *thread, u64 gpa, unsigned int access)
+{
+	thread->results[axas_fault_at(thread->race->space, gpa, access)]++;
+	thread->calls++;
+}
+
+/* All pages, in the same order as the others. */
+static void race_fault_in_order(struct race_thread *thread)
+{
+	unsigned int i;
+
+	for (i = 0; i < thread->race->pages; i++)
+		race_fault(thread, RACE_GPA + i * (u64)SZ_4K, PROT_W);
+}
+
+static void race_same_pages(struct kunit *test)
+{
+	struct race_thread *threads = race_threads(test, race_fault_in_order);
+	struct axas_space *space = axas_test_space(test);
+	struct race race = { .pages = RACE_PAGES };
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW,
+					     0, 0), 0);
+	race_run(test, &race, threads, RACE_THREADS);
+	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_RESOLVED),
+			(u64)RACE_PAGES);
+	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_SPURIOUS),
+			3ULL * RACE_PAGES);
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).resident, (u64)RACE_SIZE);
+	race_expect_sane(test, space);
+}
+
+static void race_same_large_leaves(struct kunit *test)
+{
+	struct race_thread *threads = race_threads(test, race_fault_in_order);
+	struct axas_space *space = axas_test_space(test);
+	struct race race = { .pages = RACE_PAGES };
+	struct axas_stats stats;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW,
+					     0, SZ_2M), 0);
+	race_run(test, &race, threads, RACE_THREADS);
+	stats = axas_stats_of(space);
+	KUNIT_EXPECT_EQ(test, stats.resident, (u64)RACE_SIZE);
+	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_RESOLVED),
+			stats.leaves[0] + stats.leaves[1]);
+	race_expect_sane(test, space);
+}
+
+/* ---- faults while areas come and go ---- */
+
+static u64 race_gpa(struct race_thread *thread)
+{
+	/* A part of the window most of the time, to meet often. */
+	u32 page = race_rnd(thread, race_rnd(thread, 2) ? RACE_PAGES : 64);
+
+	return RACE_GPA + (u64)page * SZ_4K + race_rnd(thread, SZ_4K);
+}
+
+static void race_fault_anywhere(struct race_thread *thread)
+{
+	while (race_on(thread->race)) {
+		race_fault(thread, race_gpa(thread), 1 << race_rnd(thread, 3));
+		if (thread->results[AXAS_FAULT_INVALID])
+			thread->wrong = "a valid fault was invalid";
+	}
+}
+
+/* Memory that was got may be written, whatever becomes of the space. */
+static void race_get_memory(struct race_thread *thread)
+{
+	struct axas_memory memory;
+	int ret;
+
+	while (race_on(thread->race)) {
+		struct axas_translate_entry entry;
+
+		ret = axas_space_get_memory(thread->race->space,
+					    axas_gpa(race_gpa(thread)), PROT_W,
+					    &memory);
+		if (!ret && memory.page) {
+			memset(page_address(memory.page), 0x77, 64);
+			put_page(memory.page);
+		} else if (ret && ret != -EFAULT && ret != -EACCES &&
+			   ret != -ENOMEM) {
+			thread->wrong = "get_memory";
+		}
+		entry = axas_translate_at(thread->race->space, race_gpa(thread));
+		if (entry.state == AXAS_TRANSLATE_INVALID)
+			thread->wrong = "translate";
+		thread->calls++;
+	}
+}
+
+static void race_change_once(struct race_thread *thread)
+{
+	static const u8 prots[] = { PROT_R, PROT_RW, PROT_RWX };
+	static const u32 lengths[] = { 1, 16, 512, RACE_PAGES };
+	struct axas_space *space = thread->race->space;
+	u32 first = race_rnd(thread, RACE_PAGES);
+	u32 n = 1 + race_rnd(thread, lengths[race_rnd(thread, 4)]);
+	unsigned int prot = prots[race_rnd(thread, 3)];
+	u64 gpa = RACE_GPA + (u64)first * SZ_4K;
+	u64 size = min(n, RACE_PAGES - first) * (u64)SZ_4K;
+	int ret;
+
+	switch (race_rnd(thread, 4)) {
+	case 0:
+		ret = axas_unmap_range(space, gpa, size);
+		if (ret && ret != -ENOMEM)
+			thread->wrong = "unmap";
+		break;
+	case 1:
+		ret = axas_protect_range(space, gpa, size, prot);
+		if (ret && ret != -ENOMEM && ret != -ENOENT)
+			thread->wrong = "protect";
+		break;
+	case 2:
+		ret = axas_map_linear(space, gpa, size, HPA_NOWHERE + first *
+				      (u64)SZ_4K, prot);
+		if (ret && ret != -ENOMEM && ret != -EEXIST)
+			thread->wrong = "map linear";
+		break;
+	default:
+		ret = axas_map_alloc(space, gpa, size, prot,
+				     race_rnd(thread, 8) ? 0 :
+							   AXAS_MAP_POPULATE,
+				     race_rnd(thread, 2) ? SZ_2M : SZ_4K);
+		if (ret && ret != -ENOMEM && ret != -EEXIST)
+			thread->wrong = "map alloc";
+	}
+	race_called(thread);
+}
+
+static void race_change(struct race_thread *thread)
+{
+	while (race_on(thread->race))
+		race_change_once(thread);
+}
+
+static void race_log(struct kunit *test, const struct race_thread *threads)
+{
+	unsigned int i;
+
+	for (i = 0; i < RACE_THREADS; i++)
+		kunit_info(test, "thread %u: %llu calls, %llu resolved", i,
+			   threads[i].calls,
+			   threads[i].results[AXAS_FAULT_RESOLVED]);
+}
+
+static void race_faults_and_changes(struct kunit *test)
+{
+	struct race_thread *threads = race_threads(test, race_fault_anywhere);
+	struct axas_space *space = axas_test_space(test);
+	struct race race = { .calls = RACE_CALLS };
+
+	threads[0].run = race_change;
+	threads[1].run = race_get_memory;
+	race_run(test, &race, threads, RACE_THREADS);
+	race_log(test, threads);
+	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_NO_MEMORY), 0ULL);
+	race_expect_sane(test, space);
+}
+
+/* The same while memory runs out now and then. */
+static void race_without_memory(struct kunit *test)
+{
+	struct race_thread *threads = race_threads(test, race_fault_anywhere);
+	const struct fake_hal_fail fail = { .one_in = 5 };
+	struct axas_space *space = axas_test_space(test);
+	struct race race = { .calls = RACE_CALLS };
+
+	threads[0].run = race_change;
+	threads[1].run = race_change;
+	fake_hal_set_fail(&fail);
+	race_run(test, &race, threads, RACE_THREADS);
+	race_log(test, threads);
+	race_expect_sane(test, space);
+}
+
+/* ---- large leaves that split under faults ---- */
+
+/* One page at a time goes and comes back, in lazy 2 MiB leaves. */
+static void race_punch(struct race_thread *thread)
+{
+	struct axas_space *space = thread->race->space;
+	int ret = 0;
+	u64 gpa;
+
+	while (race_on(thread->race) && !ret) {
+		gpa = RACE_GPA + race_rnd(thread, RACE_PAGES) * (u64)SZ_4K;
+		ret = axas_unmap_range(space, gpa, SZ_4K);
+		if (ret)
+			break;
+		ret = axas_map_alloc(space, gpa, SZ_4K, PROT_RW, 0, SZ_2M);
+		race_called(thread);
+		/* All of it now and then, so that there are large ones again. */
+		if (ret || race_rnd(thread, 32))
+			continue;
+		ret = axas_unmap_range(space, RACE_GPA, RACE_SIZE);
+		if (!ret)
+			ret = axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW,
+					     0, SZ_2M);
+	}
+	if (ret)
+		thread->wrong = "punch";
+}
+
+struct race_holder {
+	struct axas_holder holder;
+	unsigned long calls;
+};
+
+static void race_invalidate(struct axas_holder *holder, axas_gpa_t gpa, u64 size)
+{
+	container_of(holder, struct race_holder, holder)->calls++;
+}
+
+static void race_splits(struct kunit *test)
+{
+	struct race_thread *threads = race_threads(test, race_fault_anywhere);
+	struct axas_space *space = axas_test_space(test);
+	struct race_holder holder = { .holder.invalidate = race_invalidate };
+	struct race race = { .calls = RACE_CALLS };
+
+	INIT_LIST_HEAD(&holder.holder.node);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW,
+					     0, SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test, axas_space_add_holder(space, &holder.holder), 0);
+	threads[0].run = race_punch;
+	threads[3].run = race_get_memory;
+	race_run(test, &race, threads, RACE_THREADS);
+	race_log(test, threads);
+	KUNIT_EXPECT_GT(test, holder.calls, 0UL);
+	axas_space_del_holder(space, &holder.holder);
+	race_expect_sane(test, space);
+}
+
+KUNIT_ARRAY_PARAM(axas_format, axas_formats, axas_format_desc);
+
+static struct kunit_case race_cases[] = {
+	KUNIT_CASE_PARAM(race_same_pages, axas_format_gen_params),
+	KUNIT_CASE_PARAM(race_same_large_leaves, axas_format_gen_params),
+	KUNIT_CASE_PARAM(race_faults_and_changes, axas_format_gen_params),
+	KUNIT_CASE_PARAM(race_without_memory, axas_format_gen_params),
+	KUNIT_CASE_PARAM(race_splits, axas_format_gen_params),
+	{}
+};
+
+struct kunit_suite axas_race_suite = {
+	.name = "axas_race",
+	.init = axas_test_init_param,
+	.exit = axas_test_exit,
+	.test_cases = race_cases,
+};

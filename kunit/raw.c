@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Both formats as the manuals have them. Intel SDM volume 3C, 29.3.2 and tables
+ * 29-1 to 29-7; Arm ARM DDI 0487, D8.3. No name of the module's own definitions
+ * is used for a bit.
+ */
+#include "raw.h"
+
+/**
+ * raw_hash - add a number to a hash (FNV-1a, eight bytes at a time)
+ * @hash: so far
+ * @value: the number
+ *
+ * Return: the new hash.
+ */
+u64 raw_hash(u64 hash, u64 value)
+{
+	return (hash ^ value) * 0x100000001b3ULL;
+}
+
+/**
+ * raw_present - does a CPU follow this entry?
+ * @format: its format
+ * @entry: the entry
+ *
+ * Return: EPT: any of bits 2:0 is set. Stage 2: bit 0 is set.
+ */
+bool raw_present(enum axas_format format, u64 entry)
+{
+	return entry & (format == AXAS_FORMAT_EPT ? 7 : 1);
+}
+
+/* EPT: bit 7 clear above level 1. Stage 2: bit 1 set above level 1. */
+static bool raw_is_table(enum axas_format format, u64 entry, unsigned int level)
+{
+	if (level == 1 || !raw_present(format, entry))
+		return false;
+	return format == AXAS_FORMAT_EPT ? !(entry & 0x80) : !!(entry & 2);
+}
+
+/* EPT: bits 51:12. Stage 2: bits 47:12. */
+static u64 raw_addr(enum axas_format format, u64 entry)
+{
+	return entry & (format == AXAS_FORMAT_EPT ? 0x000ffffffffff000ULL :
+						    0x0000fffffffff000ULL);
+}
+
+static u64 *raw_child(enum axas_format format, u64 entry)
+{
+	return __va(raw_addr(format, entry));
+}
+
+/**
+ * raw_entry_ptr - the deepest entry of a GPA
+ * @npt: the table
+ * @gpa: the address
+ * @level: out: its level
+ *
+ * Return: where it is.
+ */
+u64 *raw_entry_ptr(const struct axas_npt *npt, u64 gpa, unsigned int *level)
+{
+	enum axas_format format = npt->ops->format;
+	unsigned int l = npt->levels;
+	u64 *ptr = npt->root + (gpa >> (12 + 9 * (l - 1)));
+
+	while (raw_is_table(format, *ptr, l)) {
+		l--;
+		ptr = raw_child(format, *ptr) +
+		      (gpa >> (12 + 9 * (l - 1)) & 511);
+	}
+	*level = l;
+	return ptr;
+}
+
+/**
+ * raw_entry - value of the deepest entry of a GPA
+ * @npt: the table
+ * @gpa: the address
+ * @level: out: its level
+ *
+ * Return: the entry.
+ */
+u64 raw_entry(const struct axas_npt *npt, u64 gpa, unsigned int *level)
+{
+	return READ_ONCE(*raw_entry_ptr(npt, gpa, level));
+}
+
+/**
+ * raw_reaches - does a walk for a GPA meet a page?
+ * @npt: the table
+ * @gpa: the address
+ * @hpa: the page: a table, or where the GPA translates to
+ *
+ * Return: true if so.
+ */
+bool raw_reaches(const struct axas_npt *npt, u64 gpa, u64 hpa)
+{
+	enum axas_format format = npt->ops->format;
+	unsigned int level = npt->levels;
+	const u64 *table = npt->root;
+	unsigned int index = gpa >> (12 + 9 * (level - 1));
+	u64 entry, addr;
+
+	for (;; index = gpa >> (12 + 9 * (--level - 1)) & 511) {
+		entry = READ_ONCE(table[index]);
+		if (!raw_present(format, entry))
+			return false;
+		addr = raw_addr(format, entry);
+		if (!raw_is_table(format, entry, level))
+			return addr + (gpa & ((4096ULL << 9 * (level - 1)) - 1) &
+				       ~4095ULL) == hpa;
+		if (addr == hpa)
+			return true;
+		table = raw_child(format, entry);
+	}
+}
+
+/* 29.3.3.1: what the CPU takes for a misconfiguration. */
+static const char *ept_bad(u64 entry, unsigned int level, bool leaf)
+{
+	unsigned int memtype = entry >> 3 & 7;
+
+	if ((entry & 3) == 2)
+		return "EPT: writable and not readable";
+	if (!leaf)
+		return entry & 0xf8 ? "EPT: reserved bits of a table" : NULL;
+	if (memtype == 2 || memtype == 3 || memtype == 7)
+		return "EPT: reserved memory type";
+	if (level > 3)
+		return "EPT: leaf above 1 GiB";
+	if (raw_addr(AXAS_FORMAT_EPT, entry) & ((4096ULL << 9 * (level - 1)) - 1))
+		return "EPT: address of a leaf isn't aligned to it";
+	return level == 1 && entry & 0x80 ? "EPT: bit 7 in a 4 KiB leaf" : NULL;
+}
+
+/* D8.3.1 and D8.3.2. */
+static const char *s2_bad(u64 entry, unsigned int level, bool leaf)
+{
+	unsigned int attr = entry >> 2 & 15;
+
+	if (!leaf)
+		return entry & ~0x0000fffffffff003ULL ?
+			       "stage 2: bits beside the address of a table" : NULL;
+	if (level == 1 && !(entry & 2))
+		return "stage 2: bit 1 clear at the last level";
+	if (level > 3)
+		return "stage 2: block above 1 GiB";
+	if (raw_addr(AXAS_FORMAT_S2, entry) & ((4096ULL << 9 * (level - 1)) - 1))
+		return "stage 2: address of a block isn't aligned to it";
+	if (attr != 0 && attr != 1 && attr != 5 && attr != 6 && attr != 15)
+		return "stage 2: memory attributes that nobody asked for";
+	if (!(entry & 0x40) && entry & 0x0008000000000080ULL)
+		return "stage 2: writable and not readable";
+	/* Not 50 (BTI is stage 1's), 52 (contiguous), 53 (XN[0]), 63:59. */
+	return entry & 0xf834000000000000ULL ?
+		       "stage 2: bits that shall be zero" : NULL;
+}
+
+static void ept_leaf(u64 entry, struct raw_leaf *leaf)
+{
+	static const u8 memtypes[] = { 4, 3, 0xff, 0xff, 1, 2, 0, 0xff };
+
+	leaf->prot = entry & 7;
+	leaf->memtype = memtypes[entry >> 3 & 7];
+	leaf->ignore_pat = entry & 0x40;
+	leaf->owned = entry & 0x0010000000000000ULL;
+}
+
+static void s2_leaf(u64 entry, struct raw_leaf *leaf)
+{
+	static const u8 memtypes[] = {
+		4, 5, 0xff, 0xff, 0xff, 3, 0, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0,
+	};
+
+	leaf->prot = (entry & 0x40 ? 1 : 0) |
+		     (entry & 0x0008000000000080ULL ? 2 : 0) |
+		     (entry & 0x0040000000000000ULL ? 0 : 4);
+	leaf->memtype = memtypes[entry >> 2 & 15];
+	leaf->ignore_pat = false;
+	leaf->owned = entry & 0x0080000000000000ULL;
+}
+
+static void raw_note_bad(struct raw_reader *reader, const char *bad, u64 entry)
+{
+	if (bad && !reader->sum.bad) {
+		reader->sum.bad = bad;
+		reader->sum.bad_entry = entry;
+	}
+}
+
+static void raw_read_leaf(struct raw_reader *reader, u64 entry, u64 gpa,
+			  unsigned int level)
+{
+	enum axas_format format = reader->npt->ops->format;
+	struct raw_sum *sum = &reader->sum;
+	struct raw_leaf leaf = {
+		.gpa = gpa,
+		.entry = entry,
+		.level = level,
+		.hpa = raw_addr(format, entry),
+	};
+
+	if (format == AXAS_FORMAT_EPT)
+		ept_leaf(entry, &leaf);
+	else
+		s2_leaf(entry, &leaf);
+	sum->leaves[level - 1]++;
+	if (leaf.owned)
+		sum->owned += 1ULL << 9 * (level - 1);
+	sum->hash = raw_hash(raw_hash(sum->hash, gpa), entry);
+	sum->hash = raw_hash(sum->hash, level);
+	if (reader->leaf)
+		reader->leaf(reader->arg, &leaf);
+}
+
+static void raw_read_table(struct raw_reader *reader, const u64 *table,
+			   unsigned int entries, u64 gpa, unsigned int level)
+{
+	enum axas_format format = reader->npt->ops->format;
+	u64 step = 1ULL << (12 + 9 * (level - 1));
+	unsigned int i;
+
+	for (i = 0; i < entries; i++, gpa += step) {
+		u64 entry = READ_ONCE(table[i]);
+		bool is_table;
+
+		if (!raw_present(format, entry))
+			continue;
+		is_table = raw_is_table(format, entry, level);
+		raw_note_bad(reader, format == AXAS_FORMAT_EPT ?
+				     ept_bad(entry, level, !is_table) :
+				     s2_bad(entry, level, !is_table), entry);
+		if (!is_table) {
+			raw_read_leaf(reader, entry, gpa, level);
+			continue;
+		}
+		reader->sum.tables[level - 2]++;
+		if (reader->table)
+			reader->table(reader->arg, gpa, level - 1,
+				      raw_child(format, entry));
+		raw_read_table(reader, raw_child(format, entry), 512, gpa,
+			       level - 1);
+	}
+}
+
+/**
+ * raw_read - read a whole table
+ * @reader: what to do; the sum is filled in
+ */
+void raw_read(struct raw_reader *reader)
+{
+	const struct axas_npt *npt = reader->npt;
+
+	reader->sum = (struct raw_sum){ .hash = 0xcbf29ce484222325ULL };
+	reader->sum.tables[npt->levels - 1] = 1ULL << npt->root_order;
+	raw_read_table(reader, npt->root, 512U << npt->root_order, 0,
+		       npt->levels);
+}

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * All or nothing: each allocation of a call fails in turn, until the call comes
+ * to its end without one having failed. What fails changes nothing, and the
+ * next try on the same space is as good as the first.
+ */
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "cases.h"
+#include "context.h"
+#include "snapshot.h"
+
+/**
+ * struct fail_scenario - a call, and what it needs to be there
+ * @setup: make it; may be NULL. Return: 0 or an errno
+ * @call: the call. Return: 0 or an errno
+ */
+struct fail_scenario {
+	int (*setup)(struct axas_space *space);
+	int (*call)(struct axas_space *space);
+};
+
+/**
+ * struct fail_mode - a way to make the n-th allocation fail
+ * @arm: from now on
+ * @disarm: no longer. Return: whether one has failed
+ */
+struct fail_mode {
+	void (*arm)(unsigned int n);
+	bool (*disarm)(void);
+};
+
+/* More than any call here needs. */
+#define FAIL_MAX	2000
+
+static struct axas_space *fail_space(struct kunit *test,
+				     const struct fail_scenario *scenario,
+				     struct axas_snapshot *before)
+{
+	struct axas_space *space = axas_test_space(test);
+
+	if (scenario->setup)
+		KUNIT_ASSERT_EQ(test, scenario->setup(space), 0);
+	axas_snapshot_take(space, before);
+	return space;
+}
+
+static void fail_each(struct kunit *test, const struct fail_scenario *scenario,
+		      const struct fail_mode *mode)
+{
+	unsigned int n, failures = 0;
+	struct axas_snapshot before;
+	struct axas_space *space;
+	bool failed = true;
+	int ret;
+
+	rcu_barrier();
+	space = fail_space(test, scenario, &before);
+	for (n = 1; failed && n < FAIL_MAX; n++) {
+		mode->arm(n);
+		ret = scenario->call(space);
+		failed = mode->disarm();
+		if (ret) {
+			KUNIT_EXPECT_TRUE(test, failed);
+			KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM, "n %u", n);
+			axas_snapshot_expect(test, space, &before, "n", n);
+			failures++;
+			continue;
+		}
+		axas_check_space(test, space);
+		/* It made do without. */
+		if (failed)
+			space = fail_space(test, scenario, &before);
+	}
+	KUNIT_EXPECT_LT(test, n, (unsigned int)FAIL_MAX);
+	kunit_info(test, "%u tries, %u failures", n - 1, failures);
+	KUNIT_EXPECT_GT(test, n, 2U);
+}
+
+/* ---- the HAL's allocations ---- */
+
+static void fail_hal_once(unsigned int n)
+{
+	fake_hal_set_fail(&(struct fake_hal_fail){ .nth = n });
+}
+
+static void fail_hal_onwards(unsigned int n)
+{
+	fake_hal_set_fail(&(struct fake_hal_fail){ .nth = n, .onwards = true });
+}
+
+static bool fail_hal_disarm(void)
+{
+	bool failed = fake_hal_failed();
+
+	fake_hal_set_fail(NULL);
+	return failed;
+}
+
+static void fail_hal(struct kunit *test, const struct fail_scenario *scenario)
+{
+	static const struct fail_mode once = { fail_hal_once, fail_hal_disarm };
+	static const struct fail_mode onwards = {
+		fail_hal_onwards, fail_hal_disarm,
+	};
+
+	fail_each(test, scenario, &once);
+	fail_each(test, scenario, &onwards);
+}
+
+/* ---- the kernel's own: slab and page allocator ---- */
+
+#ifdef CONFIG_FAULT_INJECTION
+static void fail_nth_arm(unsigned int n)
+{
+	WRITE_ONCE(current->fail_nth, n);
+}
+
+static bool fail_nth_disarm(void)
+{
+	bool failed = !READ_ONCE(current->fail_nth);
+
+	WRITE_ONCE(current->fail_nth, 0);
+	return failed;
+}
+
+/* Do both fail, also where the caller may sleep? Their knobs decide. */
+static bool fail_nth_works(void)
+{
+	struct page *page;
+	bool slab, pages;
+	void *p;
+
+	fail_nth_arm(1);
+	p = kmalloc(64, GFP_KERNEL);
+	slab = fail_nth_disarm() && !p;
+	kfree(p);
+	fail_nth_arm(1);
+	page = alloc_page(GFP_KERNEL | __GFP_NOWARN);
+	pages = fail_nth_disarm() && !page;
+	if (page)
+		__free_page(page);
+	return slab && pages;
+}
+#else
+static void fail_nth_arm(unsigned int n)
+{
+}
+
+static bool fail_nth_disarm(void)
+{
+	return false;
+}
+
+static bool fail_nth_works(void)
+{
+	return false;
+}
+#endif
+
+static void fail_nth(struct kunit *test, const struct fail_scenario *scenario)
+{
+	static const struct fail_mode nth = { fail_nth_arm, fail_nth_disarm };
+
+	if (!fail_nth_works())
+		kunit_skip(test, "no fault injection: needs CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC, and in debugfs ignore-gfp-wait=N for both, min-order=0");
+	fail_each(test, scenario, &nth);
+}
+
+/* ---- calls ---- */
+
+/* Over 1 GiB: two tables at each level, and not all at the beginning. */
+static int call_map_eager_small(struct axas_space *space)
+{
+	return axas_map_alloc(space, SZ_1G - 3 * SZ_4K, 6 * SZ_4K, PROT_RW,
+			      AXAS_MAP_POPULATE, 0);
+}
+
+/* A neighbour in the same tables, which must stay. */
+static int setup_neighbour(struct axas_space *space)
+{
+	return axas_map_alloc(space, SZ_1G + 8 * SZ_4K, SZ_4K, PROT_R,
+			      AXAS_MAP_POPULATE, 0);
+}
+
+static const struct fail_scenario map_eager_small = {
+	setup_neighbour, call_map_eager_small,
+};
+
+/* A page, 2 MiB, a page. */
+static int call_map_eager_large(struct axas_space *space)
+{
+	return axas_map_alloc(space, SZ_1G - SZ_2M - SZ_4K, SZ_2M + 2 * SZ_4K,
+			      PROT_RW, AXAS_MAP_POPULATE, SZ_2M);
+}
+
+static const struct fail_scenario map_eager_large = {
+	setup_neighbour, call_map_eager_large,
+};
+
+static int call_map_linear(struct axas_space *space)
+{
+	return axas_map_linear(space, (1ULL << 39) - SZ_1G - SZ_2M - SZ_4K,
+			       2 * (SZ_1G + SZ_2M + (u64)SZ_4K),
+			       HPA_NOWHERE - SZ_1G - SZ_2M - SZ_4K, PROT_RW);
+}
+
+static const struct fail_scenario map_linear = { NULL, call_map_linear };
+
+static int call_map_lazy(struct axas_space *space)
+{
+	return axas_map_alloc(space, SZ_1G, SZ_1G, PROT_RW, 0, SZ_2M);
+}
+
+static int setup_page(struct axas_space *space)
+{
+	return axas_map_alloc(space, 0, SZ_4K, PROT_R, AXAS_MAP_POPULATE, 0);
+}
+
+static const struct fail_scenario map_lazy = { setup_page, call_map_lazy };
+
+static int setup_linear(struct axas_space *space)
+{
+	return axas_map_linear(space, SZ_1G, 4ULL * SZ_1G, HPA_NOWHERE, PROT_RW);
+}
+
+/* In the middle of two leaves of 1 GiB. */
+static int call_unmap_splits(struct axas_space *space)
+{
+	return axas_unmap_range(space, SZ_1G + 7 * SZ_2M + SZ_4K, 2ULL * SZ_1G);
+}
+
+static const struct fail_scenario unmap_splits = {
+	setup_linear, call_unmap_splits,
+};
+
+static int call_protect_splits(struct axas_space *space)
+{
+	return axas_protect_range(space, SZ_1G + 7 * SZ_2M + SZ_4K,
+				  2ULL * SZ_1G, PROT_R);
+}
+
+static const struct fail_scenario protect_splits = {
+	setup_linear, call_protect_splits,
+};
+
+/* Six areas of different kinds; the last two have a frame, of 2 MiB and of 4 KiB. */
+static int setup_areas(struct axas_space *space)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < 6 && !ret; i++) {
+		u64 gpa = SZ_1G + i * (u64)SZ_2M;
+
+		if (i % 3 == 0)
+			ret = axas_map_linear(space, gpa, SZ_2M, HPA_NOWHERE,
+					      PROT_RW);
+		else
+			ret = axas_map_alloc(space, gpa, SZ_2M, PROT_RW, 0,
+					     i % 3 == 1 ? SZ_2M : SZ_4K);
+		if (!ret && i > 3)
+			axas_fault_at(space, gpa + SZ_64K, PROT_R);
+	}
+	return ret;
+}
+
+static int call_protect_areas(struct axas_space *space)
+{
+	return axas_protect_range(space, SZ_1G + SZ_4K, 6 * SZ_2M - 2 * SZ_4K,
+				  PROT_R);
+}
+
+static const struct fail_scenario protect_areas = {
+	setup_areas, call_protect_areas,
+};
+
+static int call_unmap_areas(struct axas_space *space)
+{
+	return axas_unmap_range(space, SZ_1G + SZ_4K, 6 * SZ_2M - 2 * SZ_4K);
+}
+
+static const struct fail_scenario unmap_areas = {
+	setup_areas, call_unmap_areas,
+};
+
+static int setup_lazy(struct axas_space *space)
+{
+	int ret = axas_map_alloc(space, SZ_1G, SZ_2M, PROT_RW, 0, SZ_2M);
+
+	return ret ? ret : axas_map_alloc(space, 1ULL << 40, SZ_4K, PROT_RW, 0,
+					  0);
+}
+
+static int call_fault(struct axas_space *space)
+{
+	return axas_fault_at(space, 1ULL << 40, PROT_W) == AXAS_FAULT_NO_MEMORY ?
+		       -ENOMEM : 0;
+}
+
+static int call_fault_large(struct axas_space *space)
+{
+	return axas_fault_at(space, SZ_1G + SZ_4K, PROT_W) ==
+	       AXAS_FAULT_NO_MEMORY ? -ENOMEM : 0;
+}
+
+static const struct fail_scenario fault_small = { setup_lazy, call_fault };
+static const struct fail_scenario fault_large = { setup_lazy, call_fault_large };
+
+void fail_hal_map_eager_small(struct kunit *test)
+{
+	fail_hal(test, &map_eager_small);
+}
+
+void fail_hal_map_eager_large(struct kunit *test)
+{
+	fail_hal(test, &map_eager_large);
+}
+
+void fail_hal_map_linear(struct kunit *test)
+{
+	fail_hal(test, &map_linear);
+}
+
+void fail_hal_unmap_splits(struct kunit *test)
+{
+	fail_hal(test, &unmap_splits);
+}
+
+void fail_hal_protect_splits(struct kunit *test)
+{
+	fail_hal(test, &protect_splits);
+}
+
+void fail_hal_protect_areas(struct kunit *test)
+{
+	fail_hal(test, &protect_areas);
+}
+
+void fail_hal_fault(struct kunit *test)
+{
+	fail_hal(test, &fault_small);
+	fail_hal(test, &fault_large);
+}
+
+void fail_nth_map_eager_small(struct kunit *test)
+{
+	fail_nth(test, &map_eager_small);
+}
+
+void fail_nth_map_eager_large(struct kunit *test)
+{
+	fail_nth(test, &map_eager_large);
+}
+
+void fail_nth_map_linear(struct kunit *test)
+{
+	fail_nth(test, &map_linear);
+}
+
+void fail_nth_map_lazy(struct kunit *test)
+{
+	fail_nth(test, &map_lazy);
+}
+
+void fail_nth_unmap_splits(struct kunit *test)
+{
+	fail_nth(test, &unmap_splits);
+}
+
+void fail_nth_unmap_areas(struct kunit *test)
+{
+	fail_nth(test, &unmap_areas);
+}
+
+void fail_nth_protect_splits(struct kunit *test)
+{
+	fail_nth(test, &protect_splits);
+}
+
+void fail_nth_protect_areas(struct kunit *test)
+{
+	fail_nth(test, &protect_areas);
+}
+
+void fail_nth_fault(struct kunit *test)
+{
+	fail_nth(test, &fault_small);
+	fail_nth(test, &fault_large);
+}
+
+/* ---- create ---- */
+
+static void fail_create(struct kunit *test, const struct fail_mode *mode)
+{
+	const struct axas_create args = {
+		.format = axas_context(test)->format, .gpa_bits = 48,
+	};
+	struct axas_space *space = ERR_PTR(-ENOMEM);
+	bool failed = true;
+	unsigned int n;
+
+	for (n = 1; failed && n < FAIL_MAX; n++) {
+		mode->arm(n);
+		space = axas_space_create(&args);
+		failed = mode->disarm();
+		if (IS_ERR(space)) {
+			KUNIT_EXPECT_EQ(test, PTR_ERR(space), (long)-ENOMEM);
+			KUNIT_EXPECT_TRUE(test, failed);
+		} else {
+			axas_space_destroy(space);
+		}
+		KUNIT_EXPECT_EQ(test, axas_hal_pages(), 0L);
+	}
+	KUNIT_EXPECT_FALSE(test, IS_ERR(space));
+	KUNIT_EXPECT_GT(test, n, 2U);
+}
+
+void fail_hal_create(struct kunit *test)
+{
+	static const struct fail_mode once = { fail_hal_once, fail_hal_disarm };
+
+	fail_create(test, &once);
+}
+
+void fail_nth_create(struct kunit *test)
+{
+	static const struct fail_mode nth = { fail_nth_arm, fail_nth_disarm };
+
+	if (!fail_nth_works())
+		kunit_skip(test, "no fault injection, as above");
+	fail_create(test, &nth);
+}

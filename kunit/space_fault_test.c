@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Nested page faults, one at a time.
+ */
+#include "cases.h"
+#include "context.h"
+#include "snapshot.h"
+
+void fault_every_result(struct kunit *test)
+{
+	static const struct axas_create args = {
+		.gpa_bits = 48, .base = SZ_1G, .length = SZ_1G,
+	};
+	struct axas_space *space = axas_test_space_with(test, &args);
+	const u64 gpa = SZ_1G + SZ_2M;
+	const struct fake_hal_fail fail = { .nth = 1, .onwards = true };
+	const struct { u64 gpa; u32 access; int result; } rows[] = {
+		{ gpa, PROT_R, AXAS_FAULT_RESOLVED },
+		{ gpa, PROT_R, AXAS_FAULT_SPURIOUS },
+		{ gpa + 4095, PROT_RW, AXAS_FAULT_SPURIOUS },
+		{ gpa, PROT_X, AXAS_FAULT_DENIED },
+		{ gpa, PROT_RX, AXAS_FAULT_DENIED },
+		{ gpa + SZ_4K, PROT_X, AXAS_FAULT_DENIED },
+		{ gpa + 2 * SZ_4K, PROT_R, AXAS_FAULT_NO_AREA },
+		{ gpa - 1, PROT_R, AXAS_FAULT_NO_AREA },
+		{ gpa, 0, AXAS_FAULT_INVALID },
+		{ gpa, 8, AXAS_FAULT_INVALID },
+		{ gpa, 8 | PROT_R, AXAS_FAULT_INVALID },
+		{ SZ_1G - 1, PROT_R, AXAS_FAULT_INVALID },
+		{ 2ULL << 30, PROT_R, AXAS_FAULT_INVALID },
+		{ 1ULL << 48, PROT_R, AXAS_FAULT_INVALID },
+		{ U64_MAX, PROT_R, AXAS_FAULT_INVALID },
+	};
+	struct axas_stats stats;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, gpa, 2 * SZ_4K, PROT_RW, 0,
+					     0), 0);
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		KUNIT_EXPECT_EQ_MSG(test, axas_fault_at(space, rows[i].gpa,
+							rows[i].access),
+				    rows[i].result, "row %u", i);
+	fake_hal_set_fail(&fail);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, gpa + SZ_4K, PROT_W),
+			(int)AXAS_FAULT_NO_MEMORY);
+	fake_hal_set_fail(NULL);
+
+	stats = axas_stats_of(space);
+	KUNIT_EXPECT_EQ(test, stats.faults[AXAS_FAULT_RESOLVED], 1ULL);
+	KUNIT_EXPECT_EQ(test, stats.faults[AXAS_FAULT_SPURIOUS], 2ULL);
+	KUNIT_EXPECT_EQ(test, stats.faults[AXAS_FAULT_DENIED], 3ULL);
+	KUNIT_EXPECT_EQ(test, stats.faults[AXAS_FAULT_NO_AREA], 2ULL);
+	KUNIT_EXPECT_EQ(test, stats.faults[AXAS_FAULT_INVALID], 7ULL);
+	KUNIT_EXPECT_EQ(test, stats.faults[AXAS_FAULT_NO_MEMORY], 1ULL);
+	KUNIT_EXPECT_EQ(test, stats.resident, (u64)SZ_4K);
+}
+
+void fault_spurious_keeps_the_frame(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	struct axas_snapshot before;
+	u64 *virt, *again;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, SZ_4K, PROT_RW, 0, 0),
+			0);
+	KUNIT_ASSERT_EQ(test, axas_fault_at(space, SZ_1G, PROT_W),
+			(int)AXAS_FAULT_RESOLVED);
+	virt = axas_virt_at(test, space, SZ_1G);
+	virt[5] = 0x1122334455667788ULL;
+	axas_snapshot_take(space, &before);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, SZ_1G, PROT_W),
+			(int)AXAS_FAULT_SPURIOUS);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, SZ_1G, PROT_X),
+			(int)AXAS_FAULT_DENIED);
+	axas_snapshot_expect(test, space, &before, "spurious", 0);
+	again = axas_virt_at(test, space, SZ_1G);
+	KUNIT_EXPECT_PTR_EQ(test, again, virt);
+	KUNIT_EXPECT_EQ(test, again[5], 0x1122334455667788ULL);
+}
+
+/* What one access brings in serves them all: no fault per right. */
+void fault_with_all_rights_of_an_area(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, 0, SZ_4K, PROT_RWX, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, 0, PROT_R),
+			(int)AXAS_FAULT_RESOLVED);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, 0, PROT_RWX),
+			(int)AXAS_FAULT_SPURIOUS);
+}
+
+/* The fake HAL gives out pages full of 0xa5 unless asked for zeros. */
+void fault_frames_are_zeroed(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	u64 sizes[] = { SZ_4K, SZ_2M };
+	unsigned int i, round;
+	void *virt;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+	for (round = 0; round < 4; round++) {
+		unsigned int flags = round & 1 ? AXAS_MAP_POPULATE : 0;
+
+		KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_2M, sizes[i],
+						     PROT_RW, flags, sizes[i]),
+				0);
+		KUNIT_ASSERT_LE(test, axas_fault_at(space, SZ_2M, PROT_R),
+				(int)AXAS_FAULT_SPURIOUS);
+		virt = axas_virt_at(test, space, SZ_2M);
+		KUNIT_EXPECT_NULL(test, memchr_inv(virt, 0, SZ_4K));
+		if (axas_translate_at(space, SZ_2M).leaf_size == SZ_2M)
+			KUNIT_EXPECT_NULL(test, memchr_inv(virt, 0, SZ_2M));
+		memset(virt, 0x99, SZ_4K);
+		KUNIT_ASSERT_EQ(test, axas_unmap_range(space, SZ_2M, sizes[i]),
+				0);
+	}
+}
+
+static u64 leaf_size_at(struct axas_space *space, u64 gpa)
+{
+	return axas_translate_at(space, gpa).leaf_size;
+}
+
+/*
+ * The area: the second half of one 2 MiB, two whole ones, one page of the next.
+ */
+void fault_large_leaf_where_it_fits(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	const u64 gpa = 16 * SZ_2M + SZ_1M;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, gpa, SZ_1M + 2 * SZ_2M +
+					     SZ_4K, PROT_RW, 0, SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test, axas_fault_at(space, gpa + SZ_1M - 1, PROT_R),
+			(int)AXAS_FAULT_RESOLVED);
+	KUNIT_EXPECT_EQ(test, leaf_size_at(space, gpa + SZ_1M - 1), (u64)SZ_4K);
+	KUNIT_ASSERT_EQ(test, axas_fault_at(space, gpa + SZ_1M + 12345, PROT_R),
+			(int)AXAS_FAULT_RESOLVED);
+	KUNIT_EXPECT_EQ(test, leaf_size_at(space, gpa + SZ_1M), (u64)SZ_2M);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, gpa + SZ_1M + SZ_2M - 1,
+					    PROT_W), (int)AXAS_FAULT_SPURIOUS);
+	KUNIT_ASSERT_EQ(test, axas_fault_at(space, gpa + SZ_1M + 2 * SZ_2M,
+					    PROT_R), (int)AXAS_FAULT_RESOLVED);
+	KUNIT_EXPECT_EQ(test, leaf_size_at(space, gpa + SZ_1M + 2 * SZ_2M),
+			(u64)SZ_4K);
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).resident,
+			(u64)SZ_2M + 2 * SZ_4K);
+}
+
+/* Once there is a small leaf in the 2 MiB, the others are small too. */
+void fault_small_leaf_without_large_frame(struct kunit *test)
+{
+	const struct fake_hal_fail fail = {
+		.nth = 1, .onwards = true, .min_order = 9,
+	};
+	struct axas_space *space = axas_test_space(test);
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_2M, SZ_2M, PROT_RW, 0,
+					     SZ_2M), 0);
+	fake_hal_set_fail(&fail);
+	KUNIT_ASSERT_EQ(test, axas_fault_at(space, SZ_2M + 7 * SZ_4K, PROT_R),
+			(int)AXAS_FAULT_RESOLVED);
+	KUNIT_EXPECT_EQ(test, fake_hal_failed(), 1UL);
+	fake_hal_set_fail(NULL);
+	KUNIT_EXPECT_EQ(test, leaf_size_at(space, SZ_2M + 7 * SZ_4K),
+			(u64)SZ_4K);
+	KUNIT_ASSERT_EQ(test, axas_fault_at(space, SZ_2M, PROT_R),
+			(int)AXAS_FAULT_RESOLVED);
+	KUNIT_EXPECT_EQ(test, leaf_size_at(space, SZ_2M), (u64)SZ_4K);
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).resident, 2ULL * SZ_4K);
+}
+
+/* What can't be had at once is waited for: nothing of it reaches the caller. */
+void fault_sleeps_for_memory(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	struct fake_hal_fail fail = {};
+	u64 gpa = SZ_1G;
+
+	/* The frame, then each of three tables, isn't there at first. */
+	for (fail.nth = 1; fail.nth <= 4; fail.nth++, gpa += 1ULL << 40) {
+		KUNIT_ASSERT_EQ(test, axas_map_alloc(space, gpa, SZ_4K, PROT_RW,
+						     0, 0), 0);
+		fake_hal_set_fail(&fail);
+		KUNIT_EXPECT_EQ(test, axas_fault_at(space, gpa, PROT_R),
+				(int)AXAS_FAULT_RESOLVED);
+		KUNIT_EXPECT_EQ(test, fake_hal_failed(), 1UL);
+	}
+	fake_hal_set_fail(NULL);
+	axas_check_space(test, space);
+}
+
+void fault_in_linear_area(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	struct axas_snapshot before;
+
+	KUNIT_ASSERT_EQ(test, axas_map_linear(space, SZ_1G, SZ_2M + SZ_4K,
+					      HPA_NOWHERE, PROT_R), 0);
+	axas_snapshot_take(space, &before);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, SZ_1G + SZ_2M, PROT_R),
+			(int)AXAS_FAULT_SPURIOUS);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, SZ_1G, PROT_W),
+			(int)AXAS_FAULT_DENIED);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, SZ_1G + SZ_2M + SZ_4K,
+					    PROT_R), (int)AXAS_FAULT_NO_AREA);
+	axas_snapshot_expect(test, space, &before, "linear", 0);
+}
+
+/* Part of a large leaf goes and comes back: other memory, zeroed. */
+void fault_after_split(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	u64 *virt;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, 0, SZ_2M, PROT_RW, 0, SZ_2M),
+			0);
+	KUNIT_ASSERT_EQ(test, axas_fault_at(space, 0, PROT_W),
+			(int)AXAS_FAULT_RESOLVED);
+	virt = axas_virt_at(test, space, 0);
+	virt[0] = 1;
+	virt[512] = 2;
+	KUNIT_ASSERT_EQ(test, axas_unmap_range(space, SZ_4K, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).resident, SZ_2M - 4096ULL);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, SZ_4K, PROT_R),
+			(int)AXAS_FAULT_NO_AREA);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_4K, SZ_4K, PROT_RW, 0,
+					     SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test, axas_fault_at(space, SZ_4K, PROT_W),
+			(int)AXAS_FAULT_RESOLVED);
+	KUNIT_EXPECT_EQ(test, leaf_size_at(space, SZ_4K), (u64)SZ_4K);
+	virt = axas_virt_at(test, space, SZ_4K);
+	KUNIT_EXPECT_EQ(test, virt[0], 0ULL);
+	virt = axas_virt_at(test, space, 0);
+	KUNIT_EXPECT_EQ(test, virt[0], 1ULL);
+	axas_check_space(test, space);
+}

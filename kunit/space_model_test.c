@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Random calls, over a space and over a model of it. When it fails: load the
+ * module with the seed that the log shows, and the step is the same.
+ */
+#include "cases.h"
+#include "model.h"
+
+static u32 rnd(struct model *model, u32 n)
+{
+	return prandom_u32_state(&model->rnd) % n;
+}
+
+static unsigned int rnd_prot(struct model *model)
+{
+	static const u8 prots[] = {
+		PROT_R, PROT_RW, PROT_RX, PROT_RWX, PROT_X, PROT_RW,
+	};
+
+	return prots[rnd(model, ARRAY_SIZE(prots))];
+}
+
+static unsigned int rnd_memtype(struct model *model)
+{
+	static const u8 types[2][5] = {
+		{ AXAS_MEM_WB, AXAS_MEM_WB, AXAS_MEM_NC, AXAS_MEM_UC,
+		  AXAS_MEM_DEVICE },
+		{ AXAS_MEM_WB, AXAS_MEM_WT, AXAS_MEM_WP, AXAS_MEM_NC,
+		  AXAS_MEM_UC },
+	};
+
+	return types[axas_is_ept(model->test)][rnd(model, 5)];
+}
+
+/* Units in n bytes, at least one. */
+static unsigned int units_in(const struct model *model, u64 bytes)
+{
+	return max_t(u64, bytes / model->unit_size, 1);
+}
+
+/* A range of units in one chunk: short, long, or made of whole large leaves. */
+static void rnd_range(struct model *model, unsigned int *from, unsigned int *to)
+{
+	static const u64 aligns[] = { SZ_4K, SZ_4K, SZ_2M, SZ_1G };
+	unsigned int chunk = rnd(model, model->chunks) * model->per_chunk;
+	unsigned int align = units_in(model, aligns[rnd(model, 4)]);
+	static const u32 lengths[] = { 4, 64, 700, 8192 };
+	unsigned int n = 1 + rnd(model, lengths[rnd(model, 4)]);
+	unsigned int start = rnd(model, model->per_chunk);
+	u64 skip;
+
+	if (align >= model->per_chunk)
+		align = 1;
+	/* Align the GPA, not the index. */
+	skip = model_gpa(model, chunk + start) / model->unit_size % align;
+	start = start > skip ? start - skip : 0;
+	n = ALIGN(n, align);
+	*from = chunk + start;
+	*to = chunk + min(start + n, model->per_chunk);
+}
+
+static u64 rnd_hpa(struct model *model, u64 gpa)
+{
+	static const u64 aligns[] = { SZ_4K, SZ_2M, SZ_1G, SZ_1G };
+	u64 align = max(aligns[rnd(model, 4)],
+			model->unit_size > SZ_4K ? (u64)SZ_2M : 0);
+	u64 hpa = (u64)rnd(model, 1U << 30) << 16;
+
+	return hpa / align * align + gpa % align;
+}
+
+/* Now and then memory runs out; then nothing must have changed. */
+static void rnd_fail(struct model *model)
+{
+	const struct fake_hal_fail fail = {
+		.nth = 1 + rnd(model, 6), .onwards = true,
+	};
+
+	if (rnd(model, 8) == 0)
+		fake_hal_set_fail(&fail);
+}
+
+/* Return: true if the model is to follow. */
+static bool op_done(struct model *model, int got)
+{
+	bool follow = !fake_hal_failed() || got != -ENOMEM;
+
+	fake_hal_set_fail(NULL);
+	return follow;
+}
+
+static void op_expect(struct model *model, u64 gpa, int got, int expected)
+{
+	if (got != expected)
+		model_fail(model, "return value", gpa, got, expected);
+}
+
+static void op_map(struct model *model)
+{
+	struct axas_map args = { .prot = rnd_prot(model) };
+	unsigned int from, to, max_level;
+	int got;
+
+	rnd_range(model, &from, &to);
+	args.gpa = model_gpa(model, from);
+	args.length = (to - from) * model->unit_size;
+	args.memtype = rnd_memtype(model);
+	/* Frames are learnt page by page: no alloc where units are larger. */
+	if (model->unit_size > SZ_4K || rnd(model, 2)) {
+		max_level = 1 + rnd(model, 3);
+		/* A million small leaves would take their time. */
+		if (model->unit_size > SZ_4K)
+			max_level = max(max_level, 2U);
+		args.backend = AXAS_BACKEND_LINEAR;
+		args.hpa = rnd_hpa(model, args.gpa);
+	} else {
+		max_level = 1 + rnd(model, 2);
+		args.backend = AXAS_BACKEND_ALLOC;
+		args.flags = rnd(model, 3) ? 0 : AXAS_MAP_POPULATE;
+	}
+	args.max_leaf = model_size(max_level);
+	if (axas_is_ept(model->test) && rnd(model, 4) == 0)
+		args.flags |= AXAS_MAP_IGNORE_PAT;
+
+	model->what = "map";
+	rnd_fail(model);
+	got = axas_space_map(model->space, &args);
+	if (!op_done(model, got))
+		return;
+	op_expect(model, args.gpa, got, model_map(model, from, to - from, &args,
+						  max_level));
+	model_learn(model, from, to);
+}
+
+static void op_unmap(struct model *model)
+{
+	unsigned int from, to, other;
+	u64 gpa, end;
+	int got;
+
+	rnd_range(model, &from, &to);
+	/* Now and then over what lies between chunks. */
+	if (rnd(model, 8) == 0) {
+		rnd_range(model, &from, &other);
+		to = max(to, other);
+	}
+	gpa = model_gpa(model, from);
+	end = model_gpa(model, to - 1) + model->unit_size;
+	if (to <= from)
+		return;
+	model->what = "unmap";
+	rnd_fail(model);
+	got = axas_unmap_range(model->space, gpa, end - gpa);
+	if (!op_done(model, got))
+		return;
+	op_expect(model, gpa, got, 0);
+	model_unmap(model, from, to);
+}
+
+/* A random range nearly always has a hole: half of the time, one area. */
+static void op_protect(struct model *model)
+{
+	unsigned int from, to, prot = rnd_prot(model), end;
+	u64 gpa;
+	int got;
+
+	rnd_range(model, &from, &to);
+	if (rnd(model, 2) && model->units[from].area) {
+		for (end = from; end < to && model->units[end].area;)
+			end++;
+		to = end;
+	}
+	gpa = model_gpa(model, from);
+	model->what = "protect";
+	rnd_fail(model);
+	got = axas_protect_range(model->space, gpa,
+				 (to - from) * model->unit_size, prot);
+	if (!op_done(model, got))
+		return;
+	op_expect(model, gpa, got, model_protect(model, from, to, prot));
+}
+
+static void op_faults(struct model *model)
+{
+	unsigned int from, to, n = 1 + rnd(model, 40), i;
+
+	if (model->unit_size > SZ_4K)
+		return;
+	rnd_range(model, &from, &to);
+	model->what = "fault";
+	while (n-- && !model->failed) {
+		unsigned int access = 1 << rnd(model, 3);
+		u64 gpa;
+		int got;
+
+		i = from + rnd(model, to - from);
+		gpa = model_gpa(model, i) + rnd(model, SZ_4K);
+		rnd_fail(model);
+		got = axas_fault_at(model->space, gpa, access);
+		if (!op_done(model, got == AXAS_FAULT_NO_MEMORY ? -ENOMEM : 0))
+			continue;
+		op_expect(model, gpa, got, model_fault(model, i, access));
+		/* The 2 MiB around it, if that is what came. */
+		if (got == AXAS_FAULT_RESOLVED)
+			model_learn(model, i - min(i, 512U),
+				    min(i + 512, model->n));
+	}
+}
+
+static void op_clear(struct model *model)
+{
+	model->what = "clear";
+	op_expect(model, 0, axas_space_clear(model->space), 0);
+	model_unmap(model, 0, model->n);
+}
+
+static void model_step(struct model *model)
+{
+	switch (rnd(model, 32)) {
+	case 0 ... 10:
+		op_map(model);
+		break;
+	case 11 ... 17:
+		op_unmap(model);
+		break;
+	case 18 ... 23:
+		op_protect(model);
+		break;
+	case 24 ... 30:
+		op_faults(model);
+		break;
+	default:
+		if (rnd(model, 4) == 0)
+			op_clear(model);
+	}
+}
+
+static void model_run(struct model *model, unsigned int steps)
+{
+	unsigned int every = max(steps / 8, 1U);
+
+	model->n = model->chunks * model->per_chunk;
+	model->units = kvcalloc(model->n, sizeof(*model->units), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(model->test, model->units);
+	for (model->step = 1; model->step <= steps && !model->failed;
+	     model->step++) {
+		model_step(model);
+		if (model->step % every == 0)
+			model_check_all(model);
+		else
+			model_check_table(model);
+		cond_resched();
+	}
+	kvfree(model->units);
+	if (model->failed)
+		return;
+	KUNIT_EXPECT_EQ(model->test, axas_space_clear(model->space), 0);
+	axas_expect_empty(model->test, model->space);
+}
+
+static struct model *model_new(struct kunit *test, unsigned int bits)
+{
+	const struct axas_create args = {
+		.gpa_bits = bits, .features = AXAS_FEAT_EXEC_ONLY,
+	};
+	struct model *model;
+
+	model = kunit_kzalloc(test, sizeof(*model), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, model);
+	model->test = test;
+	model->space = axas_test_space_with(test, &args);
+	model->unit_size = SZ_4K;
+	model->chunks = 1;
+	axas_test_seed(test, &model->rnd);
+	return model;
+}
+
+/* 16 MiB, half of them below 1 GiB. */
+void model_over_1g(struct kunit *test)
+{
+	struct model *model = model_new(test, 48);
+
+	model->base[0] = SZ_1G - SZ_8M;
+	model->per_chunk = 4096;
+	model_run(model, 400);
+}
+
+/* The same over 512 GiB: two tables at each level below a root of 4. */
+void model_over_512g(struct kunit *test)
+{
+	struct model *model = model_new(test, 48);
+
+	model->base[0] = (1ULL << 39) - SZ_8M;
+	model->per_chunk = 4096;
+	model_run(model, 400);
+}
+
+/* 4 GiB over 512 GiB, in units of 512 KiB: leaves of all three sizes. */
+void model_large_leaves(struct kunit *test)
+{
+	struct model *model = model_new(test, 48);
+
+	model->base[0] = (1ULL << 39) - 2ULL * SZ_1G;
+	model->unit_size = SZ_512K;
+	model->per_chunk = 8192;
+	model_run(model, 150);
+}
+
+/* Chunks of 256 KiB around multiples of 2 MiB, anywhere. */
+void model_sparse(struct kunit *test)
+{
+	struct model *model = model_new(test, 48);
+	unsigned int i;
+
+	model->chunks = MODEL_MAX_CHUNKS;
+	model->per_chunk = 64;
+	for (i = 0; i < model->chunks; i++)
+		model->base[i] = ((u64)i * (1ULL << 48) / MODEL_MAX_CHUNKS +
+				  ((u64)rnd(model, 1U << 30) << 12)) /
+				 SZ_2M * SZ_2M + SZ_2M - SZ_128K;
+	model_run(model, 400);
+}
+
+/* EPT: five levels. Stage 2: three, from two concatenated tables. */
+void model_narrow_or_wide(struct kunit *test)
+{
+	struct axas_npt_caps caps;
+	struct model *model;
+
+	axas_npt_format(axas_context(test)->format)->caps(&caps);
+	if (axas_is_ept(test) && !(caps.gpa_bits >> 57))
+		kunit_skip(test, "this CPU has no five-level EPT");
+	model = model_new(test, axas_is_ept(test) ? 57 : 40);
+	model->base[0] = (axas_is_ept(test) ? 1ULL << 48 : 1ULL << 39) - SZ_8M;
+	model->per_chunk = 4096;
+	model_run(model, 200);
+}
