@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A 32-bit caller: the structures have the same layout, and the calls do the
+ * same. Needs no C library and no package for 32-bit programs.
+ */
+#include <linux/axas.h>
+
+#define O_RDWR		2
+#define PROT_RW		3
+#define MAP_SHARED	1
+#define ENOENT		2
+#define EACCES		13
+#define EFAULT		14
+#define EINVAL		22
+#define GPA		0x10000000000ULL	/* above 4 GiB */
+
+_Static_assert(sizeof(void *) == 4, "this is the 32-bit test");
+_Static_assert(sizeof(struct axas_info) == 48, "axas_info");
+_Static_assert(sizeof(struct axas_create) == 40, "axas_create");
+_Static_assert(sizeof(struct axas_map) == 56, "axas_map");
+_Static_assert(sizeof(struct axas_unmap) == 24, "axas_unmap");
+_Static_assert(sizeof(struct axas_protect) == 32, "axas_protect");
+_Static_assert(sizeof(struct axas_clear) == 8, "axas_clear");
+_Static_assert(sizeof(struct axas_fault_entry) == 16, "axas_fault_entry");
+_Static_assert(sizeof(struct axas_fault) == 24, "axas_fault");
+_Static_assert(sizeof(struct axas_translate_entry) == 48, "axas_translate_entry");
+_Static_assert(sizeof(struct axas_translate) == 24, "axas_translate");
+_Static_assert(sizeof(struct axas_stats) == 168, "axas_stats");
+_Static_assert(sizeof(struct axas_probe) == 48, "axas_probe");
+
+/* The compiler may call these. */
+void *memset(void *p, int c, unsigned int n)
+{
+	char *d = p;
+
+	while (n--)
+		*d++ = c;
+	return p;
+}
+
+void *memcpy(void *to, const void *from, unsigned int n)
+{
+	const char *s = from;
+	char *d = to;
+
+	while (n--)
+		*d++ = *s++;
+	return to;
+}
+
+static long sys(long nr, long a, long b, long c, long d, long e)
+{
+	long ret;
+
+	__asm__ volatile("int $0x80" : "=a" (ret)
+			 : "a" (nr), "b" (a), "c" (b), "d" (c), "S" (d), "D" (e)
+			 : "memory");
+	return ret;
+}
+
+static long sys_open(const char *name, int flags)
+{
+	return sys(5, (long)name, flags, 0, 0, 0);
+}
+
+static long sys_ioctl(int fd, unsigned long cmd, void *arg)
+{
+	return sys(54, fd, cmd, (long)arg, 0, 0);
+}
+
+static long sys_pread(int fd, void *buf, unsigned long n, __u64 at)
+{
+	return sys(180, fd, (long)buf, n, (long)at, at >> 32);
+}
+
+static long sys_pwrite(int fd, const void *buf, unsigned long n, __u64 at)
+{
+	return sys(181, fd, (long)buf, n, (long)at, at >> 32);
+}
+
+/* mmap2 counts its offset, a sixth argument in ebp, in pages. */
+static long sys_mmap(unsigned long len, int prot, int flags, int fd, __u64 at)
+{
+	long ret;
+
+	__asm__ volatile("pushl %%ebp; movl %%eax, %%ebp; movl $192, %%eax;"
+			 "int $0x80; popl %%ebp" : "=a" (ret)
+			 : "a" ((unsigned long)(at >> 12)), "b" (0), "c" (len),
+			   "d" (prot), "S" (flags), "D" (fd)
+			 : "memory");
+	return ret;
+}
+
+static void put(const char *s)
+{
+	unsigned long n = 0;
+
+	while (s[n])
+		n++;
+	sys(4, 1, (long)s, n, 0, 0);
+}
+
+static int nr_tests, nr_failed, bad;
+
+static void check(int ok, const char *what)
+{
+	if (ok)
+		return;
+	bad = 1;
+	put("# failed: ");
+	put(what);
+	put("\n");
+}
+
+#define CHECK(x) check(!!(x), #x)
+
+static void report(const char *name)
+{
+	char nr[] = { ' ', '0' + ++nr_tests, ' ', 0 };
+
+	put(bad ? "not ok" : "ok");
+	put(nr);
+	put(name);
+	put("\n");
+	nr_failed += bad;
+	bad = 0;
+}
+
+__attribute__((noreturn)) static void exit_with(int status)
+{
+	for (;;)
+		sys(1, status, 0, 0, 0, 0);
+}
+
+__attribute__((used, noreturn)) static void run(void)
+{
+	struct axas_info info = { .size = sizeof(info), .format = AXAS_FORMAT_EPT };
+	struct axas_create create = {
+		.size = sizeof(create), .format = AXAS_FORMAT_EPT, .gpa_bits = 48,
+	};
+	struct axas_map map = {
+		.size = sizeof(map), .gpa = GPA, .length = 0x4000,
+		.backend = AXAS_BACKEND_ALLOC,
+		.prot = AXAS_PROT_READ | AXAS_PROT_WRITE,
+	};
+	struct axas_protect protect = {
+		.size = sizeof(protect), .gpa = GPA + 0x3000, .length = 0x1000,
+		.prot = AXAS_PROT_READ,
+	};
+	struct axas_unmap unmap = { .size = sizeof(unmap), .gpa = GPA, .length = 0x1000 };
+	struct axas_clear clear = { .size = sizeof(clear) };
+	struct axas_stats stats = { .size = sizeof(stats) };
+	struct axas_fault_entry fe[3] = {
+		{ GPA + 0x1008, AXAS_PROT_WRITE, ~0u },
+		{ GPA + 0x3000, AXAS_PROT_WRITE, ~0u },
+		{ GPA - 1, AXAS_PROT_READ, ~0u },
+	};
+	struct axas_fault fault = { .size = sizeof(fault), .nr = 3 };
+	struct axas_translate_entry te[2] = { { .gpa = GPA + 0x1234 }, { .gpa = GPA + 0x2000 } };
+	struct axas_translate translate = { .size = sizeof(translate), .nr = 2 };
+	__u64 val = 0x1122334455667788ULL, got = 0;
+	volatile __u64 *window;
+	long dev, fd;
+
+	put("TAP version 13\n");
+	dev = sys_open("/dev/axas", O_RDWR);
+	if (dev < 0) {
+		put("1..0 # SKIP /dev/axas can't be opened\n");
+		exit_with(4);
+	}
+	put("1..5\n");
+
+	CHECK(sys_ioctl(dev, AXAS_INFO, &info) == 0);
+	CHECK(info.gpa_bits & 1ULL << 48);
+	CHECK(info.leaf_sizes & 0x1000);
+	CHECK(info.format == AXAS_FORMAT_EPT);
+	fd = sys_ioctl(dev, AXAS_CREATE, &create);
+	CHECK(fd >= 0);
+	CHECK(sys_ioctl(fd, AXAS_STATS, &stats) == 0);
+	CHECK(stats.length == 1ULL << 48 && stats.base == 0 && stats.gpa_bits == 48);
+	report("create");
+
+	fault.entries = (unsigned long)fe;
+	translate.entries = (unsigned long)te;
+	CHECK(sys_ioctl(fd, AXAS_MAP, &map) == 0);
+	CHECK(sys_ioctl(fd, AXAS_PROTECT, &protect) == 0);
+	CHECK(sys_ioctl(fd, AXAS_FAULT, &fault) == 0);
+	CHECK(fault.done == 3);
+	CHECK(fe[0].result == AXAS_FAULT_RESOLVED);
+	CHECK(fe[1].result == AXAS_FAULT_DENIED);
+	CHECK(fe[2].result == AXAS_FAULT_NO_AREA);
+	CHECK(sys_ioctl(fd, AXAS_TRANSLATE, &translate) == 0);
+	CHECK(translate.done == 2);
+	CHECK(te[0].state == AXAS_TRANSLATE_MAPPED && te[0].leaf_size == 4096);
+	CHECK((te[0].hpa & 0xfff) == 0x234);
+	CHECK(te[0].limit == 0x3000 - 0x1234);
+	CHECK(te[1].state == AXAS_TRANSLATE_LAZY && te[1].limit == 0x1000);
+	report("map_fault_translate");
+
+	CHECK(sys_pwrite(fd, &val, 8, GPA + 0x1ffc) == 8);
+	CHECK(sys_pread(fd, &got, 8, GPA + 0x1ffc) == 8);
+	CHECK(got == val);
+	CHECK(sys_pread(fd, &got, 8, GPA + 0x4000) == -EFAULT);
+	CHECK(sys_pread(fd, &got, 8, 1ULL << 48) == 0);
+	CHECK(sys_pwrite(fd, &val, 8, GPA + 0x3000) == -EACCES);
+	report("pread_pwrite");
+
+	window = (void *)sys_mmap(0x4000, PROT_RW, MAP_SHARED, fd, GPA);
+	CHECK((unsigned long)window < -4096UL);
+	if ((unsigned long)window < -4096UL) {
+		window[0x1008 / 8] = 77;
+		CHECK(sys_pread(fd, &got, 8, GPA + 0x1008) == 8);
+		CHECK(got == 77);
+		sys(91, (long)window, 0x4000, 0, 0, 0);
+	}
+	report("mmap");
+
+	CHECK(sys_ioctl(fd, AXAS_UNMAP, &unmap) == 0);
+	CHECK(sys_ioctl(fd, AXAS_PROTECT, &protect) == 0);
+	protect.gpa = GPA;
+	CHECK(sys_ioctl(fd, AXAS_PROTECT, &protect) == -ENOENT);
+	unmap.length = 0;
+	CHECK(sys_ioctl(fd, AXAS_UNMAP, &unmap) == -EINVAL);
+	CHECK(sys_ioctl(fd, AXAS_STATS, (void *)8) == -EFAULT);
+	CHECK(sys_ioctl(fd, AXAS_STATS, &stats) == 0);
+	CHECK(stats.resident == 0x2000 && stats.leaves[0] == 2);
+	CHECK(sys_ioctl(fd, AXAS_CLEAR, &clear) == 0);
+	CHECK(sys_ioctl(fd, AXAS_STATS, &stats) == 0);
+	CHECK(stats.resident == 0 && stats.areas == 0);
+	sys(6, fd, 0, 0, 0, 0);
+	report("unmap_protect_stats");
+	exit_with(nr_failed ? 1 : 0);
+}
+
+__asm__(".globl _start\n_start:\n\txorl %ebp, %ebp\n\tandl $-16, %esp\n\tcall run\n");

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Each allocation of each call fails in turn (/proc/self/fail-nth, on kernels
+ * with fault injection). A call that fails must leave the space as it was, and
+ * must succeed when it is tried again.
+ */
+#define AX_FEW_VARIANTS
+#include <sys/mount.h>
+#include "axas_fixture.h"
+
+#define GPA	0x40000000ULL
+
+static int nth_fd = -1;
+static __u64 spare_hpa;
+
+/* fail-nth counts what these let through; they are quiet and let all through. */
+static void set_knobs(void)
+{
+	static const struct { const char *file, *val; } knobs[] = {
+		{ "failslab/ignore-gfp-wait", "N" },
+		{ "failslab/verbose", "0" },
+		{ "fail_page_alloc/ignore-gfp-wait", "N" },
+		{ "fail_page_alloc/ignore-gfp-highmem", "N" },
+		{ "fail_page_alloc/min-order", "0" },
+		{ "fail_page_alloc/verbose", "0" },
+		{ "fail_usercopy/verbose", "0" },
+	};
+	char path[96];
+	unsigned int i;
+	int fd;
+
+	if (access("/sys/kernel/debug/failslab", F_OK))
+		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	for (i = 0; i < ARRAY_SIZE(knobs); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", knobs[i].file);
+		fd = open(path, O_WRONLY);
+		if (fd < 0)
+			continue;
+		if (write(fd, knobs[i].val, 1) != 1)
+			printf("# can't set %s\n", path);
+		close(fd);
+	}
+}
+
+static void arm(unsigned int nth)
+{
+	char buf[16];
+	int n = snprintf(buf, sizeof(buf), "%u", nth);
+
+	if (pwrite(nth_fd, buf, n, 0) != n)
+		printf("# can't write fail-nth\n");
+}
+
+/* Stop injecting; has a failure been injected? */
+static bool disarm(void)
+{
+	char buf[16] = "";
+	/* A failure of this very read is not one of the call before. */
+	bool injected = pread(nth_fd, buf, sizeof(buf) - 1, 0) > 0 && !atoi(buf);
+
+	while (pwrite(nth_fd, "0", 1, 0) != 1)
+		;
+	return injected;
+}
+
+/* What is done to a new space, and the call to fail: 0 or minus errno. */
+struct op {
+	const char *name;
+	int (*dress)(int fd);
+	int (*call)(int fd);
+	bool array;		/* EFAULT may come after something was done */
+	bool may_differ;	/* it may succeed with something smaller */
+};
+
+static int nothing(int fd)
+{
+	return 0;
+}
+
+static int area(int fd)
+{
+	return ax_map(fd, GPA, 0x10000);
+}
+
+static int pages(int fd)
+{
+	return ax_populate(fd, GPA, 0x10000);
+}
+
+static int map_huge(int fd)
+{
+	return ax_map_alloc(fd, GPA, AX_2M, AX_RW, AXAS_MAP_POPULATE, AX_2M);
+}
+
+static int huge(int fd)
+{
+	return map_huge(fd) ?: ax_put64(fd, GPA + 0x5000, 0x5555);
+}
+
+static int huge_area(int fd)
+{
+	return ax_map_alloc(fd, GPA, AX_2M, AX_RW, 0, AX_2M);
+}
+
+static int linear(int fd)
+{
+	return ax_map_linear(fd, GPA, AX_1G, spare_hpa, AX_RW, 0);
+}
+
+static int map_populate(int fd)
+{
+	/* Over the border of a table. */
+	return ax_populate(fd, GPA + AX_2M - 0x4000, 0x8000);
+}
+
+static int map_ragged_linear(int fd)
+{
+	return ax_map_linear(fd, GPA + 0x1ff000, 2 * AX_2M, spare_hpa + 0x1ff000, AX_RW, 0);
+}
+
+static int unmap_page(int fd)
+{
+	return ax_unmap(fd, GPA + 0x3000, 0x1000);
+}
+
+static int unmap_between(int fd)
+{
+	/* Both ends are split where the leaves are large. */
+	return ax_unmap(fd, GPA + 0x3000, 6 * AX_2M);
+}
+
+static int protect_page(int fd)
+{
+	return ax_protect(fd, GPA + 0x3000, 0x1000, AX_R);
+}
+
+static int protect_between(int fd)
+{
+	return ax_protect(fd, GPA + 0x3000, 6 * AX_2M, AX_R);
+}
+
+static int fault(int fd)
+{
+	int ret = ax_fault(fd, GPA + 0x5000, AX_W);
+
+	return ret == AXAS_FAULT_NO_MEMORY ? -ENOMEM :
+	       ret > AXAS_FAULT_SPURIOUS ? -EBADMSG : ret < 0 ? ret : 0;
+}
+
+static int pwrite_lazy(int fd)
+{
+	__u64 val = 9;
+	ssize_t ret = ax_pwrite(fd, &val, 8, GPA + 0x5000);
+
+	return ret == 8 ? 0 : ret;
+}
+
+static const struct op ops[] = {
+	{ "map lazy", nothing, area },
+	{ "map populate", nothing, map_populate },
+	{ "map populate of 2 MiB", nothing, map_huge, false, true },
+	{ "map linear", nothing, map_ragged_linear },
+	{ "unmap in an area", area, unmap_page },
+	{ "unmap resident pages", pages, unmap_page },
+	{ "unmap in a 2 MiB leaf", huge, unmap_page },
+	{ "unmap in a 1 GiB leaf", linear, unmap_page },
+	{ "unmap across large leaves", linear, unmap_between },
+	{ "protect in an area", area, protect_page },
+	{ "protect resident pages", pages, protect_page },
+	{ "protect in a 2 MiB leaf", huge, protect_page },
+	{ "protect in a 1 GiB leaf", linear, protect_page },
+	{ "protect across large leaves", linear, protect_between },
+	{ "clear", huge, ax_clear },
+	{ "fault", area, fault, true },
+	{ "fault of 2 MiB", huge_area, fault, true, true },
+	{ "pwrite", area, pwrite_lazy, true },
+};
+
+static const __u64 probes[] = {
+	GPA - 1, GPA, GPA + 0x2000, GPA + 0x3000, GPA + 0x4000, GPA + 0x5000,
+	GPA + 0xf000, GPA + 0x1fc000, GPA + AX_2M, GPA + 6 * AX_2M, GPA + AX_1G - 1,
+};
+
+FIXTURE_VARIANT(failnth) {
+	unsigned int op, format, bits;
+};
+
+FIXTURE(failnth) {
+	int dev;
+};
+
+FIXTURE_SETUP(failnth)
+{
+	self->dev = ax_open_dev();
+	if (self->dev < 0)
+		SKIP(return, "/dev/axas can't be opened");
+	nth_fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (nth_fd < 0)
+		SKIP(return, "this kernel has no fault injection");
+	set_knobs();
+	spare_hpa = ax_find_unused_hpa(AX_1G, 39);
+}
+
+FIXTURE_TEARDOWN(failnth)
+{
+	close(self->dev);
+}
+
+#define OP(name, nr) \
+	FIXTURE_VARIANT_ADD(failnth, name##_ept48) { nr, AXAS_FORMAT_EPT, 48 }; \
+	FIXTURE_VARIANT_ADD(failnth, name##_s2_40) { nr, AXAS_FORMAT_S2, 40 }
+OP(map_lazy, 0);
+OP(map_populate, 1);
+OP(map_populate_2m, 2);
+OP(map_linear, 3);
+OP(unmap_in_area, 4);
+OP(unmap_resident, 5);
+OP(unmap_splits_2m, 6);
+OP(unmap_splits_1g, 7);
+OP(unmap_splits_two, 8);
+OP(protect_in_area, 9);
+OP(protect_resident, 10);
+OP(protect_splits_2m, 11);
+OP(protect_splits_1g, 12);
+OP(protect_splits_two, 13);
+OP(clear, 14);
+OP(fault, 15);
+OP(fault_2m, 16);
+OP(pwrite, 17);
+
+TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
+{
+	const struct op *op = &ops[variant->op];
+	struct ax_snapshot before, after, good;
+	unsigned int nth, refused = 0;
+	bool injected;
+	int fd, ret;
+
+	if ((op->dress == linear || op->call == map_ragged_linear) && !spare_hpa)
+		SKIP(return, "no unused host physical addresses in /proc/iomem");
+	if ((op->dress == huge || op->call == map_huge) && !ax_have_free_2m())
+		SKIP(return, "no free block of 2 MiB");
+	fd = ax_create(self->dev, variant->format, variant->bits);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, op->dress(fd));
+	ASSERT_EQ(0, op->call(fd));
+	ASSERT_EQ(0, ax_snap(fd, NULL, 0, &good));
+	close(fd);
+	for (nth = 1; nth < 5000; nth++) {
+		fd = ax_create(self->dev, variant->format, variant->bits);
+		ASSERT_LE(0, fd);
+		ASSERT_EQ(0, op->dress(fd));
+		ASSERT_EQ(0, ax_snap(fd, probes, ARRAY_SIZE(probes), &before));
+		arm(nth);
+		ret = op->call(fd);
+		injected = disarm();
+		if (ret) {
+			EXPECT_TRUE(injected);
+			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT)
+				TH_LOG("%s, failure %u: %d", op->name, nth, ret);
+			refused += ret == -ENOMEM;
+			ASSERT_EQ(0, ax_snap(fd, probes, ARRAY_SIZE(probes), &after));
+			if (ret == -ENOMEM || !op->array) {
+				EXPECT_TRUE(ax_snap_same(&before, &after, false, op->name))
+					TH_LOG("%s, failure %u: %d", op->name, nth, ret);
+			}
+			EXPECT_EQ(0, op->call(fd))
+				TH_LOG("%s, again after failure %u", op->name, nth);
+		}
+		ASSERT_EQ(0, ax_snap(fd, NULL, 0, &after));
+		if (!op->may_differ) {
+			EXPECT_TRUE(ax_snap_same(&good, &after, false, "done at last"))
+				TH_LOG("%s, failure %u", op->name, nth);
+		}
+		if (op->dress == huge && op->call != ax_clear)
+			EXPECT_EQ(0x5555, ax_get64(fd, GPA + 0x5000));
+		ASSERT_EQ(0, ax_clear(fd));
+		ASSERT_EQ(0, ax_snap(fd, NULL, 0, &after));
+		EXPECT_EQ(0, after.stats.resident);
+		EXPECT_TRUE(ax_tables_are(fd, NULL, 0));
+		close(fd);
+		if (!injected)
+			break;
+	}
+	EXPECT_GT(5000, nth);
+	printf("# %s: %u failures, %u of them ENOMEM\n", op->name, nth - 1, refused);
+	/* These can't do without an allocation, and ask for each once. */
+	if (op->call == map_populate || op->call == area || op->dress == linear)
+		EXPECT_LT(0, refused);
+}
+
+/* Let all allocations of those fail that make_it_fail(); 0 lets none. */
+static bool set_probability(const char *percent)
+{
+	static const char * const attrs[] = { "failslab", "fail_page_alloc" };
+	static const char * const files[] = { "task-filter", "times", "interval", "probability" };
+	const char * const vals[] = { "Y", "-1", "1", percent };
+	char path[96];
+	unsigned int i;
+	bool ok = true;
+	int fd;
+
+	for (i = 0; i < 8; i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s",
+			 attrs[i / 4], files[i % 4]);
+		fd = open(path, O_WRONLY);
+		if (fd < 0 || write(fd, vals[i % 4], strlen(vals[i % 4])) < 0)
+			ok = false;
+		if (fd >= 0)
+			close(fd);
+	}
+	return ok;
+}
+
+static void make_it_fail(int fd, const char *val)
+{
+	while (pwrite(fd, val, 1, 0) != 1)
+		;
+}
+
+TEST_F(space, no_memory_at_all)
+{
+	const __u64 probe[] = { GPA, GPA + 0x1000, GPA + AX_2M, GPA + AX_1G };
+	struct ax_snapshot before, after;
+	int fd, populate, result, lazy;
+	ssize_t written;
+	__u64 val = 5;
+
+	fd = open("/proc/self/make-it-fail", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		SKIP(return, "this kernel has no fault injection");
+	set_knobs();
+	ASSERT_EQ(0, ax_map(self->fd, GPA, 0x4000));
+	ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA, AX_W));
+	ASSERT_EQ(0, ax_snap(self->fd, probe, 4, &before));
+	if (!set_probability("100")) {
+		set_probability("0");
+		SKIP(return, "fault injection can't be set up in debugfs");
+	}
+	make_it_fail(fd, "1");
+	result = ax_fault(self->fd, GPA + 0x1000, AX_W);
+	written = ax_pwrite(self->fd, &val, 8, GPA + 0x2000);
+	populate = ax_populate(self->fd, GPA + AX_2M, 0x4000);
+	lazy = ax_map(self->fd, GPA + AX_1G, 0x4000);
+	make_it_fail(fd, "0");
+	set_probability("0");
+	EXPECT_EQ(AXAS_FAULT_NO_MEMORY, result);
+	EXPECT_EQ(-ENOMEM, written);
+	EXPECT_EQ(-ENOMEM, populate);
+	EXPECT_EQ(-ENOMEM, lazy);
+	ASSERT_EQ(0, ax_snap(self->fd, probe, 4, &after));
+	EXPECT_TRUE(ax_snap_same(&before, &after, false, "without memory"));
+	EXPECT_LT(0, after.stats.faults[AXAS_FAULT_NO_MEMORY]);
+	/* And all is well when there is some again. */
+	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA + 0x1000, AX_W));
+	EXPECT_EQ(0, ax_populate(self->fd, GPA + AX_2M, 0x4000));
+	EXPECT_EQ(0, ax_put64(self->fd, GPA + 0x2000, val));
+	close(fd);
+}
+
+TEST_F_TIMEOUT(space, create_fails_cleanly, 60)
+{
+	unsigned int nth;
+	bool injected;
+	int fd, probe;
+
+	nth_fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (nth_fd < 0)
+		SKIP(return, "this kernel has no fault injection");
+	set_knobs();
+	probe = dup(0);
+	close(probe);
+	for (nth = 1; nth < 1000; nth++) {
+		arm(nth);
+		fd = ax_create(self->dev, variant->format, variant->bits);
+		injected = disarm();
+		if (fd >= 0) {
+			/* No descriptor was lost by those that failed. */
+			EXPECT_EQ(probe, fd);
+			EXPECT_TRUE(ax_tables_are(fd, NULL, 0));
+			close(fd);
+		} else {
+			EXPECT_TRUE(injected);
+			EXPECT_TRUE(fd == -ENOMEM || fd == -EFAULT || fd == -ENFILE)
+				TH_LOG("failure %u: %d", nth, fd);
+		}
+		if (!injected)
+			break;
+	}
+	EXPECT_LT(2, nth);
+	EXPECT_GT(1000, nth);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One space of each format and of several widths: a test that says
+ * TEST_F(space, ...) runs once in each.
+ */
+#ifndef AXAS_FIXTURE_H
+#define AXAS_FIXTURE_H
+
+#include "kselftest_harness.h"
+#include "axas_util.h"
+
+FIXTURE(space) {
+	int dev;
+	int fd;
+	struct axas_info info;
+	struct axas_stats empty;	/* of the space, before anything was done */
+	__u64 end;			/* first GPA that the width can't express */
+};
+
+FIXTURE_VARIANT(space) {
+	__u32 format;
+	__u32 bits;
+};
+
+#define AX_VARIANT(name, fmt, width) \
+	FIXTURE_VARIANT_ADD(space, name) { .format = (fmt), .bits = (width) }
+
+AX_VARIANT(ept48, AXAS_FORMAT_EPT, 48);
+AX_VARIANT(s2_40, AXAS_FORMAT_S2, 40);
+#ifndef AX_FEW_VARIANTS
+AX_VARIANT(ept39, AXAS_FORMAT_EPT, 39);
+AX_VARIANT(ept57, AXAS_FORMAT_EPT, 57);
+AX_VARIANT(s2_32, AXAS_FORMAT_S2, 32);
+AX_VARIANT(s2_48, AXAS_FORMAT_S2, 48);
+#endif
+
+FIXTURE_SETUP(space)
+{
+	self->dev = ax_open_dev();
+	if (self->dev == -ENOENT)
+		SKIP(return, "/dev/axas is missing: is the module loaded?");
+	if (self->dev == -EACCES || self->dev == -EPERM)
+		SKIP(return, "/dev/axas belongs to root");
+	ASSERT_LE(0, self->dev);
+	ASSERT_EQ(0, ax_info(self->dev, variant->format, &self->info));
+	self->end = 1ULL << variant->bits;
+	self->fd = ax_create(self->dev, variant->format, variant->bits);
+	if (!(self->info.gpa_bits >> variant->bits & 1)) {
+		ASSERT_EQ(-EOPNOTSUPP, self->fd);
+		SKIP(return, "this machine has no spaces of %u bits", variant->bits);
+	}
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ax_stats(self->fd, &self->empty));
+}
+
+FIXTURE_TEARDOWN(space)
+{
+	/*
+	 * However a test left the space, it can be emptied: no frame and no
+	 * table may stay behind.
+	 */
+	struct axas_stats st;
+	unsigned int i;
+
+	EXPECT_EQ(0, ax_clear(self->fd));
+	EXPECT_EQ(0, ax_stats(self->fd, &st));
+	EXPECT_EQ(0, st.areas);
+	EXPECT_EQ(0, st.resident);
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(0, st.leaves[i]);
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(self->empty.tables[i], st.tables[i]);
+	EXPECT_EQ(0, close(self->fd));
+	EXPECT_EQ(0, close(self->dev));
+}
+
+/* The module alone, for tests that make their own spaces: they run once. */
+FIXTURE(device) {
+	int dev;
+};
+
+FIXTURE_SETUP(device)
+{
+	self->dev = ax_open_dev();
+	if (self->dev < 0)
+		SKIP(return, "/dev/axas can't be opened");
+}
+
+FIXTURE_TEARDOWN(device)
+{
+	EXPECT_EQ(0, close(self->dev));
+}
+
+#endif /* AXAS_FIXTURE_H */

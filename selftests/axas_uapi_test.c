@@ -1,0 +1,606 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The conventions of the uAPI, and every errno that its header documents. What
+ * is refused must leave the space as it was.
+ */
+#include <stddef.h>
+#include <sys/resource.h>
+#include "axas_fixture.h"
+
+/* The layout is part of the interface. */
+_Static_assert(sizeof(struct axas_info) == 48, "axas_info");
+_Static_assert(sizeof(struct axas_create) == 40, "axas_create");
+_Static_assert(sizeof(struct axas_map) == 56, "axas_map");
+_Static_assert(sizeof(struct axas_unmap) == 24, "axas_unmap");
+_Static_assert(sizeof(struct axas_protect) == 32, "axas_protect");
+_Static_assert(sizeof(struct axas_clear) == 8, "axas_clear");
+_Static_assert(sizeof(struct axas_fault_entry) == 16, "axas_fault_entry");
+_Static_assert(sizeof(struct axas_fault) == 24, "axas_fault");
+_Static_assert(sizeof(struct axas_translate_entry) == 48, "axas_translate_entry");
+_Static_assert(sizeof(struct axas_translate) == 24, "axas_translate");
+_Static_assert(sizeof(struct axas_stats) == 168, "axas_stats");
+_Static_assert(sizeof(struct axas_probe) == 48, "axas_probe");
+
+/* What the space holds while calls are refused. */
+#define A_RW	0x1000000ULL		/* 64 KiB, two pages resident */
+#define A_R	0x1010000ULL		/* 64 KiB right behind it, read-only */
+#define HOLE	0x1020000ULL
+#define A_FAR	0x1030000ULL		/* 4 KiB, resident */
+#define FREE	0x2000000ULL
+
+static const __u64 probes[] = {
+	0, A_RW - 1, A_RW, A_RW + 0x1234, A_RW + 0x3000, A_R - 1, A_R,
+	HOLE - 1, HOLE, A_FAR, A_FAR + 0x1000, FREE, FREE + 0x3fff,
+};
+
+static int dress(int fd)
+{
+	return ax_map(fd, A_RW, 0x10000) ||
+	       ax_map_alloc(fd, A_R, 0x10000, AX_R, 0, 0) ||
+	       ax_populate(fd, A_FAR, 0x1000) ||
+	       ax_fault(fd, A_RW, AX_W) || ax_fault(fd, A_RW + 0x3000, AX_R) ||
+	       ax_put64(fd, A_RW, 0x1122334455667788);
+}
+
+static int snap(int fd, struct ax_snapshot *s)
+{
+	return ax_snap(fd, probes, ARRAY_SIZE(probes), s);
+}
+
+/* One field of a call changed, and what the call must say to that. */
+struct poke {
+	const char *what;
+	size_t at, width;
+	__u64 val;
+	int err, or_err;
+};
+
+#define POKE2(type, field, value, error, or_error) {			\
+	#field " = " #value, offsetof(struct type, field),		\
+	sizeof(((struct type *)0)->field), (__u64)(value), error, or_error }
+#define POKE(type, field, value, error) POKE2(type, field, value, error, error)
+
+#define REFUSED(cmd, tmpl, pokes) \
+	refused(_metadata, self->fd, cmd, &(tmpl), sizeof(tmpl), pokes, ARRAY_SIZE(pokes))
+
+static void refused(struct __test_metadata *_metadata, int fd, unsigned long cmd,
+		    const void *tmpl, size_t size, const struct poke *p, size_t nr)
+{
+	struct ax_snapshot before, after;
+	char arg[256];
+	int ret;
+
+	ASSERT_EQ(0, snap(fd, &before));
+	for (; nr--; p++) {
+		memcpy(arg, tmpl, size);
+		memcpy(arg + p->at, &p->val, p->width);
+		ret = ax_ioctl(fd, cmd, arg);
+		if (ret != p->err && ret != p->or_err)
+			TH_LOG("with %s", p->what);
+		if (ret != p->or_err)
+			EXPECT_EQ(p->err, ret);
+		ASSERT_EQ(0, snap(fd, &after));
+		EXPECT_TRUE(ax_snap_same(&before, &after, true, p->what));
+	}
+}
+
+TEST_F(space, refused_map)
+{
+	struct axas_map m = {
+		.size = sizeof(m), .gpa = FREE, .length = 0x4000,
+		.backend = AXAS_BACKEND_ALLOC, .prot = AX_RW,
+	};
+	struct poke pokes[] = {
+		POKE(axas_map, flags, 1 << 3, -EINVAL),
+		POKE(axas_map, flags, 1u << 31, -EINVAL),
+		POKE(axas_map, gpa, FREE + 1, -EINVAL),
+		POKE(axas_map, gpa, FREE + 0x800, -EINVAL),
+		POKE(axas_map, length, 0, -EINVAL),
+		POKE(axas_map, length, 1, -EINVAL),
+		POKE(axas_map, length, 0x4001, -EINVAL),
+		POKE(axas_map, length, ~0ULL, -EINVAL),
+		POKE(axas_map, length, -0x1000ULL, -ERANGE),
+		POKE(axas_map, gpa, -0x1000ULL, -ERANGE),
+		POKE(axas_map, gpa, -0x4000ULL, -ERANGE),
+		POKE(axas_map, gpa, self->end, -ERANGE),
+		POKE(axas_map, gpa, self->end - 0x1000, -ERANGE),
+		POKE(axas_map, gpa, self->end + FREE, -ERANGE),
+		POKE(axas_map, length, self->end, -ERANGE),
+		POKE(axas_map, gpa, A_RW, -EEXIST),
+		POKE(axas_map, gpa, A_RW - 0x1000, -EEXIST),
+		POKE(axas_map, gpa, A_R - 0x1000, -EEXIST),
+		POKE(axas_map, gpa, HOLE - 0x1000, -EEXIST),
+		POKE(axas_map, gpa, A_FAR - 0x3000, -EEXIST),
+		POKE(axas_map, hpa, 0x1000, -EINVAL),
+		POKE(axas_map, backend, 0, -EINVAL),
+		POKE(axas_map, backend, 3, -EINVAL),
+		POKE(axas_map, backend, ~0u, -EINVAL),
+		POKE(axas_map, prot, 0, -EINVAL),
+		POKE(axas_map, prot, 8, -EINVAL),
+		POKE(axas_map, prot, AX_RWX | 1u << 31, -EINVAL),
+		POKE(axas_map, prot, AX_W, -EINVAL),
+		POKE(axas_map, prot, AX_W | AX_X, -EINVAL),
+		POKE(axas_map, memtype, 6, -EINVAL),
+		POKE(axas_map, memtype, 32, -EINVAL),
+		POKE(axas_map, memtype, ~0u, -EINVAL),
+		POKE(axas_map, node, 1, -EINVAL),
+		POKE(axas_map, max_leaf, 1, -EINVAL),
+		POKE(axas_map, max_leaf, 8192, -EINVAL),
+		POKE(axas_map, max_leaf, 4096 | AX_2M, -EINVAL),
+		POKE(axas_map, max_leaf, 1ULL << 39, -EINVAL),
+		POKE2(axas_map, max_leaf, AX_1G, -EINVAL, -EOPNOTSUPP),
+	};
+	const struct poke node[] = {
+		POKE(axas_map, node, 99999, -EINVAL),
+		POKE(axas_map, node, ~0u, -EINVAL),
+	};
+	struct poke other[] = {
+		POKE(axas_map, memtype, AXAS_MEM_DEVICE, -EOPNOTSUPP),
+		POKE(axas_map, flags, AXAS_MAP_IGNORE_PAT, -EOPNOTSUPP),
+		POKE(axas_map, memtype, AXAS_MEM_WT, -EOPNOTSUPP),
+		POKE(axas_map, memtype, AXAS_MEM_WP, -EOPNOTSUPP),
+	};
+	unsigned int i;
+
+	ASSERT_EQ(0, dress(self->fd));
+	REFUSED(AXAS_MAP, m, pokes);
+	/* What one format lacks the other has. */
+	if (variant->format == AXAS_FORMAT_EPT)
+		refused(_metadata, self->fd, AXAS_MAP, &m, sizeof(m), other, 1);
+	else
+		refused(_metadata, self->fd, AXAS_MAP, &m, sizeof(m), other + 1, 3);
+	m.flags = AXAS_MAP_NODE;
+	REFUSED(AXAS_MAP, m, node);
+	/* The same again with all frames asked for at once. */
+	m.flags = AXAS_MAP_POPULATE;
+	for (i = 0; i < ARRAY_SIZE(pokes); i++)
+		if (pokes[i].at == offsetof(struct axas_map, flags))
+			pokes[i].val |= AXAS_MAP_POPULATE;
+	REFUSED(AXAS_MAP, m, pokes);
+}
+
+TEST_F(space, refused_map_linear)
+{
+	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
+	__u64 top = 1ULL << self->info.hpa_bits;
+	struct axas_map m = {
+		.size = sizeof(m), .gpa = FREE, .length = 0x4000, .hpa = hpa,
+		.backend = AXAS_BACKEND_LINEAR, .prot = AX_RW,
+	};
+	const struct poke pokes[] = {
+		POKE(axas_map, hpa, hpa + 1, -EINVAL),
+		POKE(axas_map, hpa, hpa + 0xfff, -EINVAL),
+		POKE(axas_map, hpa, top, -ERANGE),
+		POKE(axas_map, hpa, top - 0x3000, -ERANGE),
+		POKE(axas_map, hpa, -0x3000ULL, -ERANGE),
+		POKE(axas_map, hpa, -0x4000ULL, -ERANGE),
+		POKE(axas_map, hpa, 1ULL << 56, -ERANGE),
+		POKE(axas_map, gpa, A_RW, -EEXIST),
+		POKE(axas_map, gpa, self->end - 0x1000, -ERANGE),
+		POKE(axas_map, length, 0, -EINVAL),
+		POKE(axas_map, prot, 0, -EINVAL),
+		POKE(axas_map, prot, AX_W, -EINVAL),
+		POKE(axas_map, node, 1, -EINVAL),
+		POKE(axas_map, max_leaf, 16384, -EINVAL),
+		POKE(axas_map, max_leaf, 1ULL << 39, -EINVAL),
+	};
+
+	if (!hpa)
+		SKIP(return, "no unused host physical addresses in /proc/iomem");
+	ASSERT_EQ(0, dress(self->fd));
+	REFUSED(AXAS_MAP, m, pokes);
+	/* The template itself is in order. */
+	EXPECT_EQ(0, ax_ioctl(self->fd, AXAS_MAP, &m));
+}
+
+TEST_F(space, refused_exec_only)
+{
+	struct axas_map m = {
+		.size = sizeof(m), .gpa = FREE, .length = 0x4000,
+		.backend = AXAS_BACKEND_ALLOC, .prot = AX_X,
+	};
+	struct axas_create c = {
+		.size = sizeof(c), .format = variant->format,
+		.gpa_bits = variant->bits, .features = AXAS_FEAT_EXEC_ONLY,
+	};
+	const struct poke pokes[] = {
+		POKE(axas_map, prot, AX_X, -EOPNOTSUPP),
+	};
+	int fd;
+
+	ASSERT_EQ(0, dress(self->fd));
+	/* A space that didn't ask for the feature doesn't have it. */
+	REFUSED(AXAS_MAP, m, pokes);
+	EXPECT_EQ(-EOPNOTSUPP, ax_protect(self->fd, A_RW, 0x1000, AX_X));
+	fd = ax_ioctl(self->dev, AXAS_CREATE, &c);
+	if (!(self->info.features & AXAS_FEAT_EXEC_ONLY)) {
+		EXPECT_EQ(-EOPNOTSUPP, fd);
+		return;
+	}
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, ax_ioctl(fd, AXAS_MAP, &m));
+	EXPECT_EQ(AXAS_FAULT_DENIED, ax_fault(fd, FREE, AX_R));
+	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(fd, FREE, AX_X));
+	close(fd);
+}
+
+TEST_F(space, refused_unmap)
+{
+	struct axas_unmap u = { .size = sizeof(u), .gpa = A_RW, .length = 0x4000 };
+	const struct poke pokes[] = {
+		POKE(axas_unmap, flags, 1, -EINVAL),
+		POKE(axas_unmap, flags, 1u << 31, -EINVAL),
+		POKE(axas_unmap, gpa, A_RW + 8, -EINVAL),
+		POKE(axas_unmap, length, 0, -EINVAL),
+		POKE(axas_unmap, length, 0xfff, -EINVAL),
+		POKE(axas_unmap, length, -0x1000ULL, -ERANGE),
+		POKE(axas_unmap, length, self->end, -ERANGE),
+		POKE(axas_unmap, gpa, -0x4000ULL, -ERANGE),
+		POKE(axas_unmap, gpa, self->end, -ERANGE),
+		POKE(axas_unmap, gpa, self->end + A_RW, -ERANGE),
+		POKE(axas_unmap, gpa, self->end - 0x3000, -ERANGE),
+	};
+
+	ASSERT_EQ(0, dress(self->fd));
+	REFUSED(AXAS_UNMAP, u, pokes);
+}
+
+TEST_F(space, refused_protect)
+{
+	struct axas_protect p = {
+		.size = sizeof(p), .gpa = A_RW, .length = 0x4000, .prot = AX_R,
+	};
+	const struct poke pokes[] = {
+		POKE(axas_protect, flags, 1, -EINVAL),
+		POKE(axas_protect, reserved, 1, -EINVAL),
+		POKE(axas_protect, gpa, A_RW + 1, -EINVAL),
+		POKE(axas_protect, length, 0, -EINVAL),
+		POKE(axas_protect, length, 0x4010, -EINVAL),
+		POKE(axas_protect, prot, 0, -EINVAL),
+		POKE(axas_protect, prot, AX_W, -EINVAL),
+		POKE(axas_protect, prot, AX_W | AX_X, -EINVAL),
+		POKE(axas_protect, prot, AX_RWX + 1, -EINVAL),
+		POKE(axas_protect, prot, 1u << 31 | AX_R, -EINVAL),
+		POKE(axas_protect, gpa, self->end, -ERANGE),
+		POKE(axas_protect, gpa, -0x4000ULL, -ERANGE),
+		POKE(axas_protect, length, -0x1000ULL, -ERANGE),
+		POKE(axas_protect, gpa, FREE, -ENOENT),
+		POKE(axas_protect, gpa, A_RW - 0x1000, -ENOENT),
+		POKE(axas_protect, gpa, HOLE - 0x1000, -ENOENT),
+		POKE(axas_protect, length, A_FAR + 0x1000 - A_RW, -ENOENT),
+	};
+
+	ASSERT_EQ(0, dress(self->fd));
+	REFUSED(AXAS_PROTECT, p, pokes);
+}
+
+TEST_F(space, refused_others)
+{
+	struct axas_clear c = { .size = sizeof(c) };
+	struct axas_stats st = { .size = sizeof(st) };
+	struct axas_fault f = { .size = sizeof(f) };
+	struct axas_translate t = { .size = sizeof(t) };
+	const struct poke pokes[] = {
+		{ "flags = 1", 4, 4, 1, -EINVAL, -EINVAL },
+		{ "flags = 1 << 31", 4, 4, 1u << 31, -EINVAL, -EINVAL },
+	};
+
+	ASSERT_EQ(0, dress(self->fd));
+	REFUSED(AXAS_CLEAR, c, pokes);
+	REFUSED(AXAS_STATS, st, pokes);
+	REFUSED(AXAS_FAULT, f, pokes);
+	REFUSED(AXAS_TRANSLATE, t, pokes);
+}
+
+TEST_F(space, refused_create)
+{
+	__u64 end = self->end;
+	struct axas_create c = {
+		.size = sizeof(c), .format = variant->format,
+		.gpa_bits = variant->bits, .base = 0x10000, .length = 0x10000,
+	};
+	const struct poke pokes[] = {
+		POKE(axas_create, flags, 1, -EINVAL),
+		POKE(axas_create, reserved, 1, -EINVAL),
+		POKE(axas_create, format, 3, -EINVAL),
+		POKE(axas_create, format, ~0u, -EINVAL),
+		POKE(axas_create, gpa_bits, 31, -EOPNOTSUPP),
+		POKE(axas_create, gpa_bits, 49, -EOPNOTSUPP),
+		POKE(axas_create, gpa_bits, 64, -EOPNOTSUPP),
+		POKE(axas_create, gpa_bits, ~0u, -EOPNOTSUPP),
+		POKE(axas_create, base, 1, -EINVAL),
+		POKE(axas_create, base, 0x10800, -EINVAL),
+		POKE(axas_create, length, 1, -EINVAL),
+		POKE(axas_create, length, ~0ULL, -EINVAL),
+		POKE(axas_create, base, end, -ERANGE),
+		POKE(axas_create, base, end - 0x1000, -ERANGE),
+		POKE(axas_create, base, -0x10000ULL, -ERANGE),
+		POKE(axas_create, length, end, -ERANGE),
+		POKE(axas_create, length, -0x1000ULL, -ERANGE),
+		POKE2(axas_create, features, 1u << 31, -EOPNOTSUPP, -EINVAL),
+	};
+	const struct poke *p;
+	int ret;
+
+	for (p = pokes; p < pokes + ARRAY_SIZE(pokes); p++) {
+		struct axas_create arg = c;
+
+		memcpy((char *)&arg + p->at, &p->val, p->width);
+		ret = ax_ioctl(self->dev, AXAS_CREATE, &arg);
+		if (ret != p->err && ret != p->or_err)
+			TH_LOG("with %s", p->what);
+		if (ret != p->or_err)
+			EXPECT_EQ(p->err, ret);
+	}
+	c.features = ~self->info.features & ((AXAS_FEAT_FWB << 1) - 1);
+	if (c.features)
+		EXPECT_EQ(-EOPNOTSUPP, ax_ioctl(self->dev, AXAS_CREATE, &c));
+	c.features = 0;
+	c.base = self->end;
+	c.length = 0;
+	EXPECT_EQ(-ERANGE, ax_ioctl(self->dev, AXAS_CREATE, &c));
+}
+
+/* The next ones go through all calls, with an argument that succeeds. */
+struct call {
+	const char *name;
+	bool dev;		/* goes to /dev/axas */
+	unsigned long cmd;
+	size_t size;
+	union {
+		struct axas_info info;
+		struct axas_create create;
+		struct axas_map map;
+		struct axas_unmap unmap;
+		struct axas_protect protect;
+		struct axas_clear clear;
+		struct axas_fault fault;
+		struct axas_translate translate;
+		struct axas_stats stats;
+		struct axas_probe probe;
+		__u32 word[2];
+	};
+};
+
+#define CALL(nr, member, on_dev, ...) {					\
+	#nr, on_dev, nr, sizeof(((struct call *)0)->member),		\
+	{ .member = { sizeof(((struct call *)0)->member), 0, ##__VA_ARGS__ } } }
+
+static const struct call calls[] = {
+	CALL(AXAS_INFO, info, true),
+	CALL(AXAS_CREATE, create, true),
+	CALL(AXAS_UNMAP, unmap, false, FREE, 0x1000),
+	CALL(AXAS_MAP, map, false, FREE, 0x1000, 0, AXAS_BACKEND_ALLOC, AX_RW),
+	CALL(AXAS_PROTECT, protect, false, FREE, 0x1000, AX_RW),
+	CALL(AXAS_CLEAR, clear, false),
+	CALL(AXAS_FAULT, fault, false),
+	CALL(AXAS_TRANSLATE, translate, false),
+	CALL(AXAS_STATS, stats, false),
+	CALL(AXAS_PROBE, probe, false, FREE, AX_R),
+};
+
+/* A created space isn't kept; not every machine can be probed. */
+static int result(const struct call *c, int ret)
+{
+	if (c->cmd == AXAS_CREATE && ret >= 0) {
+		close(ret);
+		ret = 0;
+	}
+	if (c->cmd == AXAS_PROBE && (ret == -EOPNOTSUPP || ret == -EBUSY))
+		ret = 0;
+	return ret;
+}
+
+TEST_F(space, struct_sizes)
+{
+	const struct call *c;
+	__u32 *arg;
+	char *end;
+
+	/* Two pages, and nothing behind them. */
+	arg = mmap(NULL, 0x3000, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)arg);
+	end = (char *)arg + 0x2000;
+	ASSERT_EQ(0, munmap(end, 0x1000));
+
+	for (c = calls; c < calls + ARRAY_SIZE(calls); c++) {
+		int fd = c->dev ? self->dev : self->fd;
+		const __u32 small[] = { 0, 1, 4, 7, c->size - 1 };
+		const __u32 large[] = { 4097, 8192, 0x80000000, ~0u };
+		unsigned int i;
+
+#define WITH_SIZE(n) ({							\
+	memcpy(arg, c->word, c->size);					\
+	arg[0] = (n);							\
+	result(c, ax_ioctl(fd, c->cmd, arg)); })
+#define FRESH() memset(arg, 0, 0x2000)
+
+		FRESH();
+		for (i = 0; i < ARRAY_SIZE(small); i++) {
+			EXPECT_EQ(-EINVAL, WITH_SIZE(small[i]))
+				TH_LOG("%s, size %u", c->name, small[i]);
+		}
+		for (i = 0; i < ARRAY_SIZE(large); i++) {
+			EXPECT_EQ(-E2BIG, WITH_SIZE(large[i]))
+				TH_LOG("%s, size %#x", c->name, large[i]);
+		}
+		/* Something set behind what the module knows. */
+		((char *)arg)[c->size + 7] = 1;
+		EXPECT_EQ(-E2BIG, WITH_SIZE(c->size + 8))
+			TH_LOG("%s with a tail", c->name);
+		FRESH();
+		((char *)arg)[4095] = 0x80;
+		EXPECT_EQ(-E2BIG, WITH_SIZE(4096))
+			TH_LOG("%s with a long tail", c->name);
+		/* A byte that @size doesn't take in doesn't count. */
+		EXPECT_EQ(0, WITH_SIZE(4095))
+			TH_LOG("%s with a byte behind its size", c->name);
+		if (c->cmd == AXAS_MAP)
+			EXPECT_EQ(0, ax_unmap(self->fd, FREE, 0x1000));
+		/* A larger structure whose tail is zero. */
+		FRESH();
+		EXPECT_EQ(0, WITH_SIZE(c->size + 8))
+			TH_LOG("%s, larger by 8", c->name);
+		EXPECT_EQ(0, ((char *)arg)[c->size]);
+		if (c->cmd == AXAS_MAP)
+			EXPECT_EQ(0, ax_unmap(self->fd, FREE, 0x1000));
+		EXPECT_EQ(0, WITH_SIZE(4096)) TH_LOG("%s, a page", c->name);
+
+		/* The tail, then the structure, reach into the void. */
+		memcpy(end - c->size, c->word, c->size);
+		*(__u32 *)(end - c->size) = c->size + 8;
+		EXPECT_EQ(-EFAULT, result(c, ax_ioctl(fd, c->cmd, end - c->size)))
+			TH_LOG("%s, tail not mapped", c->name);
+		memcpy(end - 4, &c->word[0], 4);
+		EXPECT_EQ(-EFAULT, result(c, ax_ioctl(fd, c->cmd, end - 4)))
+			TH_LOG("%s, half mapped", c->name);
+	}
+}
+
+TEST_F(space, bad_pointers)
+{
+	const uintptr_t bad[] = {
+		0, 8, (uintptr_t)-4096, (uintptr_t)1 << 63, (uintptr_t)-1,
+	};
+	const struct call *c;
+	unsigned int i;
+	void *ro;
+
+	for (c = calls; c < calls + ARRAY_SIZE(calls); c++) {
+		int fd = c->dev ? self->dev : self->fd;
+
+		for (i = 0; i < ARRAY_SIZE(bad); i++) {
+			EXPECT_EQ(-EFAULT, result(c, ax_ioctl(fd, c->cmd, (void *)bad[i])))
+				TH_LOG("%s at %#lx", c->name, bad[i]);
+		}
+	}
+	/* Calls that answer in the structure can't, where it is read-only. */
+	ro = mmap(NULL, 0x1000, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, ro);
+	for (c = calls; c < calls + ARRAY_SIZE(calls); c++) {
+		if (c->cmd != AXAS_INFO && c->cmd != AXAS_STATS &&
+		    c->cmd != AXAS_FAULT && c->cmd != AXAS_TRANSLATE)
+			continue;
+		ASSERT_EQ(0, mprotect(ro, 0x1000, PROT_READ | PROT_WRITE));
+		memcpy(ro, c->word, c->size);
+		ASSERT_EQ(0, mprotect(ro, 0x1000, PROT_READ));
+		EXPECT_EQ(-EFAULT, ax_ioctl(c->dev ? self->dev : self->fd, c->cmd, ro))
+			TH_LOG("%s", c->name);
+	}
+}
+
+TEST_F(space, wrong_descriptor_or_number)
+{
+	int null = open("/dev/null", O_RDWR);
+	char arg[4096] = { 0 };
+	const struct call *c;
+	unsigned int nr;
+
+	ASSERT_LE(0, null);
+	for (c = calls; c < calls + ARRAY_SIZE(calls); c++) {
+		memcpy(arg, c->word, c->size);
+		EXPECT_EQ(-ENOTTY, ax_ioctl(c->dev ? self->fd : self->dev, c->cmd, arg))
+			TH_LOG("%s", c->name);
+		EXPECT_EQ(-ENOTTY, ax_ioctl(null, c->cmd, arg));
+		EXPECT_EQ(-ENOTTY, ax_ioctl(c->dev ? self->dev : self->fd,
+					    c->cmd + 0x100, arg));
+	}
+	for (nr = 0; nr < 256; nr++) {
+		unsigned long cmd = _IO(AXAS_IOC_TYPE, nr);
+
+		for (c = calls; c < calls + ARRAY_SIZE(calls) && c->cmd != cmd; c++)
+			;
+		if (c < calls + ARRAY_SIZE(calls))
+			continue;
+		EXPECT_EQ(-ENOTTY, ax_ioctl(self->dev, cmd, arg)) TH_LOG("nr %#x", nr);
+		EXPECT_EQ(-ENOTTY, ax_ioctl(self->fd, cmd, arg)) TH_LOG("nr %#x", nr);
+	}
+	close(null);
+}
+
+TEST_F(space, info)
+{
+	struct axas_info info, host;
+	__u32 format;
+
+	for (format = 0; format <= AXAS_FORMAT_S2; format++) {
+		if (ax_info(self->dev, format, &info)) {
+			/* Only what the module wasn't built with. */
+			EXPECT_FALSE(self->info.formats >> format & 1);
+			continue;
+		}
+		if (format)
+			EXPECT_EQ(format, info.format);
+		EXPECT_EQ(self->info.formats, info.formats);
+		EXPECT_EQ(0x1000, info.leaf_sizes & 0x1fffff);
+		EXPECT_EQ(AX_2M, info.leaf_sizes & AX_2M);
+		EXPECT_EQ(0, info.leaf_sizes & ~(0x1000 | AX_2M | AX_1G));
+		EXPECT_TRUE(info.gpa_bits >> info.default_gpa_bits & 1);
+		EXPECT_LE(36, info.hpa_bits);
+		EXPECT_GE(52, info.hpa_bits);
+		EXPECT_TRUE(info.memtypes & 1 << AXAS_MEM_WB);
+		if (info.format == AXAS_FORMAT_EPT) {
+			EXPECT_EQ(0x1f, info.memtypes);
+			EXPECT_EQ(0, info.gpa_bits & ~(1ULL << 39 | 1ULL << 48 | 1ULL << 57));
+			EXPECT_EQ(0, info.features & AXAS_FEAT_FWB);
+		} else {
+			EXPECT_EQ(1 << AXAS_MEM_WB | 1 << AXAS_MEM_NC |
+				  1 << AXAS_MEM_UC | 1 << AXAS_MEM_DEVICE, info.memtypes);
+			EXPECT_EQ(0, info.gpa_bits & ~((1ULL << 49) - (1ULL << 32)));
+		}
+	}
+	ASSERT_EQ(0, ax_info(self->dev, AXAS_FORMAT_HOST, &host));
+#if defined(__x86_64__)
+	EXPECT_EQ(AXAS_FORMAT_EPT, host.format);
+#elif defined(__aarch64__)
+	EXPECT_EQ(AXAS_FORMAT_S2, host.format);
+#endif
+	EXPECT_TRUE(host.formats >> AXAS_FORMAT_HOST & 1);
+	EXPECT_TRUE(host.formats >> host.format & 1);
+	EXPECT_EQ(-EINVAL, ax_info(self->dev, 3, &info));
+	EXPECT_EQ(-EINVAL, ax_info(self->dev, ~0u, &info));
+}
+
+TEST_F(space, create_defaults_and_descriptor)
+{
+	struct axas_stats st;
+	int fd = ax_create(self->dev, variant->format, 0);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	ASSERT_EQ(0, ax_stats(fd, &st));
+	EXPECT_EQ(self->info.default_gpa_bits, st.gpa_bits);
+	EXPECT_EQ(0, st.base);
+	EXPECT_EQ(1ULL << st.gpa_bits, st.length);
+	EXPECT_EQ(variant->format, st.format);
+	EXPECT_EQ(0, st.areas + st.resident + st.leaves[0] + st.leaves[1] + st.leaves[2]);
+	close(fd);
+	/* All features that are on offer, at once. */
+	struct axas_create c = {
+		.size = sizeof(c), .format = variant->format,
+		.gpa_bits = variant->bits, .features = self->info.features,
+	};
+	fd = ax_ioctl(self->dev, AXAS_CREATE, &c);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ax_stats(fd, &st));
+	EXPECT_EQ(self->info.features, st.features);
+	EXPECT_EQ(0, self->empty.features);
+	close(fd);
+}
+
+TEST_F(space, create_without_free_descriptor)
+{
+	struct rlimit lim;
+	int probe = dup(0);
+
+	ASSERT_LE(0, probe);
+	close(probe);
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &lim));
+	lim.rlim_cur = probe;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &lim));
+	EXPECT_EQ(-EMFILE, ax_create(self->dev, variant->format, variant->bits));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,607 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Helpers of the axas selftests. Calls return what the system call returned,
+ * or minus errno, so that a test can compare in one line.
+ */
+#ifndef AXAS_UTIL_H
+#define AXAS_UTIL_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/axas.h>
+#include <linux/capability.h>
+
+#define AX_PAGE		4096ULL
+#define AX_2M		(2ULL << 20)
+#define AX_1G		(1ULL << 30)
+#define AX_R		AXAS_PROT_READ
+#define AX_W		AXAS_PROT_WRITE
+#define AX_X		AXAS_PROT_EXEC
+#define AX_RW		(AX_R | AX_W)
+#define AX_RX		(AX_R | AX_X)
+#define AX_RWX		(AX_R | AX_W | AX_X)
+
+static inline int ax_ioctl(int fd, unsigned long cmd, void *arg)
+{
+	int ret = ioctl(fd, cmd, arg);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static inline int ax_open_dev(void)
+{
+	int fd = open("/dev/axas", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static inline int ax_info(int dev, __u32 format, struct axas_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->size = sizeof(*info);
+	info->format = format;
+	return ax_ioctl(dev, AXAS_INFO, info);
+}
+
+static inline int ax_create_range(int dev, __u32 format, __u32 bits,
+				  __u64 base, __u64 length)
+{
+	struct axas_create c = {
+		.size = sizeof(c), .format = format, .gpa_bits = bits,
+		.base = base, .length = length,
+	};
+
+	return ax_ioctl(dev, AXAS_CREATE, &c);
+}
+
+static inline int ax_create(int dev, __u32 format, __u32 bits)
+{
+	return ax_create_range(dev, format, bits, 0, 0);
+}
+
+static inline int ax_map_alloc(int fd, __u64 gpa, __u64 length,
+			       __u32 prot, __u32 flags, __u64 max_leaf)
+{
+	struct axas_map m = {
+		.size = sizeof(m), .flags = flags, .gpa = gpa, .length = length,
+		.backend = AXAS_BACKEND_ALLOC, .prot = prot,
+		.max_leaf = max_leaf,
+	};
+
+	return ax_ioctl(fd, AXAS_MAP, &m);
+}
+
+/* The common case: read-write, lazy, 4 KiB frames. */
+static inline int ax_map(int fd, __u64 gpa, __u64 length)
+{
+	return ax_map_alloc(fd, gpa, length, AX_RW, 0, 0);
+}
+
+static inline int ax_populate(int fd, __u64 gpa, __u64 length)
+{
+	return ax_map_alloc(fd, gpa, length, AX_RW, AXAS_MAP_POPULATE, 0);
+}
+
+static inline int ax_map_linear(int fd, __u64 gpa, __u64 length,
+				__u64 hpa, __u32 prot, __u64 max_leaf)
+{
+	struct axas_map m = {
+		.size = sizeof(m), .gpa = gpa, .length = length, .hpa = hpa,
+		.backend = AXAS_BACKEND_LINEAR, .prot = prot,
+		.max_leaf = max_leaf,
+	};
+
+	return ax_ioctl(fd, AXAS_MAP, &m);
+}
+
+static inline int ax_unmap(int fd, __u64 gpa, __u64 length)
+{
+	struct axas_unmap u = {
+		.size = sizeof(u), .gpa = gpa, .length = length,
+	};
+
+	return ax_ioctl(fd, AXAS_UNMAP, &u);
+}
+
+static inline int ax_protect(int fd, __u64 gpa, __u64 length, __u32 prot)
+{
+	struct axas_protect p = {
+		.size = sizeof(p), .gpa = gpa, .length = length, .prot = prot,
+	};
+
+	return ax_ioctl(fd, AXAS_PROTECT, &p);
+}
+
+static inline int ax_clear(int fd)
+{
+	struct axas_clear c = { .size = sizeof(c) };
+
+	return ax_ioctl(fd, AXAS_CLEAR, &c);
+}
+
+static inline int ax_fault_many(int fd, struct axas_fault_entry *entries,
+				__u32 nr, __u32 *done)
+{
+	struct axas_fault f = {
+		.size = sizeof(f), .entries = (uintptr_t)entries, .nr = nr,
+		.done = ~0u,
+	};
+	int ret = ax_ioctl(fd, AXAS_FAULT, &f);
+
+	if (done)
+		*done = f.done;
+	return ret;
+}
+
+/* One fault: its enum axas_fault_result, or minus errno. */
+static inline int ax_fault(int fd, __u64 gpa, __u32 access)
+{
+	struct axas_fault_entry e = { .gpa = gpa, .access = access, .result = ~0u };
+	__u32 done;
+	int ret = ax_fault_many(fd, &e, 1, &done);
+
+	if (ret < 0)
+		return ret;
+	return done == 1 ? (int)e.result : -ENODATA;
+}
+
+static inline int ax_translate_many(int fd, struct axas_translate_entry *entries,
+				    __u32 nr, __u32 *done)
+{
+	struct axas_translate t = {
+		.size = sizeof(t), .entries = (uintptr_t)entries, .nr = nr,
+		.done = ~0u,
+	};
+	int ret = ax_ioctl(fd, AXAS_TRANSLATE, &t);
+
+	if (done)
+		*done = t.done;
+	return ret;
+}
+
+/* One translation: its enum axas_translate_state, or minus errno. */
+static inline int ax_translate(int fd, __u64 gpa, struct axas_translate_entry *e)
+{
+	int ret;
+
+	memset(e, 0xff, sizeof(*e));
+	e->gpa = gpa;
+	ret = ax_translate_many(fd, e, 1, NULL);
+	return ret < 0 ? ret : (int)e->state;
+}
+
+static inline int ax_state(int fd, __u64 gpa)
+{
+	struct axas_translate_entry e;
+
+	return ax_translate(fd, gpa, &e);
+}
+
+static inline __u64 ax_hpa(int fd, __u64 gpa)
+{
+	struct axas_translate_entry e;
+
+	return ax_translate(fd, gpa, &e) == AXAS_TRANSLATE_MAPPED ? e.hpa : 0;
+}
+
+static inline int ax_stats(int fd, struct axas_stats *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->size = sizeof(*st);
+	return ax_ioctl(fd, AXAS_STATS, st);
+}
+
+static inline __u64 ax_resident(int fd)
+{
+	struct axas_stats st;
+
+	return ax_stats(fd, &st) ? ~0ULL : st.resident;
+}
+
+/* Opaque to the compiler, which would object to bad buffers. */
+static __attribute__((noipa, unused)) ssize_t
+ax_pread(int fd, void *buf, size_t n, __u64 gpa)
+{
+	ssize_t ret = pread(fd, buf, n, gpa);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static __attribute__((noipa, unused)) ssize_t
+ax_pwrite(int fd, const void *buf, size_t n, __u64 gpa)
+{
+	ssize_t ret = pwrite(fd, buf, n, gpa);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static inline int ax_put64(int fd, __u64 gpa, __u64 val)
+{
+	return ax_pwrite(fd, &val, sizeof(val), gpa) == sizeof(val) ? 0 : -1;
+}
+
+/* The word at @gpa, or a value that no test writes. */
+#define AX_BAD64	0xbadbadbadbadbad1ULL
+static inline __u64 ax_get64(int fd, __u64 gpa)
+{
+	__u64 val = 0;
+
+	return ax_pread(fd, &val, sizeof(val), gpa) == sizeof(val) ? val : AX_BAD64;
+}
+
+static inline void *ax_window(int fd, __u64 gpa, size_t len, int prot)
+{
+	return mmap(NULL, len, prot, MAP_SHARED, fd, gpa);
+}
+
+/*
+ * What a call that is refused must leave alone: the figures of the space, and
+ * what lies at some addresses.
+ */
+#define AX_NR_PROBES	24
+struct ax_snapshot {
+	struct axas_stats stats;
+	struct axas_translate_entry at[AX_NR_PROBES];
+	unsigned int nr;
+};
+
+static inline int ax_snap(int fd, const __u64 *probe, unsigned int nr,
+			  struct ax_snapshot *s)
+{
+	unsigned int i;
+	int ret = ax_stats(fd, &s->stats);
+
+	if (ret)
+		return ret;
+	if (nr > AX_NR_PROBES)
+		return -ENOSPC;
+	memset(s->at, 0, sizeof(s->at));
+	for (i = 0; i < nr; i++)
+		s->at[i].gpa = probe[i];
+	s->nr = nr;
+	return ax_translate_many(fd, s->at, nr, NULL);
+}
+
+#define AX_DIFF(field) do {						\
+	if (a->field != b->field) {					\
+		same = false;						\
+		printf("# %s: " #field " was %#llx, is %#llx\n", what,	\
+		       (unsigned long long)a->field,			\
+		       (unsigned long long)b->field);			\
+	}								\
+} while (0)
+
+/* @faults: compare the fault counters too */
+static inline bool ax_snap_same(const struct ax_snapshot *a,
+				const struct ax_snapshot *b,
+				bool faults, const char *what)
+{
+	bool same = true;
+	unsigned int i;
+
+	AX_DIFF(stats.areas);
+	AX_DIFF(stats.resident);
+	for (i = 0; i < 3; i++)
+		AX_DIFF(stats.leaves[i]);
+	for (i = 0; i < 5; i++)
+		AX_DIFF(stats.tables[i]);
+	for (i = 0; faults && i < AXAS_NR_FAULT_RESULTS; i++)
+		AX_DIFF(stats.faults[i]);
+	AX_DIFF(stats.base);
+	AX_DIFF(stats.length);
+	for (i = 0; i < a->nr; i++) {
+		AX_DIFF(at[i].gpa);
+		AX_DIFF(at[i].state);
+		AX_DIFF(at[i].hpa);
+		AX_DIFF(at[i].leaf_size);
+		AX_DIFF(at[i].limit);
+		AX_DIFF(at[i].prot);
+		AX_DIFF(at[i].memtype);
+	}
+	return same;
+}
+
+/*
+ * The architectures' own arithmetic: a table of @levels levels with 512
+ * entries each under a root that is as many pages as @bits asks for.
+ */
+static inline __u64 ax_root_pages(__u32 bits, __u32 levels)
+{
+	return bits > 12 + 9 * levels ? 1ULL << (bits - 12 - 9 * levels) : 1;
+}
+
+/* A leaf as a test expects it: level 0 is 4 KiB, 1 is 2 MiB, 2 is 1 GiB. */
+struct ax_leaf {
+	__u64 gpa;
+	unsigned int level;
+};
+
+/* Table pages that @leaf, in ascending order, need at each level. */
+static inline void ax_model_tables(__u32 bits, __u32 levels,
+				   const struct ax_leaf *leaf, size_t nr,
+				   __u64 tables[5])
+{
+	unsigned int l;
+	size_t i;
+
+	memset(tables, 0, 5 * sizeof(*tables));
+	for (l = 0; l < levels - 1; l++) {
+		__u64 last = ~0ULL;
+
+		for (i = 0; i < nr; i++) {
+			if (leaf[i].level > l || leaf[i].gpa >> (21 + 9 * l) == last)
+				continue;
+			last = leaf[i].gpa >> (21 + 9 * l);
+			tables[l]++;
+		}
+	}
+	tables[levels - 1] = ax_root_pages(bits, levels);
+}
+
+/* Do the space's leaves and tables agree with @leaf? */
+static inline bool ax_tables_are(int fd, const struct ax_leaf *leaf, size_t nr)
+{
+	__u64 want[5], leaves[3] = { 0 };
+	struct axas_stats st;
+	bool same = true;
+	unsigned int l;
+	size_t i;
+
+	if (ax_stats(fd, &st))
+		return false;
+	ax_model_tables(st.gpa_bits, st.levels, leaf, nr, want);
+	for (i = 0; i < nr; i++)
+		leaves[leaf[i].level]++;
+	for (l = 0; l < 5; l++) {
+		if (st.tables[l] == want[l])
+			continue;
+		same = false;
+		printf("# tables[%u]: want %llu, are %llu\n", l, want[l],
+		       st.tables[l]);
+	}
+	for (l = 0; l < 3; l++) {
+		if (st.leaves[l] == leaves[l])
+			continue;
+		same = false;
+		printf("# leaves[%u]: want %llu, are %llu\n", l, leaves[l],
+		       st.leaves[l]);
+	}
+	return same;
+}
+
+/* An access through a window that may die with SIGBUS: 0, or -EFAULT. */
+static __thread sigjmp_buf ax_access_env;
+static __thread volatile sig_atomic_t ax_access_armed;
+
+static inline void ax_access_handler(int sig)
+{
+	if (!ax_access_armed) {
+		signal(sig, SIG_DFL);
+		return;
+	}
+	ax_access_armed = 0;
+	siglongjmp(ax_access_env, sig);
+}
+
+static inline void ax_access_arm(void)
+{
+	static bool installed;
+	struct sigaction sa = { .sa_handler = ax_access_handler };
+
+	if (installed)
+		return;
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGBUS, &sa, NULL);
+	installed = true;
+}
+
+static __attribute__((noinline, unused)) int
+ax_load(const volatile void *p, __u64 *val)
+{
+	ax_access_arm();
+	if (sigsetjmp(ax_access_env, 1))
+		return -EFAULT;
+	ax_access_armed = 1;
+	*val = *(const volatile __u64 *)p;
+	ax_access_armed = 0;
+	return 0;
+}
+
+static __attribute__((noinline, unused)) int
+ax_store(volatile void *p, __u64 val)
+{
+	ax_access_arm();
+	if (sigsetjmp(ax_access_env, 1))
+		return -EFAULT;
+	ax_access_armed = 1;
+	*(volatile __u64 *)p = val;
+	ax_access_armed = 0;
+	return 0;
+}
+
+static inline double ax_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
+static inline void ax_sleep_ms(unsigned int ms)
+{
+	struct timespec ts = { ms / 1000, (ms % 1000) * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+/* A small generator (splitmix64): the same everywhere for a given seed. */
+static inline __u64 ax_rand(__u64 *state)
+{
+	__u64 z = (*state += 0x9e3779b97f4a7c15ULL);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+/* The seed of a random test: AXAS_SEED, or the time. It is always printed. */
+static inline __u64 ax_seed(const char *test)
+{
+	const char *env = getenv("AXAS_SEED");
+	__u64 seed;
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	seed = env ? strtoull(env, NULL, 0) :
+		     (__u64)ts.tv_sec * 1000000007ULL + ts.tv_nsec;
+	printf("# %s: AXAS_SEED=%#llx\n", test, seed);
+	return seed;
+}
+
+/* A line "Name:  number kB" of /proc/meminfo, in bytes; -1 if there is none. */
+static inline __s64 ax_meminfo(const char *name)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	size_t n = strlen(name);
+	long long kb, found = -1;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, n) && line[n] == ':' &&
+		    sscanf(line + n + 1, "%lld", &kb) == 1)
+			found = kb << 10;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* Are there free blocks of 2 MiB? */
+static inline bool ax_have_free_2m(void)
+{
+	FILE *f = fopen("/proc/buddyinfo", "r");
+	char line[512], zone[32];
+	bool have = false;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		long nr;
+		int at = 0, order, n;
+
+		if (sscanf(line, "Node %*d, zone %31s%n", zone, &at) != 1)
+			continue;
+		for (order = 0; sscanf(line + at, "%ld%n", &nr, &n) == 1; order++) {
+			at += n;
+			if (order >= 9 && nr > 4 && strcmp(zone, "DMA"))
+				have = true;
+		}
+	}
+	if (f)
+		fclose(f);
+	return have;
+}
+
+/* A range of RAM of at least @length; true if there is one. */
+static inline bool ax_find_ram(__u64 length, __u64 *start, __u64 *end)
+{
+	FILE *f = fopen("/proc/iomem", "r");
+	__u64 from, to;
+	char line[256];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		if (line[0] == ' ' || !strstr(line, ": System RAM") ||
+		    sscanf(line, "%llx-%llx", &from, &to) != 2 || !to)
+			continue;
+		*start = (from + AX_PAGE - 1) & ~(AX_PAGE - 1);
+		*end = (to + 1) & ~(AX_PAGE - 1);
+		found = *start < *end && *end - *start >= length;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/*
+ * Host addresses that nothing answers to, aligned to 1 GiB: good for tests that
+ * look at leaves and touch nothing. 0 if there are none.
+ */
+static inline __u64 ax_find_unused_hpa(__u64 length, __u32 hpa_bits)
+{
+	__u64 at, from, to;
+	char line[256];
+
+	for (at = 1ULL << 36; at + length <= 1ULL << hpa_bits; at <<= 1) {
+		FILE *f = fopen("/proc/iomem", "r");
+		bool used = !f;
+
+		while (f && fgets(line, sizeof(line), f))
+			if (sscanf(line, "%llx-%llx", &from, &to) == 2 &&
+			    from < at + length && to >= at)
+				used = true;
+		if (f)
+			fclose(f);
+		if (!used)
+			return at;
+		if (at >> 50)
+			break;
+	}
+	return 0;
+}
+
+/* Take a capability away from this process, for good. */
+static inline int ax_drop_cap(int cap)
+{
+	struct __user_cap_header_struct hdr = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &hdr, data))
+		return -errno;
+	data[cap / 32].effective &= ~(1u << (cap % 32));
+	data[cap / 32].permitted &= ~(1u << (cap % 32));
+	data[cap / 32].inheritable &= ~(1u << (cap % 32));
+	return syscall(SYS_capset, &hdr, data) ? -errno : 0;
+}
+
+/* Wait for a child and return its exit status, or 256 plus its signal. */
+static inline int ax_wait(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) != pid)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+
+/* Kernel taint bits that say that something went wrong. */
+static inline long ax_taint(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/tainted", "r");
+	long taint = 0;
+
+	if (f && fscanf(f, "%ld", &taint) != 1)
+		taint = 0;
+	if (f)
+		fclose(f);
+	/* machine check, bad page, oops, warning, soft lockup */
+	return taint & (1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14);
+}
+
+#endif /* AXAS_UTIL_H */
