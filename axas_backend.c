@@ -95,11 +95,10 @@ static int alloc_map_large(const struct axas_area *area, struct axas_npt *npt,
 			   u64 gpa)
 {
 	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY;
+	struct axas_frame frame __free(axas_frame) = AXAS_FRAME_NONE;
 	int ret;
 
-	struct axas_frame frame __free(axas_frame) =
-		axas_frame_alloc(ALLOC_ORDER_2M, area->nid, gfp);
-
+	frame = axas_frame_alloc(ALLOC_ORDER_2M, area->nid, gfp);
 	if (!axas_frame_valid(frame.hpa))
 		return -ENOMEM;
 	ret = npt->ops->map(npt, axas_gpa(gpa), frame.hpa, SZ_2M, area->attr, 2);
@@ -111,8 +110,8 @@ static int alloc_map_large(const struct axas_area *area, struct axas_npt *npt,
 static int alloc_map(const struct axas_area *area, struct axas_npt *npt,
 		     const struct axas_map *args)
 {
-	u64 gpa = args->gpa, end = gpa + args->length, next;
 	axas_hpa_t *frames __free(kfree) = NULL;
+	u64 gpa = args->gpa, end = gpa + args->length, next;
 	int ret;
 
 	if (!(args->flags & AXAS_MAP_POPULATE))

@@ -63,7 +63,7 @@ without_module_info() {
 		case "$line" in
 		*'error: bad constant expression'*)
 			IFS=: read -r file number _ <<<"$line"
-			! sed -n "${number}p" "$1/$file" | grep -q '^MODULE_' || continue
+			! sed -n "${number}p" "$1/$file" | grep -qE '^(MODULE_|module_param)' || continue
 			;;
 		esac
 		echo "$line"
@@ -90,13 +90,15 @@ exported() {
 	cat "$list"
 }
 
-undefined_in() { # undefined_in OUT SRC ARCH: what its modules need and nobody exports
+# undefined_in OUT SRC ARCH: what its modules need and nobody exports; a few are
+# exported by a macro that pastes their names
+undefined_in() {
 	local ko own
 	own=$(awk '{ print $2 }' "$1/Module.symvers" 2>/dev/null || true)
 	find "$1" -name '*.ko' | while read -r ko; do
 		"$(cross_of "$3")nm" -u "$ko" | awk '{ print $2 }' |
 			sed -E 's/^(__SCT__|__SCK__|__tracepoint_|__traceiter_)//' |
-			grep -vxE '__(asan|ubsan|sanitizer|x86_indirect|x86_return|kasan|hwasan)_.*|__fentry__|_mcount|__stack_chk_(fail|guard)|__this_module|_GLOBAL_OFFSET_TABLE_' |
+			grep -vxE 'param_ops_[a-z]+|get_random_u(8|16|32|64)|__(asan|ubsan|sanitizer|x86_indirect|x86_return|kasan|hwasan)_.*|__fentry__|_mcount|__stack_chk_(fail|guard)|__this_module|_GLOBAL_OFFSET_TABLE_' |
 			sort -u | comm -23 - <({ exported "$2" "$3"; echo "$own"; } | sort -u) |
 			sed "s#^#${ko#"$1"/}: not exported: #"
 	done

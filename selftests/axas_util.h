@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -491,6 +490,26 @@ static inline __s64 ax_meminfo(const char *name)
 	return found;
 }
 
+/*
+ * Free memory in bytes. Pages that CPUs keep at hand aren't in the figure, and
+ * can be tens of megabytes; each look at stat_refresh makes them keep fewer.
+ */
+static inline __s64 ax_memfree(void)
+{
+	char buf[64];
+	int i, fd;
+
+	for (i = 0; i < 30; i++) {
+		fd = open("/proc/sys/vm/stat_refresh", O_RDONLY);
+		if (fd < 0)
+			break;
+		if (read(fd, buf, sizeof(buf)) < 0)
+			i = 30;
+		close(fd);
+	}
+	return ax_meminfo("MemFree");
+}
+
 /* Are there free blocks of 2 MiB? */
 static inline bool ax_have_free_2m(void)
 {
@@ -588,20 +607,6 @@ static inline int ax_wait(pid_t pid)
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
-}
-
-/* Kernel taint bits that say that something went wrong. */
-static inline long ax_taint(void)
-{
-	FILE *f = fopen("/proc/sys/kernel/tainted", "r");
-	long taint = 0;
-
-	if (f && fscanf(f, "%ld", &taint) != 1)
-		taint = 0;
-	if (f)
-		fclose(f);
-	/* machine check, bad page, oops, warning, soft lockup */
-	return taint & (1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14);
 }
 
 #endif /* AXAS_UTIL_H */

@@ -254,10 +254,10 @@ static struct region *search_region(const struct trace *t, uint64_t addr,
 		struct region *r = &t->regions[mid];
 		uint64_t start = *(uint64_t *)((char *)r + key);
 
+		if (addr >= start && addr - start < r->length)
+			return r;
 		if (addr < start)
 			high = mid;
-		else if (addr - start < r->length)
-			return r;
 		else
 			low = mid + 1;
 	}
