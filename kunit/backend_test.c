@@ -84,15 +84,14 @@ static void backend_linear_map(struct kunit *test)
 	struct axas_leaf leaf;
 
 	KUNIT_ASSERT_EQ(test, backend_do_map(npt, &area, &args), 0);
-	KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(SZ_1G), &leaf), 0);
+	KUNIT_ASSERT_EQ(test, axas_lookup_at(npt, SZ_1G, &leaf), 0);
 	KUNIT_EXPECT_EQ(test, leaf.level, 2U);
 	KUNIT_EXPECT_EQ(test, leaf.hpa.val, HPA_NOWHERE);
-	KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(SZ_1G + SZ_2M),
-					      &leaf), 0);
+	KUNIT_ASSERT_EQ(test, axas_lookup_at(npt, SZ_1G + SZ_2M, &leaf), 0);
 	KUNIT_EXPECT_EQ(test, leaf.level, 1U);
 	KUNIT_EXPECT_FALSE(test, leaf.attr.owned);
-	KUNIT_EXPECT_EQ(test, axas_npt_lookup(npt,
-				axas_gpa(SZ_1G + SZ_2M + SZ_4K), &leaf), -ENOENT);
+	KUNIT_EXPECT_EQ(test, axas_lookup_at(npt, SZ_1G + SZ_2M + SZ_4K, &leaf),
+			-ENOENT);
 }
 
 static void backend_alloc_setup(struct kunit *test)
@@ -131,11 +130,11 @@ static void backend_alloc_map(struct kunit *test)
 	/* Eager: a page, 2 MiB, a page. */
 	args.flags = AXAS_MAP_POPULATE;
 	KUNIT_ASSERT_EQ(test, backend_do_map(npt, &area, &args), 0);
-	KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(SZ_1G), &leaf), 0);
+	KUNIT_ASSERT_EQ(test, axas_lookup_at(npt, SZ_1G, &leaf), 0);
 	KUNIT_EXPECT_EQ(test, leaf.level, 2U);
 	KUNIT_EXPECT_TRUE(test, leaf.attr.owned);
 	KUNIT_EXPECT_TRUE(test, fake_hal_owns(leaf.hpa));
-	KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(SZ_1G - 1), &leaf),
+	KUNIT_ASSERT_EQ(test, axas_lookup_at(npt, SZ_1G - 1, &leaf),
 			0);
 	KUNIT_EXPECT_EQ(test, leaf.level, 1U);
 }
@@ -200,7 +199,8 @@ static void backend_alloc_fault_wants(struct kunit *test)
 	/* Root and frame: the first table has been given back. */
 	KUNIT_EXPECT_EQ(test, axas_hal_pages(), 2L);
 
-	KUNIT_ASSERT_EQ(test, axas_npt_pool_fill(&fault.pool, 3, GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, axas_npt_pool_fill(&fault.pool, 3, GFP_KERNEL),
+			0);
 	KUNIT_EXPECT_EQ(test, backend_do_fault(npt, &area, &fault), 0);
 	KUNIT_EXPECT_FALSE(test, axas_frame_valid(fault.frame.hpa));
 	KUNIT_EXPECT_EQ(test, fault.pool.nr, 0U);
@@ -222,10 +222,11 @@ static void backend_alloc_fault_level(struct kunit *test)
 
 	area.nid = NUMA_NO_NODE;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct axas_nested_fault fault = backend_fault_at(
-				SZ_2M + SZ_64K, rows[i].start, rows[i].last);
 		const struct fake_hal_fail fail = { .nth = 1, .onwards = true };
+		struct axas_nested_fault fault;
 
+		fault = backend_fault_at(SZ_2M + SZ_64K, rows[i].start,
+					 rows[i].last);
 		/* Small ones are tried at once, large ones are asked for. */
 		fault.small = rows[i].small;
 		fake_hal_set_fail(&fail);

@@ -370,3 +370,16 @@ void *axas_virt_at(struct kunit *test, struct axas_space *space, u64 gpa)
 	KUNIT_ASSERT_TRUE(test, fake_hal_owns(axas_hpa(entry.hpa)));
 	return axas_hal_phys_to_virt(axas_hpa(entry.hpa));
 }
+
+/**
+ * axas_lookup_at - axas_npt_lookup() with a number for an address
+ * @npt: the table
+ * @gpa: the address
+ * @leaf: out: the leaf
+ *
+ * Return: as axas_npt_lookup().
+ */
+int axas_lookup_at(const struct axas_npt *npt, u64 gpa, struct axas_leaf *leaf)
+{
+	return axas_npt_lookup(npt, axas_gpa(gpa), leaf);
+}

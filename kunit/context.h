@@ -36,7 +36,7 @@ struct axas_context {
 	enum axas_format format;
 	struct axas_space *space;
 	struct axas_npt npt;
-	struct mutex lock;
+	struct mutex lock; /* stands for the space's */
 	bool npt_live;
 };
 
@@ -83,5 +83,6 @@ struct axas_translate_entry axas_translate_at(struct axas_space *space,
 					      u64 gpa);
 struct axas_stats axas_stats_of(struct axas_space *space);
 void *axas_virt_at(struct kunit *test, struct axas_space *space, u64 gpa);
+int axas_lookup_at(const struct axas_npt *npt, u64 gpa, struct axas_leaf *leaf);
 
 #endif /* _AXAS_KUNIT_CONTEXT_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The HAL of axas.ko under other names, beside the fake one: its own tests only.
+ * The HAL of axas.ko under other names, beside the fake one: for its own tests.
  */
 #define axas_hal_alloc_frame	linux_hal_alloc_frame
 #define axas_hal_dealloc_frame	linux_hal_dealloc_frame

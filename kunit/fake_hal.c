@@ -42,6 +42,7 @@ void fake_hal_set_fail(const struct fake_hal_fail *fail)
  */
 void fake_hal_set_watch(struct fake_hal_watch *watch)
 {
+	/* What the watch holds is visible before it is. */
 	smp_store_release(&hal_watch, watch);
 }
 
@@ -84,6 +85,12 @@ unsigned long fake_hal_allocs(void)
 unsigned long fake_hal_bad_frees(void)
 {
 	return atomic_long_read(&hal_bad_frees);
+}
+
+static struct fake_hal_watch *hal_watching(void)
+{
+	/* Pairs with fake_hal_set_watch(). */
+	return smp_load_acquire(&hal_watch);
 }
 
 static unsigned long hal_mark(const struct page *page)
@@ -166,7 +173,7 @@ static void hal_free_page(struct page *page)
 
 void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order)
 {
-	struct fake_hal_watch *watch = smp_load_acquire(&hal_watch);
+	struct fake_hal_watch *watch = hal_watching();
 	unsigned long pfn = PHYS_PFN(frame.val), i;
 
 	if (watch && watch->free)
@@ -181,7 +188,7 @@ void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order)
 
 void axas_hal_invalidate(struct list_head *holders, axas_gpa_t gpa, u64 size)
 {
-	struct fake_hal_watch *watch = smp_load_acquire(&hal_watch);
+	struct fake_hal_watch *watch = hal_watching();
 	struct axas_holder *holder;
 
 	if (watch && watch->invalidate)

@@ -80,7 +80,8 @@ struct hal_impl {
 };
 
 static const struct hal_impl hal_impls[] = {
-	{ "fake", axas_hal_alloc_frame, axas_hal_dealloc_frame, axas_hal_pages },
+	{ "fake", axas_hal_alloc_frame, axas_hal_dealloc_frame,
+	  axas_hal_pages },
 	{ "linux", linux_hal_alloc_frame, linux_hal_dealloc_frame,
 	  linux_hal_pages },
 };

@@ -66,7 +66,7 @@ void model_fail(struct model *model, const char *what, u64 gpa, u64 got,
 	model->failed = true;
 }
 
-/* Level of the leaf that linear memory gets at gpa, in the area [start, end). */
+/* Level of the leaf that linear memory gets at gpa, in an area [start, end). */
 static unsigned int linear_level(u64 gpa, u64 start, u64 end, u64 offset,
 				 unsigned int max_level)
 {

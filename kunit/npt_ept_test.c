@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * EPT: values of entries and of the EPTP, worked out by hand from the Intel SDM,
- * volume 3C: 29.3.2 with tables 29-1 to 29-7, and 25.6.11 with table 25-9.
+ * EPT: values of entries and of the EPTP, worked out by hand from the Intel
+ * SDM, volume 3C: 29.3.2 with tables 29-1 to 29-7, and 25.6.11 with table 25-9.
  */
 #include "context.h"
 #include "suites.h"
@@ -24,7 +24,8 @@ static u64 ept_entry(struct kunit *test, u64 gpa, u64 hpa, unsigned int level,
 	int ret;
 
 	mutex_lock(&context->lock);
-	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(hpa), size, attr, level);
+	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(hpa), size, attr,
+			    level);
 	entry = raw_entry(npt, gpa, &found);
 	/* The frame belongs to nobody: an owned leaf must not be unmapped. */
 	if (attr.owned)
@@ -108,14 +109,14 @@ static void ept_leaf_all_combinations(struct kunit *test)
 		{ AXAS_MEM_WP, 0x28 }, { AXAS_MEM_NC, 0x08 },
 		{ AXAS_MEM_UC, 0x00 },
 	};
-	unsigned int level, p, t, ipat;
+	unsigned int i;
 
 	axas_test_npt(test, 48, AXAS_FEAT_AD | AXAS_FEAT_EXEC_ONLY);
-	for (level = 1; level <= 3; level++)
-	for (p = 0; p < ARRAY_SIZE(prots); p++)
-	for (t = 0; t < ARRAY_SIZE(types); t++)
-	for (ipat = 0; ipat < 2; ipat++) {
-		struct axas_attr attr = { prots[p].prot, types[t].memtype, ipat };
+	for (i = 0; i < 5 * 5 * 3 * 2; i++) {
+		unsigned int p = i % 5, t = i / 5 % 5, ipat = i / 75;
+		unsigned int level = i / 25 % 3 + 1;
+		struct axas_attr attr = { prots[p].prot, types[t].memtype,
+					  ipat };
 		u64 expected = ept_hpa(level) + prots[p].bits + types[t].bits +
 			       0x40 * ipat + (level > 1 ? 0x80 : 0);
 
@@ -205,7 +206,7 @@ static void ept_indexes_and_table_entries(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, table[index[4]], 0xabc031ULL);
 }
 
-/* 29.3.5: accessed is bit 8, dirty bit 9, and neither means a thing without AD. */
+/* 29.3.5: accessed is bit 8, dirty bit 9; neither means a thing without AD. */
 static void ept_accessed_and_dirty(struct kunit *test)
 {
 	static const struct axas_attr attr = { .prot = PROT_RW };
@@ -217,12 +218,13 @@ static void ept_accessed_and_dirty(struct kunit *test)
 						     ad ? AXAS_FEAT_AD : 0);
 
 		mutex_lock(npt->lock);
-		npt->ops->map(npt, axas_gpa(GPA_4K), axas_hpa(0), 4096, attr, 1);
+		npt->ops->map(npt, axas_gpa(GPA_4K), axas_hpa(0), 4096, attr,
+			      1);
 		mutex_unlock(npt->lock);
 		for (flags = 0; flags < 4; flags++) {
 			*raw_entry_ptr(npt, GPA_4K, &level) = 0x33 | flags << 8;
-			KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt,
-				axas_gpa(GPA_4K), &leaf), 0);
+			KUNIT_ASSERT_EQ(test,
+					axas_lookup_at(npt, GPA_4K, &leaf), 0);
 			KUNIT_EXPECT_EQ(test, leaf.accessed, ad && flags & 1);
 			KUNIT_EXPECT_EQ(test, leaf.dirty, ad && flags & 2);
 		}

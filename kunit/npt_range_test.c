@@ -84,8 +84,8 @@ void npt_largest_leaf_that_fits(struct kunit *test)
 					 3), 0);
 	/* Root, one table of 512 GiB, two of 1 GiB, two of 2 MiB. */
 	expect_shape(test, npt, 2, 2, 1, 5);
-	KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(SZ_1G + 0x12345678),
-					      &leaf), 0);
+	KUNIT_ASSERT_EQ(test, axas_lookup_at(npt, SZ_1G + 0x12345678, &leaf),
+			0);
 	KUNIT_EXPECT_EQ(test, leaf.level, 3U);
 	KUNIT_EXPECT_EQ(test, leaf.hpa.val, 9ULL << 30);
 	npt_do_unmap(npt, start, size);
@@ -140,8 +140,8 @@ void npt_map_frames_fills_one_table(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, ret, 0);
 	expect_shape(test, npt, 7, 0, 0, 3);
 	for (i = 0; i < 7; i++) {
-		KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt,
-				axas_gpa(gpa + i * SZ_4K), &leaf), 0);
+		KUNIT_ASSERT_EQ(test,
+				axas_lookup_at(npt, gpa + i * SZ_4K, &leaf), 0);
 		KUNIT_EXPECT_EQ(test, leaf.hpa.val, frames[i].val);
 		KUNIT_EXPECT_TRUE(test, leaf.attr.owned);
 	}
@@ -160,22 +160,22 @@ static void expect_hole(struct kunit *test, struct axas_npt *npt, u64 start,
 	/* Both sides of each edge, and 1 MiB steps between them. */
 	for (gpa = start; gpa < end; gpa += SZ_1M) {
 		if (gpa >= hole && gpa < hole_end) {
-			KUNIT_EXPECT_EQ(test, axas_npt_lookup(npt,
-					axas_gpa(gpa), &leaf), -ENOENT);
+			KUNIT_EXPECT_EQ(test, axas_lookup_at(npt, gpa, &leaf),
+					-ENOENT);
 			continue;
 		}
-		KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(gpa), &leaf),
+		KUNIT_ASSERT_EQ(test, axas_lookup_at(npt, gpa, &leaf),
 				0);
 		KUNIT_EXPECT_EQ(test, leaf.hpa.val +
 				(gpa & (axas_level_size(leaf.level) - 1)),
 				gpa + offset);
 	}
-	KUNIT_EXPECT_EQ(test, axas_npt_lookup(npt, axas_gpa(hole - 1), &leaf), 0);
-	KUNIT_EXPECT_EQ(test, axas_npt_lookup(npt, axas_gpa(hole), &leaf),
+	KUNIT_EXPECT_EQ(test, axas_lookup_at(npt, hole - 1, &leaf), 0);
+	KUNIT_EXPECT_EQ(test, axas_lookup_at(npt, hole, &leaf),
 			-ENOENT);
-	KUNIT_EXPECT_EQ(test, axas_npt_lookup(npt, axas_gpa(hole_end - 1),
-					      &leaf), -ENOENT);
-	KUNIT_EXPECT_EQ(test, axas_npt_lookup(npt, axas_gpa(hole_end), &leaf), 0);
+	KUNIT_EXPECT_EQ(test, axas_lookup_at(npt, hole_end - 1, &leaf),
+			-ENOENT);
+	KUNIT_EXPECT_EQ(test, axas_lookup_at(npt, hole_end, &leaf), 0);
 }
 
 /* 1 GiB to 2 MiB to 4 KiB, at the beginning and the end of the hole. */
@@ -200,7 +200,7 @@ static void expect_prot(struct kunit *test, struct axas_npt *npt, u64 gpa,
 {
 	struct axas_leaf leaf;
 
-	KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(gpa), &leaf), 0);
+	KUNIT_ASSERT_EQ(test, axas_lookup_at(npt, gpa, &leaf), 0);
 	KUNIT_EXPECT_EQ(test, (unsigned int)leaf.attr.prot, prot);
 	KUNIT_EXPECT_EQ(test, leaf.level, level);
 	KUNIT_EXPECT_EQ(test, leaf.attr.memtype, (u8)AXAS_MEM_WB);
@@ -291,7 +291,9 @@ void npt_walk_is_what_is_there(struct kunit *test)
 {
 	struct axas_npt *npt = axas_test_npt(test, 48, 0);
 	struct visit seen = {}, raw = {}, part = {}, stopped = { .stop_at = 2 };
-	struct raw_reader reader = { .npt = npt, .leaf = visit_raw, .arg = &raw };
+	struct raw_reader reader = { .npt = npt,
+				     .leaf = visit_raw,
+				     .arg = &raw };
 
 	KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G - SZ_2M - SZ_4K,
 					 SZ_1G - SZ_2M - SZ_4K,
@@ -306,7 +308,8 @@ void npt_walk_is_what_is_there(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, npt_do_walk(npt, SZ_1G + 8 * SZ_4K, SZ_4K, &part),
 			0);
 	KUNIT_EXPECT_EQ(test, part.leaves, 1ULL);
-	KUNIT_EXPECT_EQ(test, npt_do_walk(npt, 0, 1ULL << 48, &stopped), -EXDEV);
+	KUNIT_EXPECT_EQ(test, npt_do_walk(npt, 0, 1ULL << 48, &stopped),
+			-EXDEV);
 	KUNIT_EXPECT_EQ(test, stopped.leaves, 2ULL);
 }
 
@@ -345,7 +348,7 @@ void npt_install_builds_the_path(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, slot.level, 4U);
 	KUNIT_ASSERT_EQ(test, npt_do_install(npt, &slot, gpa, 0xabc000, 1), 0);
 	expect_shape(test, npt, 1, 0, 0, 3);
-	KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(gpa + 5), &leaf), 0);
+	KUNIT_ASSERT_EQ(test, axas_lookup_at(npt, gpa + 5, &leaf), 0);
 	KUNIT_EXPECT_EQ(test, leaf.hpa.val, 0xabc000ULL);
 
 	/* Beside it: the table is there. */
@@ -425,7 +428,8 @@ void npt_unmap_stops_faults_that_looked_before(struct kunit *test)
 	/* An entry beside the range isn't meant. */
 	leaf = npt_do_peek(npt, SZ_1G + SZ_4K);
 	npt_do_unmap(npt, SZ_1G, SZ_4K);
-	KUNIT_EXPECT_EQ(test, npt_do_install(npt, &leaf, SZ_1G + SZ_4K, 0, 1), 0);
+	KUNIT_EXPECT_EQ(test, npt_do_install(npt, &leaf, SZ_1G + SZ_4K, 0, 1),
+			0);
 }
 
 void npt_protect_stops_faults_that_looked_before(struct kunit *test)
@@ -518,7 +522,8 @@ void npt_pool(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, axas_hal_pages(), 0L);
 
 	fake_hal_set_fail(&fail);
-	KUNIT_EXPECT_EQ(test, axas_npt_pool_fill(&pool, 4, GFP_KERNEL), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, axas_npt_pool_fill(&pool, 4, GFP_KERNEL),
+			-ENOMEM);
 	KUNIT_EXPECT_EQ(test, pool.nr, 2U);
 	axas_npt_pool_free(&pool);
 }

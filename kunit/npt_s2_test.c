@@ -134,22 +134,23 @@ static u64 s2_expected(unsigned int level, u32 features, unsigned int prot,
 static void s2_leaf_all_combinations(struct kunit *test)
 {
 	static const u32 features[] = { 0, AD, FWB, AD | FWB };
-	static const u8 prots[] = { PROT_R, PROT_RW, PROT_RX, PROT_RWX, PROT_X };
+	static const u8 prots[] = { PROT_R, PROT_RW, PROT_RX, PROT_RWX,
+				    PROT_X };
 	static const u8 types[] = {
 		AXAS_MEM_WB, AXAS_MEM_NC, AXAS_MEM_UC, AXAS_MEM_DEVICE,
 	};
-	unsigned int f, level, p, t;
+	unsigned int f, i;
 
 	for (f = 0; f < ARRAY_SIZE(features); f++) {
 		axas_test_npt(test, 48, features[f]);
-		for (level = 1; level <= 3; level++)
-		for (p = 0; p < ARRAY_SIZE(prots); p++)
-		for (t = 0; t < ARRAY_SIZE(types); t++) {
+		for (i = 0; i < 5 * 4 * 3; i++) {
+			unsigned int p = i % 5, t = i / 5 % 4,
+				     level = i / 20 + 1;
 			struct axas_attr attr = { prots[p], types[t] };
 
 			KUNIT_EXPECT_EQ(test, s2_entry(test, level, attr),
-					s2_expected(level, features[f], prots[p],
-						    types[t]));
+					s2_expected(level, features[f],
+						    prots[p], types[t]));
 		}
 	}
 }
@@ -212,7 +213,8 @@ static void s2_last_page(struct kunit *test)
 {
 	const struct s2_width *width = test->param_value;
 	struct axas_npt *npt = axas_test_npt(test, width->bits, 0);
-	const struct axas_attr attr = { .prot = PROT_R, .memtype = AXAS_MEM_WB };
+	const struct axas_attr attr = { .prot = PROT_R,
+					.memtype = AXAS_MEM_WB };
 	unsigned int index = ((1ULL << width->bits) - 1) >>
 			     (12 + 9 * (width->levels - 1));
 	u64 gpa = (1ULL << width->bits) - 4096, *table = npt->root;
@@ -252,12 +254,13 @@ static void s2_accessed_and_dirty(struct kunit *test)
 		struct axas_npt *npt = axas_test_npt(test, 48, ad ? AD : 0);
 
 		mutex_lock(npt->lock);
-		npt->ops->map(npt, axas_gpa(GPA_4K), axas_hpa(0), 4096, attr, 1);
+		npt->ops->map(npt, axas_gpa(GPA_4K), axas_hpa(0), 4096, attr,
+			      1);
 		mutex_unlock(npt->lock);
 		for (i = 0; i < ARRAY_SIZE(rows); i++) {
 			*raw_entry_ptr(npt, GPA_4K, &level) = rows[i].entry;
-			KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt,
-				axas_gpa(GPA_4K), &leaf), 0);
+			KUNIT_ASSERT_EQ(test,
+					axas_lookup_at(npt, GPA_4K, &leaf), 0);
 			KUNIT_EXPECT_EQ(test, leaf.accessed,
 					ad && rows[i].accessed);
 			KUNIT_EXPECT_EQ(test, leaf.dirty, ad && rows[i].dirty);
@@ -286,7 +289,7 @@ static void s2_dirty_survives_protect(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, raw_entry(npt, GPA_4K, &level) &
 			0x00080000000000c1ULL, 0x41ULL);
-	KUNIT_ASSERT_EQ(test, axas_npt_lookup(npt, axas_gpa(GPA_4K), &leaf), 0);
+	KUNIT_ASSERT_EQ(test, axas_lookup_at(npt, GPA_4K, &leaf), 0);
 	KUNIT_EXPECT_EQ(test, leaf.attr.prot, (u8)PROT_R);
 	KUNIT_EXPECT_TRUE(test, leaf.accessed);
 	KUNIT_EXPECT_TRUE(test, leaf.dirty);

@@ -114,8 +114,8 @@ static void race_run(struct kunit *test, struct race *race,
 		kthread_stop(threads[i].task);
 	KUNIT_EXPECT_EQ(test, started, n);
 	for (i = 0; i < started; i++)
-		KUNIT_EXPECT_NULL_MSG(test, threads[i].wrong, "thread %u: %s", i,
-				      threads[i].wrong);
+		KUNIT_EXPECT_NULL_MSG(test, threads[i].wrong, "thread %u: %s",
+				      i, threads[i].wrong);
 }
 
 static struct race_thread *race_threads(struct kunit *test,
@@ -180,8 +180,9 @@ static void race_same_pages(struct kunit *test)
 	struct axas_space *space = axas_test_space(test);
 	struct race race = { .pages = RACE_PAGES };
 
-	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW,
-					     0, 0), 0);
+	KUNIT_ASSERT_EQ(
+		test, axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW, 0, 0),
+		0);
 	race_run(test, &race, threads, RACE_THREADS);
 	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_RESOLVED),
 			(u64)RACE_PAGES);
@@ -198,8 +199,10 @@ static void race_same_large_leaves(struct kunit *test)
 	struct race race = { .pages = RACE_PAGES };
 	struct axas_stats stats;
 
-	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW,
-					     0, SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test,
+			axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW, 0,
+				       SZ_2M),
+			0);
 	race_run(test, &race, threads, RACE_THREADS);
 	stats = axas_stats_of(space);
 	KUNIT_EXPECT_EQ(test, stats.resident, (u64)RACE_SIZE);
@@ -218,10 +221,31 @@ static u64 race_gpa(struct race_thread *thread)
 	return RACE_GPA + (u64)page * SZ_4K + race_rnd(thread, SZ_4K);
 }
 
+#define RACE_MANY	8
+
+/* Neighbours, as a guest touches them. */
+static void race_fault_many(struct race_thread *thread)
+{
+	struct axas_fault_entry entries[RACE_MANY];
+	u64 gpa = race_gpa(thread);
+	unsigned int i;
+
+	for (i = 0; i < RACE_MANY; i++)
+		entries[i] = (struct axas_fault_entry){
+			.gpa = gpa + i * SZ_4K,
+			.access = 1 << race_rnd(thread, 3),
+		};
+	axas_space_faults(thread->race->space, entries, RACE_MANY);
+	for (i = 0; i < RACE_MANY; i++)
+		thread->results[entries[i].result]++;
+	thread->calls++;
+}
+
 static void race_fault_anywhere(struct race_thread *thread)
 {
 	while (race_on(thread->race)) {
 		race_fault(thread, race_gpa(thread), 1 << race_rnd(thread, 3));
+		race_fault_many(thread);
 		if (thread->results[AXAS_FAULT_INVALID])
 			thread->wrong = "a valid fault was invalid";
 	}
@@ -246,7 +270,8 @@ static void race_get_memory(struct race_thread *thread)
 			   ret != -ENOMEM) {
 			thread->wrong = "get_memory";
 		}
-		entry = axas_translate_at(thread->race->space, race_gpa(thread));
+		entry = axas_translate_at(thread->race->space,
+					  race_gpa(thread));
 		if (entry.state == AXAS_TRANSLATE_INVALID)
 			thread->wrong = "translate";
 		thread->calls++;
@@ -355,13 +380,13 @@ static void race_punch(struct race_thread *thread)
 			break;
 		ret = axas_map_alloc(space, gpa, SZ_4K, PROT_RW, 0, SZ_2M);
 		race_called(thread);
-		/* All of it now and then, so that there are large ones again. */
+		/* All of it now and then: there are large ones again. */
 		if (ret || race_rnd(thread, 32))
 			continue;
 		ret = axas_unmap_range(space, RACE_GPA, RACE_SIZE);
 		if (!ret)
-			ret = axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW,
-					     0, SZ_2M);
+			ret = axas_map_alloc(space, RACE_GPA, RACE_SIZE,
+					     PROT_RW, 0, SZ_2M);
 	}
 	if (ret)
 		thread->wrong = "punch";
@@ -372,7 +397,8 @@ struct race_holder {
 	unsigned long calls;
 };
 
-static void race_invalidate(struct axas_holder *holder, axas_gpa_t gpa, u64 size)
+static void race_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
+			    u64 size)
 {
 	container_of(holder, struct race_holder, holder)->calls++;
 }
@@ -385,8 +411,10 @@ static void race_splits(struct kunit *test)
 	struct race race = { .calls = RACE_CALLS };
 
 	INIT_LIST_HEAD(&holder.holder.node);
-	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW,
-					     0, SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test,
+			axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW, 0,
+				       SZ_2M),
+			0);
 	KUNIT_ASSERT_EQ(test, axas_space_add_holder(space, &holder.holder), 0);
 	threads[0].run = race_punch;
 	threads[3].run = race_get_memory;

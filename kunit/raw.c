@@ -108,8 +108,10 @@ bool raw_reaches(const struct axas_npt *npt, u64 gpa, u64 hpa)
 			return false;
 		addr = raw_addr(format, entry);
 		if (!raw_is_table(format, entry, level))
-			return addr + (gpa & ((4096ULL << 9 * (level - 1)) - 1) &
-				       ~4095ULL) == hpa;
+			return addr + (gpa &
+				       ((4096ULL << 9 * (level - 1)) - 1) &
+				       ~4095ULL) ==
+			       hpa;
 		if (addr == hpa)
 			return true;
 		table = raw_child(format, entry);
@@ -129,7 +131,8 @@ static const char *ept_bad(u64 entry, unsigned int level, bool leaf)
 		return "EPT: reserved memory type";
 	if (level > 3)
 		return "EPT: leaf above 1 GiB";
-	if (raw_addr(AXAS_FORMAT_EPT, entry) & ((4096ULL << 9 * (level - 1)) - 1))
+	if (raw_addr(AXAS_FORMAT_EPT, entry) &
+	    ((4096ULL << 9 * (level - 1)) - 1))
 		return "EPT: address of a leaf isn't aligned to it";
 	return level == 1 && entry & 0x80 ? "EPT: bit 7 in a 4 KiB leaf" : NULL;
 }
@@ -141,12 +144,14 @@ static const char *s2_bad(u64 entry, unsigned int level, bool leaf)
 
 	if (!leaf)
 		return entry & ~0x0000fffffffff003ULL ?
-			       "stage 2: bits beside the address of a table" : NULL;
+			       "stage 2: bits beside the address of a table" :
+			       NULL;
 	if (level == 1 && !(entry & 2))
 		return "stage 2: bit 1 clear at the last level";
 	if (level > 3)
 		return "stage 2: block above 1 GiB";
-	if (raw_addr(AXAS_FORMAT_S2, entry) & ((4096ULL << 9 * (level - 1)) - 1))
+	if (raw_addr(AXAS_FORMAT_S2, entry) &
+	    ((4096ULL << 9 * (level - 1)) - 1))
 		return "stage 2: address of a block isn't aligned to it";
 	if (attr != 0 && attr != 1 && attr != 5 && attr != 6 && attr != 15)
 		return "stage 2: memory attributes that nobody asked for";

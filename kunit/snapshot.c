@@ -5,7 +5,8 @@
  */
 #include "snapshot.h"
 
-static u64 hash_area(u64 hash, const struct axas_area *area, u64 start, u64 last)
+static u64 hash_area(u64 hash, const struct axas_area *area, u64 start,
+		     u64 last)
 {
 	hash = raw_hash(raw_hash(hash, start), last);
 	hash = raw_hash(raw_hash(hash, (unsigned long)area->ops), area->offset);
@@ -81,9 +82,9 @@ void axas_snapshot_expect(struct kunit *test, struct axas_space *space,
 	KUNIT_EXPECT_EQ_MSG(test, memcmp(&after.raw, &before->raw,
 					 sizeof(after.raw)), 0, "%s %u: table",
 			    what, step);
-	KUNIT_EXPECT_EQ_MSG(test, memcmp(&after.stats, &before->stats,
-					 sizeof(after.stats)), 0, "%s %u: stats",
-			    what, step);
+	KUNIT_EXPECT_EQ_MSG(
+		test, memcmp(&after.stats, &before->stats, sizeof(after.stats)),
+		0, "%s %u: stats", what, step);
 	KUNIT_EXPECT_EQ_MSG(test, after.pages, before->pages, "%s %u: pages",
 			    what, step);
 }
@@ -95,32 +96,41 @@ struct check {
 };
 
 /* A leaf lies in one area, and has its rights and its memory type. */
+static const char *leaf_bad(struct axas_space *space,
+			    const struct raw_leaf *leaf)
+{
+	MA_STATE(mas, &space->areas, leaf->gpa, leaf->gpa);
+	u64 last = leaf->gpa + (4096ULL << 9 * (leaf->level - 1)) - 1;
+	struct axas_area *area = mas_walk(&mas);
+
+	if (!area)
+		return "in no area";
+	if (area->attr.prot != leaf->prot ||
+	    area->attr.memtype != leaf->memtype ||
+	    area->attr.owned != leaf->owned ||
+	    area->attr.ignore_pat != leaf->ignore_pat ||
+	    leaf->level > area->max_level)
+		return "not as its area";
+	while (mas.last < last)
+		if (mas_next(&mas, last) != area)
+			return "larger than its area";
+	return NULL;
+}
+
 static void check_leaf(void *arg, const struct raw_leaf *leaf)
 {
 	struct check *check = arg;
-	MA_STATE(mas, &check->space->areas, leaf->gpa, leaf->gpa);
-	u64 last = leaf->gpa + (4096ULL << 9 * (leaf->level - 1)) - 1;
-	struct axas_area *area;
-	bool bad;
+	const char *bad;
 
 	if (check->failed)
 		return;
 	rcu_read_lock();
-	area = mas_walk(&mas);
-	bad = !area || area->attr.prot != leaf->prot ||
-	      area->attr.memtype != leaf->memtype ||
-	      area->attr.owned != leaf->owned ||
-	      area->attr.ignore_pat != leaf->ignore_pat ||
-	      leaf->level > area->max_level;
-	while (!bad && mas.last < last)
-		bad = mas_next(&mas, last) != area;
+	bad = leaf_bad(check->space, leaf);
 	rcu_read_unlock();
-	if (!bad)
-		return;
-	check->failed = true;
-	KUNIT_FAIL(check->test, "leaf %llx at %llx, level %u: %s", leaf->entry,
-		   leaf->gpa, leaf->level,
-		   area ? "not as its area" : "in no area");
+	if (bad)
+		KUNIT_FAIL(check->test, "leaf %llx at %llx, level %u: %s",
+			   leaf->entry, leaf->gpa, leaf->level, bad);
+	check->failed = bad;
 }
 
 /**

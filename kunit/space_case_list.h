@@ -22,6 +22,7 @@
 	AXAS_CASE(fault_sleeps_for_memory)
 	AXAS_CASE(fault_in_linear_area)
 	AXAS_CASE(fault_after_split)
+	AXAS_CASE(fault_many_in_one_call)
 	AXAS_CASE(errno_create)
 	AXAS_CASE(errno_map)
 	AXAS_CASE(errno_map_format)

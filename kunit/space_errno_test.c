@@ -80,7 +80,8 @@ void errno_create(struct kunit *test)
 	if (ept)
 		expect_create(test, (struct axas_create){
 				.features = AXAS_FEAT_FWB }, -EOPNOTSUPP);
-	expect_create(test, (struct axas_create){ .features = caps.features }, 0);
+	expect_create(test, (struct axas_create){ .features = caps.features },
+		      0);
 	if (~caps.features & AXAS_FEAT_AD)
 		expect_create(test, (struct axas_create){
 				.features = AXAS_FEAT_AD }, -EOPNOTSUPP);
@@ -103,37 +104,54 @@ static const struct map_row map_rows[] = {
 	{ "backend max", { HERE, .prot = PROT_R, .backend = U32_MAX }, -EINVAL },
 	{ "flag 3", { HERE, ALC, .prot = PROT_R, .flags = 8 }, -EINVAL },
 	{ "flag 31", { HERE, ALC, .prot = PROT_R, .flags = 1U << 31 }, -EINVAL },
-	{ "linear, populate", { HERE, LIN, .prot = PROT_R,
-				.flags = AXAS_MAP_POPULATE }, -EINVAL },
-	{ "linear, node", { HERE, LIN, .prot = PROT_R,
-			    .flags = AXAS_MAP_NODE }, -EINVAL },
-	{ "node without flag", { HERE, ALC, .prot = PROT_R, .node = 1 },
+	{ "linear, populate",
+	  { HERE, LIN, .prot = PROT_R, .flags = AXAS_MAP_POPULATE },
 	  -EINVAL },
-	{ "node max", { HERE, ALC, .prot = PROT_R, .flags = AXAS_MAP_NODE,
-			.node = U32_MAX }, -EINVAL },
-	{ "node off", { HERE, ALC, .prot = PROT_R, .flags = AXAS_MAP_NODE,
-			.node = MAX_NUMNODES - 1 }, -EINVAL },
+	{ "linear, node",
+	  { HERE, LIN, .prot = PROT_R, .flags = AXAS_MAP_NODE },
+	  -EINVAL },
+	{ "node without flag",
+	  { HERE, ALC, .prot = PROT_R, .node = 1 },
+	  -EINVAL },
+	{ "node max",
+	  { HERE, ALC, .prot = PROT_R, .flags = AXAS_MAP_NODE,
+	    .node = U32_MAX },
+	  -EINVAL },
+	{ "node off",
+	  { HERE, ALC, .prot = PROT_R, .flags = AXAS_MAP_NODE,
+	    .node = MAX_NUMNODES - 1 },
+	  -EINVAL },
 	{ "memtype 6", { HERE, ALC, .prot = PROT_R, .memtype = 6 }, -EINVAL },
 	{ "memtype 32", { HERE, ALC, .prot = PROT_R, .memtype = 32 }, -EINVAL },
-	{ "memtype max", { HERE, ALC, .prot = PROT_R, .memtype = U32_MAX },
+	{ "memtype max",
+	  { HERE, ALC, .prot = PROT_R, .memtype = U32_MAX },
 	  -EINVAL },
-	{ "gpa misaligned", { ALC, .gpa = SZ_1G + 1, .length = SZ_4K,
-			      .prot = PROT_R }, -EINVAL },
-	{ "length misaligned", { ALC, .gpa = SZ_1G, .length = SZ_4K + 8,
-				 .prot = PROT_R }, -EINVAL },
+	{ "gpa misaligned",
+	  { ALC, .gpa = SZ_1G + 1, .length = SZ_4K, .prot = PROT_R },
+	  -EINVAL },
+	{ "length misaligned",
+	  { ALC, .gpa = SZ_1G, .length = SZ_4K + 8, .prot = PROT_R },
+	  -EINVAL },
 	{ "length 0", { ALC, .gpa = SZ_1G, .prot = PROT_R }, -EINVAL },
-	{ "below", { ALC, .gpa = SZ_1G - SZ_4K, .length = SZ_4K,
-		     .prot = PROT_R }, -ERANGE },
-	{ "begins below", { ALC, .gpa = SZ_1G - SZ_4K, .length = 2 * SZ_4K,
-			    .prot = PROT_R }, -ERANGE },
-	{ "above", { ALC, .gpa = 3ULL * SZ_1G, .length = SZ_4K,
-		     .prot = PROT_R }, -ERANGE },
-	{ "ends above", { ALC, .gpa = 3ULL * SZ_1G - SZ_4K,
-			  .length = 2 * SZ_4K, .prot = PROT_R }, -ERANGE },
-	{ "wraps to 0", { ALC, .gpa = -4096ULL, .length = SZ_4K,
-			  .prot = PROT_R }, -ERANGE },
-	{ "wraps", { ALC, .gpa = 2ULL * SZ_1G, .length = -4096ULL,
-		     .prot = PROT_R }, -ERANGE },
+	{ "below",
+	  { ALC, .gpa = SZ_1G - SZ_4K, .length = SZ_4K, .prot = PROT_R },
+	  -ERANGE },
+	{ "begins below",
+	  { ALC, .gpa = SZ_1G - SZ_4K, .length = 2 * SZ_4K, .prot = PROT_R },
+	  -ERANGE },
+	{ "above",
+	  { ALC, .gpa = 3ULL * SZ_1G, .length = SZ_4K, .prot = PROT_R },
+	  -ERANGE },
+	{ "ends above",
+	  { ALC, .gpa = 3ULL * SZ_1G - SZ_4K, .length = 2 * SZ_4K,
+	    .prot = PROT_R },
+	  -ERANGE },
+	{ "wraps to 0",
+	  { ALC, .gpa = -4096ULL, .length = SZ_4K, .prot = PROT_R },
+	  -ERANGE },
+	{ "wraps",
+	  { ALC, .gpa = 2ULL * SZ_1G, .length = -4096ULL, .prot = PROT_R },
+	  -ERANGE },
 	{ "prot 0", { HERE, ALC }, -EINVAL },
 	{ "prot 8", { HERE, ALC, .prot = 8 }, -EINVAL },
 	{ "prot 9", { HERE, ALC, .prot = 9 }, -EINVAL },
@@ -143,25 +161,31 @@ static const struct map_row map_rows[] = {
 	{ "X", { HERE, ALC, .prot = PROT_X }, -EOPNOTSUPP },
 	{ "alloc, hpa", { HERE, ALC, .prot = PROT_R, .hpa = SZ_4K }, -EINVAL },
 	{ "hpa misaligned", { HERE, LIN, .prot = PROT_R, .hpa = 1 }, -EINVAL },
-	{ "hpa wraps", { HERE, LIN, .prot = PROT_R, .hpa = -4096ULL },
-	  -ERANGE },
+	{ "hpa wraps", { HERE, LIN, .prot = PROT_R, .hpa = -4096ULL }, -ERANGE },
 	{ "leaf 1", { HERE, ALC, .prot = PROT_R, .max_leaf = 1 }, -EINVAL },
-	{ "leaf 8K", { HERE, ALC, .prot = PROT_R, .max_leaf = SZ_8K },
+	{ "leaf 8K", { HERE, ALC, .prot = PROT_R, .max_leaf = SZ_8K }, -EINVAL },
+	{ "leaf 512G",
+	  { HERE, LIN, .prot = PROT_R, .max_leaf = 1ULL << 39 },
 	  -EINVAL },
-	{ "leaf 512G", { HERE, LIN, .prot = PROT_R, .max_leaf = 1ULL << 39 },
+	{ "leaf 4K + 4G",
+	  { HERE, LIN, .prot = PROT_R, .max_leaf = SZ_4K + (1ULL << 32) },
 	  -EINVAL },
-	{ "leaf 4K + 4G", { HERE, LIN, .prot = PROT_R,
-			    .max_leaf = SZ_4K + (1ULL << 32) }, -EINVAL },
-	{ "alloc, leaf 1G", { HERE, ALC, .prot = PROT_R, .max_leaf = SZ_1G },
+	{ "alloc, leaf 1G",
+	  { HERE, ALC, .prot = PROT_R, .max_leaf = SZ_1G },
 	  -EINVAL },
-	{ "taken", { ALC, .gpa = 2ULL * SZ_1G, .length = SZ_4K,
-		     .prot = PROT_R }, -EEXIST },
-	{ "around", { ALC, .gpa = SZ_1G, .length = 2ULL * SZ_1G,
-		      .prot = PROT_R }, -EEXIST },
-	{ "begins in", { LIN, .gpa = 2ULL * SZ_1G + SZ_4K, .length = SZ_2M,
-			 .prot = PROT_R }, -EEXIST },
-	{ "ends in", { ALC, .gpa = 2ULL * SZ_1G - SZ_4K, .length = 2 * SZ_4K,
-		       .prot = PROT_R, .flags = AXAS_MAP_POPULATE }, -EEXIST },
+	{ "taken",
+	  { ALC, .gpa = 2ULL * SZ_1G, .length = SZ_4K, .prot = PROT_R },
+	  -EEXIST },
+	{ "around",
+	  { ALC, .gpa = SZ_1G, .length = 2ULL * SZ_1G, .prot = PROT_R },
+	  -EEXIST },
+	{ "begins in",
+	  { LIN, .gpa = 2ULL * SZ_1G + SZ_4K, .length = SZ_2M, .prot = PROT_R },
+	  -EEXIST },
+	{ "ends in",
+	  { ALC, .gpa = 2ULL * SZ_1G - SZ_4K, .length = 2 * SZ_4K,
+	    .prot = PROT_R, .flags = AXAS_MAP_POPULATE },
+	  -EEXIST },
 };
 
 static const struct axas_create two_gigabytes = {
@@ -202,7 +226,8 @@ void errno_map_format(struct kunit *test)
 		[true] = { true, true, true, true, true, false },
 	};
 
-	for (args.memtype = 0; args.memtype <= AXAS_MEM_DEVICE; args.memtype++) {
+	for (args.memtype = 0; args.memtype <= AXAS_MEM_DEVICE;
+	     args.memtype++) {
 		KUNIT_EXPECT_EQ_MSG(test, axas_space_map(space, &args),
 				    has[ept][args.memtype] ? 0 : -EOPNOTSUPP,
 				    "memtype %u", args.memtype);
@@ -253,8 +278,9 @@ void errno_range(struct kunit *test)
 	struct axas_snapshot before;
 	unsigned int i;
 
-	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, 2ULL * SZ_1G, PROT_RW,
-					     0, 0), 0);
+	KUNIT_ASSERT_EQ(
+		test, axas_map_alloc(space, SZ_1G, 2ULL * SZ_1G, PROT_RW, 0, 0),
+		0);
 	KUNIT_ASSERT_EQ(test, axas_fault_at(space, SZ_1G, PROT_R),
 			(int)AXAS_FAULT_RESOLVED);
 	axas_snapshot_take(space, &before);
@@ -294,8 +320,9 @@ void errno_protect(struct kunit *test)
 					     SZ_4K, PROT_R, 0, 0), 0);
 	axas_snapshot_take(space, &before);
 	for (i = 0; i < ARRAY_SIZE(prots); i++)
-		KUNIT_EXPECT_EQ_MSG(test, axas_protect_range(space, SZ_1G, SZ_4K,
-							     prots[i].prot),
+		KUNIT_EXPECT_EQ_MSG(test,
+				    axas_protect_range(space, SZ_1G, SZ_4K,
+						       prots[i].prot),
 				    prots[i].err, "row %u", i);
 	/* The hole: at the end, in the middle, at the beginning, all of it. */
 	KUNIT_EXPECT_EQ(test, axas_protect_range(space, SZ_1G + SZ_4K,

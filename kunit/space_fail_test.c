@@ -164,7 +164,9 @@ static void fail_nth(struct kunit *test, const struct fail_scenario *scenario)
 	static const struct fail_mode nth = { fail_nth_arm, fail_nth_disarm };
 
 	if (!fail_nth_works())
-		kunit_skip(test, "no fault injection: needs CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC, and in debugfs ignore-gfp-wait=N for both, min-order=0");
+		kunit_skip(
+			test,
+			"no fault injection, or not with ignore-gfp-wait=N, min-order=0");
 	fail_each(test, scenario, &nth);
 }
 
@@ -222,7 +224,8 @@ static const struct fail_scenario map_lazy = { setup_page, call_map_lazy };
 
 static int setup_linear(struct axas_space *space)
 {
-	return axas_map_linear(space, SZ_1G, 4ULL * SZ_1G, HPA_NOWHERE, PROT_RW);
+	return axas_map_linear(space, SZ_1G, 4ULL * SZ_1G, HPA_NOWHERE,
+			       PROT_RW);
 }
 
 /* In the middle of two leaves of 1 GiB. */
@@ -245,7 +248,7 @@ static const struct fail_scenario protect_splits = {
 	setup_linear, call_protect_splits,
 };
 
-/* Six areas of different kinds; the last two have a frame, of 2 MiB and of 4 KiB. */
+/* Six areas; of the last two one has a frame of 2 MiB, one of 4 KiB. */
 static int setup_areas(struct axas_space *space)
 {
 	unsigned int i;
@@ -295,8 +298,10 @@ static int setup_lazy(struct axas_space *space)
 
 static int call_fault(struct axas_space *space)
 {
-	return axas_fault_at(space, 1ULL << 40, PROT_W) == AXAS_FAULT_NO_MEMORY ?
-		       -ENOMEM : 0;
+	return axas_fault_at(space, 1ULL << 40, PROT_W) ==
+			       AXAS_FAULT_NO_MEMORY ?
+		       -ENOMEM :
+		       0;
 }
 
 static int call_fault_large(struct axas_space *space)
@@ -306,7 +311,8 @@ static int call_fault_large(struct axas_space *space)
 }
 
 static const struct fail_scenario fault_small = { setup_lazy, call_fault };
-static const struct fail_scenario fault_large = { setup_lazy, call_fault_large };
+static const struct fail_scenario fault_large = { setup_lazy,
+						  call_fault_large };
 
 void fail_hal_map_eager_small(struct kunit *test)
 {

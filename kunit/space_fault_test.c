@@ -61,8 +61,8 @@ void fault_spurious_keeps_the_frame(struct kunit *test)
 	struct axas_snapshot before;
 	u64 *virt, *again;
 
-	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, SZ_4K, PROT_RW, 0, 0),
-			0);
+	KUNIT_ASSERT_EQ(test,
+			axas_map_alloc(space, SZ_1G, SZ_4K, PROT_RW, 0, 0), 0);
 	KUNIT_ASSERT_EQ(test, axas_fault_at(space, SZ_1G, PROT_W),
 			(int)AXAS_FAULT_RESOLVED);
 	virt = axas_virt_at(test, space, SZ_1G);
@@ -83,7 +83,8 @@ void fault_with_all_rights_of_an_area(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space(test);
 
-	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, 0, SZ_4K, PROT_RWX, 0, 0), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, 0, SZ_4K, PROT_RWX, 0, 0),
+			0);
 	KUNIT_EXPECT_EQ(test, axas_fault_at(space, 0, PROT_R),
 			(int)AXAS_FAULT_RESOLVED);
 	KUNIT_EXPECT_EQ(test, axas_fault_at(space, 0, PROT_RWX),
@@ -94,16 +95,16 @@ void fault_with_all_rights_of_an_area(struct kunit *test)
 void fault_frames_are_zeroed(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space(test);
-	u64 sizes[] = { SZ_4K, SZ_2M };
-	unsigned int i, round;
+	unsigned int i;
 	void *virt;
 
-	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-	for (round = 0; round < 4; round++) {
-		unsigned int flags = round & 1 ? AXAS_MAP_POPULATE : 0;
+	for (i = 0; i < 8; i++) {
+		unsigned int flags = i & 1 ? AXAS_MAP_POPULATE : 0;
+		u64 size = i < 4 ? SZ_4K : SZ_2M;
 
-		KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_2M, sizes[i],
-						     PROT_RW, flags, sizes[i]),
+		KUNIT_ASSERT_EQ(test,
+				axas_map_alloc(space, SZ_2M, size, PROT_RW,
+					       flags, size),
 				0);
 		KUNIT_ASSERT_LE(test, axas_fault_at(space, SZ_2M, PROT_R),
 				(int)AXAS_FAULT_SPURIOUS);
@@ -112,8 +113,7 @@ void fault_frames_are_zeroed(struct kunit *test)
 		if (axas_translate_at(space, SZ_2M).leaf_size == SZ_2M)
 			KUNIT_EXPECT_NULL(test, memchr_inv(virt, 0, SZ_2M));
 		memset(virt, 0x99, SZ_4K);
-		KUNIT_ASSERT_EQ(test, axas_unmap_range(space, SZ_2M, sizes[i]),
-				0);
+		KUNIT_ASSERT_EQ(test, axas_unmap_range(space, SZ_2M, size), 0);
 	}
 }
 
@@ -214,8 +214,8 @@ void fault_after_split(struct kunit *test)
 	struct axas_space *space = axas_test_space(test);
 	u64 *virt;
 
-	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, 0, SZ_2M, PROT_RW, 0, SZ_2M),
-			0);
+	KUNIT_ASSERT_EQ(test,
+			axas_map_alloc(space, 0, SZ_2M, PROT_RW, 0, SZ_2M), 0);
 	KUNIT_ASSERT_EQ(test, axas_fault_at(space, 0, PROT_W),
 			(int)AXAS_FAULT_RESOLVED);
 	virt = axas_virt_at(test, space, 0);
@@ -235,4 +235,49 @@ void fault_after_split(struct kunit *test)
 	virt = axas_virt_at(test, space, 0);
 	KUNIT_EXPECT_EQ(test, virt[0], 1ULL);
 	axas_check_space(test, space);
+}
+
+#define MANY	9
+
+/* What one fault leaves behind for the next must not mislead it. */
+void fault_many_in_one_call(struct kunit *test)
+{
+	static const struct { u64 gpa; u32 access; u32 result; } rows[MANY] = {
+		{ SZ_1G, PROT_W, AXAS_FAULT_RESOLVED },
+		{ SZ_1G + SZ_4K, PROT_W, AXAS_FAULT_RESOLVED },
+		{ SZ_1G + SZ_4K, PROT_R, AXAS_FAULT_SPURIOUS },
+		/* Another area in the same table, then none, then far away. */
+		{ SZ_1G + 2 * SZ_4K, PROT_W, AXAS_FAULT_DENIED },
+		{ SZ_1G + 2 * SZ_4K, PROT_R, AXAS_FAULT_RESOLVED },
+		{ SZ_1G + 3 * SZ_4K, PROT_R, AXAS_FAULT_NO_AREA },
+		{ U64_MAX, PROT_R, AXAS_FAULT_INVALID },
+		{ 1ULL << 40, PROT_R, AXAS_FAULT_RESOLVED },
+		{ SZ_1G, PROT_X, AXAS_FAULT_DENIED },
+	};
+	struct axas_space *space = axas_test_space(test);
+	struct axas_fault_entry entries[MANY];
+	unsigned int i, round;
+
+	for (round = 0; round < 2; round++) {
+		KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, 2 * SZ_4K,
+						     PROT_RW, 0, 0), 0);
+		KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G + 2 * SZ_4K,
+						     SZ_4K, PROT_R, 0, 0), 0);
+		KUNIT_ASSERT_EQ(test, axas_map_alloc(space, 1ULL << 40, SZ_2M,
+						     PROT_R, 0, SZ_2M), 0);
+		for (i = 0; i < MANY; i++)
+			entries[i] = (struct axas_fault_entry){
+				.gpa = rows[i].gpa,
+				.access = rows[i].access,
+				.result = 99,
+			};
+		axas_space_faults(space, entries, MANY);
+		for (i = 0; i < MANY; i++)
+			KUNIT_EXPECT_EQ_MSG(test, entries[i].result,
+					    rows[i].result, "row %u", i);
+		axas_check_space(test, space);
+		KUNIT_ASSERT_EQ(test, axas_space_clear(space), 0);
+	}
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).faults[AXAS_FAULT_RESOLVED],
+			8ULL);
 }

@@ -123,7 +123,7 @@ void peer_14_clear_invalidate_free(struct kunit *test)
 	struct death_watch *watch;
 	unsigned int i, freed = 0;
 
-	/* 600 small pages over two tables: more than are gathered; one large. */
+	/* 600 small pages in two tables: more than are gathered; one large. */
 	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G - 300 * SZ_4K,
 					     600 * SZ_4K, PROT_RW,
 					     AXAS_MAP_POPULATE, 0), 0);
@@ -155,12 +155,14 @@ void peer_14_one_invalidation_for_a_range(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, size, PROT_RW,
 					     AXAS_MAP_POPULATE, 0), 0);
 	watch = death_begin(test, space, 500);
-	KUNIT_EXPECT_EQ(test, axas_protect_range(space, SZ_1G, size, PROT_R), 0);
+	KUNIT_EXPECT_EQ(test, axas_protect_range(space, SZ_1G, size, PROT_R),
+			0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&watch->invalidations), 1);
 	KUNIT_EXPECT_EQ(test, watch->start, (u64)SZ_1G);
 	KUNIT_EXPECT_EQ(test, watch->end, SZ_1G + size);
 	/* The same rights again: nothing to forget. */
-	KUNIT_EXPECT_EQ(test, axas_protect_range(space, SZ_1G, size, PROT_R), 0);
+	KUNIT_EXPECT_EQ(test, axas_protect_range(space, SZ_1G, size, PROT_R),
+			0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&watch->invalidations), 1);
 	KUNIT_EXPECT_EQ(test, axas_unmap_range(space, SZ_1G, size), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&watch->invalidations), 2);
@@ -191,7 +193,8 @@ struct test_holder {
 static void test_holder_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
 				   u64 size)
 {
-	struct test_holder *h = container_of(holder, struct test_holder, holder);
+	struct test_holder *h =
+		container_of(holder, struct test_holder, holder);
 	unsigned int level;
 
 	if (h->calls < HOLDER_CALLS) {
@@ -221,7 +224,7 @@ static bool test_holder_covers(const struct test_holder *holder, u64 gpa)
 {
 	unsigned int i;
 
-	for (i = 0; i < min(holder->calls, (unsigned int)HOLDER_CALLS); i++)
+	for (i = 0; i < min_t(unsigned int, holder->calls, HOLDER_CALLS); i++)
 		if (gpa >= holder->gpa[i] &&
 		    gpa - holder->gpa[i] < holder->size[i])
 			return true;
@@ -236,8 +239,9 @@ void holder_sees_all_that_is_cleared(struct kunit *test)
 	unsigned int i;
 
 	/* Every third page of 300 has a frame; then 2 MiB far away. */
-	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, gpa, 300 * SZ_4K, PROT_RW, 0,
-					     0), 0);
+	KUNIT_ASSERT_EQ(test,
+			axas_map_alloc(space, gpa, 300 * SZ_4K, PROT_RW, 0, 0),
+			0);
 	for (i = 0; i < 300; i += 3)
 		axas_fault_at(space, gpa + i * SZ_4K, PROT_R);
 	KUNIT_ASSERT_EQ(test, axas_map_linear(space, 1ULL << 40, SZ_2M,
@@ -257,8 +261,8 @@ void holder_sees_all_that_is_cleared(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, test_holder_covers(holder,
 							   gpa + i * SZ_4K));
 	KUNIT_EXPECT_TRUE(test, test_holder_covers(holder, 1ULL << 40));
-	KUNIT_EXPECT_TRUE(test, test_holder_covers(holder, (1ULL << 40) + SZ_2M -
-						   1));
+	KUNIT_EXPECT_TRUE(test,
+			  test_holder_covers(holder, (1ULL << 40) + SZ_2M - 1));
 }
 
 void holder_is_not_told_of_faults(struct kunit *test)
@@ -296,7 +300,7 @@ void holder_sees_break_before_make(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, axas_unmap_range(space, hole, SZ_4K), 0);
 	KUNIT_ASSERT_LE(test, holder->calls, (unsigned int)HOLDER_CALLS);
 	for (i = 0; i < holder->calls; i++) {
-		/* While the page beside the hole can't be reached, it is told. */
+		/* The page beside the hole can't be reached: it is told. */
 		if (raw_present(format, holder->seen[i]))
 			continue;
 		broken++;
