@@ -39,6 +39,10 @@ check-selftests: ## run the self-tests only, on all kernels
 check-replay: ## run the replay only
 	@scripts/check.sh replay
 
+check-hw: ## have CPUs walk the tables, in QEMU and Bochs (SEED=, STEPS=)
+	@scripts/check-hw-arm64.sh $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS))
+	@scripts/check-hw-x86.sh $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS))
+
 lint: ## compile for every kernel with W=1 and sparse; checkpatch, kernel-doc
 	@scripts/lint.sh
 
@@ -54,4 +58,4 @@ help: ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 .PHONY: all modules modules_install tools demo check check-kunit check-selftests \
-	check-replay lint clean help
+	check-replay check-hw lint clean help

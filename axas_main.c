@@ -210,6 +210,9 @@ static int ioctl_probe(struct axas_file *file, union axas_args *args)
 	ret = mutex_lock_killable(&space->lock);
 	if (ret)
 		return ret;
+	/* A space without a holder tells nobody what it takes away. */
+	axas_npt_probe_forget(&space->npt, axas_gpa(0),
+			      BIT_ULL(space->npt.gpa_bits));
 	ret = axas_npt_probe(&space->npt, axas_gpa(probe->gpa), probe->access,
 			     &result);
 	mutex_unlock(&space->lock);

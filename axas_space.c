@@ -3,6 +3,7 @@
  * A guest physical address space: its areas and its table.
  */
 #include <linux/err.h>
+#include <linux/export.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -75,6 +76,7 @@ struct axas_space *axas_space_create(const struct axas_create *args)
 	}
 	return_ptr(space);
 }
+EXPORT_SYMBOL_GPL(axas_space_create);
 
 /**
  * axas_space_destroy - free a space and all it owns
@@ -98,6 +100,7 @@ void axas_space_destroy(struct axas_space *space)
 	free_percpu(space->faults);
 	kfree(space);
 }
+EXPORT_SYMBOL_GPL(axas_space_destroy);
 
 /* ---- areas: under the space's lock ---- */
 
@@ -299,6 +302,7 @@ int axas_space_map(struct axas_space *space, const struct axas_map *args)
 		area = NULL;
 	return ret;
 }
+EXPORT_SYMBOL_GPL(axas_space_map);
 
 /* ---- unmap ---- */
 
@@ -348,6 +352,7 @@ int axas_space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
 	mutex_unlock(&space->lock);
 	return ret;
 }
+EXPORT_SYMBOL_GPL(axas_space_unmap);
 
 /**
  * axas_space_clear - unmap everything
@@ -360,6 +365,7 @@ int axas_space_clear(struct axas_space *space)
 {
 	return axas_space_unmap(space, axas_gpa(space->base), space->length);
 }
+EXPORT_SYMBOL_GPL(axas_space_clear);
 
 /* ---- protect ---- */
 
@@ -502,6 +508,7 @@ int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 	mutex_unlock(&space->lock);
 	return ret;
 }
+EXPORT_SYMBOL_GPL(axas_space_protect);
 
 /* ---- fault ---- */
 
@@ -653,6 +660,7 @@ enum axas_fault_result axas_space_fault(struct axas_space *space,
 	this_cpu_inc(space->faults->results[result]);
 	return result;
 }
+EXPORT_SYMBOL_GPL(axas_space_fault);
 
 /**
  * axas_space_faults - resolve some nested page faults
@@ -677,6 +685,7 @@ void axas_space_faults(struct axas_space *space,
 	rcu_read_unlock();
 	fault_end(&fault);
 }
+EXPORT_SYMBOL_GPL(axas_space_faults);
 
 /* ---- looking ---- */
 
@@ -729,6 +738,7 @@ void axas_space_translate(struct axas_space *space,
 		       (leaf.dirty ? AXAS_TRANSLATE_DIRTY : 0) |
 		       (leaf.attr.ignore_pat ? AXAS_TRANSLATE_IGNORE_PAT : 0);
 }
+EXPORT_SYMBOL_GPL(axas_space_translate);
 
 /**
  * axas_space_stats - figures of a space
@@ -768,6 +778,7 @@ void axas_space_stats(struct axas_space *space, struct axas_stats *stats)
 	mas_for_each(&mas, area, ULONG_MAX)
 		stats->areas++;
 }
+EXPORT_SYMBOL_GPL(axas_space_stats);
 
 /* ---- guest memory ---- */
 
@@ -860,6 +871,7 @@ int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 		}
 	}
 }
+EXPORT_SYMBOL_GPL(axas_space_get_memory);
 
 /**
  * axas_space_check_memory - is what was got still what the table says?
@@ -888,6 +900,7 @@ int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
 		return -EAGAIN;
 	return access & ~leaf.attr.prot ? -EACCES : 0;
 }
+EXPORT_SYMBOL_GPL(axas_space_check_memory);
 
 /**
  * axas_space_add_holder - from now on tell a holder of translations
@@ -909,6 +922,7 @@ int axas_space_add_holder(struct axas_space *space, struct axas_holder *holder)
 	mutex_unlock(&space->lock);
 	return 0;
 }
+EXPORT_SYMBOL_GPL(axas_space_add_holder);
 
 /**
  * axas_space_del_holder - don't tell a holder any more
@@ -922,3 +936,4 @@ void axas_space_del_holder(struct axas_space *space, struct axas_holder *holder)
 	guard(mutex)(&space->lock);
 	list_del_init(&holder->node);
 }
+EXPORT_SYMBOL_GPL(axas_space_del_holder);

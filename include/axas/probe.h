@@ -31,6 +31,7 @@ struct axas_probe_result {
 	u64 raw;
 };
 
+#ifdef CONFIG_AXAS_PROBE
 /**
  * axas_npt_probe - let this CPU walk a table
  * @npt: the table; it stays alive and nobody unmaps from it during the call
@@ -41,19 +42,10 @@ struct axas_probe_result {
  * Context: may sleep.
  * Return: 0; -EOPNOTSUPP if the CPU can't walk tables of this format, or can't
  * try this access, or wasn't started so that it may; -EBUSY if someone else is
- * using what it takes.
+ * using what it takes; -EIO if the CPU did what no manual says.
  */
-#ifdef CONFIG_AXAS_PROBE
 int axas_npt_probe(const struct axas_npt *npt, axas_gpa_t gpa,
 		   unsigned int access, struct axas_probe_result *result);
-#else
-static inline int axas_npt_probe(const struct axas_npt *npt, axas_gpa_t gpa,
-				 unsigned int access,
-				 struct axas_probe_result *result)
-{
-	return -EOPNOTSUPP;
-}
-#endif
 
 /**
  * axas_npt_probe_forget - make this machine's CPUs forget all that they may
@@ -68,5 +60,18 @@ static inline int axas_npt_probe(const struct axas_npt *npt, axas_gpa_t gpa,
  */
 void axas_npt_probe_forget(const struct axas_npt *npt, axas_gpa_t gpa,
 			   u64 size);
+#else
+static inline int axas_npt_probe(const struct axas_npt *npt, axas_gpa_t gpa,
+				 unsigned int access,
+				 struct axas_probe_result *result)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void axas_npt_probe_forget(const struct axas_npt *npt,
+					 axas_gpa_t gpa, u64 size)
+{
+}
+#endif
 
 #endif /* _AXAS_PROBE_H */

@@ -542,7 +542,8 @@ enum axas_probe_kind {
  *
  * Errors: EPERM without CAP_SYS_RAWIO; ERANGE outside of the space; EINVAL;
  * EOPNOTSUPP when the CPU can't walk this format, or try this access, or the
- * call isn't built; EBUSY when someone else uses the CPU's virtualization.
+ * call isn't built; EBUSY when someone else uses the CPU's virtualization; EIO
+ * when the CPU does what no manual says.
  */
 struct axas_probe {
 	__u32 size;
