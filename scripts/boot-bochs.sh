@@ -61,6 +61,7 @@ need bochs bochsbios vgabios bochs-term isolinux syslinux-common xorriso
 
 work=$(mktemp -d)
 bochs_pid=''
+# shellcheck disable=SC2317 # the trap calls it
 cleanup() {
 	[ -z "$bochs_pid" ] || kill -- "-$bochs_pid" 2>/dev/null || true
 	wait 2>/dev/null || true

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the test knows of Arm. The probe itself is compiled in, so that its
+ * registers can be held between probes.
+ */
+#include "../../axas_probe_arm64.c"
+
+#include "hw.h"
+
+#define ALL	AXAS_FEAT_EXEC_ONLY
+#define AD	AXAS_FEAT_AD
+#define FWB	AXAS_FEAT_FWB
+
+/* Every number of levels, and roots of 1, 2, 4 and 16 concatenated tables. */
+const struct hw_config hw_configs[HW_NR_CONFIGS] = {
+	{ 32, ALL },		/* 2 levels, 4 tables */
+	{ 34, ALL | AD },	/* 2 levels, 16 tables */
+	{ 35, ALL | FWB },	/* 3 levels */
+	{ 36, AD | FWB },
+	{ 39, ALL },
+	{ 40, ALL },		/* 3 levels, 2 tables */
+	{ 40, ALL | AD | FWB },
+	{ 42, ALL | AD },	/* 3 levels, 8 tables */
+	{ 43, ALL | FWB },	/* 3 levels, 16 tables */
+	{ 44, ALL | AD | FWB },	/* 4 levels */
+	{ 48, ALL },
+	{ 48, ALL | AD | FWB },
+};
+
+const unsigned int hw_arch_steps = 10000;
+
+unsigned int hw_arch_pa_bits(void)
+{
+	return min(probe_pa_bits(), 48U);
+}
+
+/* A table that is wider than that isn't walked at all. */
+unsigned int hw_arch_gpa_bits(void)
+{
+	return 52;
+}
+
+/*
+ * Anywhere: AT doesn't read what it finds, and fetches only read RAM. Half of
+ * the time RAM, so that there are fetches.
+ */
+u64 hw_arch_hpa(struct rnd_state *rnd, u64 size, u64 align)
+{
+	u64 limit = 1ULL << hw_arch_pa_bits();
+	u64 hpa = (u64)prandom_u32_state(rnd) << 32 | prandom_u32_state(rnd);
+	u64 ram = __pa(high_memory - 1) + 1 - memstart_addr;
+
+	if (prandom_u32_state(rnd) % 2)
+		return ALIGN_DOWN(hpa % (limit - size), align);
+	return ALIGN_DOWN(memstart_addr + hpa % ram, align);
+}
+
+/* A fetch that would read anything but Normal RAM isn't tried. */
+bool hw_arch_may_skip(const struct hw_page *page, unsigned int access)
+{
+	if (access != AXAS_PROT_EXEC || !page->mapped)
+		return false;
+	return (page->seg->memtype != AXAS_MEM_WB &&
+		page->seg->memtype != AXAS_MEM_NC) ||
+	       !page_is_ram(PHYS_PFN(page->hpa));
+}
+
+/*
+ * PAR_EL1 (D24.2): the memory type is known for loads and stores, and what is
+ * write-back is Inner Shareable, everything else Outer Shareable.
+ */
+bool hw_arch_raw_ok(const struct axas_probe_result *result,
+		    const struct hw_page *page, unsigned int access)
+{
+	bool wb = page->seg->memtype == AXAS_MEM_WB;
+
+	if (result->memtype == AXAS_PROBE_UNKNOWN)
+		return access == AXAS_PROT_EXEC;
+	return (result->raw >> 7 & 3) == (wb ? 3 : 2);
+}
+
+const char *hw_arch_blind(enum hw_plant_id id)
+{
+	if (id == HW_PLANT_WIDE && hw_arch_pa_bits() == 48)
+		return "the CPU's addresses are as wide as an entry's";
+	return NULL;
+}
+
+/*
+ * Keep the registers as a probe wants them while the test runs on this CPU, but
+ * for TGE: with TGE set none of them is in force. A probe then changes TGE
+ * only. QEMU forgets all its TLBs when one of the others changes, and stale
+ * translations would not be seen.
+ */
+static struct probe_regs held;
+
+int hw_arch_hold(const struct axas_npt *npt)
+{
+	struct probe_tag tag;
+	unsigned long flags;
+	int ret;
+
+	ret = probe_tag(npt, &tag);
+	if (ret)
+		return ret;
+	flags = local_daif_save();
+	probe_save(&held);
+	probe_load(&held, &tag);
+	write_sysreg(held.hcr | PROBE_HCR_VM | PROBE_HCR_DC |
+		     (tag.fwb ? PROBE_HCR_FWB : 0), hcr_el2);
+	isb();
+	local_daif_restore(flags);
+	return 0;
+}
+
+void hw_arch_release(void)
+{
+	unsigned long flags;
+
+	flags = local_daif_save();
+	probe_restore(&held);
+	local_daif_restore(flags);
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Planted faults: what would be wrong in the table if the module were. Each is
+ * made at an edge of what the step has changed, and taken back after the step's
+ * checks, so that the table can be freed. Bits are literal numbers (Intel SDM
+ * volume 3C, 29.3.2; Arm ARM DDI 0487, D8.3).
+ */
+#include "hw.h"
+
+static const char *const plant_names[] = {
+	[HW_PLANT_NONE] = "none",
+	[HW_PLANT_EXEC] = "wrong execute permission",
+	[HW_PLANT_WRITE_ONLY] = "write without read",
+	[HW_PLANT_LEVEL] = "table taken for a leaf: a level skipped",
+	[HW_PLANT_NO_FORGET] = "missing invalidation",
+	[HW_PLANT_ADDRESS] = "wrong bit in the output address",
+	[HW_PLANT_MEMTYPE] = "wrong memory type",
+	[HW_PLANT_STALE_PROT] = "permission not revoked",
+	[HW_PLANT_STALE_LEAF] = "entry valid after unmap",
+	[HW_PLANT_ACCESS_FLAG] = "access flag missing",
+	[HW_PLANT_RESERVED] = "reserved encoding",
+	[HW_PLANT_TABLE] = "another table in the place of one",
+	[HW_PLANT_FLAGS] = "accessed flag lost",
+	[HW_PLANT_WIDE] = "output address wider than the CPU's",
+	[HW_PLANT_SHARE] = "wrong shareability",
+	[HW_PLANT_CLEAN] = "writable leaf that can't become dirty",
+};
+
+/**
+ * hw_plant_name - what a planted fault is
+ * @id: the fault
+ *
+ * Return: text.
+ */
+const char *hw_plant_name(enum hw_plant_id id)
+{
+	return plant_names[id];
+}
+
+static bool plant_ept(const struct hw_run *run)
+{
+	return run->space->npt.ops->format == AXAS_FORMAT_EPT;
+}
+
+/* Tables are walked by others too: a whole entry at a time. */
+static void plant_write(struct hw_run *run, u64 *ptr, u64 old, u64 new)
+{
+	struct hw_plant *plant = &run->plant;
+
+	if (new == old)
+		return;
+	plant->ptr = ptr;
+	plant->old = old;
+	plant->new = new;
+	run->stats.plants++;
+	WRITE_ONCE(*ptr, new);
+	/* So that it is the entry that is wrong, and nothing else. */
+	axas_npt_probe_forget(&run->space->npt, axas_gpa(0),
+			      1ULL << run->config->gpa_bits);
+}
+
+/**
+ * hw_plant_before - note what is there before the step changes it
+ * @run: the run
+ * @gpa: an address that the step is about to change
+ */
+void hw_plant_before(struct hw_run *run, u64 gpa)
+{
+	struct hw_plant *plant = &run->plant;
+	struct hw_walk walk;
+
+	plant->before_ptr = NULL;
+	if (plant->id == HW_PLANT_NO_FORGET) {
+		run->mute = true;
+		run->stats.plants++;
+	}
+	if (!hw_model_at(&run->model, gpa).mapped)
+		return;
+	hw_raw_walk(&run->space->npt, gpa, &walk);
+	plant->before = walk.entries[walk.nr - 1];
+	plant->before_ptr = walk.ptrs[walk.nr - 1];
+}
+
+/* One bit of the address, as wide as the CPU's, that the leaf may have. */
+static u64 random_address_bit(struct hw_run *run, unsigned int level)
+{
+	unsigned int low = 12 + 9 * (level - 1);
+	unsigned int high = min_t(unsigned int, AXAS_HAL_PHYS_BITS,
+				  run->space->npt.caps.hpa_bits);
+
+	high = min(high, hw_arch_pa_bits());
+	return BIT_ULL(low + hw_below(run, high - low));
+}
+
+/* EPT: type of a 4 KiB leaf in bits 5:3. Stage 2: MemAttr in bits 5:2. */
+static u64 other_memtype(const struct hw_run *run, u64 entry)
+{
+	u64 mask = plant_ept(run) ? 0x38 : 0x3c;
+	u64 other = plant_ept(run) ? 0 : 5 << 2; /* UC, Normal Non-cacheable */
+
+	if ((entry & mask) == other)
+		other = plant_ept(run) ? 6 << 3 :
+			run->config->features & AXAS_FEAT_FWB ? 6 << 2 :
+								15 << 2;
+	return (entry & ~mask) | other;
+}
+
+static u64 write_only(const struct hw_run *run, u64 entry)
+{
+	if (plant_ept(run))
+		return entry & 1 ? (entry & ~1ULL) | 2 : entry;
+	return entry & BIT_ULL(6) ? (entry & ~BIT_ULL(6)) | BIT_ULL(7) : entry;
+}
+
+/*
+ * EPT: memory type 2 is reserved. Stage 2: bit 1 clear at the last level is
+ * reserved; above, there is nothing of that kind in what a leaf may hold.
+ */
+static u64 reserved(const struct hw_run *run, u64 entry, unsigned int level)
+{
+	if (plant_ept(run))
+		return (entry & ~0x38ULL) | 2 << 3;
+	return level == 1 ? entry & ~2ULL : entry;
+}
+
+/* Leave the rights as they were before the step. */
+static u64 stale_prot(const struct hw_run *run, u64 entry, u64 before)
+{
+	u64 mask = plant_ept(run) ? 7 : BIT_ULL(6) | BIT_ULL(7) | BIT_ULL(51) |
+					BIT_ULL(54);
+
+	return (entry & ~mask) | (before & mask);
+}
+
+/*
+ * Make the last table on the way a leaf, with the attributes of the real one.
+ * EPT: bit 7. Stage 2: bit 1.
+ */
+static void plant_level(struct hw_run *run, const struct hw_walk *walk)
+{
+	unsigned int i = walk->nr - 2, level = walk->levels[i];
+	u64 size = 1ULL << (12 + 9 * (level - 1));
+	u64 addr = walk->entries[i] & GENMASK_ULL(47, 12) & ~(size - 1);
+	u64 leaf = walk->entries[i + 1];
+
+	if (level > 3)
+		return;
+	if (plant_ept(run))
+		leaf = (leaf & 0x3f) | BIT_ULL(7);
+	else
+		leaf &= ~(GENMASK_ULL(47, 12) | 2);
+	plant_write(run, walk->ptrs[i], walk->entries[i], leaf | addr);
+}
+
+static void plant_table(struct hw_run *run, const struct hw_walk *walk)
+{
+	unsigned int i = walk->nr - 2;
+	u64 addr = GENMASK_ULL(47, 12);
+
+	plant_write(run, walk->ptrs[i], walk->entries[i],
+		    (walk->entries[i] & ~addr) | __pa(run->plant.table));
+}
+
+static void plant_leaf(struct hw_run *run, u64 *ptr, u64 entry,
+		       unsigned int level)
+{
+	struct hw_plant *plant = &run->plant;
+	u64 new = entry;
+
+	switch (plant->id) {
+	case HW_PLANT_EXEC:
+		new ^= plant_ept(run) ? BIT_ULL(2) : BIT_ULL(54);
+		break;
+	case HW_PLANT_WRITE_ONLY:
+		new = write_only(run, entry);
+		break;
+	case HW_PLANT_ADDRESS:
+		new ^= random_address_bit(run, level);
+		break;
+	case HW_PLANT_MEMTYPE:
+		new = other_memtype(run, entry);
+		break;
+	case HW_PLANT_STALE_PROT:
+		if (plant->before_ptr == ptr && run->op == HW_OP_PROTECT)
+			new = stale_prot(run, entry, plant->before);
+		break;
+	case HW_PLANT_ACCESS_FLAG:
+		if (!plant_ept(run) && !(run->config->features & AXAS_FEAT_AD))
+			new &= ~BIT_ULL(10);
+		break;
+	case HW_PLANT_RESERVED:
+		new = reserved(run, entry, level);
+		break;
+	case HW_PLANT_WIDE:
+		if (hw_arch_pa_bits() < (plant_ept(run) ? 52 : 48))
+			new |= BIT_ULL(hw_arch_pa_bits());
+		break;
+	case HW_PLANT_SHARE:
+		/* SH, bits 9:8: of what is write-back, Inner becomes Non-. */
+		if (!plant_ept(run))
+			new &= ~GENMASK_ULL(9, 8);
+		break;
+	case HW_PLANT_CLEAN:
+		/* DBM, where the leaf hasn't been written yet. */
+		if (!plant_ept(run) && !(entry & BIT_ULL(7)))
+			new &= ~BIT_ULL(51);
+		break;
+	default:
+		break;
+	}
+	plant_write(run, ptr, entry, new);
+}
+
+/**
+ * hw_plant_apply - make the fault
+ * @run: the run; its step has just changed something
+ * @gpa: an address at an edge of that
+ */
+void hw_plant_apply(struct hw_run *run, u64 gpa)
+{
+	const struct axas_npt *npt = &run->space->npt;
+	struct hw_plant *plant = &run->plant;
+	struct hw_walk walk;
+	u64 entry, *ptr;
+
+	if (!plant->id)
+		return;
+	hw_raw_walk(npt, gpa, &walk);
+	entry = walk.entries[walk.nr - 1];
+	ptr = walk.ptrs[walk.nr - 1];
+	if (plant->id == HW_PLANT_STALE_LEAF) {
+		if (run->op == HW_OP_UNMAP && plant->before_ptr == ptr)
+			plant_write(run, ptr, entry, plant->before);
+		return;
+	}
+	if (!hw_raw_present(npt, entry))
+		return;
+	if (plant->id == HW_PLANT_LEVEL && walk.nr > 1)
+		plant_level(run, &walk);
+	else if (plant->id == HW_PLANT_TABLE && walk.nr > 1)
+		plant_table(run, &walk);
+	else
+		plant_leaf(run, ptr, entry, walk.levels[walk.nr - 1]);
+}
+
+/**
+ * hw_plant_late - make the fault that comes after the CPU's walk
+ * @run: the run
+ * @walk: the walk of a leaf; changed with it
+ */
+void hw_plant_late(struct hw_run *run, struct hw_walk *walk)
+{
+	unsigned int i = walk->nr - 1;
+	u64 flag = plant_ept(run) ? BIT_ULL(8) : BIT_ULL(10);
+
+	if (run->plant.id != HW_PLANT_FLAGS || run->plant.ptr ||
+	    !(run->config->features & AXAS_FEAT_AD))
+		return;
+	plant_write(run, walk->ptrs[i], walk->entries[i],
+		    walk->entries[i] & ~flag);
+	walk->entries[i] &= ~flag;
+}
+
+/* Flags that the CPU may have set in the planted entry meanwhile. */
+static u64 plant_keep(const struct hw_run *run)
+{
+	const struct hw_plant *plant = &run->plant;
+
+	switch (plant->id) {
+	case HW_PLANT_WRITE_ONLY:
+	case HW_PLANT_STALE_PROT:
+	case HW_PLANT_STALE_LEAF:
+	case HW_PLANT_LEVEL:
+	case HW_PLANT_TABLE:
+		return 0;
+	default:
+		if (plant_ept(run))
+			return BIT_ULL(8) | BIT_ULL(9);
+		return BIT_ULL(10) | (plant->old & BIT_ULL(51) ? BIT_ULL(7) : 0);
+	}
+}
+
+/**
+ * hw_plant_undo - take the fault back
+ * @run: the run
+ */
+void hw_plant_undo(struct hw_run *run)
+{
+	struct hw_plant *plant = &run->plant;
+
+	run->mute = false;
+	plant->before_ptr = NULL;
+	if (!plant->ptr)
+		return;
+	WRITE_ONCE(*plant->ptr, plant->old |
+		   (READ_ONCE(*plant->ptr) & plant_keep(run)));
+	plant->ptr = NULL;
+	axas_npt_probe_forget(&run->space->npt, axas_gpa(0),
+			      1ULL << run->config->gpa_bits);
+}

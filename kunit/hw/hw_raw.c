@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Entries by the letter of the manuals: Intel SDM volume 3C, 29.3.2; Arm ARM
+ * DDI 0487, D8.3. Bits are literal numbers on purpose: what the module calls
+ * them plays no part.
+ */
+#include "hw.h"
+
+static bool raw_ept(const struct axas_npt *npt)
+{
+	return npt->ops->format == AXAS_FORMAT_EPT;
+}
+
+/**
+ * hw_raw_present - does a CPU follow an entry?
+ * @npt: its table
+ * @entry: the entry
+ *
+ * Return: EPT: any of bits 2:0 is set. Stage 2: bit 0 is set.
+ */
+bool hw_raw_present(const struct axas_npt *npt, u64 entry)
+{
+	return entry & (raw_ept(npt) ? 7 : 1);
+}
+
+/**
+ * hw_raw_flags - the accessed and dirty flags of a leaf
+ * @npt: its table
+ * @entry: the leaf
+ * @flags: out: HW_ACCESSED and HW_DIRTY
+ *
+ * EPT: bits 8 and 9. Stage 2: bit 10, and bit 7 where bit 51 is set; a leaf that
+ * has lost its permission to be written says nothing.
+ *
+ * Return: false if the leaf doesn't say whether it is dirty.
+ */
+bool hw_raw_flags(const struct axas_npt *npt, u64 entry, unsigned int *flags)
+{
+	if (raw_ept(npt)) {
+		*flags = (entry & BIT_ULL(8) ? HW_ACCESSED : 0) |
+			 (entry & BIT_ULL(9) ? HW_DIRTY : 0);
+		return true;
+	}
+	*flags = (entry & BIT_ULL(10) ? HW_ACCESSED : 0) |
+		 (entry & BIT_ULL(51) && entry & BIT_ULL(7) ? HW_DIRTY : 0);
+	return *flags & HW_DIRTY;
+}
+
+static bool raw_is_table(const struct axas_npt *npt, u64 entry,
+			 unsigned int level)
+{
+	if (level == 1 || !hw_raw_present(npt, entry))
+		return false;
+	return raw_ept(npt) ? !(entry & BIT_ULL(7)) : entry & BIT_ULL(1);
+}
+
+/**
+ * hw_raw_walk - read the entries that a CPU meets
+ * @npt: the table
+ * @gpa: the address
+ * @walk: out: the entries
+ */
+void hw_raw_walk(const struct axas_npt *npt, u64 gpa, struct hw_walk *walk)
+{
+	unsigned int level = npt->levels;
+	u64 *ptr = npt->root + (gpa >> (12 + 9 * (level - 1)));
+
+	walk->nr = 0;
+	for (;;) {
+		u64 entry = READ_ONCE(*ptr);
+
+		walk->ptrs[walk->nr] = ptr;
+		walk->entries[walk->nr] = entry;
+		walk->levels[walk->nr++] = level;
+		if (!raw_is_table(npt, entry, level))
+			return;
+		level--;
+		ptr = __va(entry & GENMASK_ULL(raw_ept(npt) ? 51 : 47, 12));
+		ptr += gpa >> (12 + 9 * (level - 1)) & 511;
+	}
+}
