@@ -16,7 +16,7 @@
 #define RACE_SIZE	SZ_8M
 #define RACE_PAGES	(RACE_SIZE / SZ_4K)
 /* Changes of the space in a test, and jiffies at most. */
-#define RACE_CALLS	400
+#define RACE_CALLS	250
 #define RACE_TIME	(10 * HZ)
 
 struct race_thread;
@@ -180,9 +180,8 @@ static void race_same_pages(struct kunit *test)
 	struct axas_space *space = axas_test_space(test);
 	struct race race = { .pages = RACE_PAGES };
 
-	KUNIT_ASSERT_EQ(
-		test, axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW, 0, 0),
-		0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, RACE_GPA, RACE_SIZE,
+					     PROT_RW, 0, 0), 0);
 	race_run(test, &race, threads, RACE_THREADS);
 	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_RESOLVED),
 			(u64)RACE_PAGES);

@@ -13,30 +13,20 @@ static u64 hash_area(u64 hash, const struct axas_area *area, u64 start,
 	hash = raw_hash(hash, area->attr.prot | area->attr.memtype << 8 |
 			      area->attr.ignore_pat << 16 |
 			      area->attr.owned << 17);
-	return raw_hash(raw_hash(hash, area->max_level), area->nid);
+	hash = raw_hash(raw_hash(hash, area->max_level), area->nid);
+	return raw_hash(hash, area->ranges);
 }
 
-/* Neighbours in the tree that point to one area count as one. */
+/* Each range of the tree, also where two belong to one area. */
 static u64 hash_areas(struct axas_space *space)
 {
 	MA_STATE(mas, &space->areas, 0, 0);
-	struct axas_area *area, *prev = NULL;
-	u64 hash = 0, start = 0, last = 0;
+	struct axas_area *area;
+	u64 hash = 0;
 
 	rcu_read_lock();
-	mas_for_each(&mas, area, ULONG_MAX) {
-		if (area == prev && mas.index == last + 1) {
-			last = mas.last;
-			continue;
-		}
-		if (prev)
-			hash = hash_area(hash, prev, start, last);
-		prev = area;
-		start = mas.index;
-		last = mas.last;
-	}
-	if (prev)
-		hash = hash_area(hash, prev, start, last);
+	mas_for_each(&mas, area, ULONG_MAX)
+		hash = hash_area(hash, area, mas.index, mas.last);
 	rcu_read_unlock();
 	return hash;
 }
@@ -82,9 +72,9 @@ void axas_snapshot_expect(struct kunit *test, struct axas_space *space,
 	KUNIT_EXPECT_EQ_MSG(test, memcmp(&after.raw, &before->raw,
 					 sizeof(after.raw)), 0, "%s %u: table",
 			    what, step);
-	KUNIT_EXPECT_EQ_MSG(
-		test, memcmp(&after.stats, &before->stats, sizeof(after.stats)),
-		0, "%s %u: stats", what, step);
+	KUNIT_EXPECT_EQ_MSG(test, memcmp(&after.stats, &before->stats,
+					 sizeof(after.stats)), 0,
+			    "%s %u: stats", what, step);
 	KUNIT_EXPECT_EQ_MSG(test, after.pages, before->pages, "%s %u: pages",
 			    what, step);
 }

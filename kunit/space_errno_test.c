@@ -278,9 +278,8 @@ void errno_range(struct kunit *test)
 	struct axas_snapshot before;
 	unsigned int i;
 
-	KUNIT_ASSERT_EQ(
-		test, axas_map_alloc(space, SZ_1G, 2ULL * SZ_1G, PROT_RW, 0, 0),
-		0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, 2ULL * SZ_1G,
+					     PROT_RW, 0, 0), 0);
 	KUNIT_ASSERT_EQ(test, axas_fault_at(space, SZ_1G, PROT_R),
 			(int)AXAS_FAULT_RESOLVED);
 	axas_snapshot_take(space, &before);

@@ -164,9 +164,8 @@ static void fail_nth(struct kunit *test, const struct fail_scenario *scenario)
 	static const struct fail_mode nth = { fail_nth_arm, fail_nth_disarm };
 
 	if (!fail_nth_works())
-		kunit_skip(
-			test,
-			"no fault injection, or not with ignore-gfp-wait=N, min-order=0");
+		kunit_skip(test, "no fault injection, or its knobs: %s",
+			   "ignore-gfp-wait=N, min-order=0");
 	fail_each(test, scenario, &nth);
 }
 

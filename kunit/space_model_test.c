@@ -282,7 +282,7 @@ void model_over_1g(struct kunit *test)
 
 	model->base[0] = SZ_1G - SZ_8M;
 	model->per_chunk = 4096;
-	model_run(model, 400);
+	model_run(model, 300);
 }
 
 /* The same over 512 GiB: two tables at each level below a root of 4. */
@@ -292,7 +292,7 @@ void model_over_512g(struct kunit *test)
 
 	model->base[0] = (1ULL << 39) - SZ_8M;
 	model->per_chunk = 4096;
-	model_run(model, 400);
+	model_run(model, 300);
 }
 
 /* 4 GiB over 512 GiB, in units of 512 KiB: leaves of all three sizes. */
@@ -303,7 +303,7 @@ void model_large_leaves(struct kunit *test)
 	model->base[0] = (1ULL << 39) - 2ULL * SZ_1G;
 	model->unit_size = SZ_512K;
 	model->per_chunk = 8192;
-	model_run(model, 150);
+	model_run(model, 120);
 }
 
 /* Chunks of 256 KiB around multiples of 2 MiB, anywhere. */
@@ -318,7 +318,7 @@ void model_sparse(struct kunit *test)
 		model->base[i] = ((u64)i * (1ULL << 48) / MODEL_MAX_CHUNKS +
 				  ((u64)rnd(model, 1U << 30) << 12)) /
 				 SZ_2M * SZ_2M + SZ_2M - SZ_128K;
-	model_run(model, 400);
+	model_run(model, 300);
 }
 
 /* EPT: five levels. Stage 2: three, from two concatenated tables. */
@@ -333,5 +333,5 @@ void model_narrow_or_wide(struct kunit *test)
 	model = model_new(test, axas_is_ept(test) ? 57 : 40);
 	model->base[0] = (axas_is_ept(test) ? 1ULL << 48 : 1ULL << 39) - SZ_8M;
 	model->per_chunk = 4096;
-	model_run(model, 200);
+	model_run(model, 120);
 }
