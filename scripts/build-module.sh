@@ -41,7 +41,7 @@ out=$(cd "$out" && pwd)
 manifest() {
 	cd "$AXAS_TREE"
 	find . -maxdepth 1 -type f \( -name '*.[chS]' -o -name Kbuild -o -name 'Kconfig*' \)
-	for d in include kunit; do
+	for d in include kunit samples; do
 		[ ! -d "$d" ] || find "./$d" -type f \( -name '*.[chS]' -o -name Kbuild -o -name Makefile -o -name 'Kconfig*' \)
 	done
 }

@@ -10,6 +10,8 @@
 #                         every kernel
 #   selftests-KERNEL      ... on one: 6.12-x86_64, 6.12-arm64 (both debug
 #                         kernels), distro (the prebuilt one), newest
+#   hw                    CPUs walk the tables, on both architectures
+#   hw-ARCH               ... arm64 in QEMU, x86 in Bochs
 #   replay                a real program's memory trace, on the prebuilt kernel
 #
 #   --list                list the runs these words stand for, and stop
@@ -31,7 +33,7 @@ logs=$build/log
 reserved_hpa=0x30000000 reserved_size=0x4000000
 
 list=''
-runs=()
+runs=() hw=()
 add() { local r; for r; do [[ " ${runs[*]-} " == *" $r "* ]] || runs+=("$r"); done; }
 [ $# -gt 0 ] || set -- all
 for what; do
@@ -40,7 +42,10 @@ for what; do
 	all)
 		add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
 			selftests-distro selftests-newest replay
+		hw=(arm64 x86)
 		;;
+	hw) hw=(arm64 x86) ;;
+	hw-arm64 | hw-x86) hw+=("${what#hw-}") ;;
 	kunit) add kunit-x86_64 kunit-arm64 ;;
 	selftests)
 		add selftests-6.12-x86_64 selftests-6.12-arm64 selftests-distro selftests-newest
@@ -50,17 +55,18 @@ for what; do
 	*) usage_error "unknown test '$what'" ;;
 	esac
 done
-if [ "${#runs[@]}" -eq 0 ]; then
+if [ "${#runs[@]}" -eq 0 ] && [ "${#hw[@]}" -eq 0 ]; then
+	hw=(arm64 x86)
 	add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
 		selftests-distro selftests-newest replay
 fi
 if [ -n "$list" ]; then
-	printf '%s\n' "${runs[@]}"
+	printf '%s\n' ${runs[@]+"${runs[@]}"} ${hw[@]+"${hw[@]/#/hw-}"}
 	exit 0
 fi
 
 need make gcc libc6-dev python3 cpio busybox-static qemu-system-x86
-if [[ "${runs[*]}" == *arm64* ]]; then
+if [[ "${runs[*]-}" == *arm64* ]]; then
 	need qemu-system-arm
 	[ -z "$(cross_of arm64)" ] || need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 fi
@@ -350,16 +356,30 @@ judge() { # judge RUN STATUS SECONDS
 	counted "$run" "$p" "$f" "$s" "$3 s"
 }
 
+# hw ARCH: another script's run, whose last line counts
+hw() {
+	local run=hw-$1 out=$logs/hw-$1.out p f s start=$SECONDS
+	say "having a CPU walk the tables: $run"
+	"$scripts/check-$run.sh" >"$out" 2>"$logs/$run.err" || true
+	grep -E 'FAILED|NOT CAUGHT|^ *skipped' "$out" | sed 's/^/  /' || true
+	read -r p _ f _ s _ < <(tail -n 1 "$out" | tr -d ,) || true
+	if ! [[ "${p-} ${f-}" =~ ^[0-9]+\ [0-9]+$ ]]; then
+		echo "  FAILED  $run did not get to its end; see $out and $logs/$run.err"
+		p=0 f=1 s=0
+	fi
+	counted "$run" "$p" "$f" "${s:-0}" "$((SECONDS - start)) s"
+}
+
 # ---- go ----
 
-for run in "${runs[@]}"; do
+for run in ${runs[@]+"${runs[@]}"}; do
 	kernel_of "$run"
 	fetch "$kname"
 done
-[[ "${runs[*]}" != *kunit* ]] || kunit_py=$("$scripts/fetch-kernel.sh" 6.12)/tools/testing/kunit/kunit.py
+[[ "${runs[*]-}" != *kunit* ]] || kunit_py=$("$scripts/fetch-kernel.sh" 6.12)/tools/testing/kunit/kunit.py
 
 bootable=()
-for run in "${runs[@]}"; do
+for run in ${runs[@]+"${runs[@]}"}; do
 	kernel_of "$run"
 	build_module "$kname"
 	ok=${ready[$kname]} why="the module does not build for $kname; see $logs/module-$kname.log"
@@ -403,6 +423,10 @@ for run in ${bootable[@]+"${bootable[@]}"}; do
 	read -r status seconds <"$work/$run.rc" || { status=1 seconds=0; }
 	[ "$status" -eq 0 ] || sed 's/^/  /' "$logs/$run.err" >&2
 	judge "$run" "$status" "$seconds"
+done
+
+for arch in ${hw[@]+"${hw[@]}"}; do
+	hw "$arch"
 done
 
 echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"

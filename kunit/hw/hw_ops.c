@@ -9,7 +9,7 @@
 #define OPS_MAX_PAGES	1024
 
 /* Steps after which 1 GiB leaves are mapped again. */
-#define HW_LARGE_STEPS	256
+#define HW_LARGE_STEPS	1024
 
 struct hw_range {
 	u64 start;
