@@ -143,10 +143,21 @@ static u64 ept_cpu_caps(void)
 		return EPT_CAP_ALL;
 	return ept;
 }
+
+/* 29.3.2: bits at and above MAXPHYADDR are reserved in an entry. */
+static u32 ept_cpu_hpa_bits(void)
+{
+	return boot_cpu_has(X86_FEATURE_VMX) ? boot_cpu_data.x86_phys_bits : 52;
+}
 #else
 static u64 ept_cpu_caps(void)
 {
 	return EPT_CAP_ALL;
+}
+
+static u32 ept_cpu_hpa_bits(void)
+{
+	return 52;
 }
 #endif
 
@@ -164,7 +175,7 @@ static void ept_caps(struct axas_npt_caps *caps)
 			    (cpu & EPT_CAP_WALK_5 ? BIT_ULL(57) : 0),
 		.leaf_sizes = SZ_4K | (cpu & EPT_CAP_2M ? SZ_2M : 0) |
 			      (cpu & EPT_CAP_1G ? SZ_1G : 0),
-		.hpa_bits = 52,
+		.hpa_bits = ept_cpu_hpa_bits(),
 		.default_gpa_bits = 48,
 		.ignore_pat = true,
 	};

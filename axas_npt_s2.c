@@ -178,10 +178,24 @@ static u32 s2_cpu_features(void)
 	       (FIELD_GET(GENMASK_ULL(3, 0), mmfr1) >= 2 ? AXAS_FEAT_AD : 0) |
 	       (FIELD_GET(GENMASK_ULL(43, 40), mmfr2) ? AXAS_FEAT_FWB : 0);
 }
+
+/* D24.2: ID_AA64MMFR0_EL1.PARange; 52 bits take LPA2. */
+static u32 s2_cpu_hpa_bits(void)
+{
+	u64 mmfr0 = read_sanitised_ftr_reg(SYS_ID_AA64MMFR0_EL1);
+	u64 parange = FIELD_GET(GENMASK_ULL(3, 0), mmfr0);
+
+	return min_t(u32, 48, id_aa64mmfr0_parange_to_phys_shift(parange));
+}
 #else
 static u32 s2_cpu_features(void)
 {
 	return AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB;
+}
+
+static u32 s2_cpu_hpa_bits(void)
+{
+	return 48;
 }
 #endif
 
@@ -193,7 +207,7 @@ static void s2_caps(struct axas_npt_caps *caps)
 			    BIT(AXAS_MEM_UC) | BIT(AXAS_MEM_DEVICE),
 		.gpa_bits = GENMASK_ULL(48, 32),
 		.leaf_sizes = SZ_4K | SZ_2M | SZ_1G,
-		.hpa_bits = 48,
+		.hpa_bits = s2_cpu_hpa_bits(),
 		.default_gpa_bits = 40,
 	};
 }
