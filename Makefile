@@ -43,6 +43,9 @@ check-hw: ## have CPUs walk the tables, in QEMU and Bochs (SEED=, STEPS=)
 	@scripts/check-hw-arm64.sh $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS))
 	@scripts/check-hw-x86.sh $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS))
 
+bench: ## measure axas and its peers; QUICK=1 for a first look
+	@scripts/bench.sh $(if $(QUICK),QUICK=$(QUICK))
+
 lint: ## compile for every kernel with W=1 and sparse; checkpatch, kernel-doc
 	@scripts/lint.sh
 
@@ -58,4 +61,4 @@ help: ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 .PHONY: all modules modules_install tools demo check check-kunit check-selftests \
-	check-replay check-hw lint clean help
+	check-replay check-hw bench lint clean help

@@ -104,6 +104,10 @@ undefined_in() {
 	done
 }
 
+# All that can be compiled
+everything=(CONFIG_AXAS_KUNIT_TEST=m CONFIG_AXAS_PROBE=y CONFIG_AXAS_HW_TEST=m
+	CONFIG_AXAS_SAMPLE_MINIVM=m)
+
 lint_kernel() { # lint_kernel SERIES ARCH FLAVOUR
 	local name=$1-$2 kernel src out log rc=0 found note=''
 	kernel=$("$scripts/build-kernel.sh" "$1" "$2" "$3")
@@ -112,7 +116,7 @@ lint_kernel() { # lint_kernel SERIES ARCH FLAVOUR
 	# Only what is compiled again can warn again.
 	rm -rf "$out"
 	run_logged "$log.w1.log" "compiling for $name with W=1" \
-		"$scripts/build-module.sh" "$kernel" "$out" W=1 CONFIG_AXAS_KUNIT_TEST=m || rc=$?
+		"$scripts/build-module.sh" "$kernel" "$out" W=1 "${everything[@]}" || rc=$?
 	found=$(ours_in "$log.w1.log" "$out")
 	if [ "$rc" -ne 0 ] && [ -z "$found" ]; then
 		found="the build failed; see $log.w1.log"
@@ -127,7 +131,7 @@ lint_kernel() { # lint_kernel SERIES ARCH FLAVOUR
 	rc=0
 	# sparse fails where a header is newer than it; that is no error of ours.
 	run_logged "$log.sparse.log" "sparse for $name" \
-		"$scripts/build-module.sh" "$kernel" "$out" C=2 CONFIG_AXAS_KUNIT_TEST=m \
+		"$scripts/build-module.sh" "$kernel" "$out" C=2 "${everything[@]}" \
 		CHECK="sh -c 'sparse \"\$\$@\" || :' sparse" \
 		CF="-Wbitwise -Wcontext -D__typeof_unqual__=__typeof__" || rc=$?
 	found=$(ours_in "$log.sparse.log" "$out")

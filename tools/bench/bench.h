@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _AXAS_BENCH_H
+#define _AXAS_BENCH_H
+
+#include <linux/types.h>
+
+/* Where everything is mapped, and to what: never touched, so any will do. */
+#define BENCH_GPA	(4ULL << 30)
+#define BENCH_HPA	(64ULL << 30)
+
+#define BENCH_MAX_REPS	64
+
+extern unsigned int bench_pages;
+
+/*
+ * Cycles natively; instructions under -icount shift=0, where the counter of
+ * the machine that QEMU shows goes up by one with each.
+ */
+static __always_inline u64 bench_now(void)
+{
+	u32 low, high;
+
+	asm volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return low | (u64)high << 32;
+}
+
+/**
+ * bench_note - keep a figure
+ * @row: what was measured
+ * @subject: whose it is
+ * @units: how many times it was done
+ * @ticks: how long all of it took
+ */
+void bench_note(const char *row, const char *subject, u64 units, u64 ticks);
+
+/* Let what is freed behind a grace period be free. */
+void bench_settle(void);
+
+int bench_table_init(void);
+void bench_table_exit(void);
+int bench_table(void);
+int bench_space(void);
+int bench_floor(void);
+
+#endif /* _AXAS_BENCH_H */

@@ -1,0 +1,527 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""report.py RAW OUT - the table, the JSON and the plots of what bench.sh ran
+
+Reads RAW/{native-*,calls-erms,calls-noerms,smp}.log, of which any may be
+missing, and writes OUT/bench.txt (also printed), OUT/bench.json and
+OUT/bench-GROUP.svg.
+"""
+import glob
+import json
+import os
+import re
+import statistics
+import sys
+
+AXAS = ('ept', 's2')
+
+# Rows by group: key, what it says, which figure is its floor (the row's own
+# "floor" unless given). One group is one plot, so its rows share a unit.
+KERNEL_GROUPS = [
+    ('range', 'Tables alone, a range of 4K entries, per entry', [
+        ('map4k_new', 'map 256 MiB, tables new', None),
+        ('map4k_present', 'map 256 MiB, tables present', None),
+        ('unmap4k', 'unmap 256 MiB', None),
+    ]),
+    ('call', 'Tables alone, one page per call, per call', [
+        ('map4k_call', 'map 4K', None),
+        ('unmap4k_call', 'unmap 4K', None),
+        ('map2m_call', 'map 2M', None),
+        ('unmap2m_call', 'unmap 2M', None),
+    ]),
+    ('large', 'Tables alone, 1 GiB as 2M, per entry', [
+        ('map2m', 'map 1 GiB', None),
+        ('unmap2m', 'unmap 1 GiB', None),
+    ]),
+    ('lookup', 'Random lookup in 1 GiB (the loop itself is the floor)', [
+        ('lookup4k', '4K, independent', None),
+        ('lookup4k_dep', '4K, each depending on the last', None),
+        ('lookup2m', '2M, independent', None),
+        ('lookup2m_dep', '2M, each depending on the last', None),
+    ]),
+    ('fault', 'Faults and memory through the in-kernel API, per 4K page', [
+        ('fault4k', 'fault, fresh pages', 'alloc'),
+        ('fault4k_hot', 'fault, 128 hot pages', 'alloc_hot'),
+        ('fault4k_batch', 'fault, 512 in a call', 'alloc'),
+        ('eager4k', 'eager map', 'alloc'),
+        ('space_unmap4k', 'unmap with free', 'alloc_free'),
+        ('space_unmap4k_hot', 'unmap with free, 128 hot pages', 'alloc_hot_free'),
+        ('destroy4k', 'destroy, populated', 'alloc_free'),
+    ]),
+    ('spurious', 'Spurious faults through the in-kernel API', [
+        ('fault4k_spurious', 'one per call', None),
+        ('fault4k_batch_spurious', '512 in a call', None),
+    ]),
+    ('fault2m', 'A 2M fault through the in-kernel API', [
+        ('fault2m', 'fault', None),
+    ]),
+    ('area', 'Areas', [
+        ('lazy_64m', 'lazy map of 64 MiB', None),
+        ('lazy_64g', 'lazy map of 64 GiB', None),
+        ('lazy_64t', 'lazy map of 64 TiB', None),
+        ('beside_0', 'map and unmap a page beside no area', None),
+        ('beside_100', '... beside 100 areas', None),
+        ('beside_10000', '... beside 10,000 areas', None),
+        ('split2m', 'split of a 2M leaf (unmap of a page in it)', None),
+    ]),
+    ('alloc', 'The page allocator, per page', [
+        ('alloc', 'alloc zeroed, and a store', None),
+        ('alloc_free', 'free', None),
+        ('alloc_nozero', 'alloc, and a store', None),
+        ('alloc_hot', 'alloc zeroed, and a store, 128 hot pages', None),
+        ('alloc_hot_free', 'free, 128 hot pages', None),
+        ('alloc_hot_nozero', 'alloc, and a store, 128 hot pages', None),
+    ]),
+    ('bytes', 'Bytes of tables', [
+        ('lazy_64m_bytes', 'lazy map of 64 MiB', None),
+        ('lazy_64g_bytes', 'lazy map of 64 GiB', None),
+        ('lazy_64t_bytes', 'lazy map of 64 TiB', None),
+        ('tables_1g', '1 GiB linear as 4K', None),
+    ]),
+]
+
+CALL_GROUPS = [
+    ('calls-fault', 'Fault on fresh memory, per 4K page', [
+        ('u_fault_512', 'in batches of 512 (peers: whole range)', 'alloc'),
+        ('u_fault_16', 'in batches of 16', 'alloc'),
+        ('u_fault_1', 'one per call', 'alloc'),
+        ('u_eager4k', 'eager map', 'alloc'),
+        ('u_touch4k', 'first touch through mmap', 'alloc'),
+    ]),
+    ('calls-spurious', 'Nothing left to do, per 4K page', [
+        ('u_spurious_512', 'spurious fault, batches of 512', None),
+        ('u_spurious_16', 'spurious fault, batches of 16', None),
+        ('u_spurious_1', 'spurious fault, one per call', None),
+        ('u_translate_512', 'translate, batches of 512', None),
+        ('u_translate_1', 'translate, one per call', None),
+    ]),
+    ('calls-unmap', 'Unmap, per 4K page', [
+        ('u_unmap4k', 'unmap with free (KVM: memslot deletion, frees nothing)', 'alloc_free'),
+        ('u_unmap4k_window', 'unmap with free, mapped in a window', 'alloc_free'),
+    ]),
+    ('calls-2m', 'Per 2M page', [
+        ('u_fault2m', 'fault (KVM: already populated)', 'fault2m'),
+        ('u_unmap2m', 'unmap with free (KVM: memslot deletion)', None),
+    ]),
+    ('calls-file', '64 MiB in pieces of 1 MiB, per 4K page', [
+        ('u_pread', 'pread', None),
+        ('u_pwrite', 'pwrite', None),
+    ]),
+]
+
+SMP_GROUPS = [
+    ('smp', 'Two threads, time per fault (lower is better)', [
+        ('u_smp_one', 'one thread', None),
+        ('u_smp_disjoint', 'two threads, disjoint memory', None),
+        ('u_smp_same2m', 'two threads, every other page of the same 2 MiB', None),
+        ('u_smp_mapper', 'one thread, another maps and unmaps elsewhere', None),
+    ]),
+]
+
+# peers.md: the Rust crate axaddrspace 0.3.0 in user space with a mock
+# allocator on such a machine, ns. Not part of these runs.
+ELSEWHERE = [
+    ('map_linear 1 GiB in 4K entries, tables new, per entry', 5.4, 'map4k_new'),
+    ('unmap linear 4K, per entry', 3.0, 'unmap4k'),
+    ('map 2M, per entry', 6.3, 'map2m'),
+    ('translate random 4K', 6.7, 'lookup4k'),
+    ('translate random 4K, dependent', 21.5, 'lookup4k_dep'),
+    ('translate random 2M', 1.9, 'lookup2m'),
+    ('translate random 2M, dependent', 8.1, 'lookup2m_dep'),
+    ('fault with zeroing', 475, 'fault4k'),
+    ('map and unmap of a page beside no area', 34, 'beside_0'),
+    ('... beside 100 areas', 210, 'beside_100'),
+    ('... beside 10,000 areas', 16459, 'beside_10000'),
+    ('lazy map of 64 GiB (writes every entry)', 98e6, 'lazy_64g'),
+]
+
+
+def quantile(values, q):
+    values = sorted(values)
+    at = q * (len(values) - 1)
+    low = int(at)
+    high = min(low + 1, len(values) - 1)
+    return values[low] + (values[high] - values[low]) * (at - low)
+
+
+class Figure:
+    """All measurements of one row and subject, per unit."""
+
+    def __init__(self, boots, fast):
+        self.all = [v for boot in boots for v in boot]
+        self.low = quantile(self.all, 0.1)
+        self.high = quantile(self.all, 0.9)
+        self.median = min(self.all) if fast else statistics.median(
+            statistics.median(b) for b in boots)
+
+    def spread(self):
+        if not self.median:
+            return ''
+        return '%+.0f%%..%+.0f%%' % (100 * (self.low / self.median - 1),
+                                     100 * (self.high / self.median - 1))
+
+    def as_json(self):
+        return {'median': self.median, 'p10': self.low, 'p90': self.high,
+                'min': min(self.all), 'max': max(self.all), 'n': len(self.all)}
+
+
+class Source:
+    """One kind of run: its boots, and what they say about themselves."""
+
+    def __init__(self, name, unit, files, rdtsc, fast):
+        self.name, self.unit = name, unit
+        self.about = {}
+        boots = {}
+        self.boots = len(files)
+        for path in files:
+            self.read(path, boots, rdtsc)
+        self.figures = {}
+        for (row, subject), values in boots.items():
+            self.figures.setdefault(row, {})[subject] = Figure(values, fast)
+
+    def read(self, path, boots, rdtsc):
+        scale = 1.0
+        rows = {}
+        with open(path, errors='replace') as log:
+            for line in log:
+                if found := re.search(r'AXB-about\|(\w+)\|(.*)', line):
+                    self.about.setdefault(found[1], []).append(found[2].strip())
+                found = re.search(r'AXB\|(\w+)\|([^|]+)\|(\d+)\|([\d ]+)', line)
+                if not found or found[1] == 'end':
+                    continue
+                row, subject, units = found[1], found[2], int(found[3])
+                ticks = [int(t) for t in found[4].split()]
+                if row == 'tick_khz':
+                    if rdtsc:
+                        scale = 1e6 / ticks[0]
+                    continue
+                each = 1.0 if row.endswith('_bytes') or row == 'tables_1g' else scale
+                rows[row, subject] = [t * each / units for t in ticks]
+        for key, values in rows.items():
+            boots.setdefault(key, []).append(values)
+
+    def get(self, row, subject):
+        figure = self.figures.get(row, {}).get(subject)
+        return figure.median if figure else None
+
+    def floor(self, row, floor):
+        return self.get(floor or row, 'floor')
+
+
+def number(value):
+    if value is None:
+        return '-'
+    if value >= 1e6:
+        return '%.3g' % value
+    if value >= 100:
+        return '%.0f' % value
+    if value >= 10:
+        return '%.1f' % value
+    return '%.2f' % value
+
+
+def ratio(a, b):
+    return '%.2f' % (a / b) if a is not None and b else '-'
+
+
+def unit_of(source, group):
+    return 'bytes' if group[0] == 'bytes' else source.unit
+
+
+def print_table(lines):
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    out = []
+    for line in lines:
+        cells = [line[0].ljust(widths[0])]
+        cells += [c.rjust(w) for c, w in zip(line[1:-1], widths[1:-1])]
+        out.append('  '.join(cells + [line[-1]]).rstrip())
+    return out
+
+
+def group_table(source, group):
+    _, title, rows = group
+    lines = [['%s [%s]' % (title, unit_of(source, group)), 'EPT', 'S2', 'floor',
+              'EPT/floor', 'S2/floor', 'EPT/peer', 'S2/peer', 'spread EPT',
+              'peers and variants']]
+    for key, label, floor_key in rows:
+        figures = source.figures.get(key, {})
+        if not figures:
+            continue
+        floor = source.floor(key, floor_key)
+        others = {s: f.median for s, f in figures.items()
+                  if s not in AXAS and s != 'floor'}
+        peers = {s: v for s, v in others.items() if is_peer(s) and
+                 not (s.startswith('kvm-') and key.startswith(DOES_LESS.get(s, ())))}
+        best = min(peers.values()) if peers else None
+        ept, s2 = source.get(key, 'ept'), source.get(key, 's2')
+        lines.append([label, number(ept), number(s2), number(floor),
+                      ratio(ept, floor), ratio(s2, floor), ratio(ept, best),
+                      ratio(s2, best),
+                      figures.get('ept', next(iter(figures.values()))).spread(),
+                      ', '.join('%s %s' % (s, number(v))
+                                for s, v in sorted(others.items(), key=lambda i: i[1]))])
+    return print_table(lines) if len(lines) > 1 else []
+
+
+# Subjects that aren't someone's way to do the same, but parts of the floor.
+VARIANTS = ('zeroed tables', 'unzeroed tables', 'with free')
+
+
+# Beside these rows KVM does only part of the work: it allocates or frees no
+# memory. It is shown, and isn't the best peer.
+DOES_LESS = {'kvm-populated': ('u_fault', 'u_unmap'), 'kvm-memfd': ('u_unmap',)}
+
+
+def is_peer(subject):
+    return subject not in VARIANTS
+
+
+# ---- targets ----
+
+class Targets:
+    def __init__(self):
+        self.lines = [['target', 'wanted', 'EPT', 'S2', 'verdict']]
+        self.json = []
+        self.missed = 0
+
+    def add(self, what, wanted, values, at_least=False):
+        """values: by format; a target is met if both formats meet it"""
+        if any(v is None for v in values.values()):
+            self.lines.append([what, '', '-', '-', 'not measured'])
+            return
+        met = all(v >= wanted if at_least else v <= wanted for v in values.values())
+        self.missed += not met
+        self.lines.append([what, ('>= ' if at_least else '<= ') + '%.3g' % wanted] +
+                          ['%.3f' % values[f] for f in AXAS] +
+                          ['met' if met else 'MISSED'])
+        self.json.append({'target': what, 'wanted': wanted, 'at_least': at_least,
+                          'measured': values, 'met': met})
+
+
+def against(source, row, other_row, other, own=None):
+    """axas over someone else's figure, by format"""
+    if not source:
+        return {f: None for f in AXAS}
+    base = source.get(other_row, other)
+    return {f: (source.get(own or row, f) / base
+                if base and source.get(own or row, f) is not None else None)
+            for f in AXAS}
+
+
+def within(source, row, base_row, invert=False):
+    """one figure of axas over another"""
+    values = {}
+    for f in AXAS:
+        a = source.get(row, f) if source else None
+        b = source.get(base_row, f) if source else None
+        if a is None or b is None:
+            values[f] = None
+        elif not a and not b:
+            values[f] = 1.0
+        elif invert:
+            values[f] = b / a
+        else:
+            values[f] = a / b if b else float('inf')
+    return values
+
+
+def targets(native, noerms, smp):
+    t = Targets()
+    for row, label, limit in (('map4k_new', 'map range 4K, tables new', 1.5),
+                              ('map4k_present', 'map range 4K, tables present', 1.15),
+                              ('unmap4k', 'unmap range 4K, tables freed', 1.3)):
+        t.add('%s / raw loop' % label, limit, against(native, row, row, 'floor'))
+        if row == 'map4k_present':
+            continue
+        for peer in ('generic_pt', 'io-pgtable'):
+            t.add('%s / %s' % (label, peer), 1, against(native, row, row, peer))
+    for row, label in (('map4k_call', 'map a page per call'),
+                       ('unmap4k_call', 'unmap a page per call')):
+        for peer in ('generic_pt', 'io-pgtable'):
+            t.add('%s / %s' % (label, peer), 1, against(native, row, row, peer))
+    for row, label in (('lookup4k', 'lookup 4K'), ('lookup2m', 'lookup 2M')):
+        for peer in ('generic_pt', 'io-pgtable'):
+            t.add('%s / %s' % (label, peer), 0.25, against(native, row, row, peer))
+    t.add('in-kernel fault / hot zeroed alloc + store', 1.3,
+          against(native, 'fault4k_hot', 'alloc_hot', 'floor'))
+    t.add('fault ioctl, 512, insn without erms / floor', 1.2,
+          against(noerms, 'u_fault_512', 'alloc', 'floor'))
+    t.add('fault ioctl, 512 / MADV_POPULATE_WRITE', 0.4,
+          against(noerms, 'u_fault_512', 'u_fault_512', 'populate'))
+    t.add('fault ioctl, 512 / KVM on a memfd', 0.15,
+          against(noerms, 'u_fault_512', 'u_fault_512', 'kvm-memfd'))
+    t.add('fault ioctl, 1 / MADV_POPULATE_WRITE of a page', 0.6,
+          against(noerms, 'u_fault_1', 'u_fault_1', 'populate'))
+    t.add("spurious fault, 512 / KVM's second pass", 0.05,
+          against(noerms, 'u_spurious_512', 'u_spurious_512', 'kvm-populated'))
+    t.add('eager map 4K / floor', 1.1, against(noerms, 'u_eager4k', 'alloc', 'floor'))
+    t.add("unmap with free 4K / allocator's free", 1.25,
+          against(noerms, 'u_unmap4k', 'alloc_free', 'floor'))
+    t.add('lazy map: time of 64 TiB / 64 MiB (same: 10 %)', 1.1,
+          within(native, 'lazy_64t', 'lazy_64m'))
+    t.add('lazy map: bytes of 64 TiB / 64 MiB', 1,
+          within(native, 'lazy_64t_bytes', 'lazy_64m_bytes'))
+    t.add('a page beside 10,000 areas / beside none', 1.5,
+          within(native, 'beside_10000', 'beside_0'))
+    t.add('2 threads / 1, disjoint', 1.85,
+          within(smp, 'u_smp_disjoint', 'u_smp_one', invert=True), at_least=True)
+    t.add('2 threads / 1, within one 2 MiB', 1.6,
+          within(smp, 'u_smp_same2m', 'u_smp_one', invert=True), at_least=True)
+    t.add('faults beside a mapper / alone', 0.9,
+          within(smp, 'u_smp_mapper', 'u_smp_one', invert=True), at_least=True)
+    t.add('bytes of tables / what the format demands', 1.01,
+          against(native, 'tables_1g', 'tables_1g', 'floor'))
+    return t
+
+
+# ---- plots ----
+
+COLOURS = {'ept': '#1f6f8b', 's2': '#4fb0c6', 'generic_pt': '#d98032',
+           'io-pgtable': '#e8b44f', 'populate': '#8a8d91', 'mm': '#8a8d91',
+           'munmap': '#8a8d91', 'memfd': '#b9bbbe', 'kvm-memfd': '#a34a5e',
+           'kvm-gmem': '#c98a96', 'kvm-populated': '#7d4f8c'}
+NAMES = {'ept': 'axas EPT', 's2': 'axas stage 2', 'populate': 'MADV_POPULATE_WRITE',
+         'mm': 'anonymous memory', 'kvm-memfd': 'KVM, memfd',
+         'kvm-gmem': 'KVM, guest_memfd', 'kvm-populated': 'KVM, populated'}
+
+
+def escape(text):
+    return text.replace('&', '&amp;').replace('<', '&lt;')
+
+
+def plot(path, source, group):
+    _, title, rows = group
+    clusters = []
+    for key, label, floor_key in rows:
+        figures = source.figures.get(key, {})
+        bars = [(s, f) for s, f in figures.items() if s != 'floor' and is_peer(s)]
+        bars.sort(key=lambda b: (b[0] not in AXAS, AXAS.index(b[0])
+                                 if b[0] in AXAS else 0, b[1].median))
+        floor = source.floor(key, floor_key)
+        if bars or floor is not None:
+            clusters.append((label, bars, floor))
+    if not any(bars for _, bars, _ in clusters):
+        return False
+
+    top = max([f.high for _, bars, _ in clusters for _, f in bars] +
+              [f for _, _, f in clusters if f])
+    left, width, bar, y = 300, 420, 15, 62
+    x = lambda v: left + width * v / (top or 1)
+    body = []
+    for label, bars, floor in clusters:
+        start = y
+        body.append('<text x="%d" y="%d" text-anchor="end" class="row">%s</text>' %
+                    (left - 8, y + 11, escape(label)))
+        for subject, figure in bars:
+            body.append('<rect x="%d" y="%d" width="%.1f" height="%d" fill="%s"/>' %
+                        (left, y, max(x(figure.median) - left, 0.5), bar - 3,
+                         COLOURS.get(subject, '#777')))
+            body.append('<path d="M%.1f %d H%.1f" class="spread"/>' %
+                        (x(figure.low), y + 6, x(figure.high)))
+            body.append('<text x="%.1f" y="%d">%s  %s</text>' %
+                        (x(max(figure.high, figure.median)) + 5, y + 10,
+                         number(figure.median), escape(NAMES.get(subject, subject))))
+            y += bar
+        if not bars:
+            y += bar
+        if floor is not None:
+            body.append('<path d="M%.1f %d V%d" class="floor"/>' %
+                        (x(floor), start - 3, y))
+            body.append('<text x="%.1f" y="%d" class="floor">floor %s</text>' %
+                        (x(floor) + 3, y + 9, number(floor)))
+            y += 12
+        y += 10
+    head = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '
+            'font-family="sans-serif" font-size="11">' % (left + width + 220, y + 6),
+            '<style>.row{font-weight:bold}.spread{stroke:#222;stroke-width:1}'
+            'path.floor{stroke:#c00;stroke-width:1.5;stroke-dasharray:4 2}'
+            'text.floor{fill:#c00;font-size:9px}</style>',
+            '<rect width="100%" height="100%" fill="white"/>',
+            '<text x="10" y="20" font-size="15" font-weight="bold">%s</text>' %
+            escape(title),
+            '<text x="10" y="38" fill="#555">%s; %s; lower is better; '
+            'the thin line is the 10th to the 90th percentile</text>' %
+            (escape(source.name), escape(unit_of(source, group))),
+            '<path d="M%d 52 V%d" stroke="#999"/>' % (left, y - 6)]
+    with open(path, 'w') as out:
+        out.write('\n'.join(head + body + ['</svg>']) + '\n')
+    return True
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    raw, out = sys.argv[1:]
+
+    def load(name, unit, pattern, rdtsc=False, fast=False):
+        files = sorted(glob.glob(os.path.join(raw, pattern)))
+        return Source(name, unit, files, rdtsc, fast) if files else None
+
+    native = load('native, User Mode Linux', 'ns', 'native-*.log', rdtsc=True)
+    noerms = load('instructions, without erms', 'insn', 'calls-noerms.log')
+    erms = load('instructions, with erms', 'insn', 'calls-erms.log')
+    # Whoever else uses the machine's CPUs makes two threads wait for each
+    # other: the best repetition is one that was left alone.
+    smp = load('two CPUs, QEMU, best of many', 'ns', 'smp.log', fast=True)
+
+    text = ['axas and its peers.  EPT and S2 are the two formats of axas; /floor and /peer are',
+            'ratios to the floor and to the best peer, of medians; spread is from the 10th to',
+            'the 90th percentile.', '']
+    result = {'sources': {}, 'elsewhere': [], 'targets': []}
+    plots = []
+    for source, tag, groups in ((native, 'native', KERNEL_GROUPS),
+                                (noerms, 'insn', CALL_GROUPS + KERNEL_GROUPS),
+                                (erms, 'insn-erms', CALL_GROUPS + [
+                                    g for g in KERNEL_GROUPS
+                                    if g[0] in ('fault', 'fault2m', 'alloc')]),
+                                (smp, 'smp', SMP_GROUPS)):
+        if not source:
+            continue
+        head = '==== %s ====' % source.name
+        about = '; '.join('%s %s' % (k, ', '.join(dict.fromkeys(v)))
+                          for k, v in sorted(source.about.items()))
+        text += [head, '%d boot(s); %s' % (source.boots, about), '']
+        for group in groups:
+            table = group_table(source, group)
+            if table:
+                text += table + ['']
+            name = 'bench-%s.svg' % (group[0] if tag in group[0] else
+                                     '%s-%s' % (tag, group[0]))
+            if plot(os.path.join(out, name), source, group):
+                plots.append(name)
+        result['sources'][tag] = {
+            'name': source.name, 'unit': source.unit, 'boots': source.boots,
+            'about': source.about,
+            'rows': {row: {s: f.as_json() for s, f in subjects.items()}
+                     for row, subjects in source.figures.items()},
+        }
+
+    text.append('==== taken elsewhere: the Rust crate axaddrspace 0.3.0, user space, '
+                'mock allocator, frames not zeroed unless said (peers.md) ====')
+    lines = [['operation [ns]', 'crate, elsewhere', 'EPT here', '']]
+    for label, value, row in ELSEWHERE:
+        here = native.get(row, 'ept') if native else None
+        lines.append([label, number(value), number(here), ''])
+        result['elsewhere'].append({'operation': label, 'ns': value, 'row': row})
+    text += print_table(lines) + ['']
+
+    t = targets(native, noerms, smp)
+    result['targets'] = t.json
+    text += ['==== targets ====']
+    text += print_table(t.lines)
+    text.append('%d of %d targets missed' % (t.missed, len(t.json)))
+    if smp:
+        text.append('2 threads / 1, disjoint, of others: ' + ', '.join(
+            '%s %.2f' % (s, smp.get('u_smp_one', s) / smp.get('u_smp_disjoint', s))
+            for s in ('mm', 'kvm-populated') if smp.get('u_smp_disjoint', s)))
+    text.append('')
+    with open(os.path.join(out, 'bench.txt'), 'w') as f:
+        f.write('\n'.join(text))
+    with open(os.path.join(out, 'bench.json'), 'w') as f:
+        json.dump(result, f, indent=1)
+    print('\n'.join(text))
+    print('bench: %s/bench.txt, bench.json and %d plots' % (out, len(plots)), file=sys.stderr)
+
+
+if __name__ == '__main__':
+    main()
