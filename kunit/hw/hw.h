@@ -118,7 +118,7 @@ enum hw_plant_id {
 /* ---- what depends on the architecture ---- */
 
 #ifdef CONFIG_ARM64
-#define HW_NR_CONFIGS	12
+#define HW_NR_CONFIGS	19
 #else
 #define HW_NR_CONFIGS	6
 #endif

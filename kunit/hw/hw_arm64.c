@@ -11,7 +11,7 @@
 #define AD	AXAS_FEAT_AD
 #define FWB	AXAS_FEAT_FWB
 
-/* Every number of levels, and roots of 1, 2, 4 and 16 concatenated tables. */
+/* Every input size, and so every root from 1 to 16 concatenated tables. */
 const struct hw_config hw_configs[HW_NR_CONFIGS] = {
 	{ 32, ALL },		/* 2 levels, 4 tables */
 	{ 34, ALL | AD },	/* 2 levels, 16 tables */
@@ -25,6 +25,13 @@ const struct hw_config hw_configs[HW_NR_CONFIGS] = {
 	{ 44, ALL | AD | FWB },	/* 4 levels */
 	{ 48, ALL },
 	{ 48, ALL | AD | FWB },
+	{ 33, ALL | AD | FWB },
+	{ 37, ALL },
+	{ 38, ALL | AD },
+	{ 41, ALL | FWB },
+	{ 45, ALL },
+	{ 46, ALL | AD },
+	{ 47, ALL | FWB },
 };
 
 const unsigned int hw_arch_steps = 10000;
