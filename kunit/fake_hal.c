@@ -136,12 +136,26 @@ static bool hal_shall_fail(unsigned int order, gfp_t gfp)
 	return fail;
 }
 
+/**
+ * fake_hal_shall_fail - is it the turn of an allocation elsewhere to fail?
+ * @gfp: its flags
+ *
+ * Return: true if so.
+ */
+bool fake_hal_shall_fail(gfp_t gfp)
+{
+	return hal_shall_fail(0, gfp);
+}
+
 axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
 {
 	gfp_t real = (gfp & ~__GFP_ZERO) | __GFP_NOWARN;
+	struct fake_hal_watch *watch = hal_watching();
 	struct page *page;
 	unsigned long i;
 
+	if (watch && watch->sleep && gfpflags_allow_blocking(gfp))
+		watch->sleep(watch);
 	atomic_long_inc(&hal_allocs);
 	if (hal_shall_fail(order, gfp))
 		return AXAS_NO_FRAME;

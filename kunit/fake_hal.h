@@ -20,14 +20,16 @@
  * struct fake_hal_watch - someone who looks on
  * @free: memory is about to be freed
  * @invalidate: holders are about to be told; comes before any of them is
+ * @sleep: an allocation is about to be made by someone who may sleep
  *
- * May be called from an RCU callback.
+ * Each may be NULL. @free may be called from an RCU callback.
  */
 struct fake_hal_watch {
 	void (*free)(struct fake_hal_watch *watch, axas_hpa_t hpa,
 		     unsigned int order);
 	void (*invalidate)(struct fake_hal_watch *watch, axas_gpa_t gpa,
 			   u64 size);
+	void (*sleep)(struct fake_hal_watch *watch);
 };
 
 /**
@@ -52,6 +54,7 @@ unsigned long fake_hal_failed(void);
 unsigned long fake_hal_allocs(void);
 unsigned long fake_hal_bad_frees(void);
 bool fake_hal_owns(axas_hpa_t hpa);
+bool fake_hal_shall_fail(gfp_t gfp);
 
 /* The real HAL, compiled into this module under other names. */
 axas_hpa_t linux_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp);

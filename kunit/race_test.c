@@ -25,15 +25,17 @@ struct race_thread;
  * struct race - threads that begin at the same time
  * @space: on what
  * @calls: changes after which they end; 0 if each has its own work
+ * @ready: threads that wait for @go
  * @go: they have begun
  * @stop: they end
  * @until: jiffies at which they end in any case
- * @wait: where they wait for @go
+ * @wait: where they wait for @go, and the test for them
  * @pages: pages for each
  */
 struct race {
 	struct axas_space *space;
 	u64 calls;
+	atomic_t ready;
 	bool go;
 	bool stop;
 	unsigned long until;
@@ -78,6 +80,8 @@ static int race_main(void *arg)
 	struct race_thread *thread = arg;
 	struct race *race = thread->race;
 
+	atomic_inc(&race->ready);
+	wake_up_all(&race->wait);
 	wait_event(race->wait, READ_ONCE(race->go));
 	thread->run(thread);
 	while (!kthread_should_stop())
@@ -104,6 +108,8 @@ static void race_run(struct kunit *test, struct race *race,
 			break;
 	}
 	started = i;
+	/* A thread that is stopped before it runs never does. */
+	wait_event(race->wait, atomic_read(&race->ready) == started);
 	race->until = jiffies + RACE_TIME;
 	WRITE_ONCE(race->go, true);
 	wake_up_all(&race->wait);

@@ -78,7 +78,7 @@ static void fail_each(struct kunit *test, const struct fail_scenario *scenario,
 	KUNIT_EXPECT_GT(test, n, 2U);
 }
 
-/* ---- the HAL's allocations ---- */
+/* ---- the HAL's allocations, and those of the tree of areas ---- */
 
 static void fail_hal_once(unsigned int n)
 {
@@ -328,9 +328,19 @@ void fail_hal_map_linear(struct kunit *test)
 	fail_hal(test, &map_linear);
 }
 
+void fail_hal_map_lazy(struct kunit *test)
+{
+	fail_hal(test, &map_lazy);
+}
+
 void fail_hal_unmap_splits(struct kunit *test)
 {
 	fail_hal(test, &unmap_splits);
+}
+
+void fail_hal_unmap_areas(struct kunit *test)
+{
+	fail_hal(test, &unmap_areas);
 }
 
 void fail_hal_protect_splits(struct kunit *test)

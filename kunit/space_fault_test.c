@@ -191,6 +191,79 @@ void fault_sleeps_for_memory(struct kunit *test)
 	axas_check_space(test, space);
 }
 
+enum sleeper_change {
+	SLEEPER_UNMAP,
+	SLEEPER_READ_ONLY,
+	SLEEPER_LINEAR,
+	SLEEPER_ANEW,
+	SLEEPER_NR,
+};
+
+/* Someone who changes the space while a fault sleeps for memory. */
+struct sleeper {
+	struct fake_hal_watch watch;
+	struct axas_space *space;
+	enum sleeper_change change;
+	int ret;
+};
+
+static void sleeper_change(struct fake_hal_watch *watch)
+{
+	struct sleeper *sleeper = container_of(watch, struct sleeper, watch);
+	struct axas_space *space = sleeper->space;
+
+	/* Not while the change itself allocates. */
+	fake_hal_set_watch(NULL);
+	sleeper->ret = axas_space_clear(space);
+	/* What has been taken out is freed, and full of 0x6b. */
+	rcu_barrier();
+	if (sleeper->change == SLEEPER_READ_ONLY)
+		sleeper->ret = axas_map_alloc(space, SZ_1G, SZ_8K, PROT_R, 0, 0);
+	else if (sleeper->change == SLEEPER_LINEAR)
+		sleeper->ret = axas_map_linear(space, SZ_1G, SZ_8K, HPA_NOWHERE,
+					       PROT_RW);
+	else if (sleeper->change == SLEEPER_ANEW)
+		sleeper->ret = axas_map_alloc(space, SZ_1G, SZ_8K, PROT_RW, 0,
+					      0);
+}
+
+/* Whatever the fault knew of the area and its table before is worth nothing. */
+void fault_sleeps_while_its_area_changes(struct kunit *test)
+{
+	static const int results[SLEEPER_NR] = {
+		[SLEEPER_UNMAP] = AXAS_FAULT_NO_AREA,
+		[SLEEPER_READ_ONLY] = AXAS_FAULT_DENIED,
+		[SLEEPER_LINEAR] = AXAS_FAULT_SPURIOUS,
+		[SLEEPER_ANEW] = AXAS_FAULT_RESOLVED,
+	};
+	struct axas_space *space = axas_test_space(test);
+	struct sleeper sleeper = {
+		.watch.sleep = sleeper_change, .space = space,
+	};
+	struct fake_hal_fail fail = { .nth = 1 };
+	unsigned int i;
+
+	for (i = 0; i < 2 * SLEEPER_NR; i++) {
+		sleeper.change = i / 2;
+		KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, SZ_8K,
+						     PROT_RW, 0, 0), 0);
+		/* Where there is a table already, and where there is none. */
+		if (i % 2)
+			axas_fault_at(space, SZ_1G, PROT_W);
+		fake_hal_set_fail(&fail);
+		fake_hal_set_watch(&sleeper.watch);
+		KUNIT_EXPECT_EQ_MSG(test, axas_fault_at(space, SZ_1G + SZ_4K,
+							PROT_W),
+				    results[i / 2], "round %u", i);
+		KUNIT_EXPECT_EQ(test, sleeper.ret, 0);
+		KUNIT_EXPECT_EQ(test, fake_hal_failed(), 1UL);
+		fake_hal_set_fail(NULL);
+		axas_check_space(test, space);
+		KUNIT_ASSERT_EQ(test, axas_space_clear(space), 0);
+		axas_expect_empty(test, space);
+	}
+}
+
 void fault_in_linear_area(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space(test);
