@@ -169,9 +169,10 @@ static u64 probe_vtcr(const struct axas_npt *npt)
 {
 	u64 mmfr0 = read_sanitised_ftr_reg(SYS_ID_AA64MMFR0_EL1);
 	u64 vtcr = axas_s2_vtcr(npt);
-	u64 ps = min(FIELD_GET(PROBE_VTCR_PS, vtcr),
-		     FIELD_GET(GENMASK_ULL(3, 0), mmfr0));
+	u64 ps = FIELD_GET(PROBE_VTCR_PS, vtcr);
+	u64 parange = FIELD_GET(GENMASK_ULL(3, 0), mmfr0);
 
+	ps = min(ps, parange);
 	return (vtcr & ~PROBE_VTCR_PS) | FIELD_PREP(PROBE_VTCR_PS, ps) |
 	       (probe_vmid16() ? PROBE_VTCR_VS : 0);
 }

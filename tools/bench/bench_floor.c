@@ -58,7 +58,10 @@ static int floor_pages(const char *name, const char *free_name, gfp_t gfp,
 	return 0;
 }
 
-/* One store per entry into pages of tables, as an algorithm would fill them. */
+/*
+ * One store per entry into pages of tables, as an algorithm would fill them.
+ * Unrolled, or it would depend on where the loop happens to lie.
+ */
 static noinline void store_entries(u64 **pages, unsigned int n, u64 entry)
 {
 	unsigned int i;
@@ -67,6 +70,7 @@ static noinline void store_entries(u64 **pages, unsigned int n, u64 entry)
 	for (i = 0; i < n; i++) {
 		ptr = pages[i];
 		end = ptr + 512;
+#pragma GCC unroll 8
 		for (; ptr < end; ptr++) {
 			WRITE_ONCE(*ptr, entry);
 			entry += SZ_4K;
@@ -82,6 +86,7 @@ static noinline void clear_entries(u64 **pages, unsigned int n)
 	for (i = 0; i < n; i++) {
 		ptr = pages[i];
 		end = ptr + 512;
+#pragma GCC unroll 8
 		for (; ptr < end; ptr++)
 			WRITE_ONCE(*ptr, 0);
 	}
