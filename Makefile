@@ -27,7 +27,7 @@ tools: ## build the user-space tools
 demo: ## see it work: boot the distribution's kernel in QEMU and replay a trace
 	@scripts/demo.sh
 
-check: ## run every test, in QEMU: KUnit, the self-tests, the replay
+check: ## run every test: KUnit, self-tests, replay, walks by CPUs (QEMU, Bochs)
 	@scripts/check.sh all
 
 check-kunit: ## run KUnit only (ARCH=x86_64 or arm64)
