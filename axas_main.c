@@ -252,7 +252,7 @@ static const struct axas_ioctl device_ioctls[] = {
 };
 
 static const struct axas_ioctl space_ioctls[] = {
-	AXAS_IOCTL(AXAS_MAP, struct axas_map, max_leaf, ioctl_map, false),
+	AXAS_IOCTL(AXAS_MAP, struct axas_map, cookie, ioctl_map, false),
 	AXAS_IOCTL(AXAS_UNMAP, struct axas_unmap, length, ioctl_unmap, false),
 	AXAS_IOCTL(AXAS_PROTECT, struct axas_protect, reserved, ioctl_protect, false),
 	AXAS_IOCTL(AXAS_CLEAR, struct axas_clear, flags, ioctl_clear, false),
@@ -666,7 +666,7 @@ static const struct file_operations device_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 };
 
-static struct miscdevice axas_device = {
+static struct miscdevice axas_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "axas",
 	.fops = &device_fops,
@@ -675,12 +675,12 @@ static struct miscdevice axas_device = {
 
 static int __init axas_init(void)
 {
-	return misc_register(&axas_device);
+	return misc_register(&axas_misc);
 }
 
 static void __exit axas_exit(void)
 {
-	misc_deregister(&axas_device);
+	misc_deregister(&axas_misc);
 	/* Tables are freed behind a grace period. */
 	rcu_barrier();
 	pr_info("axas: unloaded, %ld frames in use\n", axas_hal_pages());

@@ -92,6 +92,10 @@ enum {
 	AXAS_CMD_TRANSLATE = 0x15,
 	AXAS_CMD_STATS = 0x16,
 	AXAS_CMD_PROBE = 0x17,
+	AXAS_CMD_ROOT = 0x18,
+	AXAS_CMD_AREAS = 0x19,
+	AXAS_CMD_DEVICE_ADD = 0x1a,
+	AXAS_CMD_DEVICE_DEL = 0x1b,
 };
 
 /**
@@ -221,10 +225,13 @@ struct axas_create {
  *	mapped when the area is made
  * @AXAS_BACKEND_ALLOC: zeroed frames from the kernel, on first touch or, with
  *	%AXAS_MAP_POPULATE, when the area is made
+ * @AXAS_BACKEND_DEVICE: nothing: no memory is ever mapped there, and a fault
+ *	is answered with %AXAS_FAULT_DEVICE
  */
 enum axas_backend_id {
 	AXAS_BACKEND_LINEAR = 1,
 	AXAS_BACKEND_ALLOC = 2,
+	AXAS_BACKEND_DEVICE = 3,
 };
 
 /**
@@ -254,6 +261,9 @@ enum axas_map_flags {
  * @max_leaf: largest leaf in bytes: 4096, 2 MiB or (linear) 1 GiB. 0 means the
  *	largest for linear and 4096 for alloc. With 2 MiB a first touch takes
  *	a 2 MiB frame where the aligned 2 MiB lie in the area and one is free.
+ *	0 for a device.
+ * @cookie: the caller's own; given back by AXAS_AREAS, and with each fault in
+ *	a device area
  *
  * Errors: EEXIST when the range meets an area; EPERM when linear is asked for
  * without CAP_SYS_RAWIO or the kernel is locked down; EACCES when a linear
@@ -272,6 +282,7 @@ struct axas_map {
 	__u32 memtype;
 	__u32 node;
 	__u64 max_leaf;
+	__u64 cookie;
 };
 
 #define AXAS_MAP	_IO(AXAS_IOC_TYPE, AXAS_CMD_MAP)
@@ -346,7 +357,9 @@ struct axas_clear {
  * @AXAS_FAULT_DENIED: the area doesn't allow the access
  * @AXAS_FAULT_NO_MEMORY: no memory for a frame or a table
  * @AXAS_FAULT_INVALID: the GPA lies outside of the space, or the access is
- *	empty or has unknown bits
+ *	empty or has unknown bits, or there is no such bus or width
+ * @AXAS_FAULT_DEVICE: a device is there: the access is the owner's to emulate,
+ *	and nothing changed
  */
 enum axas_fault_result {
 	AXAS_FAULT_RESOLVED = 0,
@@ -355,21 +368,51 @@ enum axas_fault_result {
 	AXAS_FAULT_DENIED = 3,
 	AXAS_FAULT_NO_MEMORY = 4,
 	AXAS_FAULT_INVALID = 5,
+	AXAS_FAULT_DEVICE = 6,
 };
 
 /* Number of values of enum axas_fault_result. */
-#define AXAS_NR_FAULT_RESULTS	6
+#define AXAS_NR_FAULT_RESULTS	7
 
 /**
- * struct axas_fault_entry - one nested page fault
- * @gpa: the address that was accessed, of any alignment
- * @access: &enum axas_prot bits of the access, at least one
+ * enum axas_bus - what kind of address an access has
+ * @AXAS_BUS_MEMORY: a GPA
+ * @AXAS_BUS_PORT: an I/O port, 0 to 0xffff
+ * @AXAS_BUS_SYSREG: a system register, 0 to 0xffffffff, in the owner's own
+ *	numbering: that of x86 MSRs, or the fields of an Arm MSR instruction
+ */
+enum axas_bus {
+	AXAS_BUS_MEMORY = 0,
+	AXAS_BUS_PORT = 1,
+	AXAS_BUS_SYSREG = 2,
+};
+
+/**
+ * struct axas_fault_entry - one nested page fault, or access to a port or a
+ *	system register
+ * @gpa: the address that was accessed, of any alignment; on another bus than
+ *	memory the port or the register
+ * @access: &enum axas_prot bits of the access, at least one; a port or a
+ *	register can't be executed
+ * @width: bytes that are accessed: 1, 2, 4 or 8; 0 if the caller doesn't know,
+ *	or doesn't care. Kept as it is.
+ * @bus: an &enum axas_bus
  * @result: out: an &enum axas_fault_result
+ * @cookie: out: the owner's cookie; written only with %AXAS_FAULT_DEVICE
+ * @offset: out: @gpa less the first address that the cookie was registered
+ *	with; written only with %AXAS_FAULT_DEVICE
+ *
+ * An access that begins in a device and ends behind it, as @width says, is
+ * %AXAS_FAULT_INVALID.
  */
 struct axas_fault_entry {
 	__u64 gpa;
-	__u32 access;
+	__u16 access;
+	__u8 width;
+	__u8 bus;
 	__u32 result;
+	__u64 cookie;
+	__u64 offset;
 };
 
 /**
@@ -558,5 +601,126 @@ struct axas_probe {
 };
 
 #define AXAS_PROBE	_IO(AXAS_IOC_TYPE, AXAS_CMD_PROBE)
+
+/**
+ * struct axas_root - what makes a CPU use the table (space)
+ * @size: sizeof(struct axas_root)
+ * @flags: must be 0
+ * @format: out: an &enum axas_format
+ * @levels: out: levels of the table
+ * @root: out: HPA of the root table
+ * @control: out: the EPTP, or VTTBR_EL2 with VMID 0
+ * @vtcr: out: VTCR_EL2; 0 for EPT
+ *
+ * A CPU that is given these walks the table until it is told otherwise: who
+ * does so registers for invalidations in the kernel first.
+ *
+ * Errors: EPERM without CAP_SYS_ADMIN; EOPNOTSUPP when no CPU register can hold
+ * the root, as with an EPT of 3 levels.
+ */
+struct axas_root {
+	__u32 size;
+	__u32 flags;
+	__u32 format;
+	__u32 levels;
+	__u64 root;
+	__u64 control;
+	__u64 vtcr;
+};
+
+#define AXAS_ROOT	_IO(AXAS_IOC_TYPE, AXAS_CMD_ROOT)
+
+/**
+ * struct axas_area_entry - an area, or the piece of one that is left
+ * @gpa: first GPA
+ * @length: bytes
+ * @hpa: linear: HPA of the first byte, if the caller has CAP_SYS_ADMIN;
+ *	otherwise 0
+ * @cookie: as given to AXAS_MAP
+ * @max_leaf: largest leaf in bytes; 0 for a device
+ * @backend: an &enum axas_backend_id
+ * @prot: &enum axas_prot bits
+ * @memtype: an &enum axas_memtype
+ * @flags: those &enum axas_map_flags that still say something:
+ *	%AXAS_MAP_IGNORE_PAT, %AXAS_MAP_NODE
+ * @node: with %AXAS_MAP_NODE the preferred NUMA node, otherwise 0
+ * @reserved: 0
+ */
+struct axas_area_entry {
+	__u64 gpa;
+	__u64 length;
+	__u64 hpa;
+	__u64 cookie;
+	__u64 max_leaf;
+	__u32 backend;
+	__u32 prot;
+	__u32 memtype;
+	__u32 flags;
+	__u32 node;
+	__u32 reserved;
+};
+
+/**
+ * struct axas_areas - list areas (space)
+ * @size: sizeof(struct axas_areas)
+ * @flags: must be 0
+ * @start: in: GPA to begin with; an area that @start lies inside of is listed
+ *	whole. out: where to go on, or U64_MAX when all have been listed
+ * @entries: pointer to an array of &struct axas_area_entry
+ * @nr: entries that fit the array
+ * @done: out: entries that were written
+ * @generation: out: goes up with every change of the areas
+ *
+ * Areas come in the order of their GPAs. What one call writes was all true at
+ * once. One call may write fewer than @nr: call again with the @start it left.
+ * If @generation is the same for all calls, what all of them wrote was true at
+ * once.
+ *
+ * Errors: EFAULT; ENOMEM; EINTR.
+ */
+struct axas_areas {
+	__u32 size;
+	__u32 flags;
+	__u64 start;
+	__u64 entries;
+	__u32 nr;
+	__u32 done;
+	__u64 generation;
+};
+
+#define AXAS_AREAS	_IO(AXAS_IOC_TYPE, AXAS_CMD_AREAS)
+
+/**
+ * struct axas_device - register ports or system registers (space)
+ * @size: sizeof(struct axas_device)
+ * @flags: must be 0
+ * @bus: %AXAS_BUS_PORT or %AXAS_BUS_SYSREG; memory is registered by AXAS_MAP
+ *	with %AXAS_BACKEND_DEVICE
+ * @reserved: must be 0
+ * @first: first address
+ * @last: last address, inclusive
+ * @cookie: the caller's own; given back with each fault there. AXAS_DEVICE_DEL
+ *	doesn't look at it.
+ *
+ * AXAS_DEVICE_ADD makes AXAS_FAULT answer accesses on @bus to any address from
+ * @first to @last with @cookie. AXAS_DEVICE_DEL takes back exactly what one
+ * AXAS_DEVICE_ADD has registered.
+ *
+ * Errors: EINVAL; ERANGE when @last is below @first or beyond the bus; EEXIST
+ * when the range meets another; ENOENT when there is nothing to delete that
+ * has just this range; ENOMEM; EINTR.
+ */
+struct axas_device {
+	__u32 size;
+	__u32 flags;
+	__u32 bus;
+	__u32 reserved;
+	__u64 first;
+	__u64 last;
+	__u64 cookie;
+};
+
+#define AXAS_DEVICE_ADD	_IO(AXAS_IOC_TYPE, AXAS_CMD_DEVICE_ADD)
+#define AXAS_DEVICE_DEL	_IO(AXAS_IOC_TYPE, AXAS_CMD_DEVICE_DEL)
 
 #endif /* _UAPI_LINUX_AXAS_H */
