@@ -2,8 +2,10 @@
 /*
  * The HAL over the page allocator.
  */
+#include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/pfn.h>
+#include <linux/sched.h>
 
 #include <axas/hal.h>
 
@@ -20,18 +22,32 @@ long axas_hal_pages(void)
 	return sum;
 }
 
+#ifdef CONFIG_NUMA
+static bool hal_task_has_policy(void)
+{
+	return current->mempolicy;
+}
+#else
+static bool hal_task_has_policy(void)
+{
+	return false;
+}
+#endif
+
+/* alloc_pages() reads policies even if the task has none of its own. */
+static struct page *hal_alloc_pages(unsigned int order, int nid, gfp_t gfp)
+{
+	if (nid == NUMA_NO_NODE && hal_task_has_policy())
+		return alloc_pages(gfp, order);
+	return alloc_pages_node(nid, gfp, order);
+}
+
 axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
 {
-	struct page *page;
+	struct page *page = hal_alloc_pages(order, nid, gfp | __GFP_NOWARN);
 
-	gfp |= __GFP_NOWARN;
-	if (nid == NUMA_NO_NODE)
-		page = alloc_pages(gfp, order);
-	else
-		page = alloc_pages_node(nid, gfp, order);
 	if (!page)
 		return AXAS_NO_FRAME;
-
 	if (order)
 		split_page(page, order);
 	this_cpu_add(hal_count, 1L << order);
@@ -44,8 +60,14 @@ void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order)
 	unsigned long i;
 
 	for (i = 0; i < 1UL << order; i++)
-		put_page(page + i);
+		__free_page(page + i);
 	this_cpu_sub(hal_count, 1L << order);
+}
+
+void axas_hal_dealloc_pages(struct page **pages, unsigned int nr)
+{
+	release_pages(pages, nr);
+	this_cpu_sub(hal_count, nr);
 }
 
 void axas_hal_invalidate(struct list_head *holders, axas_gpa_t gpa, u64 size)

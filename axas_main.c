@@ -132,6 +132,29 @@ static int ioctl_clear(struct axas_file *file, union axas_args *args)
 /* Array elements that are copied at a time, on the stack. */
 #define AXAS_CHUNK	32
 
+/* Only what is new goes back. */
+static bool fault_answer(struct axas_fault_entry __user *user,
+			 const struct axas_fault_entry *entries, u32 n)
+{
+	u32 i;
+
+	if (!user_write_access_begin(user, n * sizeof(*user)))
+		return false;
+	for (i = 0; i < n; i++) {
+		unsafe_put_user(entries[i].result, &user[i].result, fail);
+		if (likely(entries[i].result != AXAS_FAULT_DEVICE))
+			continue;
+		unsafe_put_user(entries[i].cookie, &user[i].cookie, fail);
+		unsafe_put_user(entries[i].offset, &user[i].offset, fail);
+	}
+	user_write_access_end();
+	return true;
+
+fail:
+	user_write_access_end();
+	return false;
+}
+
 static int ioctl_fault(struct axas_file *file, union axas_args *args)
 {
 	struct axas_fault *fault = &args->fault;
@@ -148,8 +171,7 @@ static int ioctl_fault(struct axas_file *file, union axas_args *args)
 				   n * sizeof(*entries)))
 			return -EFAULT;
 		axas_space_faults(file->space, entries, n);
-		if (copy_to_user(user + fault->done, entries,
-				 n * sizeof(*entries)))
+		if (!fault_answer(user + fault->done, entries, n))
 			return -EFAULT;
 	}
 	return 0;

@@ -16,6 +16,8 @@
  *	fmt_decode(npt, e, leaf)	attributes and flags of a leaf
  *	fmt_setup(npt)			choose levels and root order
  *	FMT_BREAK_BEFORE_MAKE		a live leaf can't become a table directly
+ *	FMT_SW_FULL			a bit that the CPU ignores where an entry
+ *					points to a table
  *
  * Who may write which entry when is said in Documentation/internals.rst. In
  * short: an empty entry is 0 or an epoch; a fault turns the very value that it
@@ -28,29 +30,34 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-/* Frames and tables that are cleared and not yet invalidated. */
-#define NPT_GATHER_MAX	508
+/* Pages that are cleared and not yet invalidated. */
+#define NPT_GATHER_MAX	1016
 
 /**
  * struct axas_npt_gather - between clear and free
  * @start: first byte to be invalidated
  * @end: behind the last byte to be invalidated
- * @nr: number of @items
- * @items: address of a frame or table, with its level (0 for tables) below
+ * @tables: tables, by their page's lru
+ * @nr: number of @pages
+ * @pages: pages of frames
  */
 struct axas_npt_gather {
 	u64 start;
 	u64 end;
+	struct list_head tables;
 	unsigned int nr;
-	u64 items[NPT_GATHER_MAX];
+	struct page *pages[NPT_GATHER_MAX];
 };
 
-#define NPT_GATHER_TABLE	0
-
-/* State of one unmap or protect. */
+/*
+ * State of one unmap or protect of [start, end): the permissions that are left,
+ * 0 for unmap, and what an empty entry becomes.
+ */
 struct npt_change {
 	struct axas_npt *npt;
 	struct axas_npt_pool *pool;
+	u64 start;
+	u64 end;
 	unsigned int prot;
 	u64 empty;
 };
@@ -80,19 +87,25 @@ static inline u64 npt_next(u64 gpa, u64 end, unsigned int level)
 	return min(next, end);
 }
 
-static inline void npt_count_leaf(struct axas_npt *npt, u64 entry,
-				  unsigned int level, int sign)
+/* Figures that change under the lock; others may read them at any time. */
+static inline void npt_count(s64 *count, s64 n)
 {
-	this_cpu_add(npt->stats->leaves[level - 1], sign);
-	if (fmt_owned(entry))
-		this_cpu_add(npt->stats->owned,
-			     (s64)sign << 9 * (level - 1));
+	WRITE_ONCE(*count, *count + n);
 }
 
-static inline void npt_count_table(struct axas_npt *npt, unsigned int level,
-				   int sign)
+static inline void npt_count_leaves(struct axas_npt *npt, unsigned int level,
+				    s64 n, s64 owned)
 {
-	this_cpu_add(npt->stats->tables[level - 1], sign);
+	if (n)
+		npt_count(&npt->counts.leaves[level - 1], n);
+	if (owned)
+		npt_count(&npt->counts.owned, owned << 9 * (level - 1));
+}
+
+static inline void npt_count_tables(struct axas_npt *npt, unsigned int level,
+				    s64 n)
+{
+	npt_count(&npt->counts.tables[level - 1], n);
 }
 
 static u64 *npt_alloc_table(struct axas_npt_pool *pool, gfp_t gfp)
@@ -101,7 +114,7 @@ static u64 *npt_alloc_table(struct axas_npt_pool *pool, gfp_t gfp)
 
 	if (pool && pool->nr)
 		return pool->tables[--pool->nr];
-	hpa = axas_hal_alloc_frame(0, NUMA_NO_NODE, gfp | __GFP_ZERO);
+	hpa = axas_hal_alloc_frame(0, NUMA_NO_NODE, gfp);
 	return axas_frame_valid(hpa) ? axas_hal_phys_to_virt(hpa) : NULL;
 }
 
@@ -117,24 +130,24 @@ static void npt_free_table_rcu(struct rcu_head *head)
 
 /* ---- lookup and fault: under RCU ---- */
 
-static void npt_peek(const struct axas_npt *npt, axas_gpa_t gpa,
-		     struct axas_npt_slot *slot)
+static inline void npt_peek(const struct axas_npt *npt, u64 gpa,
+			    struct axas_npt_slot *slot)
 {
 	unsigned int level = npt->levels;
-	u64 *ptr = npt_root_entry(npt, gpa.val);
+	u64 *ptr = npt_root_entry(npt, gpa);
 	u64 entry = READ_ONCE(*ptr);
 
 	axas_npt_assert_walk(npt);
 	while (fmt_is_table(entry, level)) {
 		ptr = npt_child(entry, level);
-		ptr = npt_entry(ptr, gpa.val, --level);
+		ptr = npt_entry(ptr, gpa, --level);
 		entry = READ_ONCE(*ptr);
 	}
 	*slot = (struct axas_npt_slot){ ptr, entry, level };
 }
 
-static void npt_decode_entry(const struct axas_npt *npt, u64 entry,
-			     unsigned int level, struct axas_leaf *leaf)
+static void npt_decode(const struct axas_npt *npt, u64 entry,
+		       unsigned int level, struct axas_leaf *leaf)
 {
 	leaf->hpa = fmt_hpa(entry, level);
 	leaf->level = level;
@@ -142,13 +155,26 @@ static void npt_decode_entry(const struct axas_npt *npt, u64 entry,
 	fmt_decode(npt, entry, leaf);
 }
 
-static bool npt_decode(const struct axas_npt *npt,
-		       const struct axas_npt_slot *slot, struct axas_leaf *leaf)
+static bool npt_lookup(const struct axas_npt *npt, axas_gpa_t gpa,
+		       struct axas_npt_slot *slot, struct axas_leaf *leaf)
 {
+	npt_peek(npt, gpa.val, slot);
 	if (!fmt_present(slot->old))
 		return false;
-	npt_decode_entry(npt, slot->old, slot->level, leaf);
+	npt_decode(npt, slot->old, slot->level, leaf);
 	return true;
+}
+
+static axas_hpa_t npt_translate(const struct axas_npt *npt, axas_gpa_t gpa)
+{
+	struct axas_npt_slot slot;
+	u64 offset;
+
+	npt_peek(npt, gpa.val, &slot);
+	if (!fmt_present(slot.old))
+		return AXAS_NO_FRAME;
+	offset = gpa.val & (axas_level_size(slot.level) - 1);
+	return axas_hpa(fmt_hpa(slot.old, slot.level).val | offset);
 }
 
 static enum axas_look npt_look(const struct axas_npt *npt, axas_gpa_t gpa,
@@ -156,27 +182,23 @@ static enum axas_look npt_look(const struct axas_npt *npt, axas_gpa_t gpa,
 			       struct axas_npt_cursor *cursor,
 			       struct axas_npt_slot *slot)
 {
-	u64 base = gpa.val / SZ_2M;
+	u64 base = gpa.val / SZ_2M, epoch = READ_ONCE(npt->epoch);
 
-	if (cursor->table && cursor->base == base) {
+	if (likely(cursor->base == base && cursor->epoch == epoch)) {
 		slot->ptr = npt_entry(cursor->table, gpa.val, 1);
 		slot->old = READ_ONCE(*slot->ptr);
 		slot->level = 1;
 	} else {
-		npt_peek(npt, gpa, slot);
-		cursor->table = slot->level > 1 ? NULL :
-				PTR_ALIGN_DOWN(slot->ptr, SZ_4K);
-		cursor->base = base;
+		npt_peek(npt, gpa.val, slot);
+		cursor->table = PTR_ALIGN_DOWN(slot->ptr, SZ_4K);
+		cursor->base = slot->level > 1 ? AXAS_CURSOR_NONE : base;
+		cursor->epoch = epoch;
 	}
 
 	if (fmt_present(slot->old))
 		return access & ~fmt_prot(slot->old) ? AXAS_LOOK_DENIED :
 						       AXAS_LOOK_ALLOWED;
-	if (likely(!axas_npt_busy(slot)))
-		return AXAS_LOOK_EMPTY;
-	/* The table may have been taken out: walk again. */
-	cursor->table = NULL;
-	return AXAS_LOOK_BUSY;
+	return unlikely(axas_npt_busy(slot)) ? AXAS_LOOK_BUSY : AXAS_LOOK_EMPTY;
 }
 
 /* Free the tables above @level of a chain that was never linked. */
@@ -199,12 +221,13 @@ static int npt_install(struct axas_npt *npt, const struct axas_npt_slot *slot,
 		       axas_gpa_t gpa, axas_hpa_t hpa, unsigned int level,
 		       struct axas_attr attr, struct axas_npt_pool *pool)
 {
-	u64 leaf = fmt_leaf(fmt_attr(npt, attr), hpa, level);
-	u64 entry = leaf, old = slot->old;
+	u64 entry = fmt_leaf(fmt_attr(npt, attr), hpa, level);
+	u64 old = slot->old;
 	unsigned int top;
 
-	for (top = level; top < slot->level; top++) {
-		u64 *table = npt_alloc_table(pool, GFP_NOWAIT | __GFP_ACCOUNT);
+	for (top = level; unlikely(top < slot->level); top++) {
+		u64 *table = npt_alloc_table(pool, GFP_NOWAIT | __GFP_ACCOUNT |
+							   __GFP_ZERO);
 
 		if (!table) {
 			npt_free_chain(entry, gpa.val, top, level);
@@ -214,29 +237,40 @@ static int npt_install(struct axas_npt *npt, const struct axas_npt_slot *slot,
 		entry = fmt_table(axas_hal_virt_to_phys(table));
 	}
 
-	if (!try_cmpxchg(slot->ptr, &old, entry)) {
+	if (unlikely(!try_cmpxchg(slot->ptr, &old, entry))) {
 		npt_free_chain(entry, gpa.val, slot->level, level);
 		return -EAGAIN;
 	}
 
-	for (top = level; top < slot->level; top++)
-		npt_count_table(npt, top, 1);
-	npt_count_leaf(npt, leaf, level, 1);
+	for (top = level; unlikely(top < slot->level); top++)
+		this_cpu_inc(npt->installs->tables[top - 1]);
+	this_cpu_inc(npt->installs->leaves[attr.owned][level - 1]);
 	return 0;
 }
 
 /* ---- map: under the lock, no area allows faults in the range ---- */
 
+/* The rest of a range, from @gpa to @end. */
+struct npt_map {
+	struct axas_npt *npt;
+	u64 shared;
+	u64 offset;
+	u64 gpa;
+	u64 end;
+	unsigned int max_level;
+	bool owned;
+};
+
 /* The table below *ptr, made if there is none yet. */
-static u64 *npt_map_child(struct axas_npt *npt, u64 *ptr, unsigned int level)
+static u64 *npt_make_child(struct axas_npt *npt, u64 *ptr, unsigned int level)
 {
 	u64 entry = READ_ONCE(*ptr);
 	u64 *table;
 
-	if (fmt_is_table(entry, level))
+	if (likely(fmt_is_table(entry, level)))
 		return npt_child(entry, level);
 
-	table = npt_alloc_table(NULL, AXAS_GFP);
+	table = npt_alloc_table(NULL, AXAS_GFP | __GFP_ZERO);
 	if (!table)
 		return NULL;
 	/* A fault beside the range may install a table at the same time. */
@@ -247,66 +281,103 @@ static u64 *npt_map_child(struct axas_npt *npt, u64 *ptr, unsigned int level)
 			return npt_child(entry, level);
 		}
 	}
-	npt_count_table(npt, level - 1, 1);
+	npt_count_tables(npt, level - 1, 1);
 	return table;
 }
 
-struct npt_map {
-	struct axas_npt *npt;
-	u64 shared;
-	u64 offset;
-	unsigned int max_level;
-};
-
-static int npt_map_table(const struct npt_map *map, u64 *ptr,
-			 unsigned int level, u64 gpa, u64 end)
+static inline void npt_fill(u64 *ptr, unsigned int n, u64 leaf, u64 step)
 {
-	u64 size = axas_level_size(level), next;
-	u64 *child;
-	int ret;
+	u64 *end = ptr + n;
 
-	for (; gpa < end; gpa = next, ptr++) {
-		u64 hpa = gpa + map->offset;
+	for (; ptr < end; ptr++, leaf += step)
+		WRITE_ONCE(*ptr, leaf);
+}
 
-		next = npt_next(gpa, end, level);
-		if (level <= map->max_level && next - gpa == size &&
-		    IS_ALIGNED(hpa, size) && !fmt_present(READ_ONCE(*ptr))) {
-			u64 leaf = fmt_leaf(map->shared, axas_hpa(hpa), level);
+/* Does a leaf of this level fit where the rest of the range begins? */
+static inline bool npt_map_fits(const struct npt_map *map, unsigned int level)
+{
+	u64 size = axas_level_size(level);
 
-			WRITE_ONCE(*ptr, leaf);
-			npt_count_leaf(map->npt, leaf, level, 1);
-			continue;
-		}
+	return level <= map->max_level && map->end - map->gpa >= size &&
+	       IS_ALIGNED(map->gpa | (map->gpa + map->offset), size);
+}
 
-		child = npt_map_child(map->npt, ptr, level);
-		if (!child)
+/* Leaves up to the end of the range or of the table. */
+static void npt_map_leaves(struct npt_map *map, u64 *ptr, unsigned int level)
+{
+	u64 stop = npt_next(map->gpa, map->end, level + 1);
+	unsigned int n = (stop - map->gpa) >> axas_level_shift(level);
+	axas_hpa_t hpa = axas_hpa(map->gpa + map->offset);
+
+	npt_fill(ptr, n, fmt_leaf(map->shared, hpa, level),
+		 axas_level_size(level));
+	npt_count_leaves(map->npt, level, n, map->owned ? n : 0);
+	map->gpa += n * axas_level_size(level);
+}
+
+/* A table that the range fills as a whole needs no clearing. */
+static int npt_map_table(struct npt_map *map, u64 *ptr, unsigned int level)
+{
+	u64 *table = npt_alloc_table(NULL, AXAS_GFP);
+	u64 link;
+
+	if (!table)
+		return -ENOMEM;
+	link = fmt_table(axas_hal_virt_to_phys(table));
+	npt_map_leaves(map, table, level - 1);
+	npt_count_tables(map->npt, level - 1, 1);
+	/* What the table holds is visible before the table is. */
+	smp_store_release(ptr, map->owned ? link : link | FMT_SW_FULL);
+	return 0;
+}
+
+/* Map what goes into one table, with the largest leaves that fit. */
+static int npt_map_run(struct npt_map *map)
+{
+	unsigned int level = map->npt->levels;
+	u64 *ptr = npt_root_entry(map->npt, map->gpa);
+
+	while (!npt_map_fits(map, level)) {
+		if (npt_map_fits(map, level - 1) &&
+		    IS_ALIGNED(map->gpa, axas_level_size(level)) &&
+		    map->end - map->gpa >= axas_level_size(level) &&
+		    !fmt_present(READ_ONCE(*ptr)))
+			return npt_map_table(map, ptr, level);
+		ptr = npt_make_child(map->npt, ptr, level);
+		if (!ptr)
 			return -ENOMEM;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-		ret = npt_map_table(map, npt_entry(child, gpa, level - 1),
-				    level - 1, gpa, next);
-		if (ret)
-			return ret;
+		ptr = npt_entry(ptr, map->gpa, --level);
 	}
+	npt_map_leaves(map, ptr, level);
 	return 0;
 }
 
 static int npt_map(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
 		   u64 size, struct axas_attr attr, unsigned int max_level)
 {
-	const struct npt_map map = {
+	struct npt_map map = {
 		.npt = npt,
 		.shared = fmt_attr(npt, attr),
 		.offset = hpa.val - gpa.val,
+		.gpa = gpa.val,
+		.end = gpa.val + size,
 		.max_level = max_level,
+		.owned = attr.owned,
 	};
+	int ret;
 
 	lockdep_assert_held(npt->lock);
 	/* What the frames hold is visible before the first entry is. */
 	smp_wmb();
-	return npt_map_table(&map, npt_root_entry(npt, gpa.val), npt->levels,
-			     gpa.val, gpa.val + size);
+	while (map.gpa < map.end) {
+		ret = npt_map_run(&map);
+		if (ret)
+			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
 }
 
 static int npt_map_frames(struct axas_npt *npt, axas_gpa_t gpa,
@@ -320,7 +391,7 @@ static int npt_map_frames(struct axas_npt *npt, axas_gpa_t gpa,
 
 	lockdep_assert_held(npt->lock);
 	while (level > 1) {
-		ptr = npt_map_child(npt, ptr, level);
+		ptr = npt_make_child(npt, ptr, level);
 		if (!ptr)
 			return -ENOMEM;
 		ptr = npt_entry(ptr, gpa.val, --level);
@@ -330,9 +401,7 @@ static int npt_map_frames(struct axas_npt *npt, axas_gpa_t gpa,
 	smp_wmb();
 	for (i = 0; i < n; i++)
 		WRITE_ONCE(ptr[i], fmt_leaf(shared, frames[i], 1));
-	this_cpu_add(npt->stats->leaves[0], n);
-	if (attr.owned)
-		this_cpu_add(npt->stats->owned, n);
+	npt_count_leaves(npt, 1, n, attr.owned ? n : 0);
 	return 0;
 }
 
@@ -355,30 +424,22 @@ static void npt_settle(struct axas_npt *npt, u64 entry, unsigned int level)
 	}
 }
 
-static void npt_gather_free(u64 item)
-{
-	axas_hpa_t hpa = axas_hpa(item & PAGE_MASK);
-	unsigned int level = item & ~PAGE_MASK;
-
-	if (level == NPT_GATHER_TABLE)
-		call_rcu(&axas_hal_page(hpa)->rcu_head, npt_free_table_rcu);
-	else
-		axas_hal_dealloc_frame(hpa, 9 * (level - 1));
-}
-
 static void npt_gather_flush(struct axas_npt *npt)
 {
 	struct axas_npt_gather *gather = npt->gather;
-	unsigned int i;
+	struct page *page, *next;
 
 	if (gather->start < gather->end)
 		axas_hal_invalidate(&npt->holders, axas_gpa(gather->start),
 				    gather->end - gather->start);
-	for (i = 0; i < gather->nr; i++)
-		npt_gather_free(gather->items[i]);
-	gather->nr = 0;
 	gather->start = U64_MAX;
 	gather->end = 0;
+
+	list_for_each_entry_safe(page, next, &gather->tables, lru)
+		call_rcu(&page->rcu_head, npt_free_table_rcu);
+	INIT_LIST_HEAD(&gather->tables);
+	axas_hal_dealloc_pages(gather->pages, gather->nr);
+	gather->nr = 0;
 }
 
 /* Note that [start, end) has been cleared. */
@@ -390,14 +451,22 @@ static inline void npt_gather_range(struct axas_npt *npt, u64 start, u64 end)
 	gather->end = max(gather->end, end);
 }
 
-static inline void npt_gather_item(struct axas_npt *npt, u64 hpa,
-				   unsigned int level)
+/* Their range has been noted. */
+static inline void npt_gather_pages(struct axas_npt *npt, axas_hpa_t hpa,
+				    unsigned int n)
 {
 	struct axas_npt_gather *gather = npt->gather;
+	struct page *page = axas_hal_page(hpa);
 
-	gather->items[gather->nr++] = hpa | level;
-	if (gather->nr == NPT_GATHER_MAX)
-		npt_gather_flush(npt);
+	while (n--) {
+		gather->pages[gather->nr++] = page++;
+		if (unlikely(gather->nr == NPT_GATHER_MAX)) {
+			u64 start = gather->start, end = gather->end;
+
+			npt_gather_flush(npt);
+			npt_gather_range(npt, start, end);
+		}
+	}
 }
 
 /*
@@ -413,15 +482,6 @@ static u64 npt_new_epoch(struct axas_npt *npt)
 	/* The epoch changes before the first entry does, for fault_area(). */
 	smp_wmb();
 	return npt->epoch;
-}
-
-static void npt_fill_split(u64 *table, u64 entry, unsigned int level)
-{
-	u64 child = fmt_child(entry, level);
-	unsigned int i;
-
-	for (i = 0; i < AXAS_TABLE_ENTRIES; i++)
-		table[i] = child + i * axas_level_size(level - 1);
 }
 
 /*
@@ -442,19 +502,22 @@ static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
 		entry = xchg(ptr, AXAS_NPT_FROZEN);
 		axas_hal_invalidate(&npt->holders,
 				    axas_gpa(ALIGN_DOWN(gpa, size)), size);
-		npt_fill_split(table, entry, level);
+		npt_fill(table, AXAS_TABLE_ENTRIES, fmt_child(entry, level),
+			 axas_level_size(level - 1));
 		/* What the table holds is visible before the table is. */
 		smp_store_release(ptr, link);
 	} else {
 		/* The CPU may set flags in the leaf meanwhile. */
 		do {
-			npt_fill_split(table, entry, level);
+			npt_fill(table, AXAS_TABLE_ENTRIES,
+				 fmt_child(entry, level),
+				 axas_level_size(level - 1));
 		} while (!try_cmpxchg(ptr, &entry, link));
 	}
 
-	this_cpu_dec(npt->stats->leaves[level - 1]);
-	this_cpu_add(npt->stats->leaves[level - 2], AXAS_TABLE_ENTRIES);
-	npt_count_table(npt, level - 1, 1);
+	npt_count(&npt->counts.leaves[level - 1], -1);
+	npt_count(&npt->counts.leaves[level - 2], AXAS_TABLE_ENTRIES);
+	npt_count_tables(npt, level - 1, 1);
 }
 
 /*
@@ -476,6 +539,61 @@ static unsigned int npt_split_cost(const struct axas_npt *npt, axas_gpa_t gpa,
 	for (level = min(level, max_level); level > 1; level--)
 		cost += !IS_ALIGNED(gpa.val, axas_level_size(level));
 	return cost;
+}
+
+/* ---- what unmap and protect share ---- */
+
+/* Does what the entry of this level around gpa covers lie in the range? */
+static inline bool npt_covers(const struct npt_change *change, u64 gpa,
+			      unsigned int level)
+{
+	u64 size = axas_level_size(level), start = ALIGN_DOWN(gpa, size);
+
+	return start >= change->start && start + size <= change->end;
+}
+
+/*
+ * Does what this entry points to go without a look at it? It does if unmap takes
+ * all of a table of leaves that own nothing, and nobody has to be waited for.
+ */
+static inline bool npt_goes_whole(const struct npt_change *change, u64 entry,
+				  unsigned int level, u64 gpa)
+{
+	return !change->prot && fmt_is_table(entry, level) &&
+	       entry & FMT_SW_FULL && npt_covers(change, gpa, level) &&
+	       list_empty(&change->npt->holders);
+}
+
+/*
+ * Go down to the entry from which the range goes on. A leaf that reaches out of
+ * the range is split. path[l] gets the entry of level l that led there.
+ */
+static u64 *npt_descend(struct npt_change *change, u64 gpa, u64 **path,
+			unsigned int *level)
+{
+	unsigned int l = change->npt->levels;
+	u64 *ptr = npt_root_entry(change->npt, gpa);
+	u64 entry = READ_ONCE(*ptr);
+
+	while (l > 1 && fmt_present(entry)) {
+		if (npt_goes_whole(change, entry, l, gpa))
+			break;
+		if (!fmt_is_table(entry, l)) {
+			if (npt_covers(change, gpa, l))
+				break;
+			npt_split(change, ptr, l, gpa);
+			entry = READ_ONCE(*ptr);
+		}
+		/* Leaves below may go one by one from here on. */
+		if (entry & FMT_SW_FULL)
+			WRITE_ONCE(*ptr, entry & ~FMT_SW_FULL);
+		path[l] = ptr;
+		ptr = npt_entry(npt_child(entry, l), gpa, l - 1);
+		entry = READ_ONCE(*ptr);
+		l--;
+	}
+	*level = l;
+	return ptr;
 }
 
 /* ---- unmap ---- */
@@ -510,85 +628,112 @@ static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 	return false;
 }
 
+/* What an entry of this level becomes: frozen, if its table goes with it. */
+static inline u64 npt_vacant(const struct npt_change *change, u64 gpa,
+			     unsigned int level)
+{
+	return level < change->npt->levels &&
+	       npt_covers(change, gpa, level + 1) ? AXAS_NPT_FROZEN :
+						    change->empty;
+}
+
 /*
- * Take a table out of its parent. All its entries are frozen, so that a fault
- * that still walks through it finds no place there.
+ * Take a table out of its parent. It has no place for a fault that still walks
+ * through it: all its entries are frozen, or leaves.
  */
-static void npt_reap(struct npt_change *change, u64 *ptr, u64 *table,
-		     unsigned int level, u64 gpa, u64 empty)
-{
-	u64 size = axas_level_size(level);
-	u64 start = ALIGN_DOWN(gpa, size);
-
-	WRITE_ONCE(*ptr, empty);
-	npt_count_table(change->npt, level - 1, -1);
-	npt_gather_range(change->npt, start, start + size);
-	npt_gather_item(change->npt, axas_hal_virt_to_phys(table).val,
-			NPT_GATHER_TABLE);
-}
-
-static void npt_unmap_table(struct npt_change *change, u64 *ptr,
-			    unsigned int level, u64 gpa, u64 end, u64 empty);
-
-/* Clear [gpa, next) of the table below *ptr, and the table if that was all. */
-static void npt_unmap_child(struct npt_change *change, u64 *ptr, u64 *table,
-			    unsigned int level, u64 gpa, u64 next, u64 empty)
-{
-	u64 *first = npt_entry(table, gpa, level - 1);
-
-	if (next - gpa == axas_level_size(level)) {
-		npt_unmap_table(change, first, level - 1, gpa, next,
-				AXAS_NPT_FROZEN);
-	} else {
-		unsigned int hint = npt_entry(table, next, level - 1) - table;
-
-		npt_unmap_table(change, first, level - 1, gpa, next,
-				change->empty);
-		if (!npt_freeze(table, hint, change->empty))
-			return;
-	}
-	npt_reap(change, ptr, table, level, gpa, empty);
-}
-
-static void npt_unmap_entry(struct npt_change *change, u64 *ptr,
-			    unsigned int level, u64 gpa, u64 next, u64 empty)
+static void npt_reap(struct npt_change *change, u64 *ptr, unsigned int level,
+		     u64 gpa)
 {
 	struct axas_npt *npt = change->npt;
-	u64 entry = READ_ONCE(*ptr);
+	u64 size = axas_level_size(level), start = ALIGN_DOWN(gpa, size);
+	struct page *page = axas_hal_page(fmt_hpa(READ_ONCE(*ptr), level));
 
-	do {
-		if (fmt_present(entry) && !fmt_is_table(entry, level) &&
-		    next - gpa < axas_level_size(level)) {
-			npt_split(change, ptr, level, gpa);
-			entry = READ_ONCE(*ptr);
-		}
-		if (fmt_is_table(entry, level)) {
-			npt_unmap_child(change, ptr, npt_child(entry, level),
-					level, gpa, next, empty);
-			return;
-		}
-	} while (!try_cmpxchg(ptr, &entry, empty));
-
-	if (!fmt_present(entry))
-		return;
-	npt_count_leaf(npt, entry, level, -1);
-	npt_settle(npt, entry, level);
-	npt_gather_range(npt, gpa, next);
-	if (fmt_owned(entry))
-		npt_gather_item(npt, fmt_hpa(entry, level).val, level);
+	WRITE_ONCE(*ptr, npt_vacant(change, gpa, level));
+	npt_count_tables(npt, level - 1, -1);
+	npt_gather_range(npt, start, start + size);
+	list_add(&page->lru, &npt->gather->tables);
 }
 
-/* What is cleared in this table becomes @empty, or frozen if the table goes. */
-static void npt_unmap_table(struct npt_change *change, u64 *ptr,
-			    unsigned int level, u64 gpa, u64 end, u64 empty)
+/*
+ * Clear entries from gpa on, up to the end of the table or the range, or to an
+ * entry that takes a descent. Return: where that is.
+ */
+static __always_inline u64 npt_unmap_entries(struct npt_change *change,
+					     u64 *ptr, unsigned int level,
+					     u64 gpa)
 {
-	u64 next;
+	u64 stop = npt_next(gpa, change->end, level + 1), next;
+	u64 vacant = npt_vacant(change, gpa, level);
+	struct axas_npt *npt = change->npt;
+	s64 leaves = 0, owned = 0;
 
-	for (; gpa < end; gpa = next, ptr++) {
-		next = npt_next(gpa, end, level);
-		npt_unmap_entry(change, ptr, level, gpa, next, empty);
+	for (; gpa < stop; gpa = next, ptr++) {
+		u64 entry = READ_ONCE(*ptr);
+
+		next = npt_next(gpa, stop, level);
+		/* If it isn't empty any more, a fault was faster. */
+		if (!fmt_present(entry) && try_cmpxchg(ptr, &entry, vacant))
+			continue;
+		if (npt_goes_whole(change, entry, level, gpa)) {
+			npt_reap(change, ptr, level, gpa);
+			npt_count_leaves(npt, level - 1, -AXAS_TABLE_ENTRIES, 0);
+			continue;
+		}
+		if (level > 1 && (fmt_is_table(entry, level) ||
+				  !npt_covers(change, gpa, level)))
+			break;
+
+		/* Nobody else writes a leaf but the CPU, its flags. */
+		WRITE_ONCE(*ptr, vacant);
+		leaves++;
+		npt_settle(npt, entry, level);
+		npt_gather_range(npt, gpa, next);
+		if (fmt_owned(entry)) {
+			owned++;
+			npt_gather_pages(npt, fmt_hpa(entry, level),
+					 1U << 9 * (level - 1));
+		}
 	}
-	cond_resched();
+	npt_count_leaves(npt, level, -leaves, -owned);
+	return gpa;
+}
+
+/* Take out the table below *ptr if it lies in the range or has become empty. */
+static bool npt_close(struct npt_change *change, u64 *ptr, unsigned int level,
+		      u64 end)
+{
+	u64 *table = npt_child(READ_ONCE(*ptr), level);
+
+	if (!npt_covers(change, end - 1, level) &&
+	    !npt_freeze(table, npt_entry(table, end, level - 1) - table,
+			change->empty))
+		return false;
+	npt_reap(change, ptr, level, end - 1);
+	return true;
+}
+
+/* Unmap what lies in one table. Return: where to go on. */
+static u64 npt_unmap_run(struct npt_change *change, u64 gpa)
+{
+	u64 *path[AXAS_MAX_LEVELS + 1], *ptr, next;
+	unsigned int level;
+
+	ptr = npt_descend(change, gpa, path, &level);
+	if (level == 1)
+		next = npt_unmap_entries(change, ptr, 1, gpa);
+	else
+		next = npt_unmap_entries(change, ptr, level, gpa);
+	if (next == gpa)
+		return gpa;
+
+	while (level < change->npt->levels &&
+	       (next == change->end ||
+		IS_ALIGNED(next, axas_level_size(level + 1)))) {
+		level++;
+		if (!npt_close(change, path[level], level, next))
+			break;
+	}
+	return next;
 }
 
 static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
@@ -597,60 +742,50 @@ static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 	struct npt_change change = {
 		.npt = npt,
 		.pool = pool,
+		.start = gpa.val,
+		.end = gpa.val + size,
+		.empty = npt_new_epoch(npt) << PAGE_SHIFT,
 	};
+	u64 next = gpa.val;
 
-	change.empty = npt_new_epoch(npt) << PAGE_SHIFT;
-	npt_unmap_table(&change, npt_root_entry(npt, gpa.val), npt->levels,
-			gpa.val, gpa.val + size, change.empty);
+	while (next < change.end) {
+		next = npt_unmap_run(&change, next);
+		cond_resched();
+	}
 	npt_gather_flush(npt);
 }
 
 /* ---- protect ---- */
 
-static void npt_protect_table(struct npt_change *change, u64 *ptr,
-			      unsigned int level, u64 gpa, u64 end);
-
-static void npt_protect_entry(struct npt_change *change, u64 *ptr,
-			      unsigned int level, u64 gpa, u64 next)
+/*
+ * As npt_unmap_entries(), but leaves get other permissions. The CPU may set
+ * flags in them meanwhile.
+ */
+static u64 npt_protect_entries(struct npt_change *change, u64 *ptr,
+			       unsigned int level, u64 gpa)
 {
+	u64 stop = npt_next(gpa, change->end, level + 1), next, entry, new;
 	struct axas_npt *npt = change->npt;
-	u64 entry = READ_ONCE(*ptr), new;
 
-	do {
-		if (fmt_present(entry) && !fmt_is_table(entry, level) &&
-		    next - gpa < axas_level_size(level)) {
-			npt_split(change, ptr, level, gpa);
-			entry = READ_ONCE(*ptr);
-		}
-		if (fmt_is_table(entry, level)) {
-			u64 *table = npt_child(entry, level);
+	for (; gpa < stop; gpa = next, ptr++) {
+		next = npt_next(gpa, stop, level);
+		entry = READ_ONCE(*ptr);
+		do {
+			if (fmt_is_table(entry, level) ||
+			    (fmt_present(entry) &&
+			     !npt_covers(change, gpa, level)))
+				return gpa;
+			new = fmt_present(entry) ?
+				      fmt_set_prot(npt, entry, change->prot) :
+				      change->empty;
+		} while (!try_cmpxchg(ptr, &entry, new));
 
-			npt_protect_table(change,
-					  npt_entry(table, gpa, level - 1),
-					  level - 1, gpa, next);
-			return;
-		}
-		new = fmt_present(entry) ?
-			      fmt_set_prot(npt, entry, change->prot) :
-			      change->empty;
-	} while (!try_cmpxchg(ptr, &entry, new));
-
-	if (!fmt_present(entry) || entry == new)
-		return;
-	npt_settle(npt, entry, level);
-	npt_gather_range(npt, gpa, next);
-}
-
-static void npt_protect_table(struct npt_change *change, u64 *ptr,
-			      unsigned int level, u64 gpa, u64 end)
-{
-	u64 next;
-
-	for (; gpa < end; gpa = next, ptr++) {
-		next = npt_next(gpa, end, level);
-		npt_protect_entry(change, ptr, level, gpa, next);
+		if (!fmt_present(entry) || entry == new)
+			continue;
+		npt_settle(npt, entry, level);
+		npt_gather_range(npt, gpa, next);
 	}
-	cond_resched();
+	return gpa;
 }
 
 static void npt_protect(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
@@ -659,12 +794,19 @@ static void npt_protect(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 	struct npt_change change = {
 		.npt = npt,
 		.pool = pool,
+		.start = gpa.val,
+		.end = gpa.val + size,
 		.prot = prot,
+		.empty = npt_new_epoch(npt) << PAGE_SHIFT,
 	};
+	u64 *path[AXAS_MAX_LEVELS + 1], *ptr, next = gpa.val;
+	unsigned int level;
 
-	change.empty = npt_new_epoch(npt) << PAGE_SHIFT;
-	npt_protect_table(&change, npt_root_entry(npt, gpa.val), npt->levels,
-			  gpa.val, gpa.val + size);
+	while (next < change.end) {
+		ptr = npt_descend(&change, next, path, &level);
+		next = npt_protect_entries(&change, ptr, level, next);
+		cond_resched();
+	}
 	npt_gather_flush(npt);
 }
 
@@ -695,7 +837,7 @@ static int npt_walk_table(const struct npt_walk *walk, u64 *ptr,
 		} else if (fmt_present(entry)) {
 			u64 start = ALIGN_DOWN(gpa, axas_level_size(level));
 
-			npt_decode_entry(walk->npt, entry, level, &leaf);
+			npt_decode(walk->npt, entry, level, &leaf);
 			ret = walk->visit(walk->arg, axas_gpa(start), &leaf);
 		}
 	}
@@ -720,32 +862,33 @@ static int npt_init(struct axas_npt *npt)
 
 	fmt_setup(npt);
 	INIT_LIST_HEAD(&npt->holders);
-	npt->stats = alloc_percpu_gfp(struct axas_npt_stats,
-				      AXAS_GFP | __GFP_ZERO);
-	if (!npt->stats)
+	npt->installs = alloc_percpu_gfp(struct axas_npt_installs,
+					 AXAS_GFP | __GFP_ZERO);
+	if (!npt->installs)
 		return -ENOMEM;
 	npt->gather = kzalloc(sizeof(*npt->gather), AXAS_GFP);
 	if (!npt->gather)
-		goto err_stats;
+		goto err_installs;
 	npt->gather->start = U64_MAX;
+	INIT_LIST_HEAD(&npt->gather->tables);
 	root = axas_hal_alloc_frame(npt->root_order, NUMA_NO_NODE,
 				    AXAS_GFP | __GFP_ZERO);
 	if (!axas_frame_valid(root))
 		goto err_gather;
 
 	npt->root = axas_hal_phys_to_virt(root);
-	npt_count_table(npt, npt->levels, 1 << npt->root_order);
+	npt_count_tables(npt, npt->levels, 1 << npt->root_order);
 	return 0;
 
 err_gather:
 	kfree(npt->gather);
-err_stats:
-	free_percpu(npt->stats);
+err_installs:
+	free_percpu(npt->installs);
 	return -ENOMEM;
 }
 
-static void npt_destroy_table(u64 *table, unsigned int entries,
-			      unsigned int level)
+static void npt_destroy_table(struct axas_npt *npt, u64 *table,
+			      unsigned int entries, unsigned int level)
 {
 	unsigned int i;
 
@@ -755,11 +898,12 @@ static void npt_destroy_table(u64 *table, unsigned int entries,
 		if (fmt_is_table(entry, level)) {
 			u64 *child = npt_child(entry, level);
 
-			npt_destroy_table(child, AXAS_TABLE_ENTRIES, level - 1);
+			npt_destroy_table(npt, child, AXAS_TABLE_ENTRIES,
+					  level - 1);
 			npt_free_table(child);
 		} else if (fmt_present(entry) && fmt_owned(entry)) {
-			axas_hal_dealloc_frame(fmt_hpa(entry, level),
-					       9 * (level - 1));
+			npt_gather_pages(npt, fmt_hpa(entry, level),
+					 1U << 9 * (level - 1));
 		}
 	}
 	cond_resched();
@@ -768,18 +912,19 @@ static void npt_destroy_table(u64 *table, unsigned int entries,
 static void npt_destroy(struct axas_npt *npt)
 {
 	axas_hal_invalidate(&npt->holders, axas_gpa(0), 1ULL << npt->gpa_bits);
-	npt_destroy_table(npt->root, AXAS_TABLE_ENTRIES << npt->root_order,
+	npt_destroy_table(npt, npt->root, AXAS_TABLE_ENTRIES << npt->root_order,
 			  npt->levels);
+	npt_gather_flush(npt);
 	axas_hal_dealloc_frame(axas_hal_virt_to_phys(npt->root),
 			       npt->root_order);
 	kfree(npt->gather);
-	free_percpu(npt->stats);
+	free_percpu(npt->installs);
 }
 
 #define NPT_ALGO_OPS				\
 	.init = npt_init,			\
-	.peek = npt_peek,			\
-	.decode = npt_decode,			\
+	.lookup = npt_lookup,			\
+	.translate = npt_translate,		\
 	.look = npt_look,			\
 	.install = npt_install,			\
 	.map = npt_map,				\

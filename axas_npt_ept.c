@@ -30,6 +30,8 @@
 #define EPT_ADDR	GENMASK_ULL(51, 12)
 /* Tables 29-3, 29-5, 29-7: bits 56:52 are ignored; one is ours. */
 #define EPT_SW_OWNED	BIT_ULL(52)
+/* Tables 29-2, 29-4, 29-6: in an entry that points to a table, so are 62:52. */
+#define FMT_SW_FULL	BIT_ULL(53)
 
 /* 29.3.7.1, from 12.3 table 12-2: encodings of memory types. */
 #define EPT_MT_UC	0

@@ -175,6 +175,7 @@ static int areas_fill_pool(struct axas_space *space, u64 start, u64 size,
 	unsigned int cost = areas_split_cost(space, start) +
 			    areas_split_cost(space, start + size);
 
+	/* A split writes all of its table. */
 	return axas_npt_pool_fill(pool, cost, AXAS_GFP);
 }
 
@@ -556,12 +557,12 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 		return AXAS_FAULT_SPURIOUS;
 	if (look == AXAS_LOOK_DENIED)
 		return AXAS_FAULT_DENIED;
-	if (look == AXAS_LOOK_BUSY)
-		return -EAGAIN;
 
 	area = fault_area(space, fault);
 	if (!area)
 		return AXAS_FAULT_NO_AREA;
+	if (look == AXAS_LOOK_BUSY)
+		return -EAGAIN;
 	if (fault->access & ~area->attr.prot)
 		return AXAS_FAULT_DENIED;
 	ret = area->ops->fault(area, npt, &slot, fault);
@@ -576,7 +577,8 @@ static int fault_prepare(struct axas_nested_fault *fault)
 
 	if (tables) {
 		fault->tables = 0;
-		return axas_npt_pool_fill(&fault->pool, tables, AXAS_GFP);
+		return axas_npt_pool_fill(&fault->pool, tables,
+					  AXAS_GFP | __GFP_ZERO);
 	}
 	if (!fault->want_frame) {
 		cond_resched();
@@ -614,7 +616,7 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 		if (likely(ret >= 0))
 			return ret;
 		/* Nothing that was found outlives its RCU section. */
-		fault->cursor.table = NULL;
+		fault->cursor.base = AXAS_CURSOR_NONE;
 		fault->area = NULL;
 		rcu_read_unlock();
 		ret = fault_prepare(fault);
@@ -633,7 +635,7 @@ static void fault_end(struct axas_nested_fault *fault)
 static enum axas_fault_result space_fault(struct axas_space *space,
 					  axas_gpa_t gpa, unsigned int access)
 {
-	struct axas_nested_fault fault = { .frame = AXAS_FRAME_NONE };
+	struct axas_nested_fault fault = AXAS_FAULT_NONE;
 	enum axas_fault_result result;
 
 	rcu_read_lock();
@@ -673,7 +675,7 @@ EXPORT_SYMBOL_GPL(axas_space_fault);
 void axas_space_faults(struct axas_space *space,
 		       struct axas_fault_entry *entries, unsigned int n)
 {
-	struct axas_nested_fault fault = { .frame = AXAS_FRAME_NONE };
+	struct axas_nested_fault fault = AXAS_FAULT_NONE;
 	unsigned int i;
 
 	rcu_read_lock();
@@ -807,8 +809,7 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 	u64 size, offset;
 
 	guard(rcu)();
-	npt->ops->peek(npt, gpa, &slot);
-	if (!npt->ops->decode(npt, &slot, &leaf))
+	if (!npt->ops->lookup(npt, gpa, &slot, &leaf))
 		return axas_npt_busy(&slot) ? -EAGAIN : -ENOENT;
 	if (access & ~leaf.attr.prot)
 		return -EACCES;

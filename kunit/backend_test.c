@@ -143,10 +143,11 @@ static int backend_do_fault(struct axas_npt *npt, const struct axas_area *area,
 			    struct axas_nested_fault *fault)
 {
 	struct axas_npt_slot slot;
+	struct axas_leaf leaf;
 	int ret;
 
 	rcu_read_lock();
-	npt->ops->peek(npt, fault->gpa, &slot);
+	npt->ops->lookup(npt, fault->gpa, &slot, &leaf);
 	ret = area->ops->fault(area, npt, &slot, fault);
 	rcu_read_unlock();
 	return ret;
@@ -199,7 +200,8 @@ static void backend_alloc_fault_wants(struct kunit *test)
 	/* Root and frame: the first table has been given back. */
 	KUNIT_EXPECT_EQ(test, axas_hal_pages(), 2L);
 
-	KUNIT_ASSERT_EQ(test, axas_npt_pool_fill(&fault.pool, 3, GFP_KERNEL),
+	KUNIT_ASSERT_EQ(test, axas_npt_pool_fill(&fault.pool, 3,
+						 GFP_KERNEL | __GFP_ZERO),
 			0);
 	KUNIT_EXPECT_EQ(test, backend_do_fault(npt, &area, &fault), 0);
 	KUNIT_EXPECT_FALSE(test, axas_frame_valid(fault.frame.hpa));

@@ -4,6 +4,7 @@
  */
 #define axas_hal_alloc_frame	linux_hal_alloc_frame
 #define axas_hal_dealloc_frame	linux_hal_dealloc_frame
+#define axas_hal_dealloc_pages	linux_hal_dealloc_pages
 #define axas_hal_invalidate	linux_hal_invalidate
 #define axas_hal_pages		linux_hal_pages
 #include "../axas_hal_linux.c"

@@ -203,6 +203,15 @@ void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order)
 	}
 }
 
+void axas_hal_dealloc_pages(struct page **pages, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		axas_hal_dealloc_frame(axas_hpa(PFN_PHYS(page_to_pfn(pages[i]))),
+				       0);
+}
+
 void axas_hal_invalidate(struct list_head *holders, axas_gpa_t gpa, u64 size)
 {
 	struct fake_hal_watch *watch = hal_watching();

@@ -331,9 +331,10 @@ static int npt_do_install(struct axas_npt *npt, struct axas_npt_slot *slot,
 static struct axas_npt_slot npt_do_peek(struct axas_npt *npt, u64 gpa)
 {
 	struct axas_npt_slot slot;
+	struct axas_leaf leaf;
 
 	rcu_read_lock();
-	npt->ops->peek(npt, axas_gpa(gpa), &slot);
+	npt->ops->lookup(npt, axas_gpa(gpa), &slot, &leaf);
 	rcu_read_unlock();
 	return slot;
 }
@@ -506,17 +507,18 @@ void npt_tables_outlive_readers(struct kunit *test)
 
 void npt_pool(struct kunit *test)
 {
+	const gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
 	const struct fake_hal_fail fail = { .nth = 3 };
 	struct axas_npt_pool pool = {};
 	unsigned int i;
 
-	KUNIT_EXPECT_EQ(test, axas_npt_pool_fill(&pool, 2, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, axas_npt_pool_fill(&pool, 2, gfp), 0);
 	KUNIT_EXPECT_EQ(test, pool.nr, 2U);
 	for (i = 0; i < 2; i++)
 		KUNIT_EXPECT_NULL(test, memchr_inv(pool.tables[i], 0, SZ_4K));
 	/* What is there is kept. */
-	KUNIT_EXPECT_EQ(test, axas_npt_pool_fill(&pool, 1, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, axas_npt_pool_fill(&pool, 3, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, axas_npt_pool_fill(&pool, 1, gfp), 0);
+	KUNIT_EXPECT_EQ(test, axas_npt_pool_fill(&pool, 3, gfp), 0);
 	KUNIT_EXPECT_EQ(test, axas_hal_pages(), 3L);
 	axas_npt_pool_free(&pool);
 	KUNIT_EXPECT_EQ(test, axas_hal_pages(), 0L);

@@ -137,13 +137,13 @@ static const char *ept_bad(u64 entry, unsigned int level, bool leaf)
 	return level == 1 && entry & 0x80 ? "EPT: bit 7 in a 4 KiB leaf" : NULL;
 }
 
-/* D8.3.1 and D8.3.2. */
+/* D8.3.1 and D8.3.2. Of what is ignored in a table, bit 57 is ours. */
 static const char *s2_bad(u64 entry, unsigned int level, bool leaf)
 {
 	unsigned int attr = entry >> 2 & 15;
 
 	if (!leaf)
-		return entry & ~0x0000fffffffff003ULL ?
+		return entry & ~0x0200fffffffff003ULL ?
 			       "stage 2: bits beside the address of a table" :
 			       NULL;
 	if (level == 1 && !(entry & 2))
@@ -195,6 +195,30 @@ static void raw_note_bad(struct raw_reader *reader, const char *bad, u64 entry)
 	}
 }
 
+/*
+ * Bit 53 (EPT) or 57 (stage 2) says that a table is full of leaves that own
+ * nothing, that is have bit 52 or 55 clear.
+ */
+static const char *raw_full_bad(enum axas_format format, u64 entry,
+				unsigned int level)
+{
+	bool ept = format == AXAS_FORMAT_EPT;
+	u64 owned = ept ? 1ULL << 52 : 1ULL << 55;
+	const u64 *table = raw_child(format, entry);
+	unsigned int i;
+
+	if (!(entry & (ept ? 1ULL << 53 : 1ULL << 57)))
+		return NULL;
+	for (i = 0; i < 512; i++) {
+		u64 leaf = READ_ONCE(table[i]);
+
+		if (!raw_present(format, leaf) || leaf & owned ||
+		    raw_is_table(format, leaf, level - 1))
+			return "a table is marked full of foreign leaves and isn't";
+	}
+	return NULL;
+}
+
 static void raw_read_leaf(struct raw_reader *reader, u64 entry, u64 gpa,
 			  unsigned int level)
 {
@@ -241,6 +265,7 @@ static void raw_read_table(struct raw_reader *reader, const u64 *table,
 			raw_read_leaf(reader, entry, gpa, level);
 			continue;
 		}
+		raw_note_bad(reader, raw_full_bad(format, entry, level), entry);
 		reader->sum.tables[level - 2]++;
 		if (reader->table)
 			reader->table(reader->arg, gpa, level - 1,

@@ -78,6 +78,13 @@ struct axas_nested_fault {
 	bool small;
 };
 
+/* A fault before the first one. */
+#define AXAS_FAULT_NONE						\
+	((struct axas_nested_fault){				\
+		.cursor.base = AXAS_CURSOR_NONE,		\
+		.frame = AXAS_FRAME_NONE,			\
+	})
+
 /**
  * struct axas_backend_ops - a backend
  * @name: for people

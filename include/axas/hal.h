@@ -65,6 +65,15 @@ axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp);
 void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order);
 
 /**
+ * axas_hal_dealloc_pages - the same for many pages at once
+ * @pages: pages of frames
+ * @nr: how many
+ *
+ * Context: any.
+ */
+void axas_hal_dealloc_pages(struct page **pages, unsigned int nr);
+
+/**
  * axas_hal_phys_to_virt - address of a frame in the kernel's linear map
  * @hpa: memory that axas_hal_alloc_frame() returned
  *

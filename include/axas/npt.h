@@ -90,7 +90,7 @@ struct axas_npt_caps {
 };
 
 /**
- * struct axas_npt_stats - per-CPU figures; only the sums mean anything
+ * struct axas_npt_stats - figures of a table
  * @leaves: leaves by level, beginning with level 1
  * @tables: table pages by level, beginning with level 1
  * @owned: pages in leaves that own them
@@ -99,6 +99,16 @@ struct axas_npt_stats {
 	s64 leaves[AXAS_MAX_LEAF_LEVEL];
 	s64 tables[AXAS_MAX_LEVELS];
 	s64 owned;
+};
+
+/**
+ * struct axas_npt_installs - what faults have installed, per CPU
+ * @leaves: by whether they own their frame, and by level
+ * @tables: by level
+ */
+struct axas_npt_installs {
+	u64 leaves[2][AXAS_MAX_LEAF_LEVEL];
+	u64 tables[AXAS_MAX_LEVELS];
 };
 
 /**
@@ -117,16 +127,21 @@ struct axas_npt_slot {
 
 /**
  * struct axas_npt_cursor - where the last look ended
- * @table: the table of level 1 that it ended in, or NULL
- * @base: what that table covers, in units of 2 MiB
+ * @table: the table of level 1 that it ended in
+ * @base: what that table covers, in units of 2 MiB, or %AXAS_CURSOR_NONE
+ * @epoch: epoch of the table at that time
  *
  * Good for one RCU section: the table may be taken out meanwhile, but isn't
- * freed, and its entries are frozen then.
+ * freed, has no place for a leaf then, and is walked to anew after the epoch
+ * has changed.
  */
 struct axas_npt_cursor {
 	u64 *table;
 	u64 base;
+	u64 epoch;
 };
+
+#define AXAS_CURSOR_NONE	U64_MAX
 
 /**
  * enum axas_look - what a fault finds
@@ -146,8 +161,8 @@ enum axas_look {
 #define AXAS_POOL_MAX	4
 
 /**
- * struct axas_npt_pool - zeroed table pages set aside, so that what uses them
- *	can't fail
+ * struct axas_npt_pool - table pages set aside, so that what uses them can't
+ *	fail
  * @nr: number of @tables
  * @tables: the pages
  */
@@ -168,7 +183,8 @@ struct axas_npt_gather;
  * @gather: frames and tables between clear and free; under @lock
  * @epoch: goes up with each change that takes something away, after the areas
  *	have changed and before the first entry does; cleared entries get it
- * @stats: figures
+ * @counts: figures of what changes under @lock
+ * @installs: figures of what faults change
  * @levels: number of levels
  * @root_order: log2 of the pages in the root
  * @gpa_bits: width of a GPA
@@ -182,7 +198,8 @@ struct axas_npt {
 	struct list_head holders;
 	struct axas_npt_gather *gather;
 	u64 epoch;
-	struct axas_npt_stats __percpu *stats;
+	struct axas_npt_stats counts;
+	struct axas_npt_installs __percpu *installs;
 	u8 levels;
 	u8 root_order;
 	u8 gpa_bits;
@@ -208,9 +225,9 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  *	given and fit the caps. May sleep. Return: 0 or -ENOMEM.
  * @control: the value that makes a CPU use the table: the EPTP, or VTTBR_EL2
  *	with VMID 0. Return: 0 or -EOPNOTSUPP if no CPU register can hold it.
- * @peek: fill in the slot of a GPA. Under RCU.
- * @decode: what the slot holds. Return: true and the leaf, or false if the
- *	slot is empty. Under RCU.
+ * @lookup: fill in the slot of a GPA, and what it holds. Return: true and the
+ *	leaf, or false if the slot is empty. Under RCU.
+ * @translate: the HPA of a GPA, or %AXAS_NO_FRAME. Under RCU.
  * @look: what a fault finds; moves the cursor and fills in the slot. Under RCU.
  * @install: put a leaf into an empty slot. Tables come from @pool and then
  *	from the allocator, without sleeping. Return: 0; -EAGAIN if the slot has
@@ -236,10 +253,9 @@ struct axas_npt_ops {
 	int (*init)(struct axas_npt *npt);
 	int (*control)(const struct axas_npt *npt, u64 *value);
 
-	void (*peek)(const struct axas_npt *npt, axas_gpa_t gpa,
-		     struct axas_npt_slot *slot);
-	bool (*decode)(const struct axas_npt *npt,
-		       const struct axas_npt_slot *slot, struct axas_leaf *leaf);
+	bool (*lookup)(const struct axas_npt *npt, axas_gpa_t gpa,
+		       struct axas_npt_slot *slot, struct axas_leaf *leaf);
+	axas_hpa_t (*translate)(const struct axas_npt *npt, axas_gpa_t gpa);
 	enum axas_look (*look)(const struct axas_npt *npt, axas_gpa_t gpa,
 			       unsigned int access,
 			       struct axas_npt_cursor *cursor,
@@ -332,10 +348,24 @@ static inline int axas_npt_lookup(const struct axas_npt *npt, axas_gpa_t gpa,
 	struct axas_npt_slot slot;
 
 	guard(rcu)();
-	npt->ops->peek(npt, gpa, &slot);
-	if (npt->ops->decode(npt, &slot, leaf))
+	if (npt->ops->lookup(npt, gpa, &slot, leaf))
 		return 0;
 	return axas_npt_busy(&slot) ? -EAGAIN : -ENOENT;
+}
+
+/**
+ * axas_npt_translate - where a GPA lies
+ * @npt: the table
+ * @gpa: address inside of the table's width
+ *
+ * Context: any; takes RCU.
+ * Return: the HPA, or %AXAS_NO_FRAME if there is no leaf.
+ */
+static inline axas_hpa_t axas_npt_translate(const struct axas_npt *npt,
+					    axas_gpa_t gpa)
+{
+	guard(rcu)();
+	return npt->ops->translate(npt, gpa);
 }
 
 /**
@@ -346,17 +376,25 @@ static inline int axas_npt_lookup(const struct axas_npt *npt, axas_gpa_t gpa,
 static inline void axas_npt_sum(const struct axas_npt *npt,
 				struct axas_npt_stats *sum)
 {
+	const struct axas_npt_installs *one;
+	u64 owned;
 	int cpu, i;
 
-	*sum = (struct axas_npt_stats){};
-	for_each_possible_cpu(cpu) {
-		const struct axas_npt_stats *one = per_cpu_ptr(npt->stats, cpu);
+	for (i = 0; i < AXAS_MAX_LEAF_LEVEL; i++)
+		sum->leaves[i] = READ_ONCE(npt->counts.leaves[i]);
+	for (i = 0; i < AXAS_MAX_LEVELS; i++)
+		sum->tables[i] = READ_ONCE(npt->counts.tables[i]);
+	sum->owned = READ_ONCE(npt->counts.owned);
 
-		for (i = 0; i < AXAS_MAX_LEAF_LEVEL; i++)
-			sum->leaves[i] += READ_ONCE(one->leaves[i]);
+	for_each_possible_cpu(cpu) {
+		one = per_cpu_ptr(npt->installs, cpu);
+		for (i = 0; i < AXAS_MAX_LEAF_LEVEL; i++) {
+			owned = READ_ONCE(one->leaves[true][i]);
+			sum->leaves[i] += READ_ONCE(one->leaves[false][i]) + owned;
+			sum->owned += owned << 9 * i;
+		}
 		for (i = 0; i < AXAS_MAX_LEVELS; i++)
 			sum->tables[i] += READ_ONCE(one->tables[i]);
-		sum->owned += READ_ONCE(one->owned);
 	}
 }
 
@@ -373,8 +411,7 @@ static inline int axas_npt_pool_fill(struct axas_npt_pool *pool,
 				     unsigned int nr, gfp_t gfp)
 {
 	while (pool->nr < nr) {
-		axas_hpa_t hpa = axas_hal_alloc_frame(0, NUMA_NO_NODE,
-						      gfp | __GFP_ZERO);
+		axas_hpa_t hpa = axas_hal_alloc_frame(0, NUMA_NO_NODE, gfp);
 
 		if (!axas_frame_valid(hpa))
 			return -ENOMEM;

@@ -94,11 +94,8 @@ static __always_inline void axas_unmap(void *table, u64 gpa, u64 size,
 static __always_inline u64 axas_lookup(void *table, u64 gpa)
 {
 	const struct axas_npt *npt = &((struct axas_space *)table)->npt;
-	struct axas_leaf leaf;
 
-	if (axas_npt_lookup(npt, axas_gpa(gpa), &leaf))
-		return 0;
-	return leaf.hpa.val + (gpa & (axas_level_size(leaf.level) - 1));
+	return axas_npt_translate(npt, axas_gpa(gpa)).val;
 }
 
 /* An axas table that has no leaf goes: wipe it behind its back. */
@@ -109,9 +106,10 @@ static void axas_empty(void *table, u64 gpa, u64 size)
 
 	for (; gpa < end; gpa += SZ_2M) {
 		struct axas_npt_slot slot;
+		struct axas_leaf leaf;
 
 		rcu_read_lock();
-		npt->ops->peek(npt, axas_gpa(gpa), &slot);
+		npt->ops->lookup(npt, axas_gpa(gpa), &slot, &leaf);
 		if (slot.level == 1)
 			memset(slot.ptr, 0, SZ_4K);
 		rcu_read_unlock();
