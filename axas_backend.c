@@ -173,7 +173,7 @@ static int alloc_fault(const struct axas_area *area, struct axas_npt *npt,
 	}
 
 	ret = npt->ops->install(npt, slot, gpa, fault->frame.hpa, level,
-				area->attr, &fault->pool);
+				area->shared, &fault->pool);
 	if (ret == -ENOMEM) {
 		fault->tables = slot->level - level;
 		return -EAGAIN;

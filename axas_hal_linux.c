@@ -66,7 +66,10 @@ void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order)
 
 void axas_hal_dealloc_pages(struct page **pages, unsigned int nr)
 {
-	release_pages(pages, nr);
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		__free_page(pages[i]);
 	this_cpu_sub(hal_count, nr);
 }
 

@@ -177,19 +177,19 @@ static axas_hpa_t npt_translate(const struct axas_npt *npt, axas_gpa_t gpa)
 	return axas_hpa(fmt_hpa(slot.old, slot.level).val | offset);
 }
 
-static enum axas_look npt_look(const struct axas_npt *npt, axas_gpa_t gpa,
-			       unsigned int access,
-			       struct axas_npt_cursor *cursor,
-			       struct axas_npt_slot *slot)
+static inline enum axas_look npt_find(const struct axas_npt *npt, u64 gpa,
+				      unsigned int access,
+				      struct axas_npt_cursor *cursor,
+				      struct axas_npt_slot *slot)
 {
-	u64 base = gpa.val / SZ_2M, epoch = READ_ONCE(npt->epoch);
+	u64 base = gpa / SZ_2M, epoch = READ_ONCE(npt->epoch);
 
 	if (likely(cursor->base == base && cursor->epoch == epoch)) {
-		slot->ptr = npt_entry(cursor->table, gpa.val, 1);
+		slot->ptr = npt_entry(cursor->table, gpa, 1);
 		slot->old = READ_ONCE(*slot->ptr);
 		slot->level = 1;
 	} else {
-		npt_peek(npt, gpa.val, slot);
+		npt_peek(npt, gpa, slot);
 		cursor->table = PTR_ALIGN_DOWN(slot->ptr, SZ_4K);
 		cursor->base = slot->level > 1 ? AXAS_CURSOR_NONE : base;
 		cursor->epoch = epoch;
@@ -199,6 +199,38 @@ static enum axas_look npt_look(const struct axas_npt *npt, axas_gpa_t gpa,
 		return access & ~fmt_prot(slot->old) ? AXAS_LOOK_DENIED :
 						       AXAS_LOOK_ALLOWED;
 	return unlikely(axas_npt_busy(slot)) ? AXAS_LOOK_BUSY : AXAS_LOOK_EMPTY;
+}
+
+static enum axas_look npt_look(const struct axas_npt *npt, axas_gpa_t gpa,
+			       unsigned int access,
+			       struct axas_npt_cursor *cursor,
+			       struct axas_npt_slot *slot)
+{
+	return npt_find(npt, gpa.val, access, cursor, slot);
+}
+
+static unsigned int npt_allowed(const struct axas_npt *npt,
+				const struct axas_fault_entry *entries,
+				unsigned int n, struct axas_npt_cursor *cursor)
+{
+	struct axas_npt_slot slot;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		const struct axas_fault_entry *entry = &entries[i];
+
+		if (entry->bus || !entry->access ||
+		    entry->gpa >> npt->gpa_bits ||
+		    npt_find(npt, entry->gpa, entry->access, cursor, &slot) !=
+			    AXAS_LOOK_ALLOWED)
+			break;
+	}
+	return i;
+}
+
+static u64 npt_encode(const struct axas_npt *npt, struct axas_attr attr)
+{
+	return fmt_attr(npt, attr);
 }
 
 /* Free the tables above @level of a chain that was never linked. */
@@ -219,10 +251,9 @@ static void npt_free_chain(u64 entry, u64 gpa, unsigned int top,
  */
 static int npt_install(struct axas_npt *npt, const struct axas_npt_slot *slot,
 		       axas_gpa_t gpa, axas_hpa_t hpa, unsigned int level,
-		       struct axas_attr attr, struct axas_npt_pool *pool)
+		       u64 shared, struct axas_npt_pool *pool)
 {
-	u64 entry = fmt_leaf(fmt_attr(npt, attr), hpa, level);
-	u64 old = slot->old;
+	u64 entry = fmt_leaf(shared, hpa, level), old = slot->old;
 	unsigned int top;
 
 	for (top = level; unlikely(top < slot->level); top++) {
@@ -244,7 +275,7 @@ static int npt_install(struct axas_npt *npt, const struct axas_npt_slot *slot,
 
 	for (top = level; unlikely(top < slot->level); top++)
 		this_cpu_inc(npt->installs->tables[top - 1]);
-	this_cpu_inc(npt->installs->leaves[attr.owned][level - 1]);
+	this_cpu_inc(npt->installs->leaves[fmt_owned(shared)][level - 1]);
 	return 0;
 }
 
@@ -261,16 +292,13 @@ struct npt_map {
 	bool owned;
 };
 
-/* The table below *ptr, made if there is none yet. */
-static u64 *npt_make_child(struct axas_npt *npt, u64 *ptr, unsigned int level)
+/* Make the table below *ptr. */
+static noinline u64 *npt_make_table(struct axas_npt *npt, u64 *ptr,
+				    unsigned int level)
 {
+	u64 *table = npt_alloc_table(NULL, AXAS_GFP | __GFP_ZERO);
 	u64 entry = READ_ONCE(*ptr);
-	u64 *table;
 
-	if (likely(fmt_is_table(entry, level)))
-		return npt_child(entry, level);
-
-	table = npt_alloc_table(NULL, AXAS_GFP | __GFP_ZERO);
 	if (!table)
 		return NULL;
 	/* A fault beside the range may install a table at the same time. */
@@ -283,6 +311,26 @@ static u64 *npt_make_child(struct axas_npt *npt, u64 *ptr, unsigned int level)
 	}
 	npt_count_tables(npt, level - 1, 1);
 	return table;
+}
+
+/* The entry of a level for gpa. Tables on the way are made if need be. */
+static inline u64 *npt_make_path(struct axas_npt *npt, u64 gpa,
+				 unsigned int level)
+{
+	u64 *ptr = npt_root_entry(npt, gpa), *table;
+	unsigned int l;
+
+	for (l = npt->levels; l > level; l--) {
+		u64 entry = READ_ONCE(*ptr);
+
+		table = likely(fmt_is_table(entry, l)) ?
+				npt_child(entry, l) :
+				npt_make_table(npt, ptr, l);
+		if (unlikely(!table))
+			return NULL;
+		ptr = npt_entry(table, gpa, l - 1);
+	}
+	return ptr;
 }
 
 static inline void npt_fill(u64 *ptr, unsigned int n, u64 leaf, u64 step)
@@ -298,7 +346,7 @@ static inline bool npt_map_fits(const struct npt_map *map, unsigned int level)
 {
 	u64 size = axas_level_size(level);
 
-	return level <= map->max_level && map->end - map->gpa >= size &&
+	return map->end - map->gpa >= size &&
 	       IS_ALIGNED(map->gpa | (map->gpa + map->offset), size);
 }
 
@@ -315,7 +363,15 @@ static void npt_map_leaves(struct npt_map *map, u64 *ptr, unsigned int level)
 	map->gpa += n * axas_level_size(level);
 }
 
-/* A table that the range fills as a whole needs no clearing. */
+/* Does the rest of the range fill what an entry of this level covers? */
+static inline bool npt_map_fills(const struct npt_map *map, unsigned int level)
+{
+	u64 size = axas_level_size(level);
+
+	return map->end - map->gpa >= size && IS_ALIGNED(map->gpa, size);
+}
+
+/* A table that is filled as a whole needs no clearing. */
 static int npt_map_table(struct npt_map *map, u64 *ptr, unsigned int level)
 {
 	u64 *table = npt_alloc_table(NULL, AXAS_GFP);
@@ -334,20 +390,20 @@ static int npt_map_table(struct npt_map *map, u64 *ptr, unsigned int level)
 /* Map what goes into one table, with the largest leaves that fit. */
 static int npt_map_run(struct npt_map *map)
 {
-	unsigned int level = map->npt->levels;
-	u64 *ptr = npt_root_entry(map->npt, map->gpa);
+	struct axas_npt *npt = map->npt;
+	unsigned int level = map->max_level;
+	u64 *ptr;
 
-	while (!npt_map_fits(map, level)) {
-		if (npt_map_fits(map, level - 1) &&
-		    IS_ALIGNED(map->gpa, axas_level_size(level)) &&
-		    map->end - map->gpa >= axas_level_size(level) &&
-		    !fmt_present(READ_ONCE(*ptr)))
-			return npt_map_table(map, ptr, level);
-		ptr = npt_make_child(map->npt, ptr, level);
-		if (!ptr)
-			return -ENOMEM;
-		ptr = npt_entry(ptr, map->gpa, --level);
+	while (!npt_map_fits(map, level))
+		level--;
+	if (level < npt->levels && npt_map_fills(map, level + 1)) {
+		ptr = npt_make_path(npt, map->gpa, level + 1);
+		if (ptr && !fmt_present(READ_ONCE(*ptr)))
+			return npt_map_table(map, ptr, level + 1);
 	}
+	ptr = npt_make_path(npt, map->gpa, level);
+	if (!ptr)
+		return -ENOMEM;
 	npt_map_leaves(map, ptr, level);
 	return 0;
 }
@@ -385,18 +441,13 @@ static int npt_map_frames(struct axas_npt *npt, axas_gpa_t gpa,
 			  struct axas_attr attr)
 {
 	u64 shared = fmt_attr(npt, attr);
-	unsigned int level = npt->levels;
-	u64 *ptr = npt_root_entry(npt, gpa.val);
 	unsigned int i;
+	u64 *ptr;
 
 	lockdep_assert_held(npt->lock);
-	while (level > 1) {
-		ptr = npt_make_child(npt, ptr, level);
-		if (!ptr)
-			return -ENOMEM;
-		ptr = npt_entry(ptr, gpa.val, --level);
-	}
-
+	ptr = npt_make_path(npt, gpa.val, 1);
+	if (!ptr)
+		return -ENOMEM;
 	/* What the frames hold is visible before the first entry is. */
 	smp_wmb();
 	for (i = 0; i < n; i++)
@@ -411,17 +462,22 @@ static int npt_map_frames(struct axas_npt *npt, axas_gpa_t gpa,
  * Wait for whoever still turns what the leaf said into a translation of its
  * own: it holds the page's lock from its lookup until then.
  */
-static void npt_settle(struct axas_npt *npt, u64 entry, unsigned int level)
+static noinline void npt_wait_leaf(u64 entry, unsigned int level)
 {
 	unsigned long pfn = fmt_hpa(entry, level).val >> PAGE_SHIFT;
 	unsigned long end = pfn + (1UL << 9 * (level - 1));
 
-	if (list_empty(&npt->holders))
-		return;
 	for (; pfn < end; pfn++) {
 		if (pfn_valid(pfn))
 			folio_wait_locked(page_folio(pfn_to_page(pfn)));
 	}
+}
+
+static inline void npt_settle(struct axas_npt *npt, u64 entry,
+			      unsigned int level)
+{
+	if (unlikely(!list_empty(&npt->holders)))
+		npt_wait_leaf(entry, level);
 }
 
 static void npt_gather_flush(struct axas_npt *npt)
@@ -438,7 +494,8 @@ static void npt_gather_flush(struct axas_npt *npt)
 	list_for_each_entry_safe(page, next, &gather->tables, lru)
 		call_rcu(&page->rcu_head, npt_free_table_rcu);
 	INIT_LIST_HEAD(&gather->tables);
-	axas_hal_dealloc_pages(gather->pages, gather->nr);
+	if (gather->nr)
+		axas_hal_dealloc_pages(gather->pages, gather->nr);
 	gather->nr = 0;
 }
 
@@ -925,7 +982,9 @@ static void npt_destroy(struct axas_npt *npt)
 	.init = npt_init,			\
 	.lookup = npt_lookup,			\
 	.translate = npt_translate,		\
+	.encode = npt_encode,			\
 	.look = npt_look,			\
+	.allowed = npt_allowed,			\
 	.install = npt_install,			\
 	.map = npt_map,				\
 	.map_frames = npt_map_frames,		\

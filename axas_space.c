@@ -252,7 +252,11 @@ static int space_setup_area(const struct axas_space *space,
 		.memtype = args->memtype,
 		.ignore_pat = args->flags & AXAS_MAP_IGNORE_PAT,
 	};
-	return area->ops->setup(area, &space->npt, args);
+	ret = area->ops->setup(area, &space->npt, args);
+	if (ret)
+		return ret;
+	area->shared = space->npt.ops->encode(&space->npt, area->attr);
+	return 0;
 }
 
 static int space_map_locked(struct axas_space *space, struct axas_area *area,
@@ -392,6 +396,7 @@ static int areas_copy(struct axas_space *space, u64 start, u64 last,
 		if (!copy)
 			return -ENOMEM;
 		copy->attr.prot = prot;
+		copy->shared = space->npt.ops->encode(&space->npt, copy->attr);
 		copy->ranges = 1;
 		list_add_tail(&copy->dead, copies);
 	}
@@ -513,6 +518,21 @@ EXPORT_SYMBOL_GPL(axas_space_protect);
 
 /* ---- fault ---- */
 
+static noinline const struct axas_area *
+fault_find_area(struct axas_space *space, struct axas_nested_fault *fault,
+		u64 epoch)
+{
+	MA_STATE(mas, &space->areas, fault->gpa.val, fault->gpa.val);
+
+	/* The epoch was read before the tree is. Pairs with npt_new_epoch(). */
+	smp_rmb();
+	fault->area = mas_walk(&mas);
+	fault->epoch = epoch;
+	fault->start = mas.index;
+	fault->last = mas.last;
+	return fault->area;
+}
+
 /*
  * The area of a fault whose slot has been read. Whoever takes an area away
  * changes the tree, then the epoch, then the slot. So what was found under an
@@ -521,25 +541,15 @@ EXPORT_SYMBOL_GPL(axas_space_protect);
 static const struct axas_area *fault_area(struct axas_space *space,
 					  struct axas_nested_fault *fault)
 {
-	MA_STATE(mas, &space->areas, fault->gpa.val, fault->gpa.val);
-	const struct axas_area *area = fault->area;
 	u64 epoch;
 
 	/* The slot was read before the epoch is. Pairs with npt_new_epoch(). */
 	smp_rmb();
 	epoch = READ_ONCE(space->npt.epoch);
-	if (area && fault->epoch == epoch && fault->gpa.val >= fault->start &&
-	    fault->gpa.val <= fault->last)
-		return area;
-
-	/* The epoch was read before the tree is. Pairs with the same. */
-	smp_rmb();
-	area = mas_walk(&mas);
-	fault->area = area;
-	fault->epoch = epoch;
-	fault->start = mas.index;
-	fault->last = mas.last;
-	return area;
+	if (fault->area && fault->epoch == epoch &&
+	    fault->gpa.val >= fault->start && fault->gpa.val <= fault->last)
+		return fault->area;
+	return fault_find_area(space, fault, epoch);
 }
 
 /* One try, under RCU. -EAGAIN: get what the fault wants and try again. */
@@ -635,9 +645,10 @@ static void fault_end(struct axas_nested_fault *fault)
 static enum axas_fault_result space_fault(struct axas_space *space,
 					  axas_gpa_t gpa, unsigned int access)
 {
-	struct axas_nested_fault fault = AXAS_FAULT_NONE;
+	struct axas_nested_fault fault;
 	enum axas_fault_result result;
 
+	axas_fault_begin(&fault);
 	rcu_read_lock();
 	result = fault_one(space, &fault, gpa.val, access);
 	rcu_read_unlock();
@@ -664,6 +675,22 @@ enum axas_fault_result axas_space_fault(struct axas_space *space,
 }
 EXPORT_SYMBOL_GPL(axas_space_fault);
 
+/* How many of the first faults are spurious? */
+static unsigned int faults_allowed(struct axas_space *space,
+				   struct axas_nested_fault *fault,
+				   struct axas_fault_entry *entries,
+				   unsigned int n)
+{
+	struct axas_npt *npt = &space->npt;
+	unsigned int i, allowed;
+
+	allowed = npt->ops->allowed(npt, entries, n, &fault->cursor);
+	for (i = 0; i < allowed; i++)
+		entries[i].result = AXAS_FAULT_SPURIOUS;
+	this_cpu_add(space->faults->results[AXAS_FAULT_SPURIOUS], allowed);
+	return allowed;
+}
+
 /**
  * axas_space_faults - resolve some nested page faults
  * @space: the space
@@ -675,14 +702,25 @@ EXPORT_SYMBOL_GPL(axas_space_fault);
 void axas_space_faults(struct axas_space *space,
 		       struct axas_fault_entry *entries, unsigned int n)
 {
-	struct axas_nested_fault fault = AXAS_FAULT_NONE;
-	unsigned int i;
+	struct axas_nested_fault fault;
+	enum axas_fault_result result = AXAS_FAULT_SPURIOUS;
+	unsigned int i, allowed;
 
+	axas_fault_begin(&fault);
 	rcu_read_lock();
 	for (i = 0; i < n; i++) {
-		entries[i].result = fault_one(space, &fault, entries[i].gpa,
-					      entries[i].access);
-		this_cpu_inc(space->faults->results[entries[i].result]);
+		/* Those that have nothing left to do come in runs. */
+		if (result == AXAS_FAULT_SPURIOUS) {
+			allowed = faults_allowed(space, &fault, entries + i,
+						 n - i);
+			i += allowed;
+			if (i == n)
+				break;
+		}
+		result = fault_one(space, &fault, entries[i].gpa,
+				   entries[i].access);
+		entries[i].result = result;
+		this_cpu_inc(space->faults->results[result]);
 	}
 	rcu_read_unlock();
 	fault_end(&fault);

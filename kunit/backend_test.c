@@ -182,6 +182,7 @@ static void backend_alloc_fault_wants(struct kunit *test)
 	struct fake_hal_fail fail = { .nth = 1 };
 
 	area.attr.owned = true;
+	area.shared = npt->ops->encode(npt, area.attr);
 	area.nid = NUMA_NO_NODE;
 	fake_hal_set_fail(&fail);
 	KUNIT_EXPECT_EQ(test, backend_do_fault(npt, &area, &fault), -EAGAIN);

@@ -323,7 +323,7 @@ static int npt_do_install(struct axas_npt *npt, struct axas_npt_slot *slot,
 
 	rcu_read_lock();
 	ret = npt->ops->install(npt, slot, axas_gpa(gpa), axas_hpa(hpa), level,
-				rwx_wb, &pool);
+				npt->ops->encode(npt, rwx_wb), &pool);
 	rcu_read_unlock();
 	return ret;
 }

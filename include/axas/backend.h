@@ -18,6 +18,7 @@
  * struct axas_area - what a range of a space is
  * @ops: the backend
  * @attr: attributes of its leaves
+ * @shared: the same as the table's format has them
  * @max_level: level of the largest leaf
  * @nid: NUMA node of the frames or %NUMA_NO_NODE
  * @offset: linear: HPA less GPA
@@ -31,6 +32,7 @@
 struct axas_area {
 	const struct axas_backend_ops *ops;
 	struct axas_attr attr;
+	u64 shared;
 	u8 max_level;
 	int nid;
 	u64 offset;
@@ -78,12 +80,22 @@ struct axas_nested_fault {
 	bool small;
 };
 
-/* A fault before the first one. */
-#define AXAS_FAULT_NONE						\
-	((struct axas_nested_fault){				\
-		.cursor.base = AXAS_CURSOR_NONE,		\
-		.frame = AXAS_FRAME_NONE,			\
-	})
+/**
+ * axas_fault_begin - begin one or several faults
+ * @fault: what nobody has used yet
+ *
+ * Sets what is looked at before it is written; the rest isn't cleared, which
+ * would take as long as all else that a fault does for itself.
+ */
+static inline void axas_fault_begin(struct axas_nested_fault *fault)
+{
+	fault->cursor.base = AXAS_CURSOR_NONE;
+	fault->area = NULL;
+	fault->frame.hpa = AXAS_NO_FRAME;
+	fault->pool.nr = 0;
+	fault->tables = 0;
+	fault->want_frame = false;
+}
 
 /**
  * struct axas_backend_ops - a backend

@@ -229,6 +229,9 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  *	leaf, or false if the slot is empty. Under RCU.
  * @translate: the HPA of a GPA, or %AXAS_NO_FRAME. Under RCU.
  * @look: what a fault finds; moves the cursor and fills in the slot. Under RCU.
+ * @allowed: how many of n faults, from the first on, are on memory and find a
+ *	leaf that allows the access; moves the cursor. Under RCU.
+ * @encode: what all leaves with these attributes have in common, for @install
  * @install: put a leaf into an empty slot. Tables come from @pool and then
  *	from the allocator, without sleeping. Return: 0; -EAGAIN if the slot has
  *	changed; -ENOMEM. Under RCU.
@@ -260,9 +263,13 @@ struct axas_npt_ops {
 			       unsigned int access,
 			       struct axas_npt_cursor *cursor,
 			       struct axas_npt_slot *slot);
+	unsigned int (*allowed)(const struct axas_npt *npt,
+				const struct axas_fault_entry *entries,
+				unsigned int n, struct axas_npt_cursor *cursor);
+	u64 (*encode)(const struct axas_npt *npt, struct axas_attr attr);
 	int (*install)(struct axas_npt *npt, const struct axas_npt_slot *slot,
 		       axas_gpa_t gpa, axas_hpa_t hpa, unsigned int level,
-		       struct axas_attr attr, struct axas_npt_pool *pool);
+		       u64 shared, struct axas_npt_pool *pool);
 
 	int (*map)(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
 		   u64 size, struct axas_attr attr, unsigned int max_level);
