@@ -30,6 +30,8 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include <axas/compat.h>
+
 /* Pages that are cleared and not yet invalidated. */
 #define NPT_GATHER_MAX	1016
 
@@ -130,20 +132,42 @@ static void npt_free_table_rcu(struct rcu_head *head)
 
 /* ---- lookup and fault: under RCU ---- */
 
-static inline void npt_peek(const struct axas_npt *npt, u64 gpa,
-			    struct axas_npt_slot *slot)
+/* One step down, if there is a table. */
+static __always_inline bool npt_step(struct axas_npt_slot *slot, u64 gpa,
+				     unsigned int level)
 {
-	unsigned int level = npt->levels;
-	u64 *ptr = npt_root_entry(npt, gpa);
-	u64 entry = READ_ONCE(*ptr);
+	if (!fmt_is_table(slot->old, level))
+		return false;
+	slot->ptr = npt_entry(npt_child(slot->old, level), gpa, level - 1);
+	slot->old = READ_ONCE(*slot->ptr);
+	slot->level = level - 1;
+	return true;
+}
 
+/* With levels that are constants a step is a few instructions. */
+static __always_inline void npt_peek(const struct axas_npt *npt, u64 gpa,
+				     struct axas_npt_slot *slot)
+{
 	axas_npt_assert_walk(npt);
-	while (fmt_is_table(entry, level)) {
-		ptr = npt_child(entry, level);
-		ptr = npt_entry(ptr, gpa, --level);
-		entry = READ_ONCE(*ptr);
+	slot->ptr = npt_root_entry(npt, gpa);
+	slot->old = READ_ONCE(*slot->ptr);
+	slot->level = npt->levels;
+	switch (npt->levels) {
+	case 5:
+		if (!npt_step(slot, gpa, 5))
+			return;
+		fallthrough;
+	case 4:
+		if (!npt_step(slot, gpa, 4))
+			return;
+		fallthrough;
+	case 3:
+		if (!npt_step(slot, gpa, 3))
+			return;
+		fallthrough;
+	default:
+		npt_step(slot, gpa, 2);
 	}
-	*slot = (struct axas_npt_slot){ ptr, entry, level };
 }
 
 static void npt_decode(const struct axas_npt *npt, u64 entry,
@@ -313,23 +337,27 @@ static noinline u64 *npt_make_table(struct axas_npt *npt, u64 *ptr,
 	return table;
 }
 
+/* The entry for gpa in the table below *ptr, which is made if need be. */
+static inline u64 *npt_make_step(struct axas_npt *npt, u64 *ptr, u64 gpa,
+				 unsigned int level)
+{
+	u64 entry = READ_ONCE(*ptr);
+	u64 *table = likely(fmt_is_table(entry, level)) ?
+			     npt_child(entry, level) :
+			     npt_make_table(npt, ptr, level);
+
+	return likely(table) ? npt_entry(table, gpa, level - 1) : NULL;
+}
+
 /* The entry of a level for gpa. Tables on the way are made if need be. */
 static inline u64 *npt_make_path(struct axas_npt *npt, u64 gpa,
 				 unsigned int level)
 {
-	u64 *ptr = npt_root_entry(npt, gpa), *table;
+	u64 *ptr = npt_root_entry(npt, gpa);
 	unsigned int l;
 
-	for (l = npt->levels; l > level; l--) {
-		u64 entry = READ_ONCE(*ptr);
-
-		table = likely(fmt_is_table(entry, l)) ?
-				npt_child(entry, l) :
-				npt_make_table(npt, ptr, l);
-		if (unlikely(!table))
-			return NULL;
-		ptr = npt_entry(table, gpa, l - 1);
-	}
+	for (l = npt->levels; ptr && l > level; l--)
+		ptr = npt_make_step(npt, ptr, gpa, l);
 	return ptr;
 }
 
@@ -337,6 +365,7 @@ static inline void npt_fill(u64 *ptr, unsigned int n, u64 leaf, u64 step)
 {
 	u64 *end = ptr + n;
 
+	unrolled_count(4)
 	for (; ptr < end; ptr++, leaf += step)
 		WRITE_ONCE(*ptr, leaf);
 }
@@ -391,17 +420,18 @@ static int npt_map_table(struct npt_map *map, u64 *ptr, unsigned int level)
 static int npt_map_run(struct npt_map *map)
 {
 	struct axas_npt *npt = map->npt;
-	unsigned int level = map->max_level;
+	unsigned int level = map->max_level, above;
 	u64 *ptr;
 
 	while (!npt_map_fits(map, level))
 		level--;
-	if (level < npt->levels && npt_map_fills(map, level + 1)) {
-		ptr = npt_make_path(npt, map->gpa, level + 1);
-		if (ptr && !fmt_present(READ_ONCE(*ptr)))
-			return npt_map_table(map, ptr, level + 1);
+	above = min_t(unsigned int, level + 1, npt->levels);
+	ptr = npt_make_path(npt, map->gpa, above);
+	if (ptr && above > level) {
+		if (!fmt_present(READ_ONCE(*ptr)) && npt_map_fills(map, above))
+			return npt_map_table(map, ptr, above);
+		ptr = npt_make_step(npt, ptr, map->gpa, above);
 	}
-	ptr = npt_make_path(npt, map->gpa, level);
 	if (!ptr)
 		return -ENOMEM;
 	npt_map_leaves(map, ptr, level);
@@ -425,15 +455,14 @@ static int npt_map(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
 	lockdep_assert_held(npt->lock);
 	/* What the frames hold is visible before the first entry is. */
 	smp_wmb();
-	while (map.gpa < map.end) {
+	for (;;) {
 		ret = npt_map_run(&map);
-		if (ret)
+		if (ret || map.gpa == map.end)
 			return ret;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
 	}
-	return 0;
 }
 
 static int npt_map_frames(struct axas_npt *npt, axas_gpa_t gpa,
@@ -483,7 +512,7 @@ static inline void npt_settle(struct axas_npt *npt, u64 entry,
 static void npt_gather_flush(struct axas_npt *npt)
 {
 	struct axas_npt_gather *gather = npt->gather;
-	struct page *page, *next;
+	struct page *page;
 
 	if (gather->start < gather->end)
 		axas_hal_invalidate(&npt->holders, axas_gpa(gather->start),
@@ -491,9 +520,11 @@ static void npt_gather_flush(struct axas_npt *npt)
 	gather->start = U64_MAX;
 	gather->end = 0;
 
-	list_for_each_entry_safe(page, next, &gather->tables, lru)
+	while (!list_empty(&gather->tables)) {
+		page = list_first_entry(&gather->tables, struct page, lru);
+		list_del(&page->lru);
 		call_rcu(&page->rcu_head, npt_free_table_rcu);
-	INIT_LIST_HEAD(&gather->tables);
+	}
 	if (gather->nr)
 		axas_hal_dealloc_pages(gather->pages, gather->nr);
 	gather->nr = 0;
@@ -655,20 +686,26 @@ static u64 *npt_descend(struct npt_change *change, u64 gpa, u64 **path,
 
 /* ---- unmap ---- */
 
+static inline bool npt_none_present(const u64 *ptr, const u64 *end)
+{
+	for (; ptr < end; ptr++)
+		if (fmt_present(READ_ONCE(*ptr)))
+			return false;
+	return true;
+}
+
 /*
  * Freeze a table if it has no valid entry. The search begins at hint, beside
  * what was just cleared, where a valid entry is most likely.
  */
 static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 {
-	unsigned int i, n;
+	unsigned int i;
 	u64 entry;
 
-	for (n = 0; n < AXAS_TABLE_ENTRIES; n++) {
-		i = (hint + n) % AXAS_TABLE_ENTRIES;
-		if (fmt_present(READ_ONCE(table[i])))
-			return false;
-	}
+	if (!npt_none_present(table + hint, table + AXAS_TABLE_ENTRIES) ||
+	    !npt_none_present(table, table + hint))
+		return false;
 
 	/* A fault that meets a frozen entry waits: don't be preempted. */
 	guard(preempt)();
@@ -805,8 +842,10 @@ static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 	};
 	u64 next = gpa.val;
 
-	while (next < change.end) {
+	for (;;) {
 		next = npt_unmap_run(&change, next);
+		if (next == change.end)
+			break;
 		cond_resched();
 	}
 	npt_gather_flush(npt);

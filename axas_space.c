@@ -63,6 +63,7 @@ struct axas_space *axas_space_create(const struct axas_create *args)
 	if (!space)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&space->lock);
+	seqcount_mutex_init(&space->main_area.seq, &space->lock);
 	/* Without gap tracking, freeing a large tree behind RCU goes astray. */
 	mt_init_flags(&space->areas, MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE);
 	space->faults = alloc_percpu_gfp(struct axas_fault_stats,
@@ -103,6 +104,37 @@ void axas_space_destroy(struct axas_space *space)
 EXPORT_SYMBOL_GPL(axas_space_destroy);
 
 /* ---- areas: under the space's lock ---- */
+
+static void main_area_set(struct axas_space *space, struct axas_area *area,
+			  u64 start, u64 last)
+{
+	struct axas_main_area *main = &space->main_area;
+
+	write_seqcount_begin(&main->seq);
+	main->area = area;
+	main->start = start;
+	main->last = last;
+	write_seqcount_end(&main->seq);
+}
+
+/* Before something is taken from the areas in [start, last]. */
+static void main_area_forget(struct axas_space *space, u64 start, u64 last)
+{
+	const struct axas_main_area *main = &space->main_area;
+
+	if (main->area && start <= main->last && last >= main->start)
+		main_area_set(space, NULL, 0, 0);
+}
+
+/* After an area was made. */
+static void main_area_offer(struct axas_space *space, struct axas_area *area,
+			    u64 start, u64 last)
+{
+	const struct axas_main_area *main = &space->main_area;
+
+	if (!main->area || last - start > main->last - main->start)
+		main_area_set(space, area, start, last);
+}
 
 /* Is there an area in [start, last]? */
 static struct axas_area *areas_first(struct axas_space *space, u64 start,
@@ -272,7 +304,9 @@ static int space_map_locked(struct axas_space *space, struct axas_area *area,
 	if (!ret)
 		ret = areas_store(space, area, args->gpa, last, AXAS_GFP);
 	/* No leaf reaches out of the range: there is nothing to split. */
-	if (ret)
+	if (!ret)
+		main_area_offer(space, area, args->gpa, last);
+	else
 		space->npt.ops->unmap(&space->npt, axas_gpa(args->gpa),
 				      args->length, &pool);
 	return ret;
@@ -324,6 +358,7 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 	if (ret)
 		return ret;
 
+	main_area_forget(space, gpa, last);
 	areas_account(space, gpa, last, 1, &dead);
 	ret = areas_store(space, NULL, gpa, last, AXAS_GFP);
 	if (ret) {
@@ -473,6 +508,7 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 	if (!ret)
 		ret = areas_fill_pool(space, gpa, size, &pool);
 	if (!ret) {
+		main_area_forget(space, gpa, last);
 		areas_account(space, gpa, last, 1, &dead);
 		ret = areas_cut(space, gpa, last);
 		if (ret)
@@ -518,19 +554,30 @@ EXPORT_SYMBOL_GPL(axas_space_protect);
 
 /* ---- fault ---- */
 
-static noinline const struct axas_area *
-fault_find_area(struct axas_space *space, struct axas_nested_fault *fault,
-		u64 epoch)
+static bool fault_in_main_area(struct axas_space *space,
+			       struct axas_nested_fault *fault)
+{
+	const struct axas_main_area *main = &space->main_area;
+	unsigned int seq;
+
+	do {
+		seq = read_seqcount_begin(&main->seq);
+		fault->area = main->area;
+		fault->start = main->start;
+		fault->last = main->last;
+	} while (read_seqcount_retry(&main->seq, seq));
+	return fault->area && fault->gpa.val >= fault->start &&
+	       fault->gpa.val <= fault->last;
+}
+
+static noinline void fault_find_area(struct axas_space *space,
+				     struct axas_nested_fault *fault)
 {
 	MA_STATE(mas, &space->areas, fault->gpa.val, fault->gpa.val);
 
-	/* The epoch was read before the tree is. Pairs with npt_new_epoch(). */
-	smp_rmb();
 	fault->area = mas_walk(&mas);
-	fault->epoch = epoch;
 	fault->start = mas.index;
 	fault->last = mas.last;
-	return fault->area;
 }
 
 /*
@@ -549,7 +596,13 @@ static const struct axas_area *fault_area(struct axas_space *space,
 	if (fault->area && fault->epoch == epoch &&
 	    fault->gpa.val >= fault->start && fault->gpa.val <= fault->last)
 		return fault->area;
-	return fault_find_area(space, fault, epoch);
+
+	/* The epoch was read before the areas are. Pairs with the same. */
+	smp_rmb();
+	fault->epoch = epoch;
+	if (!fault_in_main_area(space, fault))
+		fault_find_area(space, fault);
+	return fault->area;
 }
 
 /* One try, under RCU. -EAGAIN: get what the fault wants and try again. */

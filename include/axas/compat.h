@@ -10,6 +10,13 @@
 #include <linux/rcupdate.h>
 #include <linux/version.h>
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+/* A hint, and no more. */
+#define unrolled_count(n)
+#else
+#include <linux/unroll.h>
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {

@@ -4,6 +4,7 @@
 
 #include <linux/maple_tree.h>
 #include <linux/mutex.h>
+#include <linux/seqlock.h>
 
 #include <axas/backend.h>
 #include <axas/npt.h>
@@ -22,9 +23,24 @@ struct axas_fault_stats {
 };
 
 /**
+ * struct axas_main_area - the area that most faults are in, outside of the tree
+ * @seq: written under the space's lock, read under RCU
+ * @area: the largest area that was mapped since the last one was cut; or NULL
+ * @start: its first byte
+ * @last: its last byte
+ */
+struct axas_main_area {
+	seqcount_mutex_t seq;
+	struct axas_area *area;
+	u64 start;
+	u64 last;
+};
+
+/**
  * struct axas_space - a guest physical address space
  * @npt: its table
  * @areas: ranges of GPAs, in bytes, to &struct axas_area; read under RCU
+ * @main_area: the same for the one that is asked for most
  * @lock: held to change areas and to take anything out of the table
  * @base: first GPA
  * @length: bytes
@@ -33,6 +49,7 @@ struct axas_fault_stats {
 struct axas_space {
 	struct axas_npt npt;
 	struct maple_tree areas;
+	struct axas_main_area main_area;
 	struct mutex lock; /* areas, and all that takes entries away */
 	u64 base;
 	u64 length;

@@ -265,7 +265,10 @@ int bench_floor(void)
 	/* The vmalloc area's own pages are touched before anything counts. */
 	memset(tables, 0, array_size(bench_pages, sizeof(*tables)));
 
-	ret = floor_pages("alloc", "alloc_free", gfp | __GFP_ZERO, bench_pages,
+	/* First: what it takes apart and puts together is cold afterwards. */
+	ret = floor_large();
+	if (!ret)
+		ret = floor_pages("alloc", "alloc_free", gfp | __GFP_ZERO, bench_pages,
 			  1);
 	if (!ret)
 		ret = floor_pages("alloc_nozero", "alloc_nozero_free", gfp,
@@ -280,8 +283,6 @@ int bench_floor(void)
 		ret = floor_stores();
 	if (!ret)
 		ret = floor_split();
-	if (!ret)
-		ret = floor_large();
 	vfree(tables);
 	return ret;
 }
