@@ -326,13 +326,13 @@ static noinline u64 *npt_make_table(struct axas_npt *npt, u64 *ptr,
 	if (!table)
 		return NULL;
 	/* A fault beside the range may install a table at the same time. */
-	while (!try_cmpxchg(ptr, &entry,
-			    fmt_table(axas_hal_virt_to_phys(table)))) {
+	do {
 		if (fmt_is_table(entry, level)) {
 			npt_free_table(table);
 			return npt_child(entry, level);
 		}
-	}
+	} while (!try_cmpxchg(ptr, &entry,
+			      fmt_table(axas_hal_virt_to_phys(table))));
 	npt_count_tables(npt, level - 1, 1);
 	return table;
 }

@@ -13,6 +13,8 @@
 	AXAS_CASE(npt_unmap_stops_faults_that_looked_before)
 	AXAS_CASE(npt_protect_stops_faults_that_looked_before)
 	AXAS_CASE(npt_unmap_frees_a_full_gather)
+	AXAS_CASE(npt_full_table_goes_unseen)
+	AXAS_CASE(npt_full_table_is_no_place_any_more)
 	AXAS_CASE(npt_tables_outlive_readers)
 	AXAS_CASE(npt_pool)
 	AXAS_CASE(npt_init_without_memory)

@@ -472,6 +472,94 @@ void npt_unmap_frees_a_full_gather(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, axas_hal_pages(), 1L);
 }
 
+/* ---- tables full of leaves that own nothing ---- */
+
+/* The entry of a GPA, in a table that stays readable when it is freed. */
+static u64 *hold_table(struct axas_npt *npt, u64 gpa)
+{
+	unsigned int level;
+	u64 *ptr = raw_entry_ptr(npt, gpa, &level);
+
+	get_page(virt_to_page(ptr));
+	return ptr;
+}
+
+/*
+ * Such a table is taken out as it is: what stands in it still does when it is
+ * out. A hole, or a frame of its own, and it is gone through.
+ */
+void npt_full_table_goes_unseen(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	u64 *table, leaf;
+
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G, SZ_4K, 2 * SZ_2M, 1), 0);
+	expect_shape(test, npt, 1024, 0, 0, 4);
+	table = hold_table(npt, SZ_1G);
+	leaf = *table;
+	npt_do_unmap(npt, SZ_1G, SZ_2M);
+	KUNIT_EXPECT_EQ(test, *table, leaf);
+	put_page(virt_to_page(table));
+	expect_shape(test, npt, 512, 0, 0, 3);
+
+	npt_do_unmap(npt, SZ_1G + SZ_2M, SZ_4K);
+	expect_shape(test, npt, 511, 0, 0, 3);
+	table = hold_table(npt, SZ_1G + SZ_2M + SZ_4K);
+	npt_do_unmap(npt, SZ_1G + SZ_2M, SZ_2M);
+	KUNIT_EXPECT_EQ(test, *table, AXAS_NPT_FROZEN);
+	put_page(virt_to_page(table));
+	expect_shape(test, npt, 0, 0, 0, 0);
+}
+
+struct look_twice {
+	struct axas_npt *npt;
+	struct completion looked;
+	bool unmapped;
+	enum axas_look first;
+	enum axas_look second;
+};
+
+static int look_twice_thread(void *arg)
+{
+	struct axas_npt_cursor cursor = { .base = AXAS_CURSOR_NONE };
+	struct look_twice *look = arg;
+	struct axas_npt *npt = look->npt;
+	struct axas_npt_slot slot;
+
+	rcu_read_lock();
+	look->first = npt->ops->look(npt, axas_gpa(SZ_1G), PROT_R, &cursor,
+				     &slot);
+	complete(&look->looked);
+	while (!smp_load_acquire(&look->unmapped))
+		cpu_relax();
+	look->second = npt->ops->look(npt, axas_gpa(SZ_1G), PROT_R, &cursor,
+				      &slot);
+	rcu_read_unlock();
+	while (!kthread_should_stop())
+		schedule_timeout_uninterruptible(1);
+	return 0;
+}
+
+/* Who remembers it from before it went doesn't find its leaves afterwards. */
+void npt_full_table_is_no_place_any_more(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	struct look_twice look = { .npt = npt };
+	struct task_struct *task;
+
+	init_completion(&look.looked);
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G, SZ_4K, SZ_2M, 1), 0);
+	task = kthread_run(look_twice_thread, &look, "axas_look");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	wait_for_completion(&look.looked);
+	npt_do_unmap(npt, SZ_1G, SZ_2M);
+	/* Unmapped before it is said to be. */
+	smp_store_release(&look.unmapped, true);
+	kthread_stop(task);
+	KUNIT_EXPECT_EQ(test, look.first, AXAS_LOOK_ALLOWED);
+	KUNIT_EXPECT_EQ(test, look.second, AXAS_LOOK_EMPTY);
+}
+
 static int reader_thread(void *arg)
 {
 	rcu_read_lock();

@@ -166,6 +166,14 @@ static int populate_rows(struct axas_space *space, const char *name)
 	if (ret)
 		return ret;
 	bench_note("eager4k", name, bench_pages, end - start);
+
+	start = bench_now();
+	ret = axas_space_protect(space, axas_gpa(BENCH_GPA), size,
+				 AXAS_PROT_READ);
+	end = bench_now();
+	if (ret)
+		return ret;
+	bench_note("protect4k", name, bench_pages, end - start);
 	ret = axas_space_clear(space);
 	bench_settle();
 	if (ret)

@@ -44,6 +44,7 @@ KERNEL_GROUPS = [
         ('fault4k_hot', 'fault, 128 hot pages', 'alloc_hot'),
         ('fault4k_batch', 'fault, 512 in a call', 'alloc'),
         ('eager4k', 'eager map', 'alloc'),
+        ('protect4k', 'protect', None),
         ('space_unmap4k', 'unmap with free', 'alloc_free'),
         ('space_unmap4k_hot', 'unmap with free, 128 hot pages', 'alloc_hot_free'),
         ('destroy4k', 'destroy, populated', 'alloc_free'),
