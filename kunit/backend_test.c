@@ -24,7 +24,7 @@ static void backend_lookup(struct kunit *test)
 	const struct axas_backend_ops *alloc = axas_backend(2);
 
 	KUNIT_EXPECT_NULL(test, axas_backend(0));
-	KUNIT_EXPECT_NULL(test, axas_backend(3));
+	KUNIT_EXPECT_NULL(test, axas_backend(4));
 	KUNIT_EXPECT_NULL(test, axas_backend(U32_MAX));
 	KUNIT_ASSERT_NOT_NULL(test, linear);
 	KUNIT_ASSERT_NOT_NULL(test, alloc);

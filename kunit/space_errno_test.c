@@ -100,7 +100,7 @@ struct map_row {
 /* The space of errno_map is [SZ_1G, 3 * SZ_1G), without execute-only. */
 static const struct map_row map_rows[] = {
 	{ "no backend", { HERE, .prot = PROT_R }, -EINVAL },
-	{ "backend 3", { HERE, .prot = PROT_R, .backend = 3 }, -EINVAL },
+	{ "backend 4", { HERE, .prot = PROT_R, .backend = 4 }, -EINVAL },
 	{ "backend max", { HERE, .prot = PROT_R, .backend = U32_MAX }, -EINVAL },
 	{ "flag 3", { HERE, ALC, .prot = PROT_R, .flags = 8 }, -EINVAL },
 	{ "flag 31", { HERE, ALC, .prot = PROT_R, .flags = 1U << 31 }, -EINVAL },

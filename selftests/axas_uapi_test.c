@@ -10,16 +10,20 @@
 /* The layout is part of the interface. */
 _Static_assert(sizeof(struct axas_info) == 48, "axas_info");
 _Static_assert(sizeof(struct axas_create) == 40, "axas_create");
-_Static_assert(sizeof(struct axas_map) == 56, "axas_map");
+_Static_assert(sizeof(struct axas_map) == 64, "axas_map");
 _Static_assert(sizeof(struct axas_unmap) == 24, "axas_unmap");
 _Static_assert(sizeof(struct axas_protect) == 32, "axas_protect");
 _Static_assert(sizeof(struct axas_clear) == 8, "axas_clear");
-_Static_assert(sizeof(struct axas_fault_entry) == 16, "axas_fault_entry");
+_Static_assert(sizeof(struct axas_fault_entry) == 32, "axas_fault_entry");
 _Static_assert(sizeof(struct axas_fault) == 24, "axas_fault");
 _Static_assert(sizeof(struct axas_translate_entry) == 48, "axas_translate_entry");
 _Static_assert(sizeof(struct axas_translate) == 24, "axas_translate");
-_Static_assert(sizeof(struct axas_stats) == 168, "axas_stats");
+_Static_assert(sizeof(struct axas_stats) == 176, "axas_stats");
 _Static_assert(sizeof(struct axas_probe) == 48, "axas_probe");
+_Static_assert(sizeof(struct axas_root) == 40, "axas_root");
+_Static_assert(sizeof(struct axas_area_entry) == 64, "axas_area_entry");
+_Static_assert(sizeof(struct axas_areas) == 40, "axas_areas");
+_Static_assert(sizeof(struct axas_device) == 40, "axas_device");
 
 /* What the space holds while calls are refused. */
 #define A_RW	0x1000000ULL		/* 64 KiB, two pages resident */
@@ -113,7 +117,7 @@ TEST_F(space, refused_map)
 		POKE(axas_map, gpa, A_FAR - 0x3000, -EEXIST),
 		POKE(axas_map, hpa, 0x1000, -EINVAL),
 		POKE(axas_map, backend, 0, -EINVAL),
-		POKE(axas_map, backend, 3, -EINVAL),
+		POKE(axas_map, backend, 4, -EINVAL),
 		POKE(axas_map, backend, ~0u, -EINVAL),
 		POKE(axas_map, prot, 0, -EINVAL),
 		POKE(axas_map, prot, 8, -EINVAL),

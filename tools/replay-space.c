@@ -30,6 +30,7 @@ const char *result_name(uint32_t result)
 		[AXAS_FAULT_DENIED] = "denied",
 		[AXAS_FAULT_NO_MEMORY] = "no_memory",
 		[AXAS_FAULT_INVALID] = "invalid",
+		[AXAS_FAULT_DEVICE] = "device",
 	};
 
 	return result < AXAS_NR_FAULT_RESULTS ? names[result] : "unknown";
@@ -46,6 +47,8 @@ const char *result_meaning(uint32_t result)
 		return "no memory for a frame or a table; give the machine or the memory cgroup more";
 	case AXAS_FAULT_INVALID:
 		return "the module finds the address or the access invalid";
+	case AXAS_FAULT_DEVICE:
+		return "a device is there, but replay mapped none";
 	default:
 		return "the module gave a result that isn't in <linux/axas.h>";
 	}

@@ -67,6 +67,7 @@ static const char *const vm_fault_names[AXAS_NR_FAULT_RESULTS] = {
 	[AXAS_FAULT_DENIED] = "denied",
 	[AXAS_FAULT_NO_MEMORY] = "no memory",
 	[AXAS_FAULT_INVALID] = "invalid",
+	[AXAS_FAULT_DEVICE] = "device",
 };
 
 /* ---- the guest's memory ---- */
