@@ -14,6 +14,7 @@ static struct axas_area backend_area(u32 id, unsigned int max_level)
 		.ops = axas_backend(id),
 		.attr = { .prot = PROT_RW },
 		.max_level = max_level,
+		.nid = NUMA_NO_NODE,
 		.ranges = 1,
 	};
 }
