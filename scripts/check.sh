@@ -214,7 +214,7 @@ for t in /traces/*; do
 done
 echo "axas-run: begin replay"
 echo "TAP version 13"
-echo "1..$((n * 8))"
+echo "1..$((n * 8 + 4))"
 i=0
 one() {
 	i=$((i + 1))
@@ -226,6 +226,12 @@ for t in /traces/*; do
 			one axas-replay --format $format $how $linear "$t"
 		done
 	done
+done
+# Three pages of data and two of the stack are devices.
+mmio="--mmio 0x4a19000,0x3000 --mmio 0x1ffeffe000,0x2000"
+for format in ept s2; do
+	one axas-replay --format $format $mmio $linear /traces/true.trace
+	one axas-replay --format $format $mmio --leaf 2M --threads 2 /traces/true.trace
 done
 printf '\naxas-run: end replay 0\n'
 unload
