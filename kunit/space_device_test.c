@@ -70,9 +70,6 @@ static void expect_access(struct kunit *test, struct axas_space *space,
 	}
 }
 
-#define EXPECT_ACCESS(test, space, rows) \
-	expect_access(test, space, rows, ARRAY_SIZE(rows))
-
 void device_area_answers(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space(test);
@@ -98,7 +95,7 @@ void device_area_answers(struct kunit *test)
 	struct axas_stats stats;
 
 	KUNIT_ASSERT_EQ(test, map_device(space, SZ_1G, 0x2000, PROT_RW, 42), 0);
-	EXPECT_ACCESS(test, space, rows);
+	expect_access(test, space, rows, ARRAY_SIZE(rows));
 	KUNIT_EXPECT_EQ(test, axas_fault_at(space, SZ_1G, PROT_R),
 			(int)AXAS_FAULT_DEVICE);
 	stats = axas_stats_of(space);
@@ -129,7 +126,7 @@ void device_area_in_pieces(struct kunit *test)
 			0);
 	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G + 0x4000, SZ_4K,
 					     PROT_R, 0, 0), 0);
-	EXPECT_ACCESS(test, space, rows);
+	expect_access(test, space, rows, ARRAY_SIZE(rows));
 	axas_check_space(test, space);
 }
 
@@ -173,11 +170,11 @@ void device_ports_and_sysregs(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, axas_space_add_ports(space, ports.last, 2), 0);
 	KUNIT_ASSERT_EQ(test, axas_space_add_sysregs(space, low, 3), 0);
 	KUNIT_ASSERT_EQ(test, axas_space_add_sysregs(space, top, 4), 0);
-	EXPECT_ACCESS(test, space, rows);
+	expect_access(test, space, rows, ARRAY_SIZE(rows));
 	/* They aren't areas. */
 	KUNIT_EXPECT_EQ(test, axas_stats_of(space).areas, 0ULL);
 	KUNIT_EXPECT_EQ(test, axas_space_clear(space), 0);
-	EXPECT_ACCESS(test, space, rows);
+	expect_access(test, space, rows, ARRAY_SIZE(rows));
 }
 
 void device_has_no_memory(struct kunit *test)
