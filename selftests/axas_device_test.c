@@ -300,18 +300,18 @@ TEST_F(space, buses_are_apart)
 	free(e);
 }
 
-TEST_F(space, many_devices)
+TEST_F_TIMEOUT(space, many_devices, 60)
 {
 	unsigned int i;
 
-	for (i = 0; i < 4096; i++)
+	for (i = 0; i < 1024; i++)
 		ASSERT_EQ(0, ax_device(self->fd, AXAS_DEVICE_ADD, PORT, i * 16,
 				       i * 16 + 14, i));
-	for (i = 0; i < 4096; i++) {
+	for (i = 0; i < 1024; i++) {
 		EXPECT_DEVICE(self->fd, PORT, i * 16 + 14, AX_R, 1, i, 14);
 		EXPECT_RESULT(self->fd, PORT, i * 16 + 15, AX_R, 1, AXAS_FAULT_NO_AREA);
 	}
-	for (i = 0; i < 4096; i += 2)
+	for (i = 0; i < 1024; i += 2)
 		ASSERT_EQ(0, ax_device(self->fd, AXAS_DEVICE_DEL, PORT, i * 16,
 				       i * 16 + 14, 0));
 	EXPECT_RESULT(self->fd, PORT, 0, AX_R, 1, AXAS_FAULT_NO_AREA);
