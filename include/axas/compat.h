@@ -10,7 +10,7 @@
 #include <linux/rcupdate.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 /* A hint, and no more. */
 #define unrolled_count(n)
 #else
