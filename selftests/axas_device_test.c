@@ -130,6 +130,8 @@ TEST_F(space, widths)
 	EXPECT_DEVICE(self->fd, MEM, GPA + 0xfff, AX_R, 0, COOKIE, 0xfff);
 	/* Memory has no end that matters. */
 	EXPECT_RESULT(self->fd, MEM, GPA + 0x1fff, AX_R, 8, AXAS_FAULT_RESOLVED);
+	EXPECT_RESULT(self->fd, MEM, GPA + 0x1fff, AX_R, 8, AXAS_FAULT_SPURIOUS);
+	EXPECT_RESULT(self->fd, MEM, GPA + 0x1fff, AX_R, 3, AXAS_FAULT_INVALID);
 }
 
 TEST_F(space, permissions)
