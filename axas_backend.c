@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include <axas/backend.h>
+#include <axas/device.h>
 
 /* ---- linear: host physical memory at a constant distance ---- */
 
@@ -40,6 +41,7 @@ static int linear_fault(const struct axas_area *area, struct axas_npt *npt,
 }
 
 static const struct axas_backend_ops linear_ops = {
+	.id = AXAS_BACKEND_LINEAR,
 	.name = "linear",
 	.flags = AXAS_MAP_IGNORE_PAT,
 	.max_level = 3,
@@ -59,7 +61,6 @@ static int alloc_setup(struct axas_area *area, const struct axas_npt *npt,
 	if (args->hpa)
 		return -EINVAL;
 	area->attr.owned = true;
-	area->nid = NUMA_NO_NODE;
 	if (!(args->flags & AXAS_MAP_NODE))
 		return 0;
 	if (args->node >= MAX_NUMNODES || !node_state(args->node, N_MEMORY))
@@ -184,6 +185,7 @@ static int alloc_fault(const struct axas_area *area, struct axas_npt *npt,
 }
 
 static const struct axas_backend_ops alloc_ops = {
+	.id = AXAS_BACKEND_ALLOC,
 	.name = "alloc",
 	.flags = AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE,
 	.max_level = 2,
@@ -193,9 +195,46 @@ static const struct axas_backend_ops alloc_ops = {
 	.fault = alloc_fault,
 };
 
+/* ---- device: no memory, the owner emulates ---- */
+
+static int device_setup(struct axas_area *area, const struct axas_npt *npt,
+			const struct axas_map *args)
+{
+	if (args->hpa || args->flags || args->memtype != AXAS_MEM_WB)
+		return -EINVAL;
+	area->offset = args->gpa;
+	return 0;
+}
+
+static int device_map(const struct axas_area *area, struct axas_npt *npt,
+		      const struct axas_map *args)
+{
+	return 0;
+}
+
+static int device_fault(const struct axas_area *area, struct axas_npt *npt,
+			const struct axas_npt_slot *slot,
+			struct axas_nested_fault *fault)
+{
+	if (!axas_width_fits(fault->gpa.val, fault->width, fault->last))
+		return AXAS_FAULT_INVALID;
+	fault->cookie = area->cookie;
+	fault->offset = fault->gpa.val - area->offset;
+	return AXAS_FAULT_DEVICE;
+}
+
+static const struct axas_backend_ops device_ops = {
+	.id = AXAS_BACKEND_DEVICE,
+	.name = "device",
+	.setup = device_setup,
+	.map = device_map,
+	.fault = device_fault,
+};
+
 static const struct axas_backend_ops *const backends[] = {
 	[AXAS_BACKEND_LINEAR] = &linear_ops,
 	[AXAS_BACKEND_ALLOC] = &alloc_ops,
+	[AXAS_BACKEND_DEVICE] = &device_ops,
 };
 
 /**

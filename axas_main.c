@@ -51,6 +51,9 @@ union axas_args {
 	struct axas_translate translate;
 	struct axas_stats stats;
 	struct axas_probe probe;
+	struct axas_root root;
+	struct axas_areas areas;
+	struct axas_device device;
 };
 
 static int ioctl_info(struct axas_file *file, union axas_args *args)
@@ -246,6 +249,58 @@ static int ioctl_probe(struct axas_file *file, union axas_args *args)
 	return ret;
 }
 
+static int ioctl_root(struct axas_file *file, union axas_args *args)
+{
+	u32 size = args->root.size;
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	ret = axas_space_root(file->space, &args->root);
+	args->root.size = size;
+	return ret;
+}
+
+/* Areas that are listed at a time. */
+#define AXAS_LISTED	256
+
+/* Collected first: user memory may take its time, and the space waits. */
+static int ioctl_areas(struct axas_file *file, union axas_args *args)
+{
+	struct axas_area_entry *entries __free(kfree) = NULL;
+	struct axas_areas areas = args->areas;
+	bool admin = capable(CAP_SYS_ADMIN);
+	u32 i;
+	int ret;
+
+	args->areas.done = 0;
+	areas.nr = min_t(u32, areas.nr, AXAS_LISTED);
+	entries = kmalloc_array(areas.nr, sizeof(*entries), AXAS_GFP);
+	if (!entries)
+		return -ENOMEM;
+	ret = axas_space_areas(file->space, &areas, entries);
+	if (ret)
+		return ret;
+	for (i = 0; !admin && i < areas.done; i++)
+		entries[i].hpa = 0;
+	if (copy_to_user(u64_to_user_ptr(areas.entries), entries,
+			 areas.done * sizeof(*entries)))
+		return -EFAULT;
+	areas.nr = args->areas.nr;
+	args->areas = areas;
+	return 0;
+}
+
+static int ioctl_device_add(struct axas_file *file, union axas_args *args)
+{
+	return axas_space_add_device(file->space, &args->device);
+}
+
+static int ioctl_device_del(struct axas_file *file, union axas_args *args)
+{
+	return axas_space_del_device(file->space, &args->device);
+}
+
 /**
  * struct axas_ioctl - an entry of an ioctl table
  * @size: size of the structure today
@@ -282,6 +337,10 @@ static const struct axas_ioctl space_ioctls[] = {
 	AXAS_IOCTL(AXAS_TRANSLATE, struct axas_translate, done, ioctl_translate, true),
 	AXAS_IOCTL(AXAS_STATS, struct axas_stats, length, ioctl_stats, true),
 	AXAS_IOCTL(AXAS_PROBE, struct axas_probe, raw, ioctl_probe, true),
+	AXAS_IOCTL(AXAS_ROOT, struct axas_root, vtcr, ioctl_root, true),
+	AXAS_IOCTL(AXAS_AREAS, struct axas_areas, generation, ioctl_areas, true),
+	AXAS_IOCTL(AXAS_DEVICE_ADD, struct axas_device, cookie, ioctl_device_add, false),
+	AXAS_IOCTL(AXAS_DEVICE_DEL, struct axas_device, cookie, ioctl_device_del, false),
 };
 
 /* Only AXAS_MAP has flags; its own function checks them. */
@@ -620,6 +679,45 @@ static const struct file_operations space_fops = {
 	.mmap = axas_mmap,
 };
 
+/**
+ * axas_space_get_fd - take part in a space that user space has made
+ * @fd: a descriptor of the calling process
+ *
+ * The space lives on, whatever becomes of its descriptors and of the process,
+ * until axas_space_put(). This module can't be unloaded meanwhile.
+ *
+ * Context: may sleep.
+ * Return: the space or an ERR_PTR(): -EBADF if there is no such descriptor;
+ * -EINVAL if it isn't that of a space.
+ */
+struct axas_space *axas_space_get_fd(int fd)
+{
+	struct axas_file *file;
+	struct file *filp = fget(fd);
+
+	if (!filp)
+		return ERR_PTR(-EBADF);
+	if (filp->f_op != &space_fops) {
+		fput(filp);
+		return ERR_PTR(-EINVAL);
+	}
+	file = filp->private_data;
+	return file->space;
+}
+EXPORT_SYMBOL_GPL(axas_space_get_fd);
+
+/**
+ * axas_space_put - give back what axas_space_get_fd() returned
+ * @space: the space; the caller has no holder in it any more
+ *
+ * Context: any but NMI; the space may be freed later.
+ */
+void axas_space_put(struct axas_space *space)
+{
+	fput(space->file);
+}
+EXPORT_SYMBOL_GPL(axas_space_put);
+
 static const struct address_space_operations no_aops = {};
 
 static struct axas_file *axas_file_create(const struct axas_create *create)
@@ -665,6 +763,7 @@ static int ioctl_create(struct axas_file *none, union axas_args *args)
 		kfree(file);
 		return PTR_ERR(filp);
 	}
+	file->space->file = filp;
 	/* Windows of this space only, not of all anonymous inodes. */
 	file->mapping.host = file_inode(filp);
 	filp->f_mapping = &file->mapping;

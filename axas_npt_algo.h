@@ -31,6 +31,7 @@
 #include <linux/slab.h>
 
 #include <axas/compat.h>
+#include <axas/device.h>
 
 /* Pages that are cleared and not yet invalidated. */
 #define NPT_GATHER_MAX	1016
@@ -243,7 +244,8 @@ static unsigned int npt_allowed(const struct axas_npt *npt,
 	for (i = 0; i < n; i++) {
 		const struct axas_fault_entry *entry = &entries[i];
 
-		if (entry->bus || !entry->access ||
+		if (entry->bus || !axas_width_ok(entry->width) ||
+		    !entry->access ||
 		    entry->gpa >> npt->gpa_bits ||
 		    npt_find(npt, entry->gpa, entry->access, cursor, &slot) !=
 			    AXAS_LOOK_ALLOWED)

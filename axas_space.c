@@ -66,6 +66,7 @@ struct axas_space *axas_space_create(const struct axas_create *args)
 	seqcount_mutex_init(&space->main_area.seq, &space->lock);
 	/* Without gap tracking, freeing a large tree behind RCU goes astray. */
 	mt_init_flags(&space->areas, MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE);
+	axas_devices_init(&space->devices);
 	space->faults = alloc_percpu_gfp(struct axas_fault_stats,
 					 AXAS_GFP | __GFP_ZERO);
 	if (!space->faults)
@@ -98,6 +99,7 @@ void axas_space_destroy(struct axas_space *space)
 	}
 	__mt_destroy(&space->areas);
 	mas_unlock(&mas);
+	axas_devices_destroy(&space->devices);
 	free_percpu(space->faults);
 	kfree(space);
 }
@@ -155,6 +157,7 @@ static int areas_store(struct axas_space *space, struct axas_area *area,
 	mas_lock(&mas);
 	ret = mas_store_gfp(&mas, area, gfp);
 	mas_unlock(&mas);
+	space->generation += !ret;
 	return ret;
 }
 
@@ -279,6 +282,8 @@ static int space_setup_area(const struct axas_space *space,
 
 	area->max_level = ret;
 	area->ranges = 1;
+	area->nid = NUMA_NO_NODE;
+	area->cookie = args->cookie;
 	area->attr = (struct axas_attr){
 		.prot = args->prot,
 		.memtype = args->memtype,
@@ -689,6 +694,26 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 	}
 }
 
+/* Resolve one of an array, on any bus. Under RCU, as fault_one(). */
+static enum axas_fault_result fault_entry(struct axas_space *space,
+					  struct axas_nested_fault *fault,
+					  struct axas_fault_entry *entry)
+{
+	enum axas_fault_result result;
+
+	if (unlikely(entry->bus != AXAS_BUS_MEMORY))
+		return axas_devices_access(&space->devices, entry);
+	if (unlikely(!axas_width_ok(entry->width)))
+		return AXAS_FAULT_INVALID;
+	fault->width = entry->width;
+	result = fault_one(space, fault, entry->gpa, entry->access);
+	if (unlikely(result == AXAS_FAULT_DEVICE)) {
+		entry->cookie = fault->cookie;
+		entry->offset = fault->offset;
+	}
+	return result;
+}
+
 static void fault_end(struct axas_nested_fault *fault)
 {
 	axas_frame_free(&fault->frame);
@@ -747,7 +772,8 @@ static unsigned int faults_allowed(struct axas_space *space,
 /**
  * axas_space_faults - resolve some nested page faults
  * @space: the space
- * @entries: in: gpa and access; out: result
+ * @entries: in: gpa, access, width and bus; out: result, and of a device
+ *	cookie and offset
  * @n: how many; they are resolved in one RCU section unless memory is short
  *
  * Context: as axas_space_fault().
@@ -770,8 +796,7 @@ void axas_space_faults(struct axas_space *space,
 			if (i == n)
 				break;
 		}
-		result = fault_one(space, &fault, entries[i].gpa,
-				   entries[i].access);
+		result = fault_entry(space, &fault, &entries[i]);
 		entries[i].result = result;
 		this_cpu_inc(space->faults->results[result]);
 	}
@@ -814,7 +839,8 @@ void axas_space_translate(struct axas_space *space,
 	if (!area)
 		return;
 	entry->limit = mas.last - gpa + 1;
-	entry->state = AXAS_TRANSLATE_LAZY;
+	entry->state = area->max_level ? AXAS_TRANSLATE_LAZY :
+					 AXAS_TRANSLATE_DEVICE;
 	entry->prot = area->attr.prot;
 	entry->memtype = area->attr.memtype;
 	entry->flags = area->attr.ignore_pat ? AXAS_TRANSLATE_IGNORE_PAT : 0;
@@ -872,6 +898,135 @@ void axas_space_stats(struct axas_space *space, struct axas_stats *stats)
 		stats->areas++;
 }
 EXPORT_SYMBOL_GPL(axas_space_stats);
+
+/**
+ * axas_space_root - what makes a CPU use the table
+ * @space: the space
+ * @root: out: all but @size and @flags
+ *
+ * Whoever gives this to a CPU has entered a holder before.
+ *
+ * Context: any.
+ * Return: 0 or -EOPNOTSUPP.
+ */
+int axas_space_root(struct axas_space *space, struct axas_root *root)
+{
+	const struct axas_npt *npt = &space->npt;
+
+	*root = (struct axas_root){
+		.format = npt->ops->format,
+		.levels = npt->levels,
+		.root = axas_hal_virt_to_phys(npt->root).val,
+		.vtcr = npt->ops->format == AXAS_FORMAT_S2 ?
+				axas_s2_vtcr(npt) : 0,
+	};
+	return npt->ops->control(npt, &root->control);
+}
+EXPORT_SYMBOL_GPL(axas_space_root);
+
+static void areas_describe(const struct axas_area *area, u64 start, u64 last,
+			   struct axas_area_entry *entry)
+{
+	*entry = (struct axas_area_entry){
+		.gpa = start,
+		.length = last - start + 1,
+		.cookie = area->cookie,
+		.backend = area->ops->id,
+		.prot = area->attr.prot,
+		.memtype = area->attr.memtype,
+		.flags = area->attr.ignore_pat ? AXAS_MAP_IGNORE_PAT : 0,
+	};
+	if (area->max_level)
+		entry->max_leaf = axas_level_size(area->max_level);
+	if (area->ops->id == AXAS_BACKEND_LINEAR)
+		entry->hpa = start + area->offset;
+	if (area->nid != NUMA_NO_NODE) {
+		entry->flags |= AXAS_MAP_NODE;
+		entry->node = area->nid;
+	}
+}
+
+/**
+ * axas_space_areas - list areas
+ * @space: the space
+ * @areas: as for AXAS_AREAS, but for @size, @flags and @entries; unchanged if
+ *	the call fails
+ * @entries: out: the areas, with the HPAs of linear ones
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or -EINTR.
+ */
+int axas_space_areas(struct axas_space *space, struct axas_areas *areas,
+		     struct axas_area_entry *entries)
+{
+	MA_STATE(mas, &space->areas, areas->start, areas->start);
+	struct axas_area *area;
+	int ret;
+
+	ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	areas->done = 0;
+	areas->generation = space->generation;
+	rcu_read_lock();
+	mas_for_each(&mas, area, ULONG_MAX) {
+		if (areas->done == areas->nr)
+			break;
+		areas_describe(area, mas.index, mas.last,
+			       &entries[areas->done++]);
+		areas->start = mas.last + 1;
+	}
+	rcu_read_unlock();
+	mutex_unlock(&space->lock);
+	if (!area)
+		areas->start = U64_MAX;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(axas_space_areas);
+
+/* ---- devices on other buses ---- */
+
+/**
+ * axas_space_add_device - register ports or system registers
+ * @space: the space
+ * @args: as for AXAS_DEVICE_ADD; @size and @flags are not looked at
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_DEVICE_ADD.
+ */
+int axas_space_add_device(struct axas_space *space,
+			  const struct axas_device *args)
+{
+	int ret = mutex_lock_killable(&space->lock);
+
+	if (ret)
+		return ret;
+	ret = axas_devices_add(&space->devices, args);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(axas_space_add_device);
+
+/**
+ * axas_space_del_device - take back what was registered
+ * @space: the space
+ * @args: as for AXAS_DEVICE_DEL; @size, @flags and @cookie are not looked at
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_DEVICE_DEL.
+ */
+int axas_space_del_device(struct axas_space *space,
+			  const struct axas_device *args)
+{
+	int ret = mutex_lock_killable(&space->lock);
+
+	if (ret)
+		return ret;
+	ret = axas_devices_del(&space->devices, args);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(axas_space_del_device);
 
 /* ---- guest memory ---- */
 

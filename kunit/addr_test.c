@@ -5,6 +5,7 @@
 #include <kunit/test.h>
 
 #include <axas/addr.h>
+#include <axas/device.h>
 
 #include "suites.h"
 
@@ -76,10 +77,45 @@ static void addr_range_in(struct kunit *test)
 	}
 }
 
+static void addr_ports_and_sysregs(struct kunit *test)
+{
+	KUNIT_EXPECT_FALSE(test, __builtin_types_compatible_p(axas_port_t,
+							      axas_sysreg_t));
+	KUNIT_EXPECT_FALSE(test, __builtin_types_compatible_p(axas_port_t,
+							      axas_gpa_t));
+	KUNIT_EXPECT_FALSE(test, __builtin_types_compatible_p(axas_sysreg_t,
+							      axas_gpa_t));
+	KUNIT_EXPECT_FALSE(test, __builtin_types_compatible_p(axas_port_t,
+							      u16));
+	KUNIT_EXPECT_FALSE(test, __builtin_types_compatible_p(axas_sysreg_t,
+							      u32));
+	KUNIT_EXPECT_EQ(test, axas_port(U16_MAX).val, (u16)0xffff);
+	KUNIT_EXPECT_EQ(test, axas_sysreg(U32_MAX).val, 0xffffffffU);
+}
+
+static void addr_widths(struct kunit *test)
+{
+	unsigned int width;
+
+	for (width = 0; width < 300; width++)
+		KUNIT_EXPECT_EQ_MSG(test, axas_width_ok(width),
+				    width == 0 || width == 1 || width == 2 ||
+				    width == 4 || width == 8, "%u", width);
+	KUNIT_EXPECT_TRUE(test, axas_width_fits(7, 0, 7));
+	KUNIT_EXPECT_TRUE(test, axas_width_fits(7, 1, 7));
+	KUNIT_EXPECT_FALSE(test, axas_width_fits(7, 2, 7));
+	KUNIT_EXPECT_TRUE(test, axas_width_fits(0, 8, 7));
+	KUNIT_EXPECT_FALSE(test, axas_width_fits(1, 8, 7));
+	KUNIT_EXPECT_TRUE(test, axas_width_fits(U64_MAX - 7, 8, U64_MAX));
+	KUNIT_EXPECT_FALSE(test, axas_width_fits(U64_MAX - 6, 8, U64_MAX));
+}
+
 static struct kunit_case addr_cases[] = {
 	KUNIT_CASE(addr_kinds_are_types),
 	KUNIT_CASE(addr_range_ok),
 	KUNIT_CASE(addr_range_in),
+	KUNIT_CASE(addr_ports_and_sysregs),
+	KUNIT_CASE(addr_widths),
 	{}
 };
 

@@ -14,6 +14,7 @@ static struct axas_area backend_area(u32 id, unsigned int max_level)
 		.ops = axas_backend(id),
 		.attr = { .prot = PROT_RW },
 		.max_level = max_level,
+		.nid = NUMA_NO_NODE,
 		.ranges = 1,
 	};
 }
@@ -22,12 +23,20 @@ static void backend_lookup(struct kunit *test)
 {
 	const struct axas_backend_ops *linear = axas_backend(1);
 	const struct axas_backend_ops *alloc = axas_backend(2);
+	const struct axas_backend_ops *device = axas_backend(3);
 
 	KUNIT_EXPECT_NULL(test, axas_backend(0));
-	KUNIT_EXPECT_NULL(test, axas_backend(3));
+	KUNIT_EXPECT_NULL(test, axas_backend(4));
 	KUNIT_EXPECT_NULL(test, axas_backend(U32_MAX));
 	KUNIT_ASSERT_NOT_NULL(test, linear);
 	KUNIT_ASSERT_NOT_NULL(test, alloc);
+	KUNIT_ASSERT_NOT_NULL(test, device);
+	KUNIT_EXPECT_EQ(test, linear->id, 1U);
+	KUNIT_EXPECT_EQ(test, alloc->id, 2U);
+	KUNIT_EXPECT_EQ(test, device->id, 3U);
+	KUNIT_EXPECT_STREQ(test, device->name, "device");
+	KUNIT_EXPECT_EQ(test, device->max_level, (u8)0);
+	KUNIT_EXPECT_EQ(test, device->default_level, (u8)0);
 	KUNIT_EXPECT_STREQ(test, linear->name, "linear");
 	KUNIT_EXPECT_STREQ(test, alloc->name, "alloc");
 	KUNIT_EXPECT_FALSE(test, linear->flags & AXAS_MAP_POPULATE);
@@ -172,6 +181,33 @@ static void backend_linear_has_no_faults(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fault.tables, 0U);
 }
 
+static void backend_device(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	struct axas_area area = backend_area(AXAS_BACKEND_DEVICE, 0);
+	const struct axas_map args = { .gpa = SZ_1G, .length = SZ_2M };
+	struct axas_nested_fault fault;
+
+	area.cookie = 77;
+	KUNIT_ASSERT_EQ(test, backend_do_map(npt, &area, &args), 0);
+	KUNIT_EXPECT_FALSE(test, area.attr.owned);
+	/* A piece that is left of it. */
+	fault = backend_fault_at(SZ_1G + SZ_64K + 5, SZ_1G + SZ_64K,
+				 SZ_1G + SZ_64K + SZ_4K - 1);
+	fault.width = 8;
+	KUNIT_EXPECT_EQ(test, backend_do_fault(npt, &area, &fault),
+			(int)AXAS_FAULT_DEVICE);
+	KUNIT_EXPECT_EQ(test, fault.cookie, 77ULL);
+	KUNIT_EXPECT_EQ(test, fault.offset, SZ_64K + 5ULL);
+	fault.gpa = axas_gpa(fault.last - 6);
+	KUNIT_EXPECT_EQ(test, backend_do_fault(npt, &area, &fault),
+			(int)AXAS_FAULT_INVALID);
+	fault.gpa = axas_gpa(fault.last - 7);
+	KUNIT_EXPECT_EQ(test, backend_do_fault(npt, &area, &fault),
+			(int)AXAS_FAULT_DEVICE);
+	KUNIT_EXPECT_EQ(test, axas_hal_pages(), 1L);
+}
+
 /* It can't sleep: it says what it wants. */
 static void backend_alloc_fault_wants(struct kunit *test)
 {
@@ -248,6 +284,7 @@ static struct kunit_case backend_cases[] = {
 	KUNIT_CASE_PARAM(backend_linear_setup, axas_format_gen_params),
 	KUNIT_CASE_PARAM(backend_linear_map, axas_format_gen_params),
 	KUNIT_CASE_PARAM(backend_linear_has_no_faults, axas_format_gen_params),
+	KUNIT_CASE_PARAM(backend_device, axas_format_gen_params),
 	KUNIT_CASE_PARAM(backend_alloc_setup, axas_format_gen_params),
 	KUNIT_CASE_PARAM(backend_alloc_map, axas_format_gen_params),
 	KUNIT_CASE_PARAM(backend_alloc_fault_wants, axas_format_gen_params),

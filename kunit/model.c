@@ -97,6 +97,7 @@ int model_map(struct model *model, unsigned int from, unsigned int n,
 {
 	u64 start = args->gpa, end = start + args->length;
 	bool linear = args->backend == AXAS_BACKEND_LINEAR;
+	bool device = args->backend == AXAS_BACKEND_DEVICE;
 	u64 offset = args->hpa - start;
 	unsigned int i;
 
@@ -114,7 +115,9 @@ int model_map(struct model *model, unsigned int from, unsigned int n,
 			.prot = args->prot,
 			.memtype = args->memtype,
 			.ignore_pat = args->flags & AXAS_MAP_IGNORE_PAT,
-			.owned = !linear,
+			.owned = !linear && !device,
+			.device = device,
+			.offset = gpa - start,
 			.hpa = linear ? gpa + offset : 0,
 		};
 		/* Frames can always be aligned. */
@@ -232,6 +235,8 @@ int model_fault(struct model *model, unsigned int index, unsigned int access)
 		return AXAS_FAULT_NO_AREA;
 	if (access & ~unit->prot)
 		return AXAS_FAULT_DENIED;
+	if (unit->device)
+		return AXAS_FAULT_DEVICE;
 	if (unit->level)
 		return AXAS_FAULT_SPURIOUS;
 	if (!model_large_fits(model, index)) {

@@ -22,6 +22,8 @@
  * @memtype: memory type
  * @ignore_pat: EPT: ignore PAT
  * @owned: alloc
+ * @device: nothing is ever mapped
+ * @offset: device: in the device
  */
 struct model_unit {
 	u64 hpa;
@@ -32,6 +34,8 @@ struct model_unit {
 	u8 memtype;
 	bool ignore_pat;
 	bool owned;
+	bool device;
+	u64 offset;
 };
 
 #define MODEL_MAX_CHUNKS	48

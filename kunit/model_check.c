@@ -146,7 +146,8 @@ static void check_translate(struct model *model, unsigned int index, u64 limit)
 	};
 
 	if (unit->area) {
-		want.state = AXAS_TRANSLATE_LAZY;
+		want.state = unit->device ? AXAS_TRANSLATE_DEVICE :
+					    AXAS_TRANSLATE_LAZY;
 		want.prot = unit->prot;
 		want.memtype = unit->memtype;
 		want.flags = unit->ignore_pat ? AXAS_TRANSLATE_IGNORE_PAT : 0;

@@ -14,6 +14,7 @@ static u64 hash_area(u64 hash, const struct axas_area *area, u64 start,
 			      area->attr.ignore_pat << 16 |
 			      area->attr.owned << 17);
 	hash = raw_hash(raw_hash(hash, area->max_level), area->nid);
+	hash = raw_hash(hash, area->cookie);
 	return raw_hash(hash, area->ranges);
 }
 
@@ -27,6 +28,21 @@ static u64 hash_areas(struct axas_space *space)
 	rcu_read_lock();
 	mas_for_each(&mas, area, ULONG_MAX)
 		hash = hash_area(hash, area, mas.index, mas.last);
+	rcu_read_unlock();
+	return hash;
+}
+
+/* Each registered range, by where it lies and which record it has. */
+static u64 hash_bus(struct maple_tree *tree, u64 hash)
+{
+	MA_STATE(mas, tree, 0, 0);
+	void *range;
+
+	rcu_read_lock();
+	mas_for_each(&mas, range, ULONG_MAX) {
+		hash = raw_hash(raw_hash(hash, mas.index), mas.last);
+		hash = raw_hash(hash, (unsigned long)range);
+	}
 	rcu_read_unlock();
 	return hash;
 }
@@ -46,6 +62,9 @@ void axas_snapshot_take(struct axas_space *space,
 	snapshot->stats = axas_stats_of(space);
 	memset(snapshot->stats.faults, 0, sizeof(snapshot->stats.faults));
 	snapshot->areas = hash_areas(space);
+	snapshot->devices = hash_bus(&space->devices.ports, 1);
+	snapshot->devices = hash_bus(&space->devices.sysregs,
+				     snapshot->devices);
 	snapshot->pages = axas_hal_pages();
 }
 
@@ -66,6 +85,8 @@ void axas_snapshot_expect(struct kunit *test, struct axas_space *space,
 	rcu_barrier();
 	axas_snapshot_take(space, &after);
 	KUNIT_EXPECT_EQ_MSG(test, after.areas, before->areas, "%s %u", what,
+			    step);
+	KUNIT_EXPECT_EQ_MSG(test, after.devices, before->devices, "%s %u", what,
 			    step);
 	KUNIT_EXPECT_EQ_MSG(test, after.raw.hash, before->raw.hash, "%s %u",
 			    what, step);

@@ -9,12 +9,14 @@
  * @stats: its figures, without the faults
  * @raw: its table, as a CPU reads it
  * @areas: hash over its areas
+ * @devices: hash over its ports and system registers
  * @pages: pages that are out
  */
 struct axas_snapshot {
 	struct axas_stats stats;
 	struct raw_sum raw;
 	u64 areas;
+	u64 devices;
 	long pages;
 };
 

@@ -95,12 +95,13 @@ struct map_row {
 
 #define LIN	.backend = AXAS_BACKEND_LINEAR
 #define ALC	.backend = AXAS_BACKEND_ALLOC
+#define DEV	.backend = AXAS_BACKEND_DEVICE
 #define HERE	.gpa = SZ_1G, .length = SZ_4K
 
 /* The space of errno_map is [SZ_1G, 3 * SZ_1G), without execute-only. */
 static const struct map_row map_rows[] = {
 	{ "no backend", { HERE, .prot = PROT_R }, -EINVAL },
-	{ "backend 3", { HERE, .prot = PROT_R, .backend = 3 }, -EINVAL },
+	{ "backend 4", { HERE, .prot = PROT_R, .backend = 4 }, -EINVAL },
 	{ "backend max", { HERE, .prot = PROT_R, .backend = U32_MAX }, -EINVAL },
 	{ "flag 3", { HERE, ALC, .prot = PROT_R, .flags = 8 }, -EINVAL },
 	{ "flag 31", { HERE, ALC, .prot = PROT_R, .flags = 1U << 31 }, -EINVAL },
@@ -160,6 +161,21 @@ static const struct map_row map_rows[] = {
 	{ "WX", { HERE, ALC, .prot = PROT_W | PROT_X }, -EINVAL },
 	{ "X", { HERE, ALC, .prot = PROT_X }, -EOPNOTSUPP },
 	{ "alloc, hpa", { HERE, ALC, .prot = PROT_R, .hpa = SZ_4K }, -EINVAL },
+	{ "device, hpa", { HERE, DEV, .prot = PROT_R, .hpa = SZ_4K }, -EINVAL },
+	{ "device, leaf", { HERE, DEV, .prot = PROT_R, .max_leaf = SZ_4K },
+	  -EINVAL },
+	{ "device, UC", { HERE, DEV, .prot = PROT_R, .memtype = AXAS_MEM_UC },
+	  -EINVAL },
+	{ "device, populate",
+	  { HERE, DEV, .prot = PROT_R, .flags = AXAS_MAP_POPULATE },
+	  -EINVAL },
+	{ "device, node",
+	  { HERE, DEV, .prot = PROT_R, .flags = AXAS_MAP_NODE },
+	  -EINVAL },
+	{ "device, X", { HERE, DEV, .prot = PROT_X }, -EOPNOTSUPP },
+	{ "device, taken",
+	  { DEV, .gpa = 2ULL * SZ_1G, .length = SZ_4K, .prot = PROT_R },
+	  -EEXIST },
 	{ "hpa misaligned", { HERE, LIN, .prot = PROT_R, .hpa = 1 }, -EINVAL },
 	{ "hpa wraps", { HERE, LIN, .prot = PROT_R, .hpa = -4096ULL }, -ERANGE },
 	{ "leaf 1", { HERE, ALC, .prot = PROT_R, .max_leaf = 1 }, -EINVAL },

@@ -313,6 +313,59 @@ static const struct fail_scenario fault_small = { setup_lazy, call_fault };
 static const struct fail_scenario fault_large = { setup_lazy,
 						  call_fault_large };
 
+static int call_map_device(struct axas_space *space)
+{
+	const struct axas_map args = {
+		.backend = AXAS_BACKEND_DEVICE,
+		.gpa = SZ_1G,
+		.length = SZ_1G,
+		.prot = PROT_RW,
+		.cookie = 1,
+	};
+
+	return axas_space_map(space, &args);
+}
+
+static const struct fail_scenario map_device = { setup_page, call_map_device };
+
+static struct axas_port_range ports(u16 first, u16 last)
+{
+	return (struct axas_port_range){ axas_port(first), axas_port(last) };
+}
+
+/* More than one node of the tree holds. */
+static int setup_ports(struct axas_space *space)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < 64 && !ret; i++)
+		ret = axas_space_add_ports(space, ports(i * 4, i * 4 + 2), i);
+	return ret;
+}
+
+static int call_device_add(struct axas_space *space)
+{
+	return axas_space_add_ports(space, ports(1000, 1007), 1);
+}
+
+static int call_device_del(struct axas_space *space)
+{
+	const struct axas_device args = {
+		.bus = AXAS_BUS_PORT, .first = 80, .last = 82,
+	};
+
+	return axas_space_del_device(space, &args);
+}
+
+static const struct fail_scenario device_add = {
+	setup_ports, call_device_add,
+};
+
+static const struct fail_scenario device_del = {
+	setup_ports, call_device_del,
+};
+
 void fail_hal_map_eager_small(struct kunit *test)
 {
 	fail_hal(test, &map_eager_small);
@@ -359,6 +412,21 @@ void fail_hal_fault(struct kunit *test)
 	fail_hal(test, &fault_large);
 }
 
+void fail_hal_map_device(struct kunit *test)
+{
+	fail_hal(test, &map_device);
+}
+
+void fail_hal_device_add(struct kunit *test)
+{
+	fail_hal(test, &device_add);
+}
+
+void fail_hal_device_del(struct kunit *test)
+{
+	fail_hal(test, &device_del);
+}
+
 void fail_nth_map_eager_small(struct kunit *test)
 {
 	fail_nth(test, &map_eager_small);
@@ -403,6 +471,16 @@ void fail_nth_fault(struct kunit *test)
 {
 	fail_nth(test, &fault_small);
 	fail_nth(test, &fault_large);
+}
+
+void fail_nth_map_device(struct kunit *test)
+{
+	fail_nth(test, &map_device);
+}
+
+void fail_nth_device_add(struct kunit *test)
+{
+	fail_nth(test, &device_add);
 }
 
 /* ---- create ---- */

@@ -105,8 +105,13 @@ static void op_map(struct model *model)
 	args.gpa = model_gpa(model, from);
 	args.length = (to - from) * model->unit_size;
 	args.memtype = rnd_memtype(model);
+	if (rnd(model, 8) == 0) {
+		max_level = 0;
+		args.backend = AXAS_BACKEND_DEVICE;
+		args.memtype = AXAS_MEM_WB;
+		args.cookie = args.gpa;
 	/* Frames are learnt page by page: no alloc where units are larger. */
-	if (model->unit_size > SZ_4K || rnd(model, 2)) {
+	} else if (model->unit_size > SZ_4K || rnd(model, 2)) {
 		max_level = 1 + rnd(model, 3);
 		/* A million small leaves would take their time. */
 		if (model->unit_size > SZ_4K)
@@ -118,8 +123,8 @@ static void op_map(struct model *model)
 		args.backend = AXAS_BACKEND_ALLOC;
 		args.flags = rnd(model, 3) ? 0 : AXAS_MAP_POPULATE;
 	}
-	args.max_leaf = model_size(max_level);
-	if (axas_is_ept(model->test) && rnd(model, 4) == 0)
+	args.max_leaf = max_level ? model_size(max_level) : 0;
+	if (max_level && axas_is_ept(model->test) && rnd(model, 4) == 0)
 		args.flags |= AXAS_MAP_IGNORE_PAT;
 
 	model->what = "map";
@@ -180,6 +185,21 @@ static void op_protect(struct model *model)
 	op_expect(model, gpa, got, model_protect(model, from, to, prot));
 }
 
+/* What tells the owner of a device which it is, and where. */
+static void model_device(struct model *model, unsigned int index, u64 gpa)
+{
+	struct axas_fault_entry entry = {
+		.gpa = gpa, .access = model->units[index].prot,
+	};
+	u64 offset = model->units[index].offset + gpa % SZ_4K;
+
+	axas_space_faults(model->space, &entry, 1);
+	op_expect(model, gpa, entry.result, AXAS_FAULT_DEVICE);
+	/* Devices have the GPA of their first byte for a cookie. */
+	if (entry.offset != offset || entry.cookie != gpa - offset)
+		model_fail(model, "device", gpa, entry.offset, offset);
+}
+
 static void op_faults(struct model *model)
 {
 	unsigned int from, to, n = 1 + rnd(model, 40), i;
@@ -200,6 +220,8 @@ static void op_faults(struct model *model)
 		if (!op_done(model, got == AXAS_FAULT_NO_MEMORY ? -ENOMEM : 0))
 			continue;
 		op_expect(model, gpa, got, model_fault(model, i, access));
+		if (got == AXAS_FAULT_DEVICE)
+			model_device(model, i, gpa);
 		/* The 2 MiB around it, if that is what came. */
 		if (got == AXAS_FAULT_RESOLVED)
 			model_learn(model, i - min(i, 512U),

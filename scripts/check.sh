@@ -107,6 +107,7 @@ build_module() { # build_module NAME: yes or no in ready[NAME]
 	local args=()
 	[ -z "${ready[$1]-}" ] || return 0
 	case "$1" in 6.12-*) args=(CONFIG_AXAS_KUNIT_TEST=m) ;; esac
+	args+=(CONFIG_AXAS_SAMPLE_SOFTMMU=m)
 	if run_logged "$logs/module-$1.log" "building the module for $1" \
 		"$scripts/build-module.sh" "${hdrs[$1]}" "$build/$1" ${args[@]+"${args[@]}"}; then
 		ready[$1]=yes
@@ -186,9 +187,11 @@ run() {
 }
 cd /tests
 insmod /axas.ko || say "cannot load axas.ko"
+insmod /axas_softmmu.ko || say "cannot load axas_softmmu.ko"
 for t in /tests/*_test; do
 	case "$t" in *lockdown_test) ;; *) run "$t" ;; esac
 done
+rmmod axas_softmmu || say "cannot unload axas_softmmu.ko"
 unload
 leaks
 # Lockdown also shuts debugfs, and stays: hence last.
@@ -211,7 +214,7 @@ for t in /traces/*; do
 done
 echo "axas-run: begin replay"
 echo "TAP version 13"
-echo "1..$((n * 8))"
+echo "1..$((n * 8 + 4))"
 i=0
 one() {
 	i=$((i + 1))
@@ -223,6 +226,12 @@ for t in /traces/*; do
 			one axas-replay --format $format $how $linear "$t"
 		done
 	done
+done
+# Three pages of data and two of the stack are devices.
+mmio="--mmio 0x4a19000,0x3000 --mmio 0x1ffeffe000,0x2000"
+for format in ept s2; do
+	one axas-replay --format $format $mmio $linear /traces/true.trace
+	one axas-replay --format $format $mmio --leaf 2M --threads 2 /traces/true.trace
 done
 printf '\naxas-run: end replay 0\n'
 unload
@@ -247,7 +256,7 @@ boot() { # boot RUN: console in $logs/RUN.log
 		for f in "$build/selftests-$karch"/*; do
 			[ ! -f "$f" ] || [ ! -x "$f" ] || args+=(--file "$f:/tests/$(basename "$f")")
 		done
-		args+=(--ext4 64M)
+		args+=(--ext4 64M --file "$build/$kname/samples/softmmu/axas_softmmu.ko:/axas_softmmu.ko")
 		append="$append loglevel=5"
 		;;
 	replay)

@@ -17,16 +17,20 @@
 _Static_assert(sizeof(void *) == 4, "this is the 32-bit test");
 _Static_assert(sizeof(struct axas_info) == 48, "axas_info");
 _Static_assert(sizeof(struct axas_create) == 40, "axas_create");
-_Static_assert(sizeof(struct axas_map) == 56, "axas_map");
+_Static_assert(sizeof(struct axas_map) == 64, "axas_map");
 _Static_assert(sizeof(struct axas_unmap) == 24, "axas_unmap");
 _Static_assert(sizeof(struct axas_protect) == 32, "axas_protect");
 _Static_assert(sizeof(struct axas_clear) == 8, "axas_clear");
-_Static_assert(sizeof(struct axas_fault_entry) == 16, "axas_fault_entry");
+_Static_assert(sizeof(struct axas_fault_entry) == 32, "axas_fault_entry");
 _Static_assert(sizeof(struct axas_fault) == 24, "axas_fault");
 _Static_assert(sizeof(struct axas_translate_entry) == 48, "axas_translate_entry");
 _Static_assert(sizeof(struct axas_translate) == 24, "axas_translate");
-_Static_assert(sizeof(struct axas_stats) == 168, "axas_stats");
+_Static_assert(sizeof(struct axas_stats) == 176, "axas_stats");
 _Static_assert(sizeof(struct axas_probe) == 48, "axas_probe");
+_Static_assert(sizeof(struct axas_root) == 40, "axas_root");
+_Static_assert(sizeof(struct axas_area_entry) == 64, "axas_area_entry");
+_Static_assert(sizeof(struct axas_areas) == 40, "axas_areas");
+_Static_assert(sizeof(struct axas_device) == 40, "axas_device");
 
 /* The compiler may call these. */
 void *memset(void *p, int c, unsigned int n)
@@ -151,9 +155,9 @@ __attribute__((used, noreturn)) static void run(void)
 	struct axas_clear clear = { .size = sizeof(clear) };
 	struct axas_stats stats = { .size = sizeof(stats) };
 	struct axas_fault_entry fe[3] = {
-		{ GPA + 0x1008, AXAS_PROT_WRITE, ~0u },
-		{ GPA + 0x3000, AXAS_PROT_WRITE, ~0u },
-		{ GPA - 1, AXAS_PROT_READ, ~0u },
+		{ GPA + 0x1008, AXAS_PROT_WRITE, .result = ~0u },
+		{ GPA + 0x3000, AXAS_PROT_WRITE, .result = ~0u },
+		{ GPA - 1, AXAS_PROT_READ, .result = ~0u },
 	};
 	struct axas_fault fault = { .size = sizeof(fault), .nr = 3 };
 	struct axas_translate_entry te[2] = { { .gpa = GPA + 0x1234 }, { .gpa = GPA + 0x2000 } };

@@ -155,6 +155,32 @@ static int pwrite_lazy(int fd)
 	return ret == 8 ? 0 : ret;
 }
 
+static int map_device(int fd)
+{
+	return ax_map_device(fd, GPA, 0x10000, AX_RW, 1);
+}
+
+static int add_ports(int fd)
+{
+	return ax_device(fd, AXAS_DEVICE_ADD, AXAS_BUS_PORT, 0x3f8, 0x3ff, 1);
+}
+
+static int del_ports(int fd)
+{
+	return ax_device(fd, AXAS_DEVICE_DEL, AXAS_BUS_PORT, 0x3f8, 0x3ff, 1);
+}
+
+static int list_areas(int fd)
+{
+	struct axas_area_entry e[4];
+	struct axas_areas a = {
+		.size = sizeof(a), .entries = (uintptr_t)e, .nr = 4,
+	};
+	int ret = ax_ioctl(fd, AXAS_AREAS, &a);
+
+	return ret ? ret : a.done == 1 && e[0].gpa == GPA ? 0 : -EBADMSG;
+}
+
 static const struct op ops[] = {
 	{ "map lazy", nothing, area },
 	{ "map populate", nothing, map_populate },
@@ -174,6 +200,10 @@ static const struct op ops[] = {
 	{ "fault", area, fault, true },
 	{ "fault of 2 MiB", huge_area, fault, true, true },
 	{ "pwrite", area, pwrite_lazy, true },
+	{ "map a device", nothing, map_device },
+	{ "add ports", nothing, add_ports },
+	{ "delete ports", add_ports, del_ports },
+	{ "list areas", area, list_areas },
 };
 
 static const __u64 probes[] = {
@@ -227,6 +257,10 @@ OP(clear, 14);
 OP(fault, 15);
 OP(fault_2m, 16);
 OP(pwrite, 17);
+OP(map_device, 18);
+OP(device_add, 19);
+OP(device_del, 20);
+OP(areas, 21);
 
 TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 {
@@ -285,7 +319,8 @@ TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 	EXPECT_GT(5000, nth);
 	printf("# %s: %u failures, %u of them ENOMEM\n", op->name, nth - 1, refused);
 	/* These can't do without an allocation, and ask for each once. */
-	if (op->call == map_populate || op->call == area || op->dress == linear)
+	if (op->call == map_populate || op->call == area || op->dress == linear ||
+	    op->call == add_ports || op->call == list_areas)
 		EXPECT_LT(0, refused);
 }
 

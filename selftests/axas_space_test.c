@@ -228,21 +228,21 @@ TEST_F(space, memory_types_read_back)
 TEST_F(space, fault_results_in_order)
 {
 	struct axas_fault_entry e[] = {
-		{ GPA, AX_W, ~0u },		/* RESOLVED */
-		{ GPA + 0xfff, AX_R, ~0u },	/* SPURIOUS, the same page */
-		{ GPA - 1, AX_R, ~0u },		/* NO_AREA */
-		{ GPA + 0x1000, AX_W, ~0u },	/* DENIED */
-		{ GPA, 0, ~0u },		/* INVALID from here */
-		{ GPA, 8, ~0u },
-		{ GPA, AX_R | 1u << 31, ~0u },
-		{ self->end, AX_R, ~0u },
-		{ ~0ULL, AX_R, ~0u },
-		{ GPA + 0x1008, AX_R, ~0u },	/* RESOLVED */
-		{ GPA, AX_X, ~0u },		/* DENIED, though it is mapped */
-		{ GPA, AX_RW, ~0u },		/* SPURIOUS */
+		{ GPA, AX_W, .result = ~0u },		/* RESOLVED */
+		{ GPA + 0xfff, AX_R, .result = ~0u },	/* SPURIOUS, the same page */
+		{ GPA - 1, AX_R, .result = ~0u },		/* NO_AREA */
+		{ GPA + 0x1000, AX_W, .result = ~0u },	/* DENIED */
+		{ GPA, 0, .result = ~0u },		/* INVALID from here */
+		{ GPA, 8, .result = ~0u },
+		{ GPA, AX_R | 1u << 15, .result = ~0u },
+		{ self->end, AX_R, .result = ~0u },
+		{ ~0ULL, AX_R, .result = ~0u },
+		{ GPA + 0x1008, AX_R, .result = ~0u },	/* RESOLVED */
+		{ GPA, AX_X, .result = ~0u },		/* DENIED, though it is mapped */
+		{ GPA, AX_RW, .result = ~0u },		/* SPURIOUS */
 	};
 	static const __u32 want[] = { 0, 1, 2, 3, 5, 5, 5, 5, 5, 0, 3, 1 };
-	static const __u64 counts[] = { 2, 2, 1, 2, 0, 5 };
+	static const __u64 counts[AXAS_NR_FAULT_RESULTS] = { 2, 2, 1, 2, 0, 5 };
 	struct axas_stats st;
 	__u32 done = 0;
 	unsigned int i;
@@ -274,7 +274,9 @@ TEST_F(space, fault_batches)
 	ASSERT_EQ(0, ax_map(self->fd, GPA, 2048 * AX_PAGE));
 	for (k = 0; k < ARRAY_SIZE(sizes); k++) {
 		for (i = 0; i < sizes[k]; i++)
-			e[i] = (struct axas_fault_entry){ gpa + i * AX_PAGE + i, AX_W, ~0u };
+			e[i] = (struct axas_fault_entry){
+				.gpa = gpa + i * AX_PAGE + i, .access = AX_W, .result = ~0u,
+			};
 		EXPECT_EQ(0, ax_fault_many(self->fd, e, sizes[k], &done));
 		EXPECT_EQ(sizes[k], done);
 		for (i = 0; i < sizes[k]; i++)
@@ -316,7 +318,9 @@ TEST_F(space, arrays_that_end_in_the_void)
 
 	f = (void *)(p + 0x8000 - valid * sizeof(*f));
 	for (i = 0; i < valid; i++)
-		f[i] = (struct axas_fault_entry){ GPA + i * AX_PAGE, AX_W, ~0u };
+		f[i] = (struct axas_fault_entry){
+			.gpa = GPA + i * AX_PAGE, .access = AX_W, .result = ~0u,
+		};
 	EXPECT_EQ(-EFAULT, ax_fault_many(self->fd, f, 600, &done));
 	/* What is done is counted, and has its result; a caller may go on. */
 	EXPECT_LT(0, done);

@@ -203,7 +203,9 @@ static void *fault_shared(void *arg)
 	__u32 done;
 
 	for (i = 0; i < NR_SHARED; i++)
-		w->fault[i] = (struct axas_fault_entry){ GPA + i * AX_PAGE, AX_W, ~0u };
+		w->fault[i] = (struct axas_fault_entry){
+			.gpa = GPA + i * AX_PAGE, .access = AX_W, .result = ~0u,
+		};
 	pthread_barrier_wait(w->barrier);
 	/* Two through the call, two through the window. */
 	if (w->nr & 1)

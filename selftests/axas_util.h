@@ -109,6 +109,29 @@ static inline int ax_map_linear(int fd, __u64 gpa, __u64 length,
 	return ax_ioctl(fd, AXAS_MAP, &m);
 }
 
+static inline int ax_map_device(int fd, __u64 gpa, __u64 length, __u32 prot,
+				__u64 cookie)
+{
+	struct axas_map m = {
+		.size = sizeof(m), .gpa = gpa, .length = length,
+		.backend = AXAS_BACKEND_DEVICE, .prot = prot, .cookie = cookie,
+	};
+
+	return ax_ioctl(fd, AXAS_MAP, &m);
+}
+
+/* Ports or system registers: AXAS_DEVICE_ADD or AXAS_DEVICE_DEL. */
+static inline int ax_device(int fd, unsigned long cmd, __u32 bus, __u64 first,
+			    __u64 last, __u64 cookie)
+{
+	struct axas_device d = {
+		.size = sizeof(d), .bus = bus, .first = first, .last = last,
+		.cookie = cookie,
+	};
+
+	return ax_ioctl(fd, cmd, &d);
+}
+
 static inline int ax_unmap(int fd, __u64 gpa, __u64 length)
 {
 	struct axas_unmap u = {

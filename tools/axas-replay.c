@@ -33,6 +33,7 @@ enum {
 	OPT_TLB,
 	OPT_LINEAR_HPA,
 	OPT_LINEAR_SIZE,
+	OPT_MMIO,
 	OPT_DEVICE,
 	OPT_LIMIT,
 	OPT_JSON,
@@ -53,6 +54,9 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "linear-size", OPT_LINEAR_SIZE, "SIZE", 0,
 	  "Bytes at ADDR; K, M and G may follow", 0 },
+	{ "mmio", OPT_MMIO, "ADDR,SIZE", 0,
+	  "Make that part of the trace's memory a device without memory, whose accesses come back one by one and are emulated. May be given more than once",
+	  0 },
 	{ NULL, 0, NULL, 0, "The run:", 2 },
 	{ "threads", OPT_THREADS, "N", 0, "Virtual CPUs (1)", 0 },
 	{ "tlb", OPT_TLB, "N", 0,
@@ -149,6 +153,27 @@ static uint64_t parse_number(struct argp_state *state, const char *name,
 	return n << shift;
 }
 
+static void parse_mmio(struct argp_state *state, struct options *o, char *arg)
+{
+	struct mmio *m = &o->mmio[o->nr_mmio];
+	char *size = strchr(arg, ',');
+	unsigned int i;
+
+	if (o->nr_mmio++ == MMIO_MAX)
+		argp_error(state, "--mmio: more than %u devices", MMIO_MAX);
+	if (!size)
+		argp_error(state, "--mmio %s: not ADDR,SIZE", arg);
+	*size++ = '\0';
+	m->orig = parse_number(state, "mmio", arg, 0, UINT64_MAX - PAGE_SIZE);
+	m->length = parse_number(state, "mmio", size, PAGE_SIZE, SIZE_1G);
+	if ((m->orig | m->length) & (PAGE_SIZE - 1))
+		argp_error(state, "--mmio: ADDR and SIZE must be multiples of 4096");
+	for (i = 0; i + 1 < o->nr_mmio; i++)
+		if (m->orig - o->mmio[i].orig < o->mmio[i].length ||
+		    o->mmio[i].orig - m->orig < m->length)
+			argp_error(state, "--mmio %s: meets another one", arg);
+}
+
 static uint32_t parse_format(struct argp_state *state, const char *arg)
 {
 	uint32_t n;
@@ -204,6 +229,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_LINEAR_SIZE:
 		o->linear_size = parse_number(state, "linear-size", arg,
 					      PAGE_SIZE, UINT64_MAX);
+		break;
+	case OPT_MMIO:
+		parse_mmio(state, o, arg);
 		break;
 	case OPT_DEVICE:
 		o->device = arg;

@@ -107,6 +107,13 @@ static void survey_entry(struct findings *f, struct survey *sv,
 	int order = leaf_order(e->leaf_size);
 	uint64_t leaf;
 
+	if (find_mmio(t, e->gpa)) {
+		check(f, e->state == AXAS_TRANSLATE_DEVICE && !e->leaf_size &&
+		      e->prot == r->prot,
+		      "GPA 0x%llx is a device, but AXAS_TRANSLATE gives state %u, leaf size %llu, protection 0x%x",
+		      ULL(e->gpa), e->state, ULL(e->leaf_size), e->prot);
+		return;
+	}
 	check(f, e->state == AXAS_TRANSLATE_MAPPED && order >= 0,
 	      "GPA 0x%llx was touched, but AXAS_TRANSLATE gives state %u, leaf size %llu",
 	      ULL(e->gpa), e->state, ULL(e->leaf_size));
@@ -208,17 +215,29 @@ void check_space(struct findings *f, const struct run *run,
 	if (o->leaf == PAGE_SIZE)
 		compare(f, "pages resident", "",
 			f->stats.resident >> PAGE_SHIFT,
-			t->pages - t->linear_pages);
+			t->pages - t->linear_pages - t->mmio_pages);
+}
+
+/* Read pages of memory, or of one device, back. */
+static void read_pages(const struct trace *t, const struct space *s,
+		       uint8_t *buf, uint64_t gpa, size_t nr)
+{
+	const struct mmio *mmio = find_mmio(t, gpa);
+
+	if (mmio)
+		memcpy(buf, mmio->data + (gpa - mmio->gpa), nr << PAGE_SHIFT);
+	else
+		read_guest(s, buf, nr << PAGE_SHIFT, gpa);
 }
 
 static void verify_pages(struct findings *f, struct run *run,
-			 const struct space *s, const struct region *r,
-			 size_t first, size_t nr)
+			 const struct trace *t, const struct space *s,
+			 const struct region *r, size_t first, size_t nr)
 {
 	static uint8_t buf[CHUNK * PAGE_SIZE];
 	size_t i, at;
 
-	read_guest(s, buf, nr << PAGE_SHIFT, r->gpa + (first << PAGE_SHIFT));
+	read_pages(t, s, buf, r->gpa + (first << PAGE_SHIFT), nr);
 	for (i = 0; i < nr; i++) {
 		const uint8_t *want = r->pages[first + i].data;
 		const uint8_t *got = buf + (i << PAGE_SHIFT);
@@ -245,12 +264,16 @@ void verify_memory(struct findings *f, struct run *run, const struct trace *t,
 		size_t pages = r->length >> PAGE_SHIFT;
 
 		for (page = 0; page < pages; page += nr + !nr) {
+			uint64_t gpa = r->gpa + (page << PAGE_SHIFT);
+
 			for (nr = 0; nr < CHUNK && page + nr < pages &&
-			     r->pages[page + nr].data; nr++)
+			     r->pages[page + nr].data &&
+			     find_mmio(t, gpa + (nr << PAGE_SHIFT)) ==
+			     find_mmio(t, gpa); nr++)
 				;
 			if (!nr)
 				continue;
-			verify_pages(f, run, s, r, page, nr);
+			verify_pages(f, run, t, s, r, page, nr);
 			progress("reading back", f->verified >> PAGE_SHIFT,
 				 t->pages);
 		}
@@ -274,6 +297,9 @@ static void print_layout(const struct trace *t)
 	else
 		printf("%-14snone (no --linear-hpa): everything is lazy alloc\n",
 		       "linear");
+	if (t->nr_mmio)
+		printf("%-14s%zu of the pages, in %u devices\n", "mmio",
+		       t->mmio_pages, t->nr_mmio);
 }
 
 static uint64_t all_faults(const struct run *run)
@@ -350,6 +376,19 @@ void print_text(const struct findings *f, const struct run *run,
 	printf("%-14s%s\n", "result", f->ok ? "ok" : "FAILED");
 }
 
+static void json_mmio(const struct trace *t)
+{
+	unsigned int i;
+
+	printf("  \"mmio\": [");
+	for (i = 0; i < t->nr_mmio; i++)
+		printf("%s{ \"gpa\": \"0x%llx\", \"length\": %llu }",
+		       i ? ", " : " ", ULL(t->mmio[i].gpa),
+		       ULL(t->mmio[i].length));
+	printf("%s],\n  \"mmio_pages\": %zu,\n", t->nr_mmio ? " " : "",
+	       t->mmio_pages);
+}
+
 /* Addresses are strings: a program may keep numbers as floating point. */
 static void json_layout(const struct trace *t, const struct options *o)
 {
@@ -365,6 +404,7 @@ static void json_layout(const struct trace *t, const struct options *o)
 		       t->linear_pages);
 	else
 		printf("  \"linear\": null,\n");
+	json_mmio(t);
 	printf("  \"accesses\": { \"all\": %zu, \"fetches\": %zu, \"loads\": %zu, \"stores\": %zu, \"modifies\": %zu },\n",
 	       t->nr, t->fetches, t->loads, t->stores, t->modifies);
 }

@@ -18,6 +18,9 @@
  * Neighbours have different owners, so the threads meet in the same tables and
  * large leaves. Fetches move no data and are dealt by turns: there the threads
  * fault on the very same pages.
+ *
+ * An access to a device (--mmio) isn't planned: each one leaves the guest when
+ * it is made, and comes back with the device's cookie, offset and width.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -162,8 +165,11 @@ static struct tlb_entry *tlb_find(struct vcpu *v, uint64_t page)
 static bool plan_part(struct vcpu *v, size_t index, uint64_t gpa)
 {
 	uint32_t access = v->t->accesses[index].kind;
-	struct tlb_entry *e = tlb_find(v, gpa >> PAGE_SHIFT);
+	struct tlb_entry *e;
 
+	if (find_mmio(v->t, gpa))
+		return true;
+	e = tlb_find(v, gpa >> PAGE_SHIFT);
 	if (!e)
 		return false;
 	if ((e->access & access) != access) {
@@ -225,24 +231,32 @@ static void call_fault(struct vcpu *v, struct axas_fault *call)
 	v->fault_ns += now_ns() - begin;
 	v->calls++;
 	if (ret < 0 && errno != EINTR)
-		die("AXAS_FAULT at GPA 0x%llx: %s", ULL(v->batch->gpa),
+		die("AXAS_FAULT at GPA 0x%llx: %s",
+		    ULL(((struct axas_fault_entry *)(uintptr_t)call->entries)->gpa),
 		    strerror(errno));
+}
+
+static void inject(struct vcpu *v, struct axas_fault_entry *entries,
+		   unsigned int nr)
+{
+	while (nr) {
+		struct axas_fault call = {
+			.size = sizeof(call),
+			.entries = (uintptr_t)entries,
+			.nr = nr,
+		};
+
+		call_fault(v, &call);
+		entries += call.done;
+		nr -= call.done;
+	}
 }
 
 static void inject_batch(struct vcpu *v)
 {
-	unsigned int done = 0, i;
+	unsigned int i;
 
-	while (done < v->nr_batch) {
-		struct axas_fault call = {
-			.size = sizeof(call),
-			.entries = (uintptr_t)(v->batch + done),
-			.nr = v->nr_batch - done,
-		};
-
-		call_fault(v, &call);
-		done += call.done;
-	}
+	inject(v, v->batch, v->nr_batch);
 	for (i = 0; i < v->nr_batch; i++) {
 		uint32_t result = v->batch[i].result;
 
@@ -339,6 +353,61 @@ static void access_part(struct vcpu *v, const struct access *a,
 	}
 }
 
+/*
+ * Leave the guest for [@gpa, @gpa + @width), which lies in a device. Return: its
+ * bytes, at the offset that the module gives.
+ */
+static uint8_t *reach_device(struct vcpu *v, const struct access *a,
+			     uint64_t gpa, unsigned int width)
+{
+	const struct mmio *mmio = find_mmio(v->t, gpa);
+	uint64_t cookie = MMIO_COOKIE + (mmio - v->t->mmio);
+	struct axas_fault_entry e = {
+		.gpa = gpa,
+		.access = a->kind,
+		.width = width,
+		.result = UINT32_MAX,
+	};
+
+	inject(v, &e, 1);
+	if (e.result != AXAS_FAULT_DEVICE)
+		die("line %u of the trace, GPA 0x%llx: fault %s instead of device",
+		    a->line, ULL(gpa), result_name(e.result));
+	v->faults[e.result]++;
+	if (e.cookie != cookie || e.offset != gpa - mmio->gpa ||
+	    e.width != width || e.gpa != gpa || e.access != a->kind)
+		die("line %u of the trace, GPA 0x%llx: the device's cookie is 0x%llx, its offset 0x%llx, width %u; expected 0x%llx, 0x%llx, %u",
+		    a->line, ULL(gpa), ULL(e.cookie), ULL(e.offset), e.width,
+		    ULL(cookie), ULL(gpa - mmio->gpa), width);
+	return mmio->data + e.offset;
+}
+
+/* The same bytes as in access_part(), in pieces that a device takes. */
+static void device_part(struct vcpu *v, const struct access *a,
+			const struct part *p)
+{
+	const struct region *r = find_region(v->t, p->gpa);
+	uint8_t *model = region_page(r, p->gpa)->data +
+			 (p->gpa & (PAGE_SIZE - 1));
+	unsigned int at, width;
+	uint8_t *device;
+
+	for (at = 0; at < p->size; at += width) {
+		for (width = 8; width > p->size - at;)
+			width /= 2;
+		device = reach_device(v, a, p->gpa + at, width);
+		if (a->kind & AXAS_PROT_READ &&
+		    memcmp(device, model + at, width))
+			mismatch(v->run, "load from a device", p->gpa + at,
+				 a->line, model + at, device, width);
+		if (a->kind & AXAS_PROT_WRITE) {
+			store_value(device, a->addr, v->stores, p->offset + at,
+				    width);
+			memcpy(model + at, device, width);
+		}
+	}
+}
+
 /* Make the accesses from @index up to @end. */
 static void make_accesses(struct vcpu *v, size_t index, size_t end)
 {
@@ -348,13 +417,17 @@ static void make_accesses(struct vcpu *v, size_t index, size_t end)
 	for (; index < end; index++) {
 		const struct access *a = &v->t->accesses[index];
 
-		if (a->kind == AXAS_PROT_EXEC)
+		if (a->kind == AXAS_PROT_EXEC && !v->t->nr_mmio)
 			continue;
 		current = a;
 		v->stores += !!(a->kind & AXAS_PROT_WRITE);
 		nr = my_parts(v, index, parts);
-		for (i = 0; i < nr; i++)
-			access_part(v, a, &parts[i]);
+		for (i = 0; i < nr; i++) {
+			if (find_mmio(v->t, parts[i].gpa))
+				device_part(v, a, &parts[i]);
+			else if (a->kind != AXAS_PROT_EXEC)
+				access_part(v, a, &parts[i]);
+		}
 	}
 	current = NULL;
 }

@@ -30,6 +30,7 @@ const char *result_name(uint32_t result)
 		[AXAS_FAULT_DENIED] = "denied",
 		[AXAS_FAULT_NO_MEMORY] = "no_memory",
 		[AXAS_FAULT_INVALID] = "invalid",
+		[AXAS_FAULT_DEVICE] = "device",
 	};
 
 	return result < AXAS_NR_FAULT_RESULTS ? names[result] : "unknown";
@@ -46,6 +47,8 @@ const char *result_meaning(uint32_t result)
 		return "no memory for a frame or a table; give the machine or the memory cgroup more";
 	case AXAS_FAULT_INVALID:
 		return "the module finds the address or the access invalid";
+	case AXAS_FAULT_DEVICE:
+		return "a device is there, where memory should be";
 	default:
 		return "the module gave a result that isn't in <linux/axas.h>";
 	}
@@ -142,26 +145,36 @@ static const char *map_hint(const struct axas_map *map, int err)
 	}
 }
 
-static void map_area(const struct space *s, const struct region *r,
-		     uint64_t gpa, uint64_t length, const struct options *o,
-		     const struct linear *linear)
+/* Map [@gpa, @gpa + @length), which is linear, or a device, or neither. */
+static void map_area(const struct space *s, const struct trace *t,
+		     const struct region *r, uint64_t gpa, uint64_t length,
+		     const struct options *o)
 {
+	const struct mmio *mmio = find_mmio(t, gpa);
 	struct axas_map map = {
 		.size = sizeof(map),
 		.gpa = gpa,
 		.length = length,
-		.hpa = linear ? linear->hpa : 0,
-		.backend = linear ? AXAS_BACKEND_LINEAR : AXAS_BACKEND_ALLOC,
+		.backend = AXAS_BACKEND_ALLOC,
 		.prot = r->prot,
 		.memtype = AXAS_MEM_WB,
-		.max_leaf = linear ? 0 : o->leaf,
+		.max_leaf = o->leaf,
 	};
 	int err;
 
-	if (!length || !ioctl(s->fd, AXAS_MAP, &map))
+	if (mmio) {
+		map.backend = AXAS_BACKEND_DEVICE;
+		map.cookie = MMIO_COOKIE + (mmio - t->mmio);
+		map.max_leaf = 0;
+	} else if (in_linear(t, gpa)) {
+		map.backend = AXAS_BACKEND_LINEAR;
+		map.hpa = t->linear.hpa;
+		map.max_leaf = 0;
+	}
+	if (!ioctl(s->fd, AXAS_MAP, &map))
 		return;
 	err = errno;
-	if (linear)
+	if (map.backend == AXAS_BACKEND_LINEAR)
 		die("AXAS_MAP of 0x%llx bytes at GPA 0x%llx to host 0x%llx: %s%s",
 		    ULL(length), ULL(gpa), ULL(map.hpa), strerror(err),
 		    map_hint(&map, err));
@@ -169,20 +182,34 @@ static void map_area(const struct space *s, const struct region *r,
 	    ULL(gpa), strerror(err));
 }
 
-/* The areas of a region: alloc, with the linear one cut out. */
+/* Where what is at @gpa ends, but not behind @end. */
+static uint64_t area_end(const struct trace *t, uint64_t gpa, uint64_t end)
+{
+	const struct mmio *mmio = find_mmio(t, gpa);
+	unsigned int i;
+
+	if (mmio)
+		return mmio->gpa + mmio->length;
+	if (in_linear(t, gpa))
+		return t->linear.gpa + t->linear.length;
+	if (t->linear.length && t->linear.gpa > gpa && t->linear.gpa < end)
+		end = t->linear.gpa;
+	for (i = 0; i < t->nr_mmio; i++)
+		if (t->mmio[i].gpa > gpa && t->mmio[i].gpa < end)
+			end = t->mmio[i].gpa;
+	return end;
+}
+
+/* The areas of a region: alloc, with the linear one and devices cut out. */
 static void map_region(const struct space *s, const struct trace *t,
 		       const struct region *r, const struct options *o)
 {
-	const struct linear *l = &t->linear;
-	uint64_t end = r->gpa + r->length;
+	uint64_t gpa, next, end = r->gpa + r->length;
 
-	if (!l->length || l->gpa < r->gpa || l->gpa >= end) {
-		map_area(s, r, r->gpa, r->length, o, NULL);
-		return;
+	for (gpa = r->gpa; gpa < end; gpa = next) {
+		next = area_end(t, gpa, end);
+		map_area(s, t, r, gpa, next - gpa, o);
 	}
-	map_area(s, r, r->gpa, l->gpa - r->gpa, o, NULL);
-	map_area(s, r, l->gpa, l->length, o, l);
-	map_area(s, r, l->gpa + l->length, end - l->gpa - l->length, o, NULL);
 }
 
 /* One window over all of a region; its offset is the GPA. */

@@ -302,6 +302,43 @@ static void assign_accesses(struct trace *t)
 	}
 }
 
+/* Find the devices' place in guest memory. */
+static void place_mmio(struct trace *t, const struct options *o)
+{
+	uint64_t at;
+	unsigned int i;
+
+	for (i = 0; i < o->nr_mmio; i++) {
+		struct mmio *m = &t->mmio[i];
+		const struct region *r = search_region(t, o->mmio[i].orig,
+						       offsetof(struct region, orig));
+
+		*m = o->mmio[i];
+		if (!r || m->orig - r->orig > r->length - m->length ||
+		    m->length > r->length)
+			die("--mmio 0x%llx,0x%llx: not all of it is memory of the trace",
+			    (unsigned long long)m->orig,
+			    (unsigned long long)m->length);
+		m->gpa = m->orig - r->orig + r->gpa;
+		m->data = xcalloc(1, m->length);
+		for (at = 0; at < m->length; at += PAGE_SIZE)
+			t->mmio_pages += !!region_page(r, m->gpa + at)->data;
+	}
+	t->nr_mmio = o->nr_mmio;
+}
+
+/* Does a device lie in [start, start + length)? */
+static bool meets_mmio(const struct trace *t, uint64_t start, uint64_t length)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr_mmio; i++)
+		if (t->mmio[i].gpa - start < length ||
+		    start - t->mmio[i].gpa < t->mmio[i].length)
+			return true;
+	return false;
+}
+
 /* Stores into @length bytes of @r from @start. */
 static uint64_t stores_in(const struct region *r, uint64_t start,
 			  uint64_t length)
@@ -332,7 +369,7 @@ static void place_linear(struct trace *t, const struct options *o)
 		length = room < r->length ? room : r->length;
 		stores = stores_in(r, r->gpa, length);
 		for (start = r->gpa;; start += o->leaf) {
-			if (stores > best) {
+			if (stores > best && !meets_mmio(t, start, length)) {
 				best = stores;
 				t->linear.gpa = start;
 				t->linear.length = length;
@@ -373,6 +410,7 @@ void lay_out(struct trace *t, const struct options *o, uint32_t gpa_bits)
 		r->pages = xcalloc(r->length >> PAGE_SHIFT, sizeof(*r->pages));
 	}
 	assign_accesses(t);
+	place_mmio(t, o);
 	if (o->linear_size)
 		place_linear(t, o);
 	t->linear_pages = count_linear_pages(t);
@@ -389,6 +427,8 @@ void free_trace(struct trace *t)
 			free(r->pages[page].data);
 		free(r->pages);
 	}
+	for (i = 0; i < t->nr_mmio; i++)
+		free(t->mmio[i].data);
 	free(t->regions);
 	free(t->accesses);
 }

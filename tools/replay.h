@@ -33,6 +33,22 @@
 /* Exit status. */
 enum { EXIT_MATCH = 0, EXIT_MISMATCH = 1, EXIT_TROUBLE = 2 };
 
+/* Devices that may be asked for. */
+#define MMIO_MAX	16
+
+/*
+ * A part of the trace's memory that is a device: no area has memory there, and
+ * replay emulates it. Its cookie is its number and MMIO_COOKIE.
+ */
+struct mmio {
+	uint64_t orig;
+	uint64_t gpa;
+	uint64_t length;
+	uint8_t *data;		/* what the device holds */
+};
+
+#define MMIO_COOKIE	UINT64_C(0x6d6d696f00000000)
+
 /* What the command line asks for. */
 struct options {
 	const char *trace;
@@ -46,6 +62,8 @@ struct options {
 	uint64_t linear_hpa;
 	uint64_t linear_size;	/* 0: no linear area */
 	uint64_t limit;
+	struct mmio mmio[MMIO_MAX];
+	unsigned int nr_mmio;
 	bool json;
 };
 
@@ -89,8 +107,11 @@ struct trace {
 	size_t nr_regions;
 	size_t pages;		/* distinct pages touched */
 	size_t linear_pages;	/* those of them in the linear area */
+	size_t mmio_pages;	/* those of them in devices */
 	bool relocated;
 	struct linear linear;
+	struct mmio mmio[MMIO_MAX];
+	unsigned int nr_mmio;
 };
 
 struct space {
@@ -132,6 +153,17 @@ static inline struct page *region_page(const struct region *r, uint64_t gpa)
 static inline bool in_linear(const struct trace *t, uint64_t gpa)
 {
 	return gpa - t->linear.gpa < t->linear.length;
+}
+
+/* The device at @gpa, or NULL. */
+static inline const struct mmio *find_mmio(const struct trace *t, uint64_t gpa)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr_mmio; i++)
+		if (gpa - t->mmio[i].gpa < t->mmio[i].length)
+			return &t->mmio[i];
+	return NULL;
 }
 
 /* replay-space.c */

@@ -19,9 +19,10 @@
  * @ops: the backend
  * @attr: attributes of its leaves
  * @shared: the same as the table's format has them
- * @max_level: level of the largest leaf
+ * @max_level: level of the largest leaf; 0 if there is never any
  * @nid: NUMA node of the frames or %NUMA_NO_NODE
- * @offset: linear: HPA less GPA
+ * @offset: linear: HPA less GPA; device: the GPA that it was made at
+ * @cookie: the caller's
  * @ranges: ranges of the space's tree that point here; under the space's lock
  * @dead: for a list of areas that have no range left
  * @rcu: lookups run under RCU
@@ -36,6 +37,7 @@ struct axas_area {
 	u8 max_level;
 	int nid;
 	u64 offset;
+	u64 cookie;
 	unsigned int ranges;
 	struct list_head dead;
 	struct rcu_head rcu;
@@ -46,6 +48,9 @@ struct axas_area {
  *	behind for the next one of the same caller
  * @gpa: where
  * @access: &enum axas_prot bits
+ * @width: bytes of the access, or 0
+ * @cookie: of the device that is there
+ * @offset: in the device
  * @cursor: where in the table the last one ended
  * @area: area of the last one, if it was in the same RCU section; good while
  *	the table's epoch is @epoch
@@ -66,6 +71,9 @@ struct axas_area {
 struct axas_nested_fault {
 	axas_gpa_t gpa;
 	unsigned int access;
+	unsigned int width;
+	u64 cookie;
+	u64 offset;
 	struct axas_npt_cursor cursor;
 	const struct axas_area *area;
 	u64 epoch;
@@ -91,6 +99,7 @@ static inline void axas_fault_begin(struct axas_nested_fault *fault)
 {
 	fault->cursor.base = AXAS_CURSOR_NONE;
 	fault->area = NULL;
+	fault->width = 0;
 	fault->frame.hpa = AXAS_NO_FRAME;
 	fault->pool.nr = 0;
 	fault->tables = 0;
@@ -99,9 +108,10 @@ static inline void axas_fault_begin(struct axas_nested_fault *fault)
 
 /**
  * struct axas_backend_ops - a backend
+ * @id: an &enum axas_backend_id
  * @name: for people
  * @flags: &enum axas_map_flags that it knows
- * @max_level: level of the largest leaf that it can fill
+ * @max_level: level of the largest leaf that it can fill; 0 if it maps nothing
  * @default_level: level of the largest leaf if the caller doesn't say
  * @setup: take what the backend needs from the caller's arguments; the rest of
  *	@area is filled in. Return: 0 or an errno of AXAS_MAP.
@@ -109,9 +119,11 @@ static inline void axas_fault_begin(struct axas_nested_fault *fault)
  *	caller clears the range. May sleep. Space's lock held.
  * @fault: put a leaf into the empty slot of an address whose area allows the
  *	access. Under RCU. Return: 0; -EAGAIN to be called again, with what it
- *	wants noted in the fault.
+ *	wants noted in the fault; or another &enum axas_fault_result than
+ *	%AXAS_FAULT_RESOLVED, with nothing changed.
  */
 struct axas_backend_ops {
+	u32 id;
 	const char *name;
 	u32 flags;
 	u8 max_level;

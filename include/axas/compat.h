@@ -10,12 +10,11 @@
 #include <linux/rcupdate.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-#include <linux/unroll.h>
-#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 /* A hint, and no more. */
-#ifndef unrolled_count
 #define unrolled_count(n)
+#else
+#include <linux/unroll.h>
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)

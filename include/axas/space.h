@@ -7,6 +7,7 @@
 #include <linux/seqlock.h>
 
 #include <axas/backend.h>
+#include <axas/device.h>
 #include <axas/npt.h>
 
 /**
@@ -15,6 +16,13 @@
  * A space is a tree of areas and the nested page table that they fill. Its
  * functions take the structures of the ioctls of the same name, whose errors
  * are theirs too.
+ *
+ * Another module makes a space of its own with axas_space_create() and ends it
+ * with axas_space_destroy(), or takes part in one that user space has made, from
+ * axas_space_get_fd() to axas_space_put(). Who keeps translations of a space, in
+ * a CPU or elsewhere, enters a &struct axas_holder before it makes the first,
+ * and takes it out when it has none left, before the space goes.
+ * samples/softmmu does all of that.
  */
 
 /* Faults by result, per CPU. */
@@ -44,6 +52,9 @@ struct axas_main_area {
  * @lock: held to change areas and to take anything out of the table
  * @base: first GPA
  * @length: bytes
+ * @generation: goes up with every change of @areas; under @lock
+ * @devices: ports and system registers; changed under @lock, read under RCU
+ * @file: the file that the space lives and dies with, if it has one
  * @faults: figures
  */
 struct axas_space {
@@ -53,6 +64,9 @@ struct axas_space {
 	struct mutex lock; /* areas, and all that takes entries away */
 	u64 base;
 	u64 length;
+	u64 generation;
+	struct axas_devices devices;
+	struct file *file;
 	struct axas_fault_stats __percpu *faults;
 };
 
@@ -73,6 +87,8 @@ struct axas_memory {
 
 struct axas_space *axas_space_create(const struct axas_create *args);
 void axas_space_destroy(struct axas_space *space);
+struct axas_space *axas_space_get_fd(int fd);
+void axas_space_put(struct axas_space *space);
 
 int axas_space_map(struct axas_space *space, const struct axas_map *args);
 int axas_space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size);
@@ -87,6 +103,14 @@ void axas_space_faults(struct axas_space *space,
 void axas_space_translate(struct axas_space *space,
 			  struct axas_translate_entry *entry);
 void axas_space_stats(struct axas_space *space, struct axas_stats *stats);
+int axas_space_root(struct axas_space *space, struct axas_root *root);
+int axas_space_areas(struct axas_space *space, struct axas_areas *areas,
+		     struct axas_area_entry *entries);
+
+int axas_space_add_device(struct axas_space *space,
+			  const struct axas_device *args);
+int axas_space_del_device(struct axas_space *space,
+			  const struct axas_device *args);
 
 int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 			  unsigned int access, struct axas_memory *memory);
@@ -97,5 +121,50 @@ int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
 int axas_space_add_holder(struct axas_space *space, struct axas_holder *holder);
 void axas_space_del_holder(struct axas_space *space,
 			   struct axas_holder *holder);
+
+/**
+ * axas_space_add_ports - axas_space_add_device() for I/O ports
+ * @space: the space
+ * @range: the ports
+ * @cookie: given back with each fault there
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_DEVICE_ADD.
+ */
+static inline int axas_space_add_ports(struct axas_space *space,
+				       struct axas_port_range range, u64 cookie)
+{
+	const struct axas_device args = {
+		.bus = AXAS_BUS_PORT,
+		.first = range.first.val,
+		.last = range.last.val,
+		.cookie = cookie,
+	};
+
+	return axas_space_add_device(space, &args);
+}
+
+/**
+ * axas_space_add_sysregs - axas_space_add_device() for system registers
+ * @space: the space
+ * @range: the system registers
+ * @cookie: given back with each fault there
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_DEVICE_ADD.
+ */
+static inline int axas_space_add_sysregs(struct axas_space *space,
+					 struct axas_sysreg_range range,
+					 u64 cookie)
+{
+	const struct axas_device args = {
+		.bus = AXAS_BUS_SYSREG,
+		.first = range.first.val,
+		.last = range.last.val,
+		.cookie = cookie,
+	};
+
+	return axas_space_add_device(space, &args);
+}
 
 #endif /* _AXAS_SPACE_H */

@@ -34,7 +34,7 @@
  * @holder: what the space tells when it takes rights away
  * @stale: the CPU has to forget translations before the next entry
  * @cpu: the CPU of the last entry
- * @eptp: EPTP of the space
+ * @root: root and EPTP of the space
  * @regs: the guest's registers
  * @reason: of the last exit
  * @qual: exit qualification
@@ -50,7 +50,7 @@ struct vm {
 	struct axas_holder holder;
 	bool stale;
 	int cpu;
-	u64 eptp;
+	struct axas_root root;
 	struct vmx_regs regs;
 	u32 reason;
 	u64 qual;
@@ -67,6 +67,7 @@ static const char *const vm_fault_names[AXAS_NR_FAULT_RESULTS] = {
 	[AXAS_FAULT_DENIED] = "denied",
 	[AXAS_FAULT_NO_MEMORY] = "no memory",
 	[AXAS_FAULT_INVALID] = "invalid",
+	[AXAS_FAULT_DEVICE] = "device",
 };
 
 /* ---- the guest's memory ---- */
@@ -257,7 +258,7 @@ static int vm_first_state(struct vm *vm)
 	int ret = vmx_write_controls(PIN_BASED_EXT_INTR_MASK,
 				     SECONDARY_EXEC_ENABLE_EPT);
 
-	vmx_write(EPT_POINTER, vm->eptp);
+	vmx_write(EPT_POINTER, vm->root.control);
 	vmx_write_guest(&start);
 	return ret;
 }
@@ -335,7 +336,7 @@ static int vm_make(struct vm *vm)
 	INIT_LIST_HEAD(&vm->holder.node);
 	ret = axas_space_add_holder(vm->space, &vm->holder);
 	if (!ret)
-		ret = vm->space->npt.ops->control(&vm->space->npt, &vm->eptp);
+		ret = axas_space_root(vm->space, &vm->root);
 	if (!ret)
 		ret = vm_map_all(vm);
 	return ret ? ret : vm_make_tables(vm);

@@ -53,7 +53,8 @@
  * areas and stop short where those or the areas end, with what was done. If
  * nothing was done:
  *
- * - EFAULT: there is no area, or the caller's buffer is bad.
+ * - EFAULT: there is no area, or a device, which has no memory; or the caller's
+ *   buffer is bad.
  * - EACCES: the area doesn't allow it.
  * - ENOMEM: no memory for a frame or a table.
  * - EINTR: a fatal signal is pending.
@@ -62,7 +63,8 @@
  *
  * mmap(2) with MAP_SHARED makes a window: the frames of the guest at an address
  * of the process. Pages come in on first touch through the area's backend. A
- * touch outside of areas, or one that the area doesn't allow, gives SIGBUS.
+ * touch outside of areas, in a device, or one that the area doesn't allow, gives
+ * SIGBUS.
  * AXAS_UNMAP and AXAS_PROTECT take effect in all windows before they return.
  * Pages can be taken with get_user_pages(): direct I/O into a window works, and
  * so does a KVM memory slot over it. A page that somebody has pinned outlives
@@ -256,7 +258,8 @@ enum axas_map_flags {
  * @hpa: linear: first HPA, aligned to 4096; otherwise 0
  * @backend: an &enum axas_backend_id
  * @prot: &enum axas_prot bits, at least one
- * @memtype: an &enum axas_memtype
+ * @memtype: an &enum axas_memtype; %AXAS_MEM_WB for a device, where it says
+ *	nothing
  * @node: with %AXAS_MAP_NODE the preferred NUMA node, otherwise 0
  * @max_leaf: largest leaf in bytes: 4096, 2 MiB or (linear) 1 GiB. 0 means the
  *	largest for linear and 4096 for alloc. With 2 MiB a first touch takes
@@ -403,7 +406,9 @@ enum axas_bus {
  *	with; written only with %AXAS_FAULT_DEVICE
  *
  * An access that begins in a device and ends behind it, as @width says, is
- * %AXAS_FAULT_INVALID.
+ * %AXAS_FAULT_INVALID. What an unmap or a protect has cut from a device's area
+ * is a device of its own there, but for its cookie and offset. A system register
+ * is one address, however wide.
  */
 struct axas_fault_entry {
 	__u64 gpa;
@@ -445,12 +450,14 @@ struct axas_fault {
  * @AXAS_TRANSLATE_LAZY: an area that has no frame there yet
  * @AXAS_TRANSLATE_NO_AREA: nothing
  * @AXAS_TRANSLATE_INVALID: the GPA lies outside of the space
+ * @AXAS_TRANSLATE_DEVICE: an area of %AXAS_BACKEND_DEVICE: never a frame
  */
 enum axas_translate_state {
 	AXAS_TRANSLATE_MAPPED = 0,
 	AXAS_TRANSLATE_LAZY = 1,
 	AXAS_TRANSLATE_NO_AREA = 2,
 	AXAS_TRANSLATE_INVALID = 3,
+	AXAS_TRANSLATE_DEVICE = 4,
 };
 
 /**
@@ -472,7 +479,7 @@ enum axas_translate_flags {
  * @leaf_size: out: bytes that the leaf covers; 0 unless mapped
  * @limit: out: bytes from @gpa to the end of its area; 0 without an area
  * @state: out: an &enum axas_translate_state
- * @prot: out: &enum axas_prot bits of the leaf, or of the area if lazy
+ * @prot: out: &enum axas_prot bits of the leaf, or of the area if there is none
  * @memtype: out: an &enum axas_memtype
  * @flags: out: &enum axas_translate_flags
  */
