@@ -112,17 +112,14 @@ static inline void npt_count_tables(struct axas_npt *npt, unsigned int level,
 
 static u64 *npt_alloc_table(struct axas_npt_pool *pool, gfp_t gfp)
 {
-	axas_hpa_t hpa;
-
 	if (pool && pool->nr)
 		return pool->tables[--pool->nr];
-	hpa = axas_hal_alloc_frame(0, NUMA_NO_NODE, gfp);
-	return axas_frame_valid(hpa) ? axas_hal_phys_to_virt(hpa) : NULL;
+	return axas_hal_alloc_table(0, gfp);
 }
 
 static void npt_free_table(u64 *table)
 {
-	axas_hal_dealloc_frame(axas_hal_virt_to_phys(table), 0);
+	axas_hal_free_table(table, 0);
 }
 
 static void npt_free_table_rcu(struct rcu_head *head)
@@ -954,8 +951,6 @@ static int npt_walk(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 
 static int npt_init(struct axas_npt *npt)
 {
-	axas_hpa_t root;
-
 	fmt_setup(npt);
 	INIT_LIST_HEAD(&npt->holders);
 	npt->installs = alloc_percpu_gfp(struct axas_npt_installs,
@@ -967,12 +962,10 @@ static int npt_init(struct axas_npt *npt)
 		goto err_installs;
 	npt->gather->start = U64_MAX;
 	INIT_LIST_HEAD(&npt->gather->tables);
-	root = axas_hal_alloc_frame(npt->root_order, NUMA_NO_NODE,
-				    AXAS_GFP | __GFP_ZERO);
-	if (!axas_frame_valid(root))
+	npt->root = axas_hal_alloc_table(npt->root_order,
+					 AXAS_GFP | __GFP_ZERO);
+	if (!npt->root)
 		goto err_gather;
-
-	npt->root = axas_hal_phys_to_virt(root);
 	npt_count_tables(npt, npt->levels, 1 << npt->root_order);
 	return 0;
 
@@ -1011,8 +1004,7 @@ static void npt_destroy(struct axas_npt *npt)
 	npt_destroy_table(npt, npt->root, AXAS_TABLE_ENTRIES << npt->root_order,
 			  npt->levels);
 	npt_gather_flush(npt);
-	axas_hal_dealloc_frame(axas_hal_virt_to_phys(npt->root),
-			       npt->root_order);
+	axas_hal_free_table(npt->root, npt->root_order);
 	kfree(npt->gather);
 	free_percpu(npt->installs);
 }
