@@ -31,6 +31,7 @@
 #include <linux/slab.h>
 
 #include <axas/compat.h>
+#include <axas/trace.h>
 
 /* Pages that are cleared and not yet invalidated. */
 #define NPT_GATHER_MAX	1016
@@ -506,14 +507,22 @@ static inline void npt_settle(struct axas_npt *npt, u64 entry,
 		npt_wait_leaf(entry, level);
 }
 
+/* Make all holders forget [start, start + size). */
+static void npt_invalidate(struct axas_npt *npt, u64 start, u64 size)
+{
+	u64 begin = axas_trace_begin(axas_invalidate);
+
+	axas_hal_invalidate(&npt->holders, axas_gpa(start), size);
+	trace_axas_invalidate(npt->id, start, size, axas_trace_ns(begin));
+}
+
 static void npt_gather_flush(struct axas_npt *npt)
 {
 	struct axas_npt_gather *gather = npt->gather;
 	struct page *page;
 
 	if (gather->start < gather->end)
-		axas_hal_invalidate(&npt->holders, axas_gpa(gather->start),
-				    gather->end - gather->start);
+		npt_invalidate(npt, gather->start, gather->end - gather->start);
 	gather->start = U64_MAX;
 	gather->end = 0;
 
@@ -577,7 +586,7 @@ static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
 		      u64 gpa)
 {
 	struct axas_npt *npt = change->npt;
-	u64 size = axas_level_size(level);
+	u64 size = axas_level_size(level), start = ALIGN_DOWN(gpa, size);
 	u64 *table = npt_alloc_table(change->pool,
 				     GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	u64 link = fmt_table(axas_hal_virt_to_phys(table));
@@ -585,8 +594,7 @@ static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
 
 	if (FMT_BREAK_BEFORE_MAKE) {
 		entry = xchg(ptr, AXAS_NPT_FROZEN);
-		axas_hal_invalidate(&npt->holders,
-				    axas_gpa(ALIGN_DOWN(gpa, size)), size);
+		npt_invalidate(npt, start, size);
 		npt_fill(table, AXAS_TABLE_ENTRIES, fmt_child(entry, level),
 			 axas_level_size(level - 1));
 		/* What the table holds is visible before the table is. */
@@ -603,6 +611,7 @@ static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
 	npt_count(&npt->counts.leaves[level - 1], -1);
 	npt_count(&npt->counts.leaves[level - 2], AXAS_TABLE_ENTRIES);
 	npt_count_tables(npt, level - 1, 1);
+	trace_axas_split(npt->id, start, level);
 }
 
 /*
@@ -1000,7 +1009,7 @@ static void npt_destroy_table(struct axas_npt *npt, u64 *table,
 
 static void npt_destroy(struct axas_npt *npt)
 {
-	axas_hal_invalidate(&npt->holders, axas_gpa(0), 1ULL << npt->gpa_bits);
+	npt_invalidate(npt, 0, 1ULL << npt->gpa_bits);
 	npt_destroy_table(npt, npt->root, AXAS_TABLE_ENTRIES << npt->root_order,
 			  npt->levels);
 	npt_gather_flush(npt);

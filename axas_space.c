@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include <axas/space.h>
+#include <axas/trace.h>
 
 #define AXAS_PROT_ALL	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
 #define AXAS_FEAT_ALL	(AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB)
@@ -47,14 +48,10 @@ static int space_init_npt(struct axas_space *space,
 	return npt->ops->init(npt);
 }
 
-/**
- * axas_space_create - make an empty space
- * @args: as for AXAS_CREATE; @size and @flags are not looked at
- *
- * Context: may sleep.
- * Return: the space or an ERR_PTR(): -EINVAL, -ERANGE, -EOPNOTSUPP, -ENOMEM.
- */
-struct axas_space *axas_space_create(const struct axas_create *args)
+/* Numbers of spaces begin with 1 and aren't used twice. */
+static atomic_t space_last_id;
+
+static struct axas_space *space_create(const struct axas_create *args)
 {
 	struct axas_space *space __free(kfree) =
 		kzalloc(sizeof(*space), AXAS_GFP);
@@ -75,7 +72,29 @@ struct axas_space *axas_space_create(const struct axas_create *args)
 		free_percpu(space->faults);
 		return ERR_PTR(ret);
 	}
+	space->npt.id = atomic_inc_return(&space_last_id);
 	return_ptr(space);
+}
+
+/**
+ * axas_space_create - make an empty space
+ * @args: as for AXAS_CREATE; @size and @flags are not looked at
+ *
+ * Context: may sleep.
+ * Return: the space or an ERR_PTR(): -EINVAL, -ERANGE, -EOPNOTSUPP, -ENOMEM.
+ */
+struct axas_space *axas_space_create(const struct axas_create *args)
+{
+	struct axas_space *space = space_create(args);
+
+	if (IS_ERR(space))
+		trace_axas_create(0, args->format, args->gpa_bits, args->base,
+				  args->length, PTR_ERR(space));
+	else
+		trace_axas_create(space->npt.id, space->npt.ops->format,
+				  space->npt.gpa_bits, space->base,
+				  space->length, 0);
+	return space;
 }
 EXPORT_SYMBOL_GPL(axas_space_create);
 
@@ -88,6 +107,8 @@ EXPORT_SYMBOL_GPL(axas_space_create);
 void axas_space_destroy(struct axas_space *space)
 {
 	MA_STATE(mas, &space->areas, 0, 0);
+	u64 begin = axas_trace_begin(axas_destroy);
+	u32 id = space->npt.id;
 	struct axas_area *area;
 
 	space->npt.ops->destroy(&space->npt);
@@ -100,6 +121,7 @@ void axas_space_destroy(struct axas_space *space)
 	mas_unlock(&mas);
 	free_percpu(space->faults);
 	kfree(space);
+	trace_axas_destroy(id, axas_trace_ns(begin));
 }
 EXPORT_SYMBOL_GPL(axas_space_destroy);
 
@@ -312,16 +334,7 @@ static int space_map_locked(struct axas_space *space, struct axas_area *area,
 	return ret;
 }
 
-/**
- * axas_space_map - make an area
- * @space: the space
- * @args: as for AXAS_MAP; @size is not looked at. Whether the caller may map
- *	@args->hpa is the caller's to know.
- *
- * Context: may sleep. Takes the space's lock.
- * Return: 0 or an errno of AXAS_MAP.
- */
-int axas_space_map(struct axas_space *space, const struct axas_map *args)
+static int space_map(struct axas_space *space, const struct axas_map *args)
 {
 	struct axas_area *area __free(kfree) =
 		kzalloc(sizeof(*area), AXAS_GFP);
@@ -339,6 +352,24 @@ int axas_space_map(struct axas_space *space, const struct axas_map *args)
 	mutex_unlock(&space->lock);
 	if (!ret)
 		area = NULL;
+	return ret;
+}
+
+/**
+ * axas_space_map - make an area
+ * @space: the space
+ * @args: as for AXAS_MAP; @size is not looked at. Whether the caller may map
+ *	@args->hpa is the caller's to know.
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_MAP.
+ */
+int axas_space_map(struct axas_space *space, const struct axas_map *args)
+{
+	u64 begin = axas_trace_begin(axas_map);
+	int ret = space_map(space, args);
+
+	trace_axas_map(space->npt.id, args, ret, axas_trace_ns(begin));
 	return ret;
 }
 EXPORT_SYMBOL_GPL(axas_space_map);
@@ -370,6 +401,20 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 	return 0;
 }
 
+static int space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
+{
+	int ret = space_check_range(space, gpa.val, size);
+
+	if (ret)
+		return ret;
+	ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	ret = space_unmap_locked(space, gpa.val, size);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
 /**
  * axas_space_unmap - take a range out of the space
  * @space: the space
@@ -381,15 +426,11 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
  */
 int axas_space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
 {
-	int ret = space_check_range(space, gpa.val, size);
+	u64 begin = axas_trace_begin(axas_unmap);
+	int ret = space_unmap(space, gpa, size);
 
-	if (ret)
-		return ret;
-	ret = mutex_lock_killable(&space->lock);
-	if (ret)
-		return ret;
-	ret = space_unmap_locked(space, gpa.val, size);
-	mutex_unlock(&space->lock);
+	trace_axas_unmap(space->npt.id, gpa.val, size, ret,
+			 axas_trace_ns(begin));
 	return ret;
 }
 EXPORT_SYMBOL_GPL(axas_space_unmap);
@@ -524,6 +565,23 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 	return 0;
 }
 
+static int space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
+			 unsigned int prot)
+{
+	int ret = space_check_range(space, gpa.val, size);
+
+	if (!ret)
+		ret = space_check_prot(space, prot);
+	if (ret)
+		return ret;
+	ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	ret = space_protect_locked(space, gpa.val, size, prot);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
 /**
  * axas_space_protect - change permissions
  * @space: the space
@@ -537,17 +595,11 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 		       unsigned int prot)
 {
-	int ret = space_check_range(space, gpa.val, size);
+	u64 begin = axas_trace_begin(axas_protect);
+	int ret = space_protect(space, gpa, size, prot);
 
-	if (!ret)
-		ret = space_check_prot(space, prot);
-	if (ret)
-		return ret;
-	ret = mutex_lock_killable(&space->lock);
-	if (ret)
-		return ret;
-	ret = space_protect_locked(space, gpa.val, size, prot);
-	mutex_unlock(&space->lock);
+	trace_axas_protect(space->npt.id, gpa.val, size, prot, ret,
+			   axas_trace_ns(begin));
 	return ret;
 }
 EXPORT_SYMBOL_GPL(axas_space_protect);
@@ -689,6 +741,18 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 	}
 }
 
+static noinline enum axas_fault_result
+fault_one_traced(struct axas_space *space, struct axas_nested_fault *fault,
+		 u64 gpa, unsigned int access)
+{
+	u64 begin = ktime_get_ns();
+	enum axas_fault_result result = fault_one(space, fault, gpa, access);
+
+	trace_axas_fault(space->npt.id, gpa, access, result,
+			 ktime_get_ns() - begin);
+	return result;
+}
+
 static void fault_end(struct axas_nested_fault *fault)
 {
 	axas_frame_free(&fault->frame);
@@ -703,7 +767,10 @@ static enum axas_fault_result space_fault(struct axas_space *space,
 
 	axas_fault_begin(&fault);
 	rcu_read_lock();
-	result = fault_one(space, &fault, gpa.val, access);
+	if (trace_axas_fault_enabled())
+		result = fault_one_traced(space, &fault, gpa.val, access);
+	else
+		result = fault_one(space, &fault, gpa.val, access);
 	rcu_read_unlock();
 	fault_end(&fault);
 	return result;
@@ -744,6 +811,26 @@ static unsigned int faults_allowed(struct axas_space *space,
 	return allowed;
 }
 
+/* As axas_space_faults(), one after the other. */
+static noinline void faults_traced(struct axas_space *space,
+				   struct axas_fault_entry *entries,
+				   unsigned int n)
+{
+	struct axas_nested_fault fault;
+	unsigned int i;
+
+	axas_fault_begin(&fault);
+	rcu_read_lock();
+	for (i = 0; i < n; i++) {
+		entries[i].result = fault_one_traced(space, &fault,
+						     entries[i].gpa,
+						     entries[i].access);
+		this_cpu_inc(space->faults->results[entries[i].result]);
+	}
+	rcu_read_unlock();
+	fault_end(&fault);
+}
+
 /**
  * axas_space_faults - resolve some nested page faults
  * @space: the space
@@ -759,6 +846,11 @@ void axas_space_faults(struct axas_space *space,
 	enum axas_fault_result result = AXAS_FAULT_SPURIOUS;
 	unsigned int i, allowed;
 
+	/* The one branch that is patched in when somebody listens. */
+	if (trace_axas_fault_enabled()) {
+		faults_traced(space, entries, n);
+		return;
+	}
 	axas_fault_begin(&fault);
 	rcu_read_lock();
 	for (i = 0; i < n; i++) {
