@@ -300,6 +300,7 @@ static int space_setup_area(const struct axas_space *space,
 		return ret;
 
 	area->max_level = ret;
+	area->cookie = args->cookie;
 	area->ranges = 1;
 	area->attr = (struct axas_attr){
 		.prot = args->prot,

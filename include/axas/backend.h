@@ -22,6 +22,7 @@
  * @max_level: level of the largest leaf
  * @nid: NUMA node of the frames or %NUMA_NO_NODE
  * @offset: linear: HPA less GPA
+ * @cookie: the caller's own
  * @ranges: ranges of the space's tree that point here; under the space's lock
  * @dead: for a list of areas that have no range left
  * @rcu: lookups run under RCU
@@ -36,6 +37,7 @@ struct axas_area {
 	u8 max_level;
 	int nid;
 	u64 offset;
+	u64 cookie;
 	unsigned int ranges;
 	struct list_head dead;
 	struct rcu_head rcu;
