@@ -531,6 +531,9 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 	int err;
 
 	err = axas_space_get_memory(file->space, gpa, access, &memory);
+	/* The kernel would let the process touch it again, for ever. */
+	if (err == -ENOMEM && vmf->flags & FAULT_FLAG_USER)
+		return VM_FAULT_SIGBUS;
 	if (err)
 		return window_error(err);
 	if (!memory.page)
