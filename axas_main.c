@@ -20,7 +20,7 @@
 #include <linux/uio.h>
 
 #include <axas/probe.h>
-#include <axas/space.h>
+#include <axas/show.h>
 
 /**
  * struct axas_file - an open space
@@ -30,12 +30,14 @@
  * @mapping: finds all VMAs of the space
  * @lock: read-held from checking a leaf to the PTE that is made from it, where
  *	there is no struct page whose lock does the same
+ * @debugfs: what people see of it
  */
 struct axas_file {
 	struct axas_space *space;
 	struct axas_holder window;
 	struct address_space mapping;
 	struct rw_semaphore lock;
+	struct axas_debugfs debugfs;
 };
 
 /* ---- ioctls ---- */
@@ -588,6 +590,9 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 	int err;
 
 	err = axas_space_get_memory(file->space, gpa, access, &memory);
+	/* The kernel would let the process touch it again, for ever. */
+	if (err == -ENOMEM && vmf->flags & FAULT_FLAG_USER)
+		return VM_FAULT_SIGBUS;
 	if (err)
 		return window_error(err);
 	if (!memory.page)
@@ -659,13 +664,24 @@ static long axas_space_ioctl(struct file *filp, unsigned int cmd,
 			 ARRAY_SIZE(space_ioctls), cmd, arg);
 }
 
+static void axas_file_destroy(struct axas_file *file)
+{
+	axas_debugfs_del(&file->debugfs);
+	axas_space_destroy(file->space);
+	kfree(file);
+}
+
 static int axas_space_release(struct inode *inode, struct file *filp)
+{
+	axas_file_destroy(filp->private_data);
+	return 0;
+}
+
+static void axas_space_show_fdinfo(struct seq_file *m, struct file *filp)
 {
 	struct axas_file *file = filp->private_data;
 
-	axas_space_destroy(file->space);
-	kfree(file);
-	return 0;
+	axas_show_fdinfo(m, file->space);
 }
 
 static const struct file_operations space_fops = {
@@ -677,6 +693,7 @@ static const struct file_operations space_fops = {
 	.unlocked_ioctl = axas_space_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = axas_mmap,
+	.show_fdinfo = axas_space_show_fdinfo,
 };
 
 /**
@@ -737,6 +754,7 @@ static struct axas_file *axas_file_create(const struct axas_create *create)
 	address_space_init_once(&file->mapping);
 	file->mapping.a_ops = &no_aops;
 	mapping_set_gfp_mask(&file->mapping, GFP_KERNEL);
+	axas_debugfs_add(&file->debugfs, file->space);
 	return_ptr(file);
 }
 
@@ -759,8 +777,7 @@ static int ioctl_create(struct axas_file *none, union axas_args *args)
 	filp = anon_inode_getfile("[axas]", &space_fops, file, O_RDWR);
 	if (IS_ERR(filp)) {
 		put_unused_fd(fd);
-		axas_space_destroy(file->space);
-		kfree(file);
+		axas_file_destroy(file);
 		return PTR_ERR(filp);
 	}
 	file->space->file = filp;
@@ -796,12 +813,19 @@ static struct miscdevice axas_misc = {
 
 static int __init axas_init(void)
 {
-	return misc_register(&axas_misc);
+	int ret;
+
+	axas_debugfs_init();
+	ret = misc_register(&axas_misc);
+	if (ret)
+		axas_debugfs_exit();
+	return ret;
 }
 
 static void __exit axas_exit(void)
 {
 	misc_deregister(&axas_misc);
+	axas_debugfs_exit();
 	/* Tables are freed behind a grace period. */
 	rcu_barrier();
 	pr_info("axas: unloaded, %ld frames in use\n", axas_hal_pages());

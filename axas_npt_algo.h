@@ -32,6 +32,7 @@
 
 #include <axas/compat.h>
 #include <axas/device.h>
+#include <axas/trace.h>
 
 /* Pages that are cleared and not yet invalidated. */
 #define NPT_GATHER_MAX	1016
@@ -113,17 +114,14 @@ static inline void npt_count_tables(struct axas_npt *npt, unsigned int level,
 
 static u64 *npt_alloc_table(struct axas_npt_pool *pool, gfp_t gfp)
 {
-	axas_hpa_t hpa;
-
 	if (pool && pool->nr)
 		return pool->tables[--pool->nr];
-	hpa = axas_hal_alloc_frame(0, NUMA_NO_NODE, gfp);
-	return axas_frame_valid(hpa) ? axas_hal_phys_to_virt(hpa) : NULL;
+	return axas_hal_alloc_table(0, gfp);
 }
 
 static void npt_free_table(u64 *table)
 {
-	axas_hal_dealloc_frame(axas_hal_virt_to_phys(table), 0);
+	axas_hal_free_table(table, 0);
 }
 
 static void npt_free_table_rcu(struct rcu_head *head)
@@ -511,14 +509,22 @@ static inline void npt_settle(struct axas_npt *npt, u64 entry,
 		npt_wait_leaf(entry, level);
 }
 
+/* Make all holders forget [start, start + size). */
+static void npt_invalidate(struct axas_npt *npt, u64 start, u64 size)
+{
+	u64 begin = axas_trace_begin(axas_invalidate);
+
+	axas_hal_invalidate(&npt->holders, axas_gpa(start), size);
+	trace_axas_invalidate(npt->id, start, size, axas_trace_ns(begin));
+}
+
 static void npt_gather_flush(struct axas_npt *npt)
 {
 	struct axas_npt_gather *gather = npt->gather;
 	struct page *page;
 
 	if (gather->start < gather->end)
-		axas_hal_invalidate(&npt->holders, axas_gpa(gather->start),
-				    gather->end - gather->start);
+		npt_invalidate(npt, gather->start, gather->end - gather->start);
 	gather->start = U64_MAX;
 	gather->end = 0;
 
@@ -582,7 +588,7 @@ static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
 		      u64 gpa)
 {
 	struct axas_npt *npt = change->npt;
-	u64 size = axas_level_size(level);
+	u64 size = axas_level_size(level), start = ALIGN_DOWN(gpa, size);
 	u64 *table = npt_alloc_table(change->pool,
 				     GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	u64 link = fmt_table(axas_hal_virt_to_phys(table));
@@ -590,8 +596,7 @@ static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
 
 	if (FMT_BREAK_BEFORE_MAKE) {
 		entry = xchg(ptr, AXAS_NPT_FROZEN);
-		axas_hal_invalidate(&npt->holders,
-				    axas_gpa(ALIGN_DOWN(gpa, size)), size);
+		npt_invalidate(npt, start, size);
 		npt_fill(table, AXAS_TABLE_ENTRIES, fmt_child(entry, level),
 			 axas_level_size(level - 1));
 		/* What the table holds is visible before the table is. */
@@ -608,6 +613,7 @@ static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
 	npt_count(&npt->counts.leaves[level - 1], -1);
 	npt_count(&npt->counts.leaves[level - 2], AXAS_TABLE_ENTRIES);
 	npt_count_tables(npt, level - 1, 1);
+	trace_axas_split(npt->id, start, level);
 }
 
 /*
@@ -956,8 +962,6 @@ static int npt_walk(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 
 static int npt_init(struct axas_npt *npt)
 {
-	axas_hpa_t root;
-
 	fmt_setup(npt);
 	INIT_LIST_HEAD(&npt->holders);
 	npt->installs = alloc_percpu_gfp(struct axas_npt_installs,
@@ -969,12 +973,10 @@ static int npt_init(struct axas_npt *npt)
 		goto err_installs;
 	npt->gather->start = U64_MAX;
 	INIT_LIST_HEAD(&npt->gather->tables);
-	root = axas_hal_alloc_frame(npt->root_order, NUMA_NO_NODE,
-				    AXAS_GFP | __GFP_ZERO);
-	if (!axas_frame_valid(root))
+	npt->root = axas_hal_alloc_table(npt->root_order,
+					 AXAS_GFP | __GFP_ZERO);
+	if (!npt->root)
 		goto err_gather;
-
-	npt->root = axas_hal_phys_to_virt(root);
 	npt_count_tables(npt, npt->levels, 1 << npt->root_order);
 	return 0;
 
@@ -1009,12 +1011,11 @@ static void npt_destroy_table(struct axas_npt *npt, u64 *table,
 
 static void npt_destroy(struct axas_npt *npt)
 {
-	axas_hal_invalidate(&npt->holders, axas_gpa(0), 1ULL << npt->gpa_bits);
+	npt_invalidate(npt, 0, 1ULL << npt->gpa_bits);
 	npt_destroy_table(npt, npt->root, AXAS_TABLE_ENTRIES << npt->root_order,
 			  npt->levels);
 	npt_gather_flush(npt);
-	axas_hal_dealloc_frame(axas_hal_virt_to_phys(npt->root),
-			       npt->root_order);
+	axas_hal_free_table(npt->root, npt->root_order);
 	kfree(npt->gather);
 	free_percpu(npt->installs);
 }

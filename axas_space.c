@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include <axas/space.h>
+#include <axas/trace.h>
 
 #define AXAS_PROT_ALL	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
 #define AXAS_FEAT_ALL	(AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB)
@@ -47,14 +48,10 @@ static int space_init_npt(struct axas_space *space,
 	return npt->ops->init(npt);
 }
 
-/**
- * axas_space_create - make an empty space
- * @args: as for AXAS_CREATE; @size and @flags are not looked at
- *
- * Context: may sleep.
- * Return: the space or an ERR_PTR(): -EINVAL, -ERANGE, -EOPNOTSUPP, -ENOMEM.
- */
-struct axas_space *axas_space_create(const struct axas_create *args)
+/* Numbers of spaces begin with 1 and aren't used twice. */
+static atomic_t space_last_id;
+
+static struct axas_space *space_create(const struct axas_create *args)
 {
 	struct axas_space *space __free(kfree) =
 		kzalloc(sizeof(*space), AXAS_GFP);
@@ -76,7 +73,29 @@ struct axas_space *axas_space_create(const struct axas_create *args)
 		free_percpu(space->faults);
 		return ERR_PTR(ret);
 	}
+	space->npt.id = atomic_inc_return(&space_last_id);
 	return_ptr(space);
+}
+
+/**
+ * axas_space_create - make an empty space
+ * @args: as for AXAS_CREATE; @size and @flags are not looked at
+ *
+ * Context: may sleep.
+ * Return: the space or an ERR_PTR(): -EINVAL, -ERANGE, -EOPNOTSUPP, -ENOMEM.
+ */
+struct axas_space *axas_space_create(const struct axas_create *args)
+{
+	struct axas_space *space = space_create(args);
+
+	if (IS_ERR(space))
+		trace_axas_create(0, args->format, args->gpa_bits, args->base,
+				  args->length, PTR_ERR(space));
+	else
+		trace_axas_create(space->npt.id, space->npt.ops->format,
+				  space->npt.gpa_bits, space->base,
+				  space->length, 0);
+	return space;
 }
 EXPORT_SYMBOL_GPL(axas_space_create);
 
@@ -89,6 +108,8 @@ EXPORT_SYMBOL_GPL(axas_space_create);
 void axas_space_destroy(struct axas_space *space)
 {
 	MA_STATE(mas, &space->areas, 0, 0);
+	u64 begin = axas_trace_begin(axas_destroy);
+	u32 id = space->npt.id;
 	struct axas_area *area;
 
 	space->npt.ops->destroy(&space->npt);
@@ -102,6 +123,7 @@ void axas_space_destroy(struct axas_space *space)
 	axas_devices_destroy(&space->devices);
 	free_percpu(space->faults);
 	kfree(space);
+	trace_axas_destroy(id, axas_trace_ns(begin));
 }
 EXPORT_SYMBOL_GPL(axas_space_destroy);
 
@@ -281,9 +303,9 @@ static int space_setup_area(const struct axas_space *space,
 		return ret;
 
 	area->max_level = ret;
+	area->cookie = args->cookie;
 	area->ranges = 1;
 	area->nid = NUMA_NO_NODE;
-	area->cookie = args->cookie;
 	area->attr = (struct axas_attr){
 		.prot = args->prot,
 		.memtype = args->memtype,
@@ -317,16 +339,7 @@ static int space_map_locked(struct axas_space *space, struct axas_area *area,
 	return ret;
 }
 
-/**
- * axas_space_map - make an area
- * @space: the space
- * @args: as for AXAS_MAP; @size is not looked at. Whether the caller may map
- *	@args->hpa is the caller's to know.
- *
- * Context: may sleep. Takes the space's lock.
- * Return: 0 or an errno of AXAS_MAP.
- */
-int axas_space_map(struct axas_space *space, const struct axas_map *args)
+static int space_map(struct axas_space *space, const struct axas_map *args)
 {
 	struct axas_area *area __free(kfree) =
 		kzalloc(sizeof(*area), AXAS_GFP);
@@ -344,6 +357,24 @@ int axas_space_map(struct axas_space *space, const struct axas_map *args)
 	mutex_unlock(&space->lock);
 	if (!ret)
 		area = NULL;
+	return ret;
+}
+
+/**
+ * axas_space_map - make an area
+ * @space: the space
+ * @args: as for AXAS_MAP; @size is not looked at. Whether the caller may map
+ *	@args->hpa is the caller's to know.
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_MAP.
+ */
+int axas_space_map(struct axas_space *space, const struct axas_map *args)
+{
+	u64 begin = axas_trace_begin(axas_map);
+	int ret = space_map(space, args);
+
+	trace_axas_map(space->npt.id, args, ret, axas_trace_ns(begin));
 	return ret;
 }
 EXPORT_SYMBOL_GPL(axas_space_map);
@@ -375,6 +406,20 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 	return 0;
 }
 
+static int space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
+{
+	int ret = space_check_range(space, gpa.val, size);
+
+	if (ret)
+		return ret;
+	ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	ret = space_unmap_locked(space, gpa.val, size);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
 /**
  * axas_space_unmap - take a range out of the space
  * @space: the space
@@ -386,15 +431,11 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
  */
 int axas_space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
 {
-	int ret = space_check_range(space, gpa.val, size);
+	u64 begin = axas_trace_begin(axas_unmap);
+	int ret = space_unmap(space, gpa, size);
 
-	if (ret)
-		return ret;
-	ret = mutex_lock_killable(&space->lock);
-	if (ret)
-		return ret;
-	ret = space_unmap_locked(space, gpa.val, size);
-	mutex_unlock(&space->lock);
+	trace_axas_unmap(space->npt.id, gpa.val, size, ret,
+			 axas_trace_ns(begin));
 	return ret;
 }
 EXPORT_SYMBOL_GPL(axas_space_unmap);
@@ -529,6 +570,23 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 	return 0;
 }
 
+static int space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
+			 unsigned int prot)
+{
+	int ret = space_check_range(space, gpa.val, size);
+
+	if (!ret)
+		ret = space_check_prot(space, prot);
+	if (ret)
+		return ret;
+	ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	ret = space_protect_locked(space, gpa.val, size, prot);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
 /**
  * axas_space_protect - change permissions
  * @space: the space
@@ -542,17 +600,11 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 		       unsigned int prot)
 {
-	int ret = space_check_range(space, gpa.val, size);
+	u64 begin = axas_trace_begin(axas_protect);
+	int ret = space_protect(space, gpa, size, prot);
 
-	if (!ret)
-		ret = space_check_prot(space, prot);
-	if (ret)
-		return ret;
-	ret = mutex_lock_killable(&space->lock);
-	if (ret)
-		return ret;
-	ret = space_protect_locked(space, gpa.val, size, prot);
-	mutex_unlock(&space->lock);
+	trace_axas_protect(space->npt.id, gpa.val, size, prot, ret,
+			   axas_trace_ns(begin));
 	return ret;
 }
 EXPORT_SYMBOL_GPL(axas_space_protect);
@@ -694,6 +746,18 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 	}
 }
 
+static noinline enum axas_fault_result
+fault_one_traced(struct axas_space *space, struct axas_nested_fault *fault,
+		 u64 gpa, unsigned int access)
+{
+	u64 begin = ktime_get_ns();
+	enum axas_fault_result result = fault_one(space, fault, gpa, access);
+
+	trace_axas_fault(space->npt.id, gpa, access, result,
+			 ktime_get_ns() - begin);
+	return result;
+}
+
 /* Resolve one of an array, on any bus. Under RCU, as fault_one(). */
 static enum axas_fault_result fault_entry(struct axas_space *space,
 					  struct axas_nested_fault *fault,
@@ -706,7 +770,11 @@ static enum axas_fault_result fault_entry(struct axas_space *space,
 	if (unlikely(!axas_width_ok(entry->width)))
 		return AXAS_FAULT_INVALID;
 	fault->width = entry->width;
-	result = fault_one(space, fault, entry->gpa, entry->access);
+	if (trace_axas_fault_enabled())
+		result = fault_one_traced(space, fault, entry->gpa,
+					  entry->access);
+	else
+		result = fault_one(space, fault, entry->gpa, entry->access);
 	if (unlikely(result == AXAS_FAULT_DEVICE)) {
 		entry->cookie = fault->cookie;
 		entry->offset = fault->offset;
@@ -728,7 +796,10 @@ static enum axas_fault_result space_fault(struct axas_space *space,
 
 	axas_fault_begin(&fault);
 	rcu_read_lock();
-	result = fault_one(space, &fault, gpa.val, access);
+	if (trace_axas_fault_enabled())
+		result = fault_one_traced(space, &fault, gpa.val, access);
+	else
+		result = fault_one(space, &fault, gpa.val, access);
 	rcu_read_unlock();
 	fault_end(&fault);
 	return result;
@@ -789,7 +860,8 @@ void axas_space_faults(struct axas_space *space,
 	rcu_read_lock();
 	for (i = 0; i < n; i++) {
 		/* Those that have nothing left to do come in runs. */
-		if (result == AXAS_FAULT_SPURIOUS) {
+		if (result == AXAS_FAULT_SPURIOUS &&
+		    !trace_axas_fault_enabled()) {
 			allowed = faults_allowed(space, &fault, entries + i,
 						 n - i);
 			i += allowed;

@@ -175,13 +175,17 @@ if [ -n "$do_style" ]; then
 	src=$("$scripts/fetch-kernel.sh" newest)
 	cd "$AXAS_TREE"
 	# .checkpatch.conf says what does not apply to the module, and why.
-	mapfile -t files < <(our_files '*.[chS]' 'Kconfig*' Kbuild | grep -Ev '^(selftests|tools)/')
+	mapfile -t files < <(our_files '*.[chS]' 'Kconfig*' Kbuild |
+		grep -Ev '^(selftests/|tools/|include/axas/trace.h$)')
 	mapfile -t programs < <(our_files '*.[chS]' | grep -E '^(selftests|tools)/')
 	mapfile -t others < <(our_files Makefile '*.sh' '*.py' '*.config')
 	style() {
 		local check
 		check=(perl "$src/scripts/checkpatch.pl" --no-tree --no-summary --terse --show-types)
 		"${check[@]}" --strict -f "${files[@]}" || :
+		# Trace events are laid out as in the kernel's include/trace/events/.
+		"${check[@]}" --strict -f include/axas/trace.h \
+			--ignore OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT || :
 		# User space has the C library's types and attributes, and the macros
 		# of a test harness.
 		"${check[@]}" -f "${programs[@]}" \

@@ -144,6 +144,43 @@ static inline struct page *axas_hal_page(axas_hpa_t hpa)
 }
 
 /**
+ * axas_hal_alloc_table - allocate pages for a table
+ * @order: log2 of the number of 4 KiB pages
+ * @gfp: as for axas_hal_alloc_frame()
+ *
+ * They are counted as secondary page tables of the caller's memory cgroup.
+ *
+ * Context: as @gfp says.
+ * Return: their address, or NULL.
+ */
+static inline u64 *axas_hal_alloc_table(unsigned int order, gfp_t gfp)
+{
+	axas_hpa_t hpa = axas_hal_alloc_frame(order, NUMA_NO_NODE, gfp);
+
+	if (!axas_frame_valid(hpa))
+		return NULL;
+	mod_lruvec_page_state(axas_hal_page(hpa), NR_SECONDARY_PAGETABLE,
+			      1 << order);
+	return axas_hal_phys_to_virt(hpa);
+}
+
+/**
+ * axas_hal_free_table - the inverse of axas_hal_alloc_table()
+ * @table: what it returned
+ * @order: log2 of the number of 4 KiB pages
+ *
+ * Context: any.
+ */
+static inline void axas_hal_free_table(u64 *table, unsigned int order)
+{
+	axas_hpa_t hpa = axas_hal_virt_to_phys(table);
+
+	mod_lruvec_page_state(axas_hal_page(hpa), NR_SECONDARY_PAGETABLE,
+			      -(1 << order));
+	axas_hal_dealloc_frame(hpa, order);
+}
+
+/**
  * struct axas_frame - a frame with an owner
  * @hpa: the frame or %AXAS_NO_FRAME
  * @order: log2 of the number of 4 KiB pages

@@ -176,6 +176,7 @@ struct axas_npt_gather;
 /**
  * struct axas_npt - a nested page table
  * @ops: the format
+ * @id: number of the space; 0 until it has one
  * @root: root table, 2^@root_order concatenated pages
  * @caps: limits of the format on this machine
  * @lock: the owner's lock; held for map, unmap and protect
@@ -192,6 +193,7 @@ struct axas_npt_gather;
  */
 struct axas_npt {
 	const struct axas_npt_ops *ops;
+	u32 id;
 	u64 *root;
 	struct axas_npt_caps caps;
 	struct mutex *lock; /* the space's */
@@ -418,11 +420,11 @@ static inline int axas_npt_pool_fill(struct axas_npt_pool *pool,
 				     unsigned int nr, gfp_t gfp)
 {
 	while (pool->nr < nr) {
-		axas_hpa_t hpa = axas_hal_alloc_frame(0, NUMA_NO_NODE, gfp);
+		u64 *table = axas_hal_alloc_table(0, gfp);
 
-		if (!axas_frame_valid(hpa))
+		if (!table)
 			return -ENOMEM;
-		pool->tables[pool->nr++] = axas_hal_phys_to_virt(hpa);
+		pool->tables[pool->nr++] = table;
 	}
 	return 0;
 }
@@ -433,11 +435,8 @@ static inline int axas_npt_pool_fill(struct axas_npt_pool *pool,
  */
 static inline void axas_npt_pool_free(struct axas_npt_pool *pool)
 {
-	while (pool->nr) {
-		u64 *table = pool->tables[--pool->nr];
-
-		axas_hal_dealloc_frame(axas_hal_virt_to_phys(table), 0);
-	}
+	while (pool->nr)
+		axas_hal_free_table(pool->tables[--pool->nr], 0);
 }
 
 DEFINE_FREE(axas_npt_pool, struct axas_npt_pool, axas_npt_pool_free(&_T))

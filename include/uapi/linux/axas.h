@@ -64,7 +64,7 @@
  * mmap(2) with MAP_SHARED makes a window: the frames of the guest at an address
  * of the process. Pages come in on first touch through the area's backend. A
  * touch outside of areas, in a device, or one that the area doesn't allow, gives
- * SIGBUS.
+ * SIGBUS, and so does one that there is no memory for.
  * AXAS_UNMAP and AXAS_PROTECT take effect in all windows before they return.
  * Pages can be taken with get_user_pages(): direct I/O into a window works, and
  * so does a KVM memory slot over it. A page that somebody has pinned outlives

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A directory per live space in debugfs: figures, areas, and the table with
+ * runs of alike leaves folded.
+ *
+ * Lists are read while they change. Each piece is looked up under RCU by its
+ * GPA, which is also what a file remembers of how far it has come; nothing is
+ * held while a line is printed or copied to the reader. A line was true when it
+ * was made, and lines don't overlap.
+ */
+#include <linux/capability.h>
+#include <linux/debugfs.h>
+#include <linux/fs.h>
+#include <linux/sched/signal.h>
+
+#include <axas/show.h>
+
+/* Leaves that are looked at in one RCU section. */
+#define TABLE_BATCH	128
+
+/**
+ * struct debugfs_list - an open list
+ * @debugfs: the directory
+ * @start: first byte of what the line is about
+ * @end: behind the last byte
+ * @area: list of areas: what is there
+ * @leaf: table: what all leaves of the run are like
+ * @visited: table: leaves that the run has so far
+ */
+struct debugfs_list {
+	struct axas_debugfs *debugfs;
+	u64 start;
+	u64 end;
+	struct axas_area area;
+	struct axas_leaf leaf;
+	unsigned int visited;
+};
+
+static const char *const leaf_names[] = { "-", "4K", "2M", "1G" };
+
+static const char *const memtype_names[] = {
+	[AXAS_MEM_WB] = "wb",
+	[AXAS_MEM_WT] = "wt",
+	[AXAS_MEM_WP] = "wp",
+	[AXAS_MEM_NC] = "nc",
+	[AXAS_MEM_UC] = "uc",
+	[AXAS_MEM_DEVICE] = "device",
+};
+
+static void show_attr_prot(struct seq_file *m, struct axas_attr attr)
+{
+	seq_putc(m, attr.prot & AXAS_PROT_READ ? 'r' : '-');
+	seq_putc(m, attr.prot & AXAS_PROT_WRITE ? 'w' : '-');
+	seq_putc(m, attr.prot & AXAS_PROT_EXEC ? 'x' : '-');
+}
+
+/* ---- lists: position 0 is the header, n + 1 is page n of the space ---- */
+
+static u64 list_gpa(loff_t pos)
+{
+	return (u64)(pos - 1) * SZ_4K;
+}
+
+static void *list_start(struct seq_file *m, loff_t *pos,
+			void *(*find)(struct debugfs_list *list, u64 gpa))
+{
+	return *pos ? find(m->private, list_gpa(*pos)) : SEQ_START_TOKEN;
+}
+
+static void *list_next(struct seq_file *m, void *v, loff_t *pos,
+		       void *(*find)(struct debugfs_list *list, u64 gpa))
+{
+	struct debugfs_list *list = m->private;
+
+	*pos = 1 + (v == SEQ_START_TOKEN ? 0 : list->end / SZ_4K);
+	return find(list, list_gpa(*pos));
+}
+
+static void list_stop(struct seq_file *m, void *v)
+{
+}
+
+static int list_open(struct inode *inode, struct file *filp,
+		     const struct seq_operations *ops)
+{
+	struct debugfs_list *list =
+		__seq_open_private(filp, ops, sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	list->debugfs = inode->i_private;
+	return 0;
+}
+
+/* ---- areas ---- */
+
+static void *areas_find(struct debugfs_list *list, u64 gpa)
+{
+	MA_STATE(mas, &list->debugfs->space->areas, gpa, gpa);
+	const struct axas_area *area;
+
+	cond_resched();
+	guard(rcu)();
+	area = mas_find(&mas, ULONG_MAX);
+	if (!area)
+		return NULL;
+	list->area = *area;
+	list->start = max_t(u64, mas.index, gpa);
+	list->end = mas.last + 1;
+	return list;
+}
+
+static void *areas_start(struct seq_file *m, loff_t *pos)
+{
+	return list_start(m, pos, areas_find);
+}
+
+static void *areas_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	return list_next(m, v, pos, areas_find);
+}
+
+static void show_area_hpa(struct seq_file *m, const struct debugfs_list *list)
+{
+	u64 hpa = list->start + list->area.offset;
+
+	if (list->area.ops != axas_backend(AXAS_BACKEND_LINEAR))
+		seq_puts(m, "-");
+	else if (file_ns_capable(m->file, &init_user_ns, CAP_SYS_ADMIN))
+		seq_printf(m, "0x%llx", hpa);
+	else
+		seq_puts(m, "0x0");
+}
+
+static int areas_show(struct seq_file *m, void *v)
+{
+	const struct debugfs_list *list = v;
+	const struct axas_area *area;
+	const char *comma = "";
+
+	if (v == SEQ_START_TOKEN) {
+		seq_puts(m, "# range prot backend memtype max-leaf cookie hpa flags\n");
+		return 0;
+	}
+	area = &list->area;
+	seq_printf(m, "0x%016llx-0x%016llx ", list->start, list->end);
+	show_attr_prot(m, area->attr);
+	seq_printf(m, " %s %s %s 0x%llx ", area->ops->name,
+		   memtype_names[area->attr.memtype],
+		   leaf_names[area->max_level], area->cookie);
+	show_area_hpa(m, list);
+	seq_putc(m, ' ');
+	if (area->attr.ignore_pat) {
+		seq_puts(m, "ignore-pat");
+		comma = ",";
+	}
+	if (area->attr.owned && area->nid != NUMA_NO_NODE) {
+		seq_printf(m, "%snode=%d", comma, area->nid);
+		comma = ",";
+	}
+	seq_puts(m, *comma ? "\n" : "-\n");
+	return 0;
+}
+
+static const struct seq_operations areas_ops = {
+	.start = areas_start,
+	.next = areas_next,
+	.stop = list_stop,
+	.show = areas_show,
+};
+
+static int areas_open(struct inode *inode, struct file *filp)
+{
+	return list_open(inode, filp, &areas_ops);
+}
+
+/* ---- table ---- */
+
+enum table_visit { TABLE_END, TABLE_RUN_ENDS, TABLE_PAUSE };
+
+static bool leaves_alike(const struct axas_leaf *a, const struct axas_leaf *b)
+{
+	return a->level == b->level && a->attr.prot == b->attr.prot &&
+	       a->attr.memtype == b->attr.memtype &&
+	       a->attr.ignore_pat == b->attr.ignore_pat &&
+	       a->attr.owned == b->attr.owned && a->accessed == b->accessed &&
+	       a->dirty == b->dirty;
+}
+
+/* A run begins at the first leaf, which may have grown over the line before. */
+static int table_visit(void *arg, axas_gpa_t gpa, const struct axas_leaf *leaf)
+{
+	struct debugfs_list *list = arg;
+
+	if (!list->visited) {
+		list->start = max(gpa.val, list->end);
+		list->leaf = *leaf;
+	} else if (gpa.val != list->end || !leaves_alike(leaf, &list->leaf)) {
+		return TABLE_RUN_ENDS;
+	}
+	list->end = gpa.val + axas_level_size(leaf->level);
+	return ++list->visited % TABLE_BATCH ? TABLE_END : TABLE_PAUSE;
+}
+
+static int table_walk(struct debugfs_list *list)
+{
+	const struct axas_npt *npt = &list->debugfs->space->npt;
+	u64 limit = BIT_ULL(npt->gpa_bits);
+
+	if (list->end >= limit)
+		return TABLE_END;
+	guard(rcu)();
+	return npt->ops->walk(npt, axas_gpa(list->end), limit - list->end,
+			      table_visit, list);
+}
+
+/* The first run that begins at gpa or behind. */
+static void *table_find(struct debugfs_list *list, u64 gpa)
+{
+	list->end = gpa;
+	list->visited = 0;
+	do {
+		if (fatal_signal_pending(current))
+			return ERR_PTR(-EINTR);
+		cond_resched();
+	} while (table_walk(list) == TABLE_PAUSE);
+	return list->visited ? list : NULL;
+}
+
+static void *table_start(struct seq_file *m, loff_t *pos)
+{
+	return list_start(m, pos, table_find);
+}
+
+static void *table_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	return list_next(m, v, pos, table_find);
+}
+
+/* In the largest unit that divides it. */
+static void show_size(struct seq_file *m, u64 size)
+{
+	const char *unit = "KMGT";
+
+	for (size /= SZ_1K; !(size % SZ_1K) && unit[1]; unit++)
+		size /= SZ_1K;
+	seq_printf(m, " %7llu%c ", size, *unit);
+}
+
+static int table_show(struct seq_file *m, void *v)
+{
+	const struct debugfs_list *list = v;
+	const struct axas_leaf *leaf;
+
+	if (v == SEQ_START_TOKEN) {
+		seq_puts(m, "# range size leaf prot memtype flags\n");
+		return 0;
+	}
+	leaf = &list->leaf;
+	seq_printf(m, "0x%016llx-0x%016llx", list->start, list->end);
+	show_size(m, list->end - list->start);
+	seq_printf(m, "%s ", leaf_names[leaf->level]);
+	show_attr_prot(m, leaf->attr);
+	seq_printf(m, " %s%s%s%s%s\n", memtype_names[leaf->attr.memtype],
+		   leaf->attr.owned ? " owned" : "",
+		   leaf->attr.ignore_pat ? " ignore-pat" : "",
+		   leaf->accessed ? " a" : "", leaf->dirty ? " d" : "");
+	return 0;
+}
+
+static const struct seq_operations table_ops = {
+	.start = table_start,
+	.next = table_next,
+	.stop = list_stop,
+	.show = table_show,
+};
+
+static int table_open(struct inode *inode, struct file *filp)
+{
+	return list_open(inode, filp, &table_ops);
+}
+
+/* ---- figures ---- */
+
+static int stats_show(struct seq_file *m, void *v)
+{
+	const struct axas_debugfs *debugfs = m->private;
+	struct axas_stats stats;
+
+	axas_space_stats(debugfs->space, &stats);
+	seq_printf(m, "id %u\n", debugfs->space->npt.id);
+	seq_printf(m, "format %s\n", axas_format_name(stats.format));
+	seq_printf(m, "gpa-bits %u\n", stats.gpa_bits);
+	seq_printf(m, "levels %u\n", stats.levels);
+	seq_printf(m, "areas %llu\n", stats.areas);
+	seq_printf(m, "resident %llu\n", stats.resident);
+	seq_printf(m, "tables %llu %llu %llu %llu %llu\n", stats.tables[0],
+		   stats.tables[1], stats.tables[2], stats.tables[3],
+		   stats.tables[4]);
+	seq_printf(m, "leaves %llu %llu %llu\n", stats.leaves[0],
+		   stats.leaves[1], stats.leaves[2]);
+	seq_puts(m, "faults ");
+	axas_show_faults(m, &stats);
+	seq_printf(m, "base 0x%llx\n", stats.base);
+	seq_printf(m, "length 0x%llx\n", stats.length);
+	seq_printf(m, "features 0x%x\n", stats.features);
+	seq_printf(m, "owner %d ", debugfs->pid);
+	seq_escape(m, debugfs->comm, "\n\\");
+	seq_putc(m, '\n');
+	return 0;
+}
+
+static int stats_open(struct inode *inode, struct file *filp)
+{
+	return single_open(filp, stats_show, inode->i_private);
+}
+
+/* ---- files ---- */
+
+#define DEBUGFS_FILE(name, do_release)					\
+static const struct file_operations name##_fops = {			\
+	.owner = THIS_MODULE,						\
+	.open = name##_open,						\
+	.read = seq_read,						\
+	.llseek = seq_lseek,						\
+	.release = do_release,						\
+}
+
+DEBUGFS_FILE(stats, single_release);
+DEBUGFS_FILE(areas, seq_release_private);
+DEBUGFS_FILE(table, seq_release_private);
+
+static struct dentry *debugfs_root;
+
+static struct dentry *debugfs_dir(const char *name, struct dentry *parent)
+{
+	struct dentry *dir = debugfs_create_dir(name, parent);
+
+	if (!IS_ERR(dir))
+		d_inode(dir)->i_mode = S_IFDIR | 0700;
+	return dir;
+}
+
+/**
+ * axas_debugfs_add - make a space's directory
+ * @debugfs: the directory
+ * @space: the space, which has a number
+ *
+ * Context: may sleep. That there is no memory for it, or no debugfs, doesn't
+ * matter to anyone.
+ */
+void axas_debugfs_add(struct axas_debugfs *debugfs, struct axas_space *space)
+{
+	char name[12];
+
+	debugfs->space = space;
+	debugfs->pid = task_tgid_nr(current);
+	get_task_comm(debugfs->comm, current);
+	snprintf(name, sizeof(name), "%u", space->npt.id);
+	debugfs->dir = debugfs_dir(name, debugfs_root);
+	debugfs_create_file("stats", 0400, debugfs->dir, debugfs, &stats_fops);
+	debugfs_create_file("areas", 0400, debugfs->dir, debugfs, &areas_fops);
+	debugfs_create_file("table", 0400, debugfs->dir, debugfs, &table_fops);
+}
+
+/**
+ * axas_debugfs_del - remove a space's directory
+ * @debugfs: what axas_debugfs_add() has made
+ *
+ * When it returns nobody reads there any more. Who has a file open gets errors
+ * from it.
+ *
+ * Context: may sleep.
+ */
+void axas_debugfs_del(struct axas_debugfs *debugfs)
+{
+	debugfs_remove(debugfs->dir);
+}
+
+/**
+ * axas_debugfs_init - make the directory that has those of all spaces
+ *
+ * Context: may sleep.
+ */
+void axas_debugfs_init(void)
+{
+	debugfs_root = debugfs_dir("axas", NULL);
+}
+
+/**
+ * axas_debugfs_exit - remove what axas_debugfs_init() has made
+ *
+ * Context: may sleep. There is no space any more.
+ */
+void axas_debugfs_exit(void)
+{
+	debugfs_remove(debugfs_root);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a space does, as trace events. Documentation/looking-inside.rst says how
+ * to read them.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM axas
+
+#if !defined(_AXAS_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _AXAS_TRACE_H
+
+#include <linux/ktime.h>
+#include <linux/tracepoint.h>
+
+#include <uapi/linux/axas.h>
+
+/*
+ * When something begins that an event tells the duration of, or 0 while nobody
+ * listens to the event.
+ */
+#define axas_trace_begin(event)						\
+	(trace_##event##_enabled() ? ktime_get_ns() : 0)
+
+#ifndef _AXAS_TRACE_NS
+#define _AXAS_TRACE_NS
+/* Nanoseconds since axas_trace_begin(); 0 if nobody listened then. */
+static inline u64 axas_trace_ns(u64 begin)
+{
+	return begin ? ktime_get_ns() - begin : 0;
+}
+#endif
+
+TRACE_DEFINE_ENUM(AXAS_FORMAT_EPT);
+TRACE_DEFINE_ENUM(AXAS_FORMAT_S2);
+TRACE_DEFINE_ENUM(AXAS_BACKEND_LINEAR);
+TRACE_DEFINE_ENUM(AXAS_BACKEND_ALLOC);
+TRACE_DEFINE_ENUM(AXAS_BACKEND_DEVICE);
+TRACE_DEFINE_ENUM(AXAS_PROT_READ);
+TRACE_DEFINE_ENUM(AXAS_PROT_WRITE);
+TRACE_DEFINE_ENUM(AXAS_PROT_EXEC);
+TRACE_DEFINE_ENUM(AXAS_FAULT_RESOLVED);
+TRACE_DEFINE_ENUM(AXAS_FAULT_SPURIOUS);
+TRACE_DEFINE_ENUM(AXAS_FAULT_NO_AREA);
+TRACE_DEFINE_ENUM(AXAS_FAULT_DENIED);
+TRACE_DEFINE_ENUM(AXAS_FAULT_NO_MEMORY);
+TRACE_DEFINE_ENUM(AXAS_FAULT_INVALID);
+TRACE_DEFINE_ENUM(AXAS_FAULT_DEVICE);
+
+#define axas_show_format(format)					\
+	__print_symbolic(format,					\
+			 { AXAS_FORMAT_EPT, "ept" },			\
+			 { AXAS_FORMAT_S2, "s2" })
+
+#define axas_show_backend(backend)					\
+	__print_symbolic(backend,					\
+			 { AXAS_BACKEND_LINEAR, "linear" },		\
+			 { AXAS_BACKEND_ALLOC, "alloc" },		\
+			 { AXAS_BACKEND_DEVICE, "device" })
+
+#define axas_show_prot(prot)						\
+	__print_flags(prot, "",						\
+		      { AXAS_PROT_READ, "r" },				\
+		      { AXAS_PROT_WRITE, "w" },				\
+		      { AXAS_PROT_EXEC, "x" })
+
+#define axas_show_result(result)					\
+	__print_symbolic(result,					\
+			 { AXAS_FAULT_RESOLVED, "resolved" },		\
+			 { AXAS_FAULT_SPURIOUS, "spurious" },		\
+			 { AXAS_FAULT_NO_AREA, "no-area" },		\
+			 { AXAS_FAULT_DENIED, "denied" },		\
+			 { AXAS_FAULT_NO_MEMORY, "no-memory" },		\
+			 { AXAS_FAULT_INVALID, "invalid" },		\
+			 { AXAS_FAULT_DEVICE, "device" })
+
+TRACE_EVENT(axas_create,
+	TP_PROTO(u32 space, u32 format, u32 gpa_bits, u64 base, u64 length,
+		 int ret),
+	TP_ARGS(space, format, gpa_bits, base, length, ret),
+	TP_STRUCT__entry(
+		__field(u32, space)
+		__field(u32, format)
+		__field(u32, gpa_bits)
+		__field(u64, base)
+		__field(u64, length)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->format = format;
+		__entry->gpa_bits = gpa_bits;
+		__entry->base = base;
+		__entry->length = length;
+		__entry->ret = ret;
+	),
+	TP_printk("space=%u format=%s gpa_bits=%u base=0x%llx length=0x%llx ret=%d",
+		  __entry->space, axas_show_format(__entry->format),
+		  __entry->gpa_bits, __entry->base, __entry->length,
+		  __entry->ret)
+);
+
+TRACE_EVENT(axas_map,
+	TP_PROTO(u32 space, const struct axas_map *map, int ret, u64 ns),
+	TP_ARGS(space, map, ret, ns),
+	TP_STRUCT__entry(
+		__field(u32, space)
+		__field(u64, gpa)
+		__field(u64, size)
+		__field(u32, backend)
+		__field(u32, prot)
+		__field(int, ret)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->gpa = map->gpa;
+		__entry->size = map->length;
+		__entry->backend = map->backend;
+		__entry->prot = map->prot;
+		__entry->ret = ret;
+		__entry->ns = ns;
+	),
+	TP_printk("space=%u gpa=0x%llx size=0x%llx backend=%s prot=%s ret=%d ns=%llu",
+		  __entry->space, __entry->gpa, __entry->size,
+		  axas_show_backend(__entry->backend),
+		  axas_show_prot(__entry->prot), __entry->ret, __entry->ns)
+);
+
+TRACE_EVENT(axas_unmap,
+	TP_PROTO(u32 space, u64 gpa, u64 size, int ret, u64 ns),
+	TP_ARGS(space, gpa, size, ret, ns),
+	TP_STRUCT__entry(
+		__field(u32, space)
+		__field(u64, gpa)
+		__field(u64, size)
+		__field(int, ret)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->gpa = gpa;
+		__entry->size = size;
+		__entry->ret = ret;
+		__entry->ns = ns;
+	),
+	TP_printk("space=%u gpa=0x%llx size=0x%llx ret=%d ns=%llu",
+		  __entry->space, __entry->gpa, __entry->size, __entry->ret,
+		  __entry->ns)
+);
+
+TRACE_EVENT(axas_protect,
+	TP_PROTO(u32 space, u64 gpa, u64 size, u32 prot, int ret, u64 ns),
+	TP_ARGS(space, gpa, size, prot, ret, ns),
+	TP_STRUCT__entry(
+		__field(u32, space)
+		__field(u64, gpa)
+		__field(u64, size)
+		__field(u32, prot)
+		__field(int, ret)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->gpa = gpa;
+		__entry->size = size;
+		__entry->prot = prot;
+		__entry->ret = ret;
+		__entry->ns = ns;
+	),
+	TP_printk("space=%u gpa=0x%llx size=0x%llx prot=%s ret=%d ns=%llu",
+		  __entry->space, __entry->gpa, __entry->size,
+		  axas_show_prot(__entry->prot), __entry->ret, __entry->ns)
+);
+
+TRACE_EVENT(axas_fault,
+	TP_PROTO(u32 space, u64 gpa, u32 access, u32 result, u64 ns),
+	TP_ARGS(space, gpa, access, result, ns),
+	TP_STRUCT__entry(
+		__field(u32, space)
+		__field(u64, gpa)
+		__field(u32, access)
+		__field(u32, result)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->gpa = gpa;
+		__entry->access = access;
+		__entry->result = result;
+		__entry->ns = ns;
+	),
+	TP_printk("space=%u gpa=0x%llx access=%s result=%s ns=%llu",
+		  __entry->space, __entry->gpa,
+		  axas_show_prot(__entry->access),
+		  axas_show_result(__entry->result), __entry->ns)
+);
+
+TRACE_EVENT(axas_invalidate,
+	TP_PROTO(u32 space, u64 gpa, u64 size, u64 ns),
+	TP_ARGS(space, gpa, size, ns),
+	TP_STRUCT__entry(
+		__field(u32, space)
+		__field(u64, gpa)
+		__field(u64, size)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->gpa = gpa;
+		__entry->size = size;
+		__entry->ns = ns;
+	),
+	TP_printk("space=%u gpa=0x%llx size=0x%llx ns=%llu", __entry->space,
+		  __entry->gpa, __entry->size, __entry->ns)
+);
+
+TRACE_EVENT(axas_split,
+	TP_PROTO(u32 space, u64 gpa, u32 level),
+	TP_ARGS(space, gpa, level),
+	TP_STRUCT__entry(
+		__field(u32, space)
+		__field(u64, gpa)
+		__field(u32, level)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->gpa = gpa;
+		__entry->level = level;
+	),
+	TP_printk("space=%u gpa=0x%llx level=%u", __entry->space, __entry->gpa,
+		  __entry->level)
+);
+
+TRACE_EVENT(axas_destroy,
+	TP_PROTO(u32 space, u64 ns),
+	TP_ARGS(space, ns),
+	TP_STRUCT__entry(
+		__field(u32, space)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->ns = ns;
+	),
+	TP_printk("space=%u ns=%llu", __entry->space, __entry->ns)
+);
+
+#endif /* _AXAS_TRACE_H */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH axas
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a space takes is charged and shown: fdinfo, secondary page tables, and
+ * the caller's memory cgroup, whose limit is an error and nobody's death.
+ */
+#define AX_FEW_VARIANTS
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include "axas_fixture.h"
+#include "axas_look.h"
+
+#define GPA	0x40000000ULL
+
+/* ---- fdinfo ---- */
+
+static unsigned int count_tables(const struct axas_stats *st)
+{
+	unsigned int i, sum = 0;
+
+	for (i = 0; i < 5; i++)
+		sum += st->tables[i];
+	return sum;
+}
+
+TEST_F(space, fdinfo)
+{
+	const bool ept = variant->format == AXAS_FORMAT_EPT;
+	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
+	char want[512], *text, *is;
+
+	if (!hpa)
+		SKIP(return, "no unused host physical addresses in /proc/iomem");
+	ASSERT_EQ(0, ax_map(self->fd, GPA, AX_1G));
+	ASSERT_EQ(0, ax_map_linear(self->fd, 2 * GPA, AX_1G, hpa, AX_RW, 0));
+	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA, AX_W));
+	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA + 0x1000, AX_W));
+	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA + 0x5fff, AX_R));
+	EXPECT_EQ(AXAS_FAULT_SPURIOUS, ax_fault(self->fd, GPA, AX_R));
+	EXPECT_EQ(AXAS_FAULT_SPURIOUS, ax_fault(self->fd, 2 * GPA, AX_R));
+	EXPECT_EQ(AXAS_FAULT_NO_AREA, ax_fault(self->fd, 0, AX_R));
+	EXPECT_EQ(AXAS_FAULT_DENIED, ax_fault(self->fd, GPA, AX_X));
+	EXPECT_EQ(AXAS_FAULT_INVALID, ax_fault(self->fd, GPA, 0));
+
+	/*
+	 * Three pages in a 2 MiB piece: a table at each level but the root, of
+	 * which 40 bits of stage 2 take two pages.
+	 */
+	snprintf(want, sizeof(want),
+		 "axas-id:\t%u\n"
+		 "axas-format:\t%s\n"
+		 "axas-gpa-bits:\t%u\n"
+		 "axas-levels:\t%u\n"
+		 "axas-areas:\t2\n"
+		 "axas-resident:\t12 KiB\n"
+		 "axas-tables:\t16 KiB\n"
+		 "axas-leaves:\t3 0 1\n"
+		 "axas-faults:\tresolved 3 spurious 2 no-area 1 denied 1"
+		 " no-memory 0 invalid 1 device 0\n",
+		 ax_space_id(self->fd), ept ? "ept" : "s2", ept ? 48 : 40,
+		 ept ? 4 : 3);
+	text = ax_fdinfo(self->fd);
+	ASSERT_NE(NULL, text);
+	is = strstr(text, "axas-");
+	ASSERT_NE(NULL, is);
+	EXPECT_TRUE(ax_same_text("fdinfo", want, is));
+	free(text);
+}
+
+TEST_F(device, numbers_are_not_used_twice)
+{
+	unsigned int last = 0, id, i;
+	int fd, kept;
+
+	kept = ax_create(self->dev, AXAS_FORMAT_HOST, 0);
+	ASSERT_LE(0, kept);
+	last = ax_space_id(kept);
+	EXPECT_LT(0, last);
+	for (i = 0; i < 50; i++) {
+		fd = ax_create(self->dev, i & 1 ? AXAS_FORMAT_EPT : AXAS_FORMAT_S2, 0);
+		ASSERT_LE(0, fd);
+		id = ax_space_id(fd);
+		EXPECT_LT(last, id);
+		last = id;
+		close(fd);
+	}
+	close(kept);
+}
+
+/* ---- secondary page tables ---- */
+
+/* In bytes, what CPUs hold back included; -1 if the kernel has no such figure. */
+static __s64 sec_page_tables(void)
+{
+	free(ax_slurp("/proc/sys/vm/stat_refresh"));
+	return ax_meminfo("SecPageTables");
+}
+
+/* Before a test: when those of the test before are gone. */
+static __s64 sec_page_tables_settled(void)
+{
+	__s64 last = sec_page_tables(), is;
+	unsigned int same;
+
+	for (same = 0; same < 4; last = is) {
+		ax_sleep_ms(100);
+		is = sec_page_tables();
+		same = is == last ? same + 1 : 0;
+	}
+	return last;
+}
+
+/* Tables are freed behind a grace period. */
+static __s64 sec_page_tables_until(__s64 want)
+{
+	__s64 is = sec_page_tables();
+	unsigned int i;
+
+	for (i = 0; i < 500 && is != want; i++) {
+		ax_sleep_ms(20);
+		is = sec_page_tables();
+	}
+	return is;
+}
+
+#define SPARSE	600
+
+TEST_F_TIMEOUT(space, tables_are_secondary_page_tables, 120)
+{
+	static struct axas_fault_entry miss[SPARSE];
+	struct axas_stats st;
+	__s64 before, tables;
+	__u32 done;
+	int i;
+
+	before = sec_page_tables_settled();
+	if (before < 0)
+		SKIP(return, "no SecPageTables in /proc/meminfo");
+	ASSERT_EQ(0, ax_map(self->fd, GPA, SPARSE * AX_2M));
+	for (i = 0; i < SPARSE; i++)
+		miss[i] = (struct axas_fault_entry){
+			.gpa = GPA + i * AX_2M + 0x7000, .access = AX_W,
+		};
+	ASSERT_EQ(0, ax_fault_many(self->fd, miss, SPARSE, &done));
+	ASSERT_EQ(0, ax_stats(self->fd, &st));
+	EXPECT_EQ(SPARSE, st.tables[0]);
+	tables = count_tables(&st) - count_tables(&self->empty);
+	EXPECT_LT(SPARSE, tables);
+	EXPECT_EQ(before + tables * 4096, sec_page_tables());
+
+	/* Frames are not in the figure. */
+	ASSERT_EQ(0, ax_populate(self->fd, 0, 64 * AX_PAGE));
+	ASSERT_EQ(0, ax_stats(self->fd, &st));
+	tables = count_tables(&st) - count_tables(&self->empty);
+	EXPECT_EQ(before + tables * 4096, sec_page_tables());
+
+	ASSERT_EQ(0, ax_unmap(self->fd, GPA, SPARSE / 2 * AX_2M));
+	ASSERT_EQ(0, ax_stats(self->fd, &st));
+	tables = count_tables(&st) - count_tables(&self->empty);
+	EXPECT_GT(SPARSE, tables);
+	EXPECT_EQ(before + tables * 4096, sec_page_tables_until(before + tables * 4096));
+	ASSERT_EQ(0, ax_clear(self->fd));
+	EXPECT_EQ(before, sec_page_tables_until(before));
+}
+
+TEST_F(device, root_is_a_secondary_page_table)
+{
+	__s64 before = sec_page_tables_settled();
+	int fd;
+
+	if (before < 0)
+		SKIP(return, "no SecPageTables in /proc/meminfo");
+	/* Armv8-A: 43 bits begin at level 1, with 16 tables side by side. */
+	fd = ax_create(self->dev, AXAS_FORMAT_S2, 43);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(before + 16 * 4096, sec_page_tables());
+	close(fd);
+	EXPECT_EQ(before, sec_page_tables_until(before));
+}
+
+/* What a split sets aside and uses is counted once, and what it doesn't, not. */
+TEST_F(space, tables_of_splits)
+{
+	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
+	struct axas_stats st;
+	__s64 before, want;
+
+	if (!hpa)
+		SKIP(return, "no unused host physical addresses in /proc/iomem");
+	before = sec_page_tables_settled();
+	if (before < 0)
+		SKIP(return, "no SecPageTables in /proc/meminfo");
+	ASSERT_EQ(0, ax_map_linear(self->fd, GPA, AX_1G, hpa, AX_RW, 0));
+	ASSERT_EQ(0, ax_protect(self->fd, GPA + 0x3000, 0x1000, AX_R));
+	ASSERT_EQ(0, ax_stats(self->fd, &st));
+	want = before + 4096 * (count_tables(&st) - count_tables(&self->empty));
+	EXPECT_EQ(want, sec_page_tables());
+	/* Already split: the tables set aside go back. */
+	ASSERT_EQ(0, ax_unmap(self->fd, GPA + 0x3000, 0x2000));
+	EXPECT_EQ(want, sec_page_tables());
+	ASSERT_EQ(0, ax_clear(self->fd));
+	EXPECT_EQ(before, sec_page_tables_until(before));
+}
+
+/* ---- a memory cgroup with a limit ---- */
+
+#define CGROUPS		"/tmp/axas-cgroup"
+#define CGROUP		CGROUPS "/axas-test"
+#define LIMIT		(8ULL << 20)
+#define FAR		(GPA + AX_1G)
+
+/*
+ * The caller in the cgroup and the test tell each other how far they are. At
+ * the limit a page for the caller's own use could only be had by killing it: so
+ * all of its memory is there before, and it says nothing while it is in there.
+ */
+struct caller {
+	volatile int step;
+	int dev;
+	unsigned int resolved;
+	unsigned int tables;
+	int ret[16];
+};
+
+static void caller_step(struct caller *c, int step)
+{
+	c->step = step;
+	while (c->step == step)
+		ax_sleep_ms(1);
+}
+
+/* Until there is no memory any more: the result of the last one. */
+static int fault_all(int fd, __u64 gpa, unsigned int *resolved)
+{
+	int ret;
+
+	for (*resolved = 0; *resolved < 2 * LIMIT / AX_PAGE; (*resolved)++) {
+		ret = ax_fault(fd, gpa + *resolved * AX_PAGE, AX_W);
+		if (ret != AXAS_FAULT_RESOLVED)
+			break;
+	}
+	return ret;
+}
+
+/* Each CPU has charged some pages in advance: use up those of one. */
+static bool stay_on_this_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(sched_getcpu(), &set);
+	return !sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void run_caller(struct caller *c, __u32 format, __u32 bits)
+{
+	struct axas_stats empty, st;
+	volatile char *window;
+	int fd, *ret = c->ret;
+	__u64 val;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!stay_on_this_cpu() || mlockall(MCL_CURRENT))
+		exit(2);
+	caller_step(c, 1);
+	fd = ax_create(c->dev, format, bits);
+	if (fd < 0)
+		exit(3);
+	ax_stats(fd, &empty);
+	/* All or nothing. */
+	*ret++ = ax_populate(fd, FAR, 2 * LIMIT);
+	ax_stats(fd, &st);
+	*ret++ = st.areas || st.resident || count_tables(&st) != count_tables(&empty);
+
+	*ret++ = ax_map(fd, GPA, AX_1G);
+	/* This makes the process's own page table for the window. */
+	window = ax_window(fd, GPA, 64 * AX_2M, PROT_READ | PROT_WRITE);
+	if (window == MAP_FAILED)
+		exit(4);
+	*ret++ = ax_store(window, 1);
+	*ret++ = fault_all(fd, GPA + 16 * AX_PAGE, &c->resolved);
+	*ret++ = ax_fault(fd, GPA + 2 * LIMIT, AX_W);
+	*ret++ = ax_pwrite(fd, &val, 8, GPA + 4 * AX_PAGE);
+	*ret++ = ax_store(window + 4 * AX_PAGE, 1);
+	*ret++ = ax_populate(fd, FAR, 2 * LIMIT);
+	ax_stats(fd, &st);
+	*ret++ = st.resident != (c->resolved + 1) * AX_PAGE || st.areas != 1;
+	c->tables = count_tables(&st);
+	caller_step(c, 2);
+
+	/* Nothing is broken once there is memory. */
+	*ret++ = ax_fault(fd, GPA + 2 * LIMIT, AX_W);
+	*ret++ = ax_store(window + 4 * AX_PAGE, 0x1234);
+	*ret++ = ax_get64(fd, GPA + 4 * AX_PAGE) != 0x1234;
+	*ret++ = ax_populate(fd, FAR, 2 * LIMIT);
+	*ret++ = munmap((void *)window, 64 * AX_2M);
+	*ret++ = close(fd);
+	caller_step(c, 3);
+	exit(0);
+}
+
+static const struct {
+	char what[40];
+	int want;
+} wanted[] = {
+	{ "populate more than the limit", -ENOMEM },
+	{ "and nothing is left of it", 0 },
+	{ "make a lazy area", 0 },
+	{ "touch a window", 0 },
+	{ "fault until there is no more", AXAS_FAULT_NO_MEMORY },
+	{ "another fault", AXAS_FAULT_NO_MEMORY },
+	{ "write to a page that isn't there", -ENOMEM },
+	{ "touch one in a window", -EFAULT },
+	{ "populate at the limit", -ENOMEM },
+	{ "and nothing is left of it again", 0 },
+	{ "fault, without a limit", AXAS_FAULT_RESOLVED },
+	{ "touch a window again", 0 },
+	{ "and find there what was written", 0 },
+	{ "populate again", 0 },
+	{ "unmap the window", 0 },
+	{ "close", 0 },
+};
+
+/* A line "key number" of a file; -1 if there is none. */
+static __s64 keyed(const char *path, const char *key)
+{
+	char *text = ax_slurp(path), *at = text;
+	size_t n = strlen(key);
+	__s64 found = -1;
+
+	while (at && *at) {
+		if (!strncmp(at, key, n) && at[n] == ' ')
+			found = strtoll(at + n, NULL, 10);
+		at += strcspn(at, "\n");
+		at += !!*at;
+	}
+	free(text);
+	return found;
+}
+
+/* The kernel adds the figures of CPUs up every few seconds. */
+static __s64 stat_until(const char *key, __s64 low, __s64 high)
+{
+	__s64 is = -1;
+	unsigned int i;
+
+	for (i = 0; i < 300; i++) {
+		is = keyed(CGROUP "/memory.stat", key);
+		if (is >= low && is <= high)
+			break;
+		ax_sleep_ms(50);
+	}
+	return is;
+}
+
+static bool wait_for_step(struct caller *c, pid_t pid, int step)
+{
+	int status;
+
+	while (c->step != step) {
+		if (waitpid(pid, &status, WNOHANG) == pid) {
+			printf("# the caller ended with status %#x\n", status);
+			return false;
+		}
+		ax_sleep_ms(5);
+	}
+	return true;
+}
+
+/* NULL, or why there is no cgroup to be had. */
+static const char *make_cgroup(void)
+{
+	char limit[24];
+
+	if (!ax_mounted("cgroup2", CGROUPS, CGROUPS "/cgroup.procs"))
+		return "cgroup2 can't be mounted";
+	ax_write_file(CGROUPS "/cgroup.subtree_control", "+memory");
+	if (mkdir(CGROUP, 0700) && errno != EEXIST)
+		return "no cgroup can be made";
+	snprintf(limit, sizeof(limit), "%llu", LIMIT);
+	if (ax_write_file(CGROUP "/memory.max", limit))
+		return "this kernel has no memory cgroups";
+	return NULL;
+}
+
+TEST_F_TIMEOUT(space, limit_of_a_cgroup, 240)
+{
+	const char *why = make_cgroup();
+	struct caller *c;
+	__s64 is, want;
+	char text[24];
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	if (why)
+		SKIP(return, "%s", why);
+	c = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, c);
+	c->dev = self->dev;
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		run_caller(c, variant->format, variant->bits);
+	ASSERT_TRUE(wait_for_step(c, pid, 1));
+	snprintf(text, sizeof(text), "%d", pid);
+	ASSERT_EQ(0, ax_write_file(CGROUP "/cgroup.procs", text));
+	c->step = 0;
+
+	ASSERT_TRUE(wait_for_step(c, pid, 2));
+	EXPECT_LT(LIMIT / AX_PAGE / 2, c->resolved);
+	EXPECT_GE(LIMIT / AX_PAGE, c->resolved);
+	EXPECT_EQ(0, keyed(CGROUP "/memory.events", "oom_kill"));
+	is = keyed(CGROUP "/memory.stat", "sec_pagetables");
+	want = c->tables * AX_PAGE;
+	if (is < 0)
+		printf("# this kernel's memory.stat has no sec_pagetables\n");
+	else
+		EXPECT_EQ(want, stat_until("sec_pagetables", want, want));
+	ASSERT_EQ(0, ax_write_file(CGROUP "/memory.max", "max"));
+	c->step = 0;
+
+	ASSERT_TRUE(wait_for_step(c, pid, 3));
+	if (is >= 0)
+		EXPECT_EQ(0, stat_until("sec_pagetables", 0, 0));
+	/* Frames and tables are gone; the process has things of its own. */
+	EXPECT_GT(LIMIT / 8, stat_until("kernel", 0, LIMIT / 8 - 1));
+	c->step = 0;
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	for (i = 0; i < ARRAY_SIZE(wanted); i++)
+		EXPECT_EQ(wanted[i].want, c->ret[i])
+			TH_LOG("%s", wanted[i].what);
+	EXPECT_EQ(0, keyed(CGROUP "/memory.events", "oom_kill"));
+	EXPECT_EQ(0, rmdir(CGROUP));
+}
+
+TEST_HARNESS_MAIN

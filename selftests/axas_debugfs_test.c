@@ -1,0 +1,639 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A space's directory in debugfs: figures, areas, and the table with runs of
+ * alike leaves folded, also while all of it changes.
+ */
+#define AX_FEW_VARIANTS
+#include "axas_fixture.h"
+#include "axas_look.h"
+
+#define GPA	0x40000000ULL
+#define DEBUGFS	"/sys/kernel/debug"
+#define AXAS	DEBUGFS "/axas"
+
+/* NULL, or why there is no debugfs to be had. */
+static const char *need_debugfs(void)
+{
+	if (!ax_mounted("debugfs", DEBUGFS, DEBUGFS "/bdi") && access(AXAS, F_OK))
+		return "this kernel has no debugfs, or is locked down";
+	return access(AXAS, F_OK) ? "the module was built without debugfs" : NULL;
+}
+
+static const char *file_of(unsigned int id, const char *name)
+{
+	static __thread char path[64];
+
+	snprintf(path, sizeof(path), AXAS "/%u%s%s", id, *name ? "/" : "", name);
+	return path;
+}
+
+static char *show(int fd, const char *name)
+{
+	return ax_slurp(file_of(ax_space_id(fd), name));
+}
+
+/* The lines of a text that don't begin with '#'. */
+static char *without_header(char *text)
+{
+	char *at = text;
+
+	while (at && *at == '#') {
+		at += strcspn(at, "\n");
+		at += !!*at;
+	}
+	if (text)
+		memmove(text, at, strlen(at) + 1);
+	return text;
+}
+
+#define NEED_DEBUGFS() do {						\
+	const char *why = need_debugfs();				\
+									\
+	if (why)							\
+		SKIP(return, "%s", why);				\
+} while (0)
+
+/* ---- what a layout that is written out here looks like ---- */
+
+TEST_F(space, figures)
+{
+	const bool ept = variant->format == AXAS_FORMAT_EPT;
+	char want[1024], comm[64] = "", *text;
+	FILE *f;
+
+	NEED_DEBUGFS();
+	ASSERT_EQ(0, ax_map(self->fd, GPA, AX_1G));
+	ASSERT_EQ(0, ax_populate(self->fd, 0, 2 * AX_PAGE));
+	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA + AX_2M, AX_W));
+	EXPECT_EQ(AXAS_FAULT_SPURIOUS, ax_fault(self->fd, 0, AX_W));
+	f = fopen("/proc/self/comm", "r");
+	ASSERT_NE(NULL, f);
+	ASSERT_NE(NULL, fgets(comm, sizeof(comm), f));
+	fclose(f);
+	/* Two of 1 GiB below one of 512 GiB; the roots are those of 48 and 40 bits. */
+	snprintf(want, sizeof(want),
+		 "id %u\n"
+		 "format %s\n"
+		 "gpa-bits %u\n"
+		 "levels %u\n"
+		 "areas 2\n"
+		 "resident 12288\n"
+		 "tables 2 2 %s\n"
+		 "leaves 3 0 0\n"
+		 "faults resolved 1 spurious 1 no-area 0 denied 0 no-memory 0"
+		 " invalid 0 device 0\n"
+		 "base 0x0\n"
+		 "length %#llx\n"
+		 "features 0x0\n"
+		 "owner %d %s",
+		 ax_space_id(self->fd), ept ? "ept" : "s2", ept ? 48 : 40,
+		 ept ? 4 : 3, ept ? "1 1 0" : "2 0 0", self->end, getpid(), comm);
+	text = show(self->fd, "stats");
+	ASSERT_NE(NULL, text);
+	EXPECT_TRUE(ax_same_text("stats", want, text));
+	free(text);
+}
+
+static int map_as(int fd, const struct axas_map *how)
+{
+	struct axas_map m = *how;
+
+	m.size = sizeof(m);
+	return ax_ioctl(fd, AXAS_MAP, &m);
+}
+
+TEST_F(space, areas)
+{
+	const bool ept = variant->format == AXAS_FORMAT_EPT;
+	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
+	char want[2048], *text;
+
+	NEED_DEBUGFS();
+	if (!hpa)
+		SKIP(return, "no unused host physical addresses in /proc/iomem");
+	text = show(self->fd, "areas");
+	ASSERT_NE(NULL, text);
+	EXPECT_EQ('#', *text);
+	EXPECT_STREQ("", without_header(text));
+	free(text);
+
+	ASSERT_EQ(0, map_as(self->fd, &(struct axas_map){
+		.length = 0x10000, .backend = AXAS_BACKEND_ALLOC, .prot = AX_RW,
+		.cookie = 0x123456789abcdef0,
+	}));
+	ASSERT_EQ(0, map_as(self->fd, &(struct axas_map){
+		.gpa = GPA, .length = 4 * AX_2M, .backend = AXAS_BACKEND_ALLOC,
+		.prot = AX_RX, .max_leaf = AX_2M, .memtype = AXAS_MEM_NC,
+		.flags = AXAS_MAP_NODE | (ept ? AXAS_MAP_IGNORE_PAT : 0),
+	}));
+	ASSERT_EQ(0, map_as(self->fd, &(struct axas_map){
+		.gpa = 2 * GPA, .length = AX_1G, .backend = AXAS_BACKEND_LINEAR,
+		.prot = AX_RWX, .hpa = hpa, .memtype = ept ? AXAS_MEM_WT : AXAS_MEM_DEVICE,
+		.cookie = 7,
+	}));
+	/* A hole makes two of one, and a protect three. */
+	ASSERT_EQ(0, ax_unmap(self->fd, 2 * GPA + 0x5000, 0x1000));
+	ASSERT_EQ(0, ax_protect(self->fd, 0x3000, 0x2000, AX_R));
+	snprintf(want, sizeof(want),
+		 "0x0000000000000000-0x0000000000003000 rw- alloc wb 4K 0x123456789abcdef0 - -\n"
+		 "0x0000000000003000-0x0000000000005000 r-- alloc wb 4K 0x123456789abcdef0 - -\n"
+		 "0x0000000000005000-0x0000000000010000 rw- alloc wb 4K 0x123456789abcdef0 - -\n"
+		 "0x0000000040000000-0x0000000040800000 r-x alloc nc 2M 0x0 - %snode=0\n"
+		 "0x0000000080000000-0x0000000080005000 rwx linear %s 1G 0x7 %#llx -\n"
+		 "0x0000000080006000-0x00000000c0000000 rwx linear %s 1G 0x7 %#llx -\n",
+		 ept ? "ignore-pat," : "", ept ? "wt" : "device", hpa,
+		 ept ? "wt" : "device", hpa + 0x6000);
+	text = show(self->fd, "areas");
+	ASSERT_NE(NULL, text);
+	EXPECT_TRUE(ax_same_text("areas", want, without_header(text)));
+	free(text);
+}
+
+TEST_F(space, table)
+{
+	const bool ept = variant->format == AXAS_FORMAT_EPT;
+	__u64 hpa = ax_find_unused_hpa(2 * AX_1G, self->info.hpa_bits);
+	char want[2048], *text;
+
+	NEED_DEBUGFS();
+	if (!hpa)
+		SKIP(return, "no unused host physical addresses in /proc/iomem");
+	text = show(self->fd, "table");
+	ASSERT_NE(NULL, text);
+	EXPECT_EQ('#', *text);
+	EXPECT_STREQ("", without_header(text));
+	free(text);
+
+	ASSERT_EQ(0, map_as(self->fd, &(struct axas_map){
+		.gpa = 0x1000, .length = AX_2M, .backend = AXAS_BACKEND_ALLOC,
+		.prot = AX_RW, .flags = AXAS_MAP_POPULATE,
+	}));
+	ASSERT_EQ(0, map_as(self->fd, &(struct axas_map){
+		.gpa = GPA, .length = AX_1G, .backend = AXAS_BACKEND_LINEAR, .prot = AX_RX,
+		.hpa = hpa, .memtype = AXAS_MEM_UC, .flags = ept ? AXAS_MAP_IGNORE_PAT : 0,
+	}));
+	ASSERT_EQ(0, ax_map_linear(self->fd, 2 * GPA, AX_1G, hpa + AX_1G, AX_RW, 0));
+	ASSERT_EQ(0, ax_unmap(self->fd, 2 * GPA + AX_2M + 0x3000, 0x1000));
+	snprintf(want, sizeof(want),
+		 "0x0000000000001000-0x0000000000201000       2M 4K rw- wb owned\n"
+		 "0x0000000040000000-0x0000000080000000       1G 1G r-x uc%s\n"
+		 "0x0000000080000000-0x0000000080200000       2M 2M rw- wb\n"
+		 "0x0000000080200000-0x0000000080203000      12K 4K rw- wb\n"
+		 "0x0000000080204000-0x0000000080400000    2032K 4K rw- wb\n"
+		 "0x0000000080400000-0x00000000c0000000    1020M 2M rw- wb\n",
+		 ept ? " ignore-pat" : "");
+	text = show(self->fd, "table");
+	ASSERT_NE(NULL, text);
+	EXPECT_TRUE(ax_same_text("table", want, without_header(text)));
+	free(text);
+
+	/* And after it shrinks: the end of the space is the end of the list. */
+	ASSERT_EQ(0, ax_clear(self->fd));
+	ASSERT_EQ(0, ax_populate(self->fd, self->end - 0x1000, 0x1000));
+	snprintf(want, sizeof(want), "0x%016llx-0x%016llx       4K 4K rw- wb owned\n",
+		 self->end - 0x1000, self->end);
+	text = show(self->fd, "table");
+	ASSERT_NE(NULL, text);
+	EXPECT_TRUE(ax_same_text("table", want, without_header(text)));
+	free(text);
+}
+
+/* ---- the table against AXAS_TRANSLATE, page by page ---- */
+
+/* Text that grows. */
+struct text {
+	char *at;
+	size_t len, room;
+};
+
+static __attribute__((format(printf, 2, 3))) void
+say(struct text *text, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (text->room - text->len < 256) {
+		text->room = 2 * text->room + 4096;
+		text->at = realloc(text->at, text->room);
+	}
+	va_start(ap, fmt);
+	text->len += vsnprintf(text->at + text->len, 256, fmt, ap);
+	va_end(ap);
+}
+
+static const char *leaf_text(__u64 size)
+{
+	return size == AX_1G ? "1G" : size == AX_2M ? "2M" : size == AX_PAGE ? "4K" : "?";
+}
+
+static const char *size_text(__u64 size)
+{
+	static const char units[] = "TGMK";
+	static char text[32];
+	unsigned int i;
+
+	for (i = 0; units[i]; i++) {
+		__u64 unit = 1ULL << (40 - 10 * i);
+
+		if (!(size % unit)) {
+			snprintf(text, sizeof(text), "%llu%c", size / unit, units[i]);
+			break;
+		}
+	}
+	return text;
+}
+
+/* A run of pages that are translated alike. */
+struct run {
+	__u64 start, end;
+	struct axas_translate_entry how;
+	bool owned;
+};
+
+static void say_run(struct text *text, const struct run *run)
+{
+	static const char * const memtypes[] = { "wb", "wt", "wp", "nc", "uc", "device" };
+	const struct axas_translate_entry *how = &run->how;
+
+	say(text, "0x%016llx-0x%016llx%9s %s %c%c%c %s", run->start, run->end,
+	    size_text(run->end - run->start), leaf_text(how->leaf_size),
+	    how->prot & AX_R ? 'r' : '-', how->prot & AX_W ? 'w' : '-',
+	    how->prot & AX_X ? 'x' : '-', memtypes[how->memtype]);
+	say(text, "%s%s%s%s\n", run->owned ? " owned" : "",
+	    how->flags & AXAS_TRANSLATE_IGNORE_PAT ? " ignore-pat" : "",
+	    how->flags & AXAS_TRANSLATE_ACCESSED ? " a" : "",
+	    how->flags & AXAS_TRANSLATE_DIRTY ? " d" : "");
+}
+
+static void add_page(struct text *text, struct run *run,
+		     const struct axas_translate_entry *e, bool owned)
+{
+	bool mapped = e->state == AXAS_TRANSLATE_MAPPED;
+
+	if (run->end != run->start) {
+		if (mapped && e->gpa == run->end && owned == run->owned &&
+		    e->leaf_size == run->how.leaf_size && e->prot == run->how.prot &&
+		    e->memtype == run->how.memtype && e->flags == run->how.flags) {
+			run->end += AX_PAGE;
+			return;
+		}
+		say_run(text, run);
+		run->start = run->end;
+	}
+	if (mapped)
+		*run = (struct run){ e->gpa, e->gpa + AX_PAGE, *e, owned };
+}
+
+#define BATCH	1024
+
+/* What the table should look like from @gpa to @end, as a text to be freed. */
+static char *expected_table(int fd, __u64 gpa, __u64 end, bool (*owned)(__u64 gpa))
+{
+	static struct axas_translate_entry e[BATCH];
+	struct text text = {};
+	struct run run = {};
+	unsigned int i;
+
+	say(&text, "%s", "");
+	for (; gpa < end; gpa += BATCH * AX_PAGE) {
+		for (i = 0; i < BATCH; i++)
+			e[i].gpa = gpa + i * AX_PAGE;
+		if (ax_translate_many(fd, e, BATCH, NULL))
+			return NULL;
+		for (i = 0; i < BATCH; i++)
+			add_page(&text, &run, &e[i], owned(e[i].gpa));
+	}
+	if (run.end != run.start)
+		say_run(&text, &run);
+	return text.at;
+}
+
+/* The layout: what is below is the space's own. */
+#define OWNED_END	(64 * AX_2M)
+#define LINEAR_2M	(GPA - 64 * AX_2M)
+#define LINEAR_1G	(2 * GPA)
+#define LAYOUT_END	(2 * GPA + AX_1G)
+
+static bool owned(__u64 gpa)
+{
+	return gpa < OWNED_END;
+}
+
+static unsigned int rnd(__u64 *seed)
+{
+	*seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return *seed >> 33;
+}
+
+/* Ragged in all ways: some pages touched, rights changed, holes, splits. */
+static int lay_out(int fd, bool ept, __u64 hpa, __u64 *seed)
+{
+	static const __u32 prots[] = { AX_R, AX_RW, AX_RX, AX_RWX };
+	int i, ret;
+
+	ret = ax_map_alloc(fd, 0, 16 * AX_2M, AX_RW, 0, 0) ?:
+	      ax_map_alloc(fd, 16 * AX_2M, 16 * AX_2M, AX_RWX, 0, AX_2M) ?:
+	      ax_map_linear(fd, LINEAR_2M, 32 * AX_2M, hpa, AX_RW, AX_2M) ?:
+	      map_as(fd, &(struct axas_map){
+		.gpa = LINEAR_2M + 32 * AX_2M, .length = 32 * AX_2M, .hpa = hpa,
+		.backend = AXAS_BACKEND_LINEAR, .prot = AX_RX, .memtype = AXAS_MEM_NC,
+		.flags = ept ? AXAS_MAP_IGNORE_PAT : 0,
+	      }) ?:
+	      ax_map_linear(fd, LINEAR_1G, AX_1G, hpa, AX_RWX, 0);
+	if (ret)
+		return ret;
+	for (i = 0; i < 200; i++)
+		ax_fault(fd, rnd(seed) % (16 * 512) * AX_PAGE, AX_W);
+	for (i = 0; i < 6; i++)
+		ax_fault(fd, 16 * AX_2M + rnd(seed) % 16 * AX_2M, AX_W);
+	for (i = 0; i < 40; i++) {
+		static const struct { __u64 start, pages; } parts[] = {
+			{ 0, 16 * 512 }, { 16 * AX_2M, 16 * 512 },
+			{ LINEAR_2M, 64 * 512 }, { LINEAR_1G, 512 * 512 },
+		};
+		unsigned int part = rnd(seed) % ARRAY_SIZE(parts);
+		unsigned int page = rnd(seed) % (parts[part].pages - 600);
+		__u64 gpa = parts[part].start + page * AX_PAGE;
+		__u64 length = (1 + rnd(seed) % 600) * AX_PAGE;
+
+		if (i & 1)
+			ret = ax_unmap(fd, gpa, length);
+		else
+			ret = ax_protect(fd, gpa, length, prots[rnd(seed) % 4]);
+		if (ret && ret != -ENOENT)
+			return ret;
+	}
+	return 0;
+}
+
+TEST_F_TIMEOUT(space, table_says_what_translate_says, 180)
+{
+	const bool ept = variant->format == AXAS_FORMAT_EPT;
+	__u64 seed = ax_seed(ept ? "table ept" : "table s2");
+	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
+	char *want, *text;
+	unsigned int i;
+
+	NEED_DEBUGFS();
+	if (!hpa)
+		SKIP(return, "no unused host physical addresses in /proc/iomem");
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, lay_out(self->fd, ept, hpa, &seed));
+		text = without_header(show(self->fd, "table"));
+		ASSERT_NE(NULL, text);
+		want = expected_table(self->fd, 0, LAYOUT_END, owned);
+		ASSERT_NE(NULL, want);
+		EXPECT_LT(100, strlen(want) / 60);
+		EXPECT_TRUE(ax_same_text("table", want, text));
+		free(want);
+		free(text);
+		ASSERT_EQ(0, ax_clear(self->fd));
+	}
+}
+
+/* ---- files ---- */
+
+TEST_F(space, in_small_pieces)
+{
+	static const size_t chunks[] = { 1, 7, 64, 100, 4096 };
+	static const char * const names[] = { "stats", "areas", "table" };
+	unsigned int i, j;
+	char *all, *text;
+	char piece[41];
+	int fd;
+
+	NEED_DEBUGFS();
+	/* Every other page, each of them an area and a run. */
+	for (i = 0; i < 200; i++)
+		ASSERT_EQ(0, ax_populate(self->fd, GPA + 2 * i * AX_PAGE, AX_PAGE));
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		all = show(self->fd, names[i]);
+		ASSERT_NE(NULL, all);
+		fd = open(file_of(ax_space_id(self->fd), names[i]), O_RDONLY);
+		ASSERT_LE(0, fd);
+		for (j = 0; j < ARRAY_SIZE(chunks); j++) {
+			ASSERT_EQ(0, lseek(fd, 0, SEEK_SET));
+			text = ax_slurp_fd(fd, chunks[j]);
+			ASSERT_NE(NULL, text);
+			EXPECT_TRUE(ax_same_text(names[i], all, text));
+			free(text);
+		}
+		/* From anywhere, and back. */
+		for (j = strlen(all) - 40; j > 200; j = j * 2 / 3) {
+			ASSERT_EQ(40, pread(fd, piece, 40, j));
+			EXPECT_EQ(0, memcmp(all + j, piece, 40));
+		}
+		close(fd);
+		free(all);
+	}
+}
+
+TEST_F(space, belongs_to_root)
+{
+	static const char * const names[] = { "stats", "areas", "table" };
+	unsigned int id = ax_space_id(self->fd), i;
+	struct stat st;
+
+	NEED_DEBUGFS();
+	ASSERT_EQ(0, stat(file_of(id, ""), &st));
+	EXPECT_EQ(S_IFDIR | 0700, st.st_mode);
+	EXPECT_EQ(0, st.st_uid);
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		ASSERT_EQ(0, stat(file_of(id, names[i]), &st));
+		EXPECT_EQ(S_IFREG | 0400, st.st_mode);
+		EXPECT_EQ(0, st.st_uid);
+	}
+}
+
+TEST_F(device, gone_with_the_space)
+{
+	static const char * const names[] = { "stats", "areas", "table" };
+	int space, fd[3], i;
+	unsigned int id;
+	char buf[64];
+
+	NEED_DEBUGFS();
+	space = ax_create(self->dev, AXAS_FORMAT_HOST, 0);
+	ASSERT_LE(0, space);
+	id = ax_space_id(space);
+	ASSERT_EQ(0, ax_populate(space, 0, 64 * AX_PAGE));
+	for (i = 0; i < 3; i++) {
+		fd[i] = open(file_of(id, names[i]), O_RDONLY);
+		ASSERT_LE(0, fd[i]);
+		EXPECT_EQ(8, read(fd[i], buf, 8));
+	}
+	EXPECT_EQ(0, close(space));
+	EXPECT_EQ(-1, access(file_of(id, ""), F_OK));
+	EXPECT_EQ(ENOENT, errno);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(-1, read(fd[i], buf, 8));
+		EXPECT_EQ(EIO, errno);
+		EXPECT_EQ(0, close(fd[i]));
+	}
+}
+
+/* ---- while all of it changes ---- */
+
+#define LOW	0x10000ULL			/* never touched by the writers */
+#define HIGH	0x80000000ULL
+#define SECONDS	6
+#define AT_LEAST	25			/* however slow the machine is */
+
+struct stress {
+	int space;
+	unsigned int id;
+	bool is_ept;
+	__u64 hpa, seed;
+	volatile bool stop;
+	volatile unsigned long changes, looks;
+	const char *wrong;
+};
+
+/* Leaves come, are split, change and go between LOW and HIGH. */
+static void *change(void *arg)
+{
+	struct stress *s = arg;
+	__u64 seed = __atomic_add_fetch(&s->seed, 0x9e3779b97f4a7c15ULL, __ATOMIC_RELAXED);
+
+	while (!s->stop) {
+		__u64 gpa = GPA + rnd(&seed) % 2048 * AX_PAGE;
+		__u64 length = (1 + rnd(&seed) % 700) * AX_PAGE;
+
+		switch (rnd(&seed) % 7) {
+		case 0:
+			ax_map_alloc(s->space, gpa, length, AX_RW, 0, AX_2M);
+			break;
+		case 1:
+			ax_map_linear(s->space, GPA, 6 * AX_2M, s->hpa, AX_RWX, 0);
+			break;
+		case 2:
+			ax_populate(s->space, gpa, length);
+			break;
+		case 3:
+			ax_unmap(s->space, gpa, length);
+			break;
+		case 4:
+			ax_protect(s->space, gpa, length, rnd(&seed) & 1 ? AX_R : AX_RW);
+			break;
+		case 5:
+			ax_unmap(s->space, GPA, 8 * AX_2M);
+			break;
+		default:
+			ax_fault(s->space, gpa, AX_W);
+			break;
+		}
+		__atomic_add_fetch(&s->changes, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* NULL, or what is wrong with a list: its lines don't overlap and go up. */
+static const char *wrong_list(char *text)
+{
+	__u64 start, end, last = 0;
+	char *line;
+
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		if (sscanf(line, "0x%llx-0x%llx ", &start, &end) != 2)
+			return "a line has no range";
+		if (start < last || end <= start || (start | end) % AX_PAGE)
+			return "lines overlap";
+		last = end;
+	}
+	return NULL;
+}
+
+/* What nobody touches has to be in each list, and just as it is. */
+static void look(struct stress *s, const char *name, const char *first, const char *last)
+{
+	char *text = without_header(ax_slurp(file_of(s->id, name)));
+
+	if (!text)
+		s->wrong = "can't be read";
+	else if (strncmp(text, first, strlen(first)))
+		s->wrong = "what never changes isn't at the beginning";
+	else if (strlen(text) < strlen(last) ||
+		 strcmp(text + strlen(text) - strlen(last), last))
+		s->wrong = "what never changes isn't at the end";
+	else
+		s->wrong = wrong_list(text);
+	free(text);
+	s->looks++;
+}
+
+TEST_F_TIMEOUT(space, read_while_it_changes, 180)
+{
+	struct stress s = { .space = self->fd, .seed = ax_seed("debugfs") };
+	pthread_t threads[3];
+	double end;
+	unsigned int i;
+
+	NEED_DEBUGFS();
+	s.hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
+	s.id = ax_space_id(self->fd);
+	ASSERT_EQ(0, ax_populate(self->fd, LOW, 0x3000));
+	ASSERT_EQ(0, ax_populate(self->fd, HIGH, 0x200000));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, change, &s));
+	end = ax_now() + SECONDS;
+	while (!s.wrong && (ax_now() < end || s.changes < AT_LEAST || s.looks < AT_LEAST)) {
+		look(&s, "table",
+		     "0x0000000000010000-0x0000000000013000      12K 4K rw- wb owned\n",
+		     "0x0000000080000000-0x0000000080200000       2M 4K rw- wb owned\n");
+		if (!s.wrong)
+			look(&s, "areas",
+			     "0x0000000000010000-0x0000000000013000 rw- alloc wb 4K 0x0 - -\n",
+			     "0x0000000080000000-0x0000000080200000 rw- alloc wb 4K 0x0 - -\n");
+		free(ax_slurp(file_of(s.id, "stats")));
+	}
+	s.stop = true;
+	for (i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_EQ(NULL, s.wrong)
+		TH_LOG("%s", s.wrong);
+	printf("# %lu changes, %lu lists\n", s.changes, s.looks);
+}
+
+static void *read_on(void *arg)
+{
+	struct stress *s = arg;
+	static const char * const names[] = { "stats", "areas", "table" };
+	unsigned int i = 0;
+
+	while (!s->stop) {
+		unsigned int id = __atomic_load_n(&s->id, __ATOMIC_RELAXED);
+
+		free(ax_slurp(file_of(id, names[i++ % 3])));
+		__atomic_add_fetch(&s->looks, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* Spaces come and go under those who read. */
+TEST_F_TIMEOUT(device, destroy_under_readers, 180)
+{
+	struct stress s = {};
+	pthread_t threads[3];
+	double end = ax_now() + SECONDS;
+	unsigned int i;
+	int fd = 0;
+
+	NEED_DEBUGFS();
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, read_on, &s));
+	while (ax_now() < end || s.changes < AT_LEAST || s.looks < AT_LEAST) {
+		fd = ax_create(self->dev, s.changes++ & 1 ? AXAS_FORMAT_EPT : AXAS_FORMAT_S2, 0);
+		if (fd < 0)
+			break;
+		ax_populate(fd, 0, 64 * AX_PAGE);
+		__atomic_store_n(&s.id, ax_space_id(fd), __ATOMIC_RELAXED);
+		ax_sleep_ms(s.changes % 4);
+		close(fd);
+	}
+	s.stop = true;
+	for (i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	EXPECT_LE(0, fd);
+	printf("# %lu spaces, %lu reads\n", s.changes, s.looks);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The trace events: what each operation tells, in which order, and that what
+ * takes time has a duration.
+ */
+#define AX_FEW_VARIANTS
+#include "axas_fixture.h"
+#include "axas_look.h"
+
+#define GPA	0x40000000ULL
+#define TRACING	"/sys/kernel/tracing"
+#define EVENTS	TRACING "/events/axas"
+
+/* NULL, or why there is no trace to be had. */
+static const char *need_trace(void)
+{
+	if (!ax_mounted("tracefs", TRACING, TRACING "/trace"))
+		return "this kernel has no tracefs";
+	if (access(EVENTS, F_OK))
+		return "the module was built without trace events";
+	return NULL;
+}
+
+static bool trace_on(void)
+{
+	return !ax_write_file(TRACING "/tracing_on", "1") &&
+	       !ax_write_file(TRACING "/trace", "") &&
+	       !ax_write_file(EVENTS "/enable", "1");
+}
+
+/*
+ * All events so far, a line each, without what stands before the name; only
+ * those of one space and those that have none. The caller frees the text.
+ */
+static char *trace_off(unsigned int id)
+{
+	char of_space[32], *text, *line, *next, *to, *at;
+
+	ax_write_file(EVENTS "/enable", "0");
+	text = ax_slurp(TRACING "/trace");
+	snprintf(of_space, sizeof(of_space), "space=%u ", id);
+	for (to = line = text; line && *line; line = next) {
+		next = line + strcspn(line, "\n");
+		next += !!*next;
+		at = *line == '#' ? NULL : strstr(line, ": axas_");
+		if (!at || at > next)
+			continue;
+		at += 2;
+		if (strncmp(strchr(at, ' ') + 1, of_space, strlen(of_space)) &&
+		    strncmp(strchr(at, ' ') + 1, "space=0 ", 8))
+			continue;
+		memmove(to, at, next - at);
+		to += next - at;
+	}
+	if (text)
+		*to = '\0';
+	return text;
+}
+
+/* What an event is expected to say. @timed: it ends in " ns=" and a number. */
+struct event {
+	char text[160];
+	bool timed;
+};
+
+struct events {
+	unsigned int nr, id;
+	struct event event[64];
+};
+
+static __attribute__((format(printf, 4, 5))) void
+expect(struct events *events, bool timed, const char *name, const char *fmt, ...)
+{
+	struct event *e = &events->event[events->nr++];
+	int n = snprintf(e->text, sizeof(e->text), "axas_%s: space=%u", name, events->id);
+	va_list ap;
+
+	e->timed = timed;
+	if (!fmt)
+		return;
+	n += snprintf(e->text + n, sizeof(e->text) - n, " ");
+	va_start(ap, fmt);
+	vsnprintf(e->text + n, sizeof(e->text) - n, fmt, ap);
+	va_end(ap);
+}
+
+/* Does the line say what is expected? */
+static bool says(const struct event *want, const char *line, size_t n)
+{
+	size_t len = strlen(want->text);
+	char *end;
+
+	if (n < len || strncmp(line, want->text, len))
+		return false;
+	if (!want->timed)
+		return n == len;
+	if (strncmp(line + len, " ns=", 4))
+		return false;
+	/* It takes time, and less than a minute. */
+	return strtoull(line + len + 4, &end, 10) - 1 < 60000000000ULL &&
+	       end == line + n;
+}
+
+static bool agrees(const struct events *events, const char *trace)
+{
+	unsigned int i;
+	size_t n;
+
+	for (i = 0; i < events->nr; i++) {
+		n = strcspn(trace, "\n");
+		if (!says(&events->event[i], trace, n)) {
+			printf("# event %u:\n#   want \"%s%s\"\n#   is   \"%.*s\"\n", i,
+			       events->event[i].text,
+			       events->event[i].timed ? " ns=..." : "", (int)n, trace);
+			return false;
+		}
+		trace += n + !!trace[n];
+	}
+	if (*trace)
+		printf("# and more: \"%.*s\"\n", (int)strcspn(trace, "\n"), trace);
+	return !*trace;
+}
+
+static void fault(struct events *events, int fd, __u64 gpa, __u32 access,
+		  const char *name, const char *result)
+{
+	ax_fault(fd, gpa, access);
+	expect(events, true, "fault", "gpa=0x%llx access=%s result=%s", gpa, name, result);
+}
+
+/* Out of a 1 GiB leaf a page goes: it is split, and so is one of its pieces. */
+static void expect_splits(struct events *events, bool ept, __u64 gpa)
+{
+	/* Armv8-A asks for a break before a leaf becomes a table. */
+	if (!ept)
+		expect(events, false, "invalidate", "gpa=%#llx size=0x40000000", gpa);
+	expect(events, false, "split", "gpa=%#llx level=3", gpa);
+	if (!ept)
+		expect(events, false, "invalidate", "gpa=%#llx size=0x200000",
+		       gpa + AX_2M);
+	expect(events, false, "split", "gpa=%#llx level=2", gpa + AX_2M);
+}
+
+/* ns of an invalidation that nobody is told of may be 0: it isn't looked at. */
+static void drop_times(char *trace, const char *name)
+{
+	char *line = trace, *end, *at;
+
+	while (line && *line) {
+		end = line + strcspn(line, "\n");
+		at = strncmp(line, name, strlen(name)) ? NULL : strstr(line, " ns=");
+		if (at && at < end) {
+			memmove(at, end, strlen(end) + 1);
+			end = at;
+		}
+		line = end + !!*end;
+	}
+}
+
+static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
+		      __u64 hpa)
+{
+	const bool ept = format == AXAS_FORMAT_EPT;
+	const char *name = ept ? "ept" : "s2";
+	__u64 word = 5;
+	int fd;
+
+	events->id = 0;
+	ax_create(dev, format, 99);
+	expect(events, false, "create", "format=%s gpa_bits=99 base=0x0 length=0x0 ret=%d",
+	       name, -EOPNOTSUPP);
+	fd = ax_create_range(dev, format, bits, 0x1000, 0);
+	events->id = ax_space_id(fd);
+	expect(events, false, "create", "format=%s gpa_bits=%u base=0x1000 length=%#llx ret=0",
+	       name, bits, (1ULL << bits) - 0x1000);
+
+	ax_map(fd, GPA, AX_1G);
+	expect(events, true, "map",
+	       "gpa=0x40000000 size=0x40000000 backend=alloc prot=rw ret=0");
+	ax_map_alloc(fd, GPA + 0x1000, 0x3000, AX_RX, 0, 0);
+	expect(events, true, "map",
+	       "gpa=0x40001000 size=0x3000 backend=alloc prot=rx ret=%d", -EEXIST);
+	fault(events, fd, GPA + 0x123, AX_W, "w", "resolved");
+	fault(events, fd, GPA + 0x456, AX_RW, "rw", "spurious");
+	fault(events, fd, GPA + 0x5000, AX_X, "x", "denied");
+	fault(events, fd, 2 * GPA, AX_R, "r", "no-area");
+	fault(events, fd, 0, AX_RWX, "rwx", "invalid");
+	/* What copies into the guest takes the same way. */
+	ax_pwrite(fd, &word, sizeof(word), GPA + 0x7008);
+	expect(events, true, "fault", "gpa=0x40007008 access=w result=resolved");
+	ax_protect(fd, GPA, 0x2000, AX_R);
+	expect(events, false, "invalidate", "gpa=0x40000000 size=0x1000");
+	expect(events, true, "protect", "gpa=0x40000000 size=0x2000 prot=r ret=0");
+	ax_protect(fd, 2 * GPA, 0x2000, AX_RWX);
+	expect(events, true, "protect", "gpa=0x80000000 size=0x2000 prot=rwx ret=%d", -ENOENT);
+
+	ax_map_linear(fd, 2 * GPA, AX_1G, hpa, AX_RWX, 0);
+	expect(events, true, "map",
+	       "gpa=0x80000000 size=0x40000000 backend=linear prot=rwx ret=0");
+	ax_unmap(fd, 2 * GPA + AX_2M + 0x3000, 0x1000);
+	expect_splits(events, ept, 2 * GPA);
+	expect(events, false, "invalidate", "gpa=0x80203000 size=0x1000");
+	expect(events, true, "unmap", "gpa=0x80203000 size=0x1000 ret=0");
+	ax_unmap(fd, 1ULL << bits, 0x1000);
+	expect(events, true, "unmap", "gpa=%#llx size=0x1000 ret=%d", 1ULL << bits, -ERANGE);
+
+	close(fd);
+	expect(events, false, "invalidate", "gpa=0x0 size=%#llx", 1ULL << bits);
+	expect(events, true, "destroy", NULL);
+}
+
+TEST_F(space, events)
+{
+	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
+	const char *why = need_trace();
+	struct events events = {};
+	char *trace;
+
+	if (why || !hpa)
+		SKIP(return, "%s", why ?: "no unused host physical addresses in /proc/iomem");
+	ASSERT_TRUE(trace_on());
+	do_things(&events, self->dev, variant->format, variant->bits, hpa);
+	trace = trace_off(events.id);
+	ASSERT_NE(NULL, trace);
+	drop_times(trace, "axas_invalidate");
+	EXPECT_TRUE(agrees(&events, trace));
+	free(trace);
+}
+
+/* A holder of translations is told of what goes, and that takes its time. */
+TEST_F(space, invalidate_of_a_window)
+{
+	const char *why = need_trace();
+	struct events events = {};
+	volatile char *window;
+	char *trace;
+
+	if (why)
+		SKIP(return, "%s", why);
+	events.id = ax_space_id(self->fd);
+	ASSERT_EQ(0, ax_map(self->fd, GPA, AX_2M));
+	window = ax_window(self->fd, GPA, AX_2M, PROT_READ | PROT_WRITE);
+	ASSERT_NE(MAP_FAILED, window);
+	ASSERT_EQ(0, ax_store(window + 0x2000, 1));
+	ASSERT_EQ(0, ax_store(window + 0x5000, 1));
+	/* With this page the table stays. */
+	ASSERT_EQ(0, ax_store(window + 0x100000, 1));
+	ASSERT_TRUE(trace_on());
+	EXPECT_EQ(0, ax_unmap(self->fd, GPA + 0x1000, 0x10000));
+	trace = trace_off(events.id);
+	ASSERT_NE(NULL, trace);
+	/* From the first page that was there to the last. */
+	expect(&events, true, "invalidate", "gpa=0x40002000 size=0x4000");
+	expect(&events, true, "unmap", "gpa=0x40001000 size=0x10000 ret=0");
+	EXPECT_TRUE(agrees(&events, trace));
+	free(trace);
+	munmap((void *)window, AX_2M);
+}
+
+TEST_F(space, nothing_while_nobody_listens)
+{
+	const char *why = need_trace();
+	char *trace;
+
+	if (why)
+		SKIP(return, "%s", why);
+	ASSERT_TRUE(trace_on());
+	free(trace_off(0));
+	ASSERT_EQ(0, ax_write_file(TRACING "/trace", ""));
+	ASSERT_EQ(0, ax_map(self->fd, GPA, AX_2M));
+	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA, AX_W));
+	ASSERT_EQ(0, ax_unmap(self->fd, GPA, AX_2M));
+	trace = ax_slurp(TRACING "/trace");
+	ASSERT_NE(NULL, trace);
+	EXPECT_EQ(NULL, strstr(trace, ": axas_"));
+	free(trace);
+}
+
+TEST_HARNESS_MAIN
