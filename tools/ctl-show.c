@@ -68,11 +68,11 @@ static void print_names(const char *what, uint32_t bits,
 {
 	unsigned int bit;
 
-	printf("  %-16s", what);
+	printf("  %-15s", what);
 	for (bit = 0; bit < 32; bit++)
 		if (bits >> bit & 1)
-			printf("%s ", name(bit));
-	printf("%s\n", bits ? "" : "none");
+			printf(" %s", name(bit));
+	puts(bits ? "" : " none");
 }
 
 static void print_format(const struct axas_info *info, bool host)
@@ -85,10 +85,10 @@ static void print_format(const struct axas_info *info, bool host)
 	print_bits(info->gpa_bits);
 	printf(" bits; %u unless asked\n", info->default_gpa_bits);
 	printf("  %-16sup to %u bits\n", "host addresses", info->hpa_bits);
-	printf("  %-16s", "leaves");
+	printf("  %-15s", "leaves");
 	for (leaf = 12; leaf < 40; leaf++)
 		if (info->leaf_sizes >> leaf & 1)
-			printf("%s ", size_short(UINT64_C(1) << leaf).text);
+			printf(" %s", size_short(UINT64_C(1) << leaf).text);
 	putchar('\n');
 	print_names("features", info->features, feature_name);
 	print_names("memory types", info->memtypes, axas_memtype_name);

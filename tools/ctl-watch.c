@@ -21,6 +21,7 @@
 #include "ctl.h"
 #include "lib/axas.h"
 
+#define TABLE_WIDTH	76
 #define TRIGGER	"hist:keys=space,result:vals=hitcount,ns:size=4096"
 
 /* What the kernel has counted for a space so far, and at the last look. */
@@ -194,6 +195,12 @@ static double rate(const struct watch *w, uint64_t more)
 	return (double)more / w->seconds;
 }
 
+static int column_width(unsigned int result)
+{
+	return result <= AXAS_FAULT_SPURIOUS ? 8 :
+	       result == AXAS_FAULT_NO_MEMORY ? 9 : 7;
+}
+
 static void print_table(struct watch *w)
 {
 	char now[16];
@@ -201,25 +208,25 @@ static void print_table(struct watch *w)
 	unsigned int i;
 	size_t n;
 
-	if (w->term.tty && w->lines)
+	if (w->term.tty && w->term.columns >= TABLE_WIDTH && w->lines)
 		printf("\033[%uA\033[J", w->lines);
 	strftime(now, sizeof(now), "%H:%M:%S", localtime(&t));
-	printf("%-9s", now);
+	fputs(now, stdout);
 	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
-		printf(" %8s", axas_result_name(i));
-	puts("  ns each");
+		printf(" %*s", column_width(i), axas_result_name(i));
+	puts(" ns each");
 	for (n = 0; n < w->nr; n++) {
 		const struct counter *c = &w->counters[n];
 		uint64_t sum = all(c);
 
-		printf("%8u ", c->id);
+		printf("%8u", c->id);
 		for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
-			printf(" %*.0f", i == AXAS_FAULT_NO_MEMORY ? 9 : 8,
+			printf(" %*.0f", column_width(i),
 			       rate(w, c->now[i] - c->last[i]));
 		if (sum)
-			printf(" %8" PRIu64 "\n", (c->ns - c->last_ns) / sum);
+			printf(" %7" PRIu64 "\n", (c->ns - c->last_ns) / sum);
 		else
-			printf(" %8s\n", "-");
+			printf(" %7s\n", "-");
 	}
 	if (!w->nr)
 		puts("   no faults yet");

@@ -47,6 +47,7 @@ struct options {
 	uint64_t linear_size;	/* 0: no linear area */
 	uint64_t limit;
 	bool json;
+	const char *then;
 };
 
 /* One access; @addr is the trace's at first and a GPA after lay_out(). */
