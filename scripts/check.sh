@@ -396,7 +396,7 @@ hw() {
 
 # tools_text: what of the tools needs no module
 tools_text() {
-	local log=$logs/tools-text.log out p f s start=$SECONDS
+	local log=$logs/tools-text.log rc out p f s start=$SECONDS
 	say "testing the tools over text"
 	{
 		echo "axas-run: begin tools-text"
