@@ -72,8 +72,8 @@ run() {
 cd /
 uname -srm
 run insmod axas.ko
-run axas-replay $linear /trace
-run axas-replay $linear --leaf 2M --then 'axasctl map \$AXAS_SPACE; axasctl map \$AXAS_SPACE --svg /tmp/demo.svg' /trace
+run axas-replay $linear --then 'axasctl map \$AXAS_SPACE; axasctl map \$AXAS_SPACE --svg /tmp/demo.svg' /trace
+run axas-replay $linear --leaf 2M /trace
 run axas-replay $linear --format s2 --threads 2 /trace
 run rmmod axas
 echo
