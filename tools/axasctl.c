@@ -69,8 +69,6 @@ static const struct command {
 	  "Print faults per second by result, of the space with number ID or of all." },
 };
 
-#define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
-
 struct parse {
 	const struct command *command;
 	struct request req;
@@ -188,7 +186,7 @@ static error_t parse_word(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_ARG:
-		for (i = 0; i < NR_COMMANDS; i++)
+		for (i = 0; i < ARRAY_SIZE(commands); i++)
 			if (!strcmp(arg, commands[i].name))
 				p->command = &commands[i];
 		if (!p->command)

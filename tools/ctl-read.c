@@ -49,7 +49,7 @@ static _Noreturn void die_without_spaces(int err)
 		die("%s: %s; the kernel is locked down, which shuts debugfs",
 		    spaces_dir(), strerror(err));
 	if (!statfs(DEBUGFS, &fs) && fs.f_type != DEBUGFS_MAGIC)
-		die("debugfs isn't mounted: sudo mount -t debugfs debugfs " DEBUGFS);
+		die("debugfs isn't mounted: sudo mount -t debugfs none " DEBUGFS);
 	die("%s: %s; this kernel has no debugfs (CONFIG_DEBUG_FS)",
 	    spaces_dir(), strerror(err));
 }
@@ -264,14 +264,15 @@ bool parse_area(struct area *a, char *line)
 	char hpa[24];
 	int used = 0;
 
-	*a = (struct area){ .flags = "-" };
+	*a = (struct area){ 0 };
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %3s %7s %7s %3s %" SCNx64 " %23s%n",
 		   &a->start, &a->end, a->prot, a->backend, a->memtype,
 		   a->max_leaf, &a->cookie, hpa, &used) < 8 ||
 	    a->end <= a->start)
 		return false;
 	a->has_hpa = sscanf(hpa, "%" SCNx64, &a->hpa) == 1;
-	sscanf(line + used, "%63s", a->flags);
+	if (sscanf(line + used, "%63s", a->flags) != 1)
+		strcpy(a->flags, "-");
 	return true;
 }
 

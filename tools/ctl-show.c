@@ -229,33 +229,6 @@ static void print_row(const struct figures *f)
 	       size_short(table_pages(f) * PAGE_SIZE).text, f->comm, f->pid);
 }
 
-int show_list(const struct request *req)
-{
-	struct json_object *list = json_object_new_array();
-	struct figures f;
-	uint32_t *ids;
-	size_t nr, i;
-
-	nr = list_spaces(&ids);
-	if (!req->json && nr)
-		puts("  ID  FORMAT   BITS   AREAS  RESIDENT    TABLES  OWNER");
-	for (i = 0; i < nr; i++) {
-		read_figures(ids[i], &f);
-		if (req->json)
-			json_object_array_add(list, json_figures(&f));
-		else
-			print_row(&f);
-	}
-	if (req->json)
-		json_print(list);
-	else
-		json_object_put(list);
-	if (!req->json && !nr)
-		puts("no space is alive");
-	free(ids);
-	return 0;
-}
-
 static void print_figures(const struct figures *f)
 {
 	unsigned int i;
@@ -285,37 +258,51 @@ static void print_figures(const struct figures *f)
 	putchar('\n');
 }
 
-int show_stats(const struct request *req)
+/* All spaces: JSON, or @head and what @print makes of each. */
+static int show_all(const struct request *req, const char *head,
+		    void (*print)(const struct figures *f))
 {
 	struct json_object *list = json_object_new_array();
 	struct figures f;
 	uint32_t *ids;
 	size_t nr, i;
 
-	if (req->id) {
-		read_figures(req->id, &f);
-		if (req->json)
-			json_print(json_figures(&f));
-		else
-			print_figures(&f);
-		json_object_put(list);
-		return 0;
-	}
 	nr = list_spaces(&ids);
+	if (!req->json)
+		fputs(nr ? head : "no space is alive\n", stdout);
 	for (i = 0; i < nr; i++) {
 		read_figures(ids[i], &f);
 		if (req->json)
 			json_object_array_add(list, json_figures(&f));
 		else
-			print_figures(&f);
+			print(&f);
 	}
 	if (req->json)
 		json_print(list);
 	else
 		json_object_put(list);
-	if (!req->json && !nr)
-		puts("no space is alive");
 	free(ids);
+	return 0;
+}
+
+int show_list(const struct request *req)
+{
+	return show_all(req,
+			"  ID  FORMAT   BITS   AREAS  RESIDENT    TABLES  OWNER\n",
+			print_row);
+}
+
+int show_stats(const struct request *req)
+{
+	struct figures f;
+
+	if (!req->id)
+		return show_all(req, "", print_figures);
+	read_figures(req->id, &f);
+	if (req->json)
+		json_print(json_figures(&f));
+	else
+		print_figures(&f);
 	return 0;
 }
 

@@ -91,7 +91,7 @@ static _Noreturn void die_without_trace(const char *path, int err)
 		die("%s: %s; the kernel is locked down, which shuts tracefs",
 		    path, strerror(err));
 	if (access(tracefs(), F_OK) || (err == ENOENT && !*instance))
-		die("tracefs isn't mounted: sudo mount -t tracefs tracefs /sys/kernel/tracing");
+		die("tracefs isn't mounted: sudo mount -t tracefs none /sys/kernel/tracing");
 	die("%s: %s", path, strerror(err));
 }
 
@@ -285,7 +285,7 @@ static void catch_signals(void)
 	struct sigaction action = { .sa_handler = stop };
 	size_t i;
 
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &action, NULL);
 }
 

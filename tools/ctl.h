@@ -22,6 +22,7 @@
 #include <stdio.h>
 
 #define PAGE_SIZE	UINT64_C(4096)
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define NR_LEAVES	3
 #define NR_LEVELS	5
 

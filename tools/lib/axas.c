@@ -254,44 +254,36 @@ int axas_window(int space, uint64_t gpa, size_t length, int prot,
 	return err;
 }
 
-int axas_read(int space, uint64_t gpa, void *buf, size_t length)
+/* One of @in and @out is NULL. */
+static int copy(int space, uint64_t gpa, char *out, const char *in,
+		size_t length)
 {
 	int saved = errno, err = 0;
+	size_t done = 0;
 	ssize_t n;
 
-	while (!err && length) {
-		n = pread(space, buf, length, (off_t)gpa);
-		if (n > 0) {
-			buf = (char *)buf + n;
-			gpa += (uint64_t)n;
-			length -= (size_t)n;
-		} else if (!n) {
+	while (!err && done < length) {
+		n = out ? pread(space, out + done, length - done,
+				(off_t)(gpa + done)) :
+			  pwrite(space, in + done, length - done,
+				 (off_t)(gpa + done));
+		if (n > 0)
+			done += (size_t)n;
+		else if (!n)
 			err = -EFAULT;
-		} else if (errno != EINTR) {
+		else if (errno != EINTR)
 			err = -errno;
-		}
 	}
 	errno = saved;
 	return err;
 }
 
+int axas_read(int space, uint64_t gpa, void *buf, size_t length)
+{
+	return copy(space, gpa, buf, NULL, length);
+}
+
 int axas_write(int space, uint64_t gpa, const void *buf, size_t length)
 {
-	int saved = errno, err = 0;
-	ssize_t n;
-
-	while (!err && length) {
-		n = pwrite(space, buf, length, (off_t)gpa);
-		if (n > 0) {
-			buf = (const char *)buf + n;
-			gpa += (uint64_t)n;
-			length -= (size_t)n;
-		} else if (!n) {
-			err = -EFAULT;
-		} else if (errno != EINTR) {
-			err = -errno;
-		}
-	}
-	errno = saved;
-	return err;
+	return copy(space, gpa, NULL, buf, length);
 }

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define K	(UINT64_C(1) << 10)
 #define M	(UINT64_C(1) << 20)
 #define G	(UINT64_C(1) << 30)
@@ -580,8 +581,8 @@ int main(int argc, char **argv)
 	make_space();
 	if (argc > 1)
 		return run_command(argv + 1);
-	printf("TAP version 13\n1..%zu\n", sizeof(tests) / sizeof(tests[0]));
-	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+	printf("TAP version 13\n1..%zu\n", ARRAY_SIZE(tests));
+	for (i = 0; i < ARRAY_SIZE(tests); i++)
 		test(tests[i].name, tests[i].fn);
 	return !!failed;
 }
