@@ -13,6 +13,8 @@
 #   hw                    CPUs walk the tables, on both architectures
 #   hw-ARCH               ... arm64 in QEMU, x86 in Bochs
 #   replay                a real program's memory trace, on the prebuilt kernel
+#   tools                 libaxas and axasctl: over text on this machine, and
+#                         over a live space on the prebuilt kernel
 #
 #   --list                list the runs these words stand for, and stop
 #
@@ -32,7 +34,7 @@ build=$AXAS_TREE/build
 logs=$build/log
 reserved_hpa=0x30000000 reserved_size=0x4000000
 
-list=''
+list='' tools=''
 runs=() hw=()
 add() { local r; for r; do [[ " ${runs[*]-} " == *" $r "* ]] || runs+=("$r"); done; }
 [ $# -gt 0 ] || set -- all
@@ -41,8 +43,12 @@ for what; do
 	--list) list=1 ;;
 	all)
 		add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
-			selftests-distro selftests-newest replay
-		hw=(arm64 x86)
+			selftests-distro selftests-newest replay tools-live
+		hw=(arm64 x86) tools=1
+		;;
+	tools)
+		add tools-live
+		tools=1
 		;;
 	hw) hw=(arm64 x86) ;;
 	hw-arm64 | hw-x86) hw+=("${what#hw-}") ;;
@@ -58,10 +64,11 @@ done
 if [ "${#runs[@]}" -eq 0 ] && [ "${#hw[@]}" -eq 0 ]; then
 	hw=(arm64 x86)
 	add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
-		selftests-distro selftests-newest replay
+		selftests-distro selftests-newest replay tools-live
+	tools=1
 fi
 if [ -n "$list" ]; then
-	printf '%s\n' ${runs[@]+"${runs[@]}"} ${hw[@]+"${hw[@]/#/hw-}"}
+	printf '%s\n' ${runs[@]+"${runs[@]}"} ${tools:+tools-text} ${hw[@]+"${hw[@]/#/hw-}"}
 	exit 0
 fi
 
@@ -70,6 +77,7 @@ if [[ "${runs[*]-}" == *arm64* ]]; then
 	need qemu-system-arm
 	[ -z "$(cross_of arm64)" ] || need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 fi
+[ -z "$tools" ] || need g++ pkgconf groff-base libjson-c-dev
 mkdir -p "$logs"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -204,6 +212,16 @@ done
 finish
 GUEST
 		;;
+	tools-live)
+		cat <<'GUEST'
+insmod /axas.ko || say "cannot load axas.ko"
+echo "axas-run: begin tools-live"
+live 2>&1
+printf '\naxas-run: end tools-live %d\n' $?
+unload
+finish
+GUEST
+		;;
 	replay)
 		cat <<'GUEST'
 insmod /axas.ko || say "cannot load axas.ko"
@@ -257,6 +275,12 @@ boot() { # boot RUN: console in $logs/RUN.log
 			[ ! -f "$f" ] || [ ! -x "$f" ] || args+=(--file "$f:/tests/$(basename "$f")")
 		done
 		args+=(--ext4 64M --file "$build/$kname/samples/softmmu/axas_softmmu.ko:/axas_softmmu.ko")
+		append="$append loglevel=5"
+		;;
+	tools-live)
+		for f in axasctl live; do
+			args+=(--file "$build/tools-$karch/$f:/bin/$f")
+		done
 		append="$append loglevel=5"
 		;;
 	replay)
@@ -379,6 +403,21 @@ hw() {
 	counted "$run" "$p" "$f" "${s:-0}" "$((SECONDS - start)) s"
 }
 
+# tools_text: what of the tools needs no module
+tools_text() {
+	local log=$logs/tools-text.log rc out p f s start=$SECONDS
+	say "testing the tools over text"
+	{
+		echo "axas-run: begin tools-text"
+		make -s -C "$AXAS_TREE/tools" OUT="$build/tools-$(host_arch)" check 2>&1 && rc=0 || rc=$?
+		echo "axas-run: end tools-text $rc"
+	} >"$log" </dev/null
+	out=$("$scripts/ktap.py" "$log")
+	grep -v '^passed ' <<<"$out" || true
+	read -r _ p _ f _ s <<<"$(tail -n 1 <<<"$out")"
+	counted tools-text "$p" "$f" "$s" "$((SECONDS - start)) s"
+}
+
 # ---- go ----
 
 for run in ${runs[@]+"${runs[@]}"}; do
@@ -395,7 +434,7 @@ for run in ${runs[@]+"${runs[@]}"}; do
 	case "$run" in
 	kunit-*) part='' ;;
 	selftests-*) part=selftests ;;
-	replay) part=tools ;;
+	replay | tools-live) part=tools ;;
 	esac
 	if [ -n "$part" ]; then
 		build_programs "$part" "$karch"
@@ -434,6 +473,7 @@ for run in ${bootable[@]+"${bootable[@]}"}; do
 	judge "$run" "$status" "$seconds"
 done
 
+[ -z "$tools" ] || tools_text
 for arch in ${hw[@]+"${hw[@]}"}; do
 	hw "$arch"
 done

@@ -7,7 +7,8 @@
 # records the memory trace of PROGRAM (/bin/true) with valgrind, boots that
 # kernel in QEMU and replays the trace in guest physical address spaces: lazily
 # allocated memory, four virtual CPUs, and host memory kept from the kernel.
-# Then it unloads the module and looks for complaints in the kernel log.
+# A picture of one of the spaces is shown, and left in build/demo.svg.  Then it
+# unloads the module and looks for complaints in the kernel log.
 #
 # Needs Debian 12 with make and apt; the packages it lacks it installs, after
 # asking if it can.  Uses no KVM and changes nothing outside the cache.
@@ -24,8 +25,10 @@ arch=$(host_arch)
 reserved_hpa=0x30000000 reserved_size=0x4000000
 mkdir -p "$build/log"
 case "$arch" in
-x86_64) need make gcc libc6-dev kmod cpio busybox-static valgrind qemu-system-x86 ;;
-*) need make gcc libc6-dev kmod cpio busybox-static valgrind qemu-system-arm ;;
+x86_64) need make gcc libc6-dev kmod cpio busybox-static valgrind libjson-c-dev \
+	qemu-system-x86 ;;
+*) need make gcc libc6-dev kmod cpio busybox-static valgrind libjson-c-dev \
+	qemu-system-arm ;;
 esac
 
 distro=$("$scripts/fetch-distro.sh")
@@ -51,8 +54,15 @@ if [ "$arch" = x86_64 ]; then
 	append="memmap=$((reserved_size >> 20))M\$$reserved_hpa"
 	linear="--linear-hpa $reserved_hpa --linear-size $reserved_size"
 fi
+# The guest's console is not this terminal: tell it what there is here.
+columns=80 no_color=1
+if [ -t 1 ]; then
+	columns=$(tput cols 2>/dev/null) || columns=80
+	no_color=${NO_COLOR:-}
+fi
 cat >"$work/run.sh" <<GUEST
 #!/bin/sh
+export LC_ALL=C.UTF-8 COLUMNS=$columns NO_COLOR=$no_color
 bad=0
 run() {
 	echo
@@ -62,7 +72,7 @@ run() {
 cd /
 uname -srm
 run insmod axas.ko
-run axas-replay $linear /trace
+run axas-replay $linear --then 'axasctl map \$AXAS_SPACE; axasctl map \$AXAS_SPACE --svg /tmp/demo.svg' /trace
 run axas-replay $linear --leaf 2M /trace
 run axas-replay $linear --format s2 --threads 2 /trace
 run rmmod axas
@@ -71,6 +81,8 @@ echo "guest# dmesg | grep axas"
 dmesg | grep axas
 dmesg | tail -n 100 | grep -q 'axas: unloaded, 0 frames in use' || { echo 'the module did not say that no frame is in use'; bad=1; }
 echo
+echo "axas-run: picture"
+cat /tmp/demo.svg || bad=1
 echo "axas-run: dmesg"
 dmesg
 exit \$bad
@@ -80,8 +92,8 @@ say "booting $(basename "$image") in QEMU (emulated: about 5 s); the trace of $n
 log=$build/log/demo.log rc=0
 "$scripts/boot.sh" --kernel "$image" --arch "$arch" --init "$work/run.sh" --timeout 300 \
 	--file "$build/distro/axas.ko" --file "$build/tools-$arch/axas-replay:/bin/axas-replay" \
-	--file "$trace:/trace" --append "loglevel=4 $append" --log "$log" 2>"$work/err" |
-	awk '/^axas-run: dmesg/ { quiet = 1 } !quiet { print; fflush() }' || rc=${PIPESTATUS[0]}
+	--file "$build/tools-$arch/axasctl:/bin/axasctl" --file "$trace:/trace" --append "loglevel=4 $append" --log "$log" 2>"$work/err" |
+	awk '/^axas-run: picture/ { quiet = 1 } !quiet { print; fflush() }' || rc=${PIPESTATUS[0]}
 
 complaints=$(splats "$log")
 if [ "$rc" -ne 0 ] || [ -n "$complaints" ]; then
@@ -89,5 +101,7 @@ if [ "$rc" -ne 0 ] || [ -n "$complaints" ]; then
 	[ -z "$complaints" ] || printf 'the kernel complained:\n%s\n' "$complaints" >&2
 	die "the demo failed (status $rc); the whole console: $log"
 fi
+sed -n '/^axas-run: picture$/,/^axas-run: dmesg$/{/^axas-run: /!p;}' "$log" >"$build/demo.svg"
+say "the picture as a file: $build/demo.svg"
 printf '%sdemo: every byte matched, no frame is left, no complaint in the kernel log%s\n' \
 	"$C_GREEN" "$C_OFF"

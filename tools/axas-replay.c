@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/axas.h"
 #include "replay.h"
 
 #ifndef VERSION
@@ -37,6 +38,7 @@ enum {
 	OPT_DEVICE,
 	OPT_LIMIT,
 	OPT_JSON,
+	OPT_THEN,
 };
 
 static const struct argp_option options[] = {
@@ -64,6 +66,9 @@ static const struct argp_option options[] = {
 	{ "batch", OPT_BATCH, "N", 0, "Most faults in one call (16)", 0 },
 	{ "limit", OPT_LIMIT, "N", 0, "Stop after N accesses", 0 },
 	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
+	{ "then", OPT_THEN, "COMMAND", 0,
+	  "Give COMMAND to the shell at the end, while the space is still there; $AXAS_SPACE is its number",
+	  0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -242,6 +247,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_JSON:
 		o->json = true;
 		break;
+	case OPT_THEN:
+		o->then = arg;
+		break;
 	case ARGP_KEY_ARG:
 		if (o->trace)
 			argp_error(state, "%s: only one TRACE", arg);
@@ -254,6 +262,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return ARGP_ERR_UNKNOWN;
 	}
 	return 0;
+}
+
+static void run_command(const struct space *s, const char *command)
+{
+	char id[16];
+
+	snprintf(id, sizeof(id), "%d", axas_id(s->fd));
+	if (setenv("AXAS_SPACE", id, 1) || system(command))
+		die("--then %s: failed", command);
 }
 
 int main(int argc, char **argv)
@@ -294,5 +311,7 @@ int main(int argc, char **argv)
 	free_trace(&trace);
 	if (fflush(stdout) || ferror(stdout))
 		die("cannot write the result: %s", strerror(errno));
+	if (o.then)
+		run_command(&space, o.then);
 	return findings.ok ? EXIT_MATCH : EXIT_MISMATCH;
 }

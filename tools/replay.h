@@ -65,6 +65,7 @@ struct options {
 	struct mmio mmio[MMIO_MAX];
 	unsigned int nr_mmio;
 	bool json;
+	const char *then;
 };
 
 /* One access; @addr is the trace's at first and a GPA after lay_out(). */

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * axasctl: look at live guest physical address spaces.
+ */
+#define _GNU_SOURCE
+#include <argp.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+#ifndef VERSION
+#define VERSION "0.1"
+#endif
+
+const char *argp_program_version = "axasctl " VERSION;
+
+enum { EXIT_USAGE = 2 };
+
+enum {
+	OPT_JSON = 256,
+	OPT_SVG,
+	OPT_COUNT,
+	OPT_INTERVAL,
+};
+
+static const struct argp_option only_json[] = {
+	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static const struct argp_option map_options[] = {
+	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
+	{ "svg", OPT_SVG, "FILE", 0,
+	  "Draw into FILE as SVG; - is standard output", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static const struct argp_option watch_options[] = {
+	{ "json", OPT_JSON, NULL, 0, "Print JSON, a line each time", 0 },
+	{ "count", OPT_COUNT, "N", 0, "Stop after N times", 0 },
+	{ "interval", OPT_INTERVAL, "SECONDS", 0,
+	  "Time from one to the next (1)", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+enum id_use { NO_ID, MAY_ID, MUST_ID };
+
+static const struct command {
+	const char *name;
+	int (*run)(const struct request *req);
+	enum id_use id;
+	const struct argp_option *options;
+	const char *doc;
+} commands[] = {
+	{ "info", show_info, NO_ID, only_json,
+	  "Print what the module can do, by format." },
+	{ "list", show_list, NO_ID, only_json,
+	  "List the spaces that are alive." },
+	{ "stats", show_stats, MAY_ID, only_json,
+	  "Print the figures of the space with number ID, or of all." },
+	{ "dump", show_dump, MUST_ID, only_json,
+	  "Print the table of the space with number ID, runs of alike leaves folded." },
+	{ "map", show_map, MUST_ID, map_options,
+	  "Draw the space with number ID: its areas, and what is mapped there with which leaves." },
+	{ "watch", show_watch, MAY_ID, watch_options,
+	  "Print faults per second by result, of the space with number ID or of all." },
+};
+
+struct parse {
+	const struct command *command;
+	struct request req;
+};
+
+void die(const char *fmt, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	va_start(args, fmt);
+	fputs("axasctl: ", stderr);
+	vfprintf(stderr, fmt, args);
+	fputc('\n', stderr);
+	va_end(args);
+	exit(EXIT_FAILURE);
+}
+
+void *xcalloc(size_t nr, size_t size)
+{
+	void *p = calloc(nr ? nr : 1, size);
+
+	if (!p)
+		die("out of memory");
+	return p;
+}
+
+static unsigned long parse_number(struct argp_state *state, const char *what,
+				  const char *arg, unsigned long max)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(arg, &end, 10);
+	if (*arg < '0' || *arg > '9' || *end || errno || !n || n > max)
+		argp_error(state, "%s %s: not a number from 1 to %lu", what,
+			   arg, max);
+	return n;
+}
+
+static double parse_seconds(struct argp_state *state, const char *arg)
+{
+	double seconds;
+	char *end;
+
+	seconds = strtod(arg, &end);
+	if (end == arg || *end || !(seconds >= 0.01 && seconds <= 86400))
+		argp_error(state, "--interval %s: not from 0.01 to 86400 seconds",
+			   arg);
+	return seconds;
+}
+
+static void parse_id(struct argp_state *state, struct parse *p,
+		     const char *arg)
+{
+	if (p->command->id == NO_ID || p->req.id)
+		argp_error(state, "%s: one argument too many", arg);
+	p->req.id = parse_number(state, "ID", arg, UINT32_MAX);
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct parse *p = state->input;
+
+	switch (key) {
+	case OPT_JSON:
+		p->req.json = true;
+		break;
+	case OPT_SVG:
+		p->req.svg = arg;
+		break;
+	case OPT_COUNT:
+		p->req.count = parse_number(state, "--count", arg, UINT32_MAX);
+		break;
+	case OPT_INTERVAL:
+		p->req.interval = parse_seconds(state, arg);
+		break;
+	case ARGP_KEY_ARG:
+		parse_id(state, p, arg);
+		break;
+	case ARGP_KEY_END:
+		if (p->command->id == MUST_ID && !p->req.id)
+			argp_error(state, "which space? give its number; axasctl list shows them");
+		if (p->req.json && p->req.svg)
+			argp_error(state, "--json and --svg exclude each other");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* The command's own command line: argv[0] is the command. */
+static void parse_command(struct parse *p, int argc, char **argv)
+{
+	static const char * const id_doc[] = { "", "[ID]", "ID" };
+	const struct argp argp = {
+		.options = p->command->options,
+		.parser = parse_option,
+		.args_doc = id_doc[p->command->id],
+		.doc = p->command->doc,
+	};
+	char name[32];
+
+	snprintf(name, sizeof(name), "axasctl %s", p->command->name);
+	argv[0] = name;
+	argp_parse(&argp, argc, argv, 0, NULL, p);
+}
+
+static error_t parse_word(int key, char *arg, struct argp_state *state)
+{
+	struct parse *p = state->input;
+	size_t i;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		for (i = 0; i < ARRAY_SIZE(commands); i++)
+			if (!strcmp(arg, commands[i].name))
+				p->command = &commands[i];
+		if (!p->command)
+			argp_error(state, "%s: no such command", arg);
+		parse_command(p, state->argc - state->next + 1,
+			      state->argv + state->next - 1);
+		state->next = state->argc;
+		break;
+	case ARGP_KEY_NO_ARGS:
+		argp_usage(state);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.parser = parse_word,
+		.args_doc = "COMMAND [ID] [OPTION]...",
+		.doc = "Look at guest physical address spaces.\v"
+		       "Commands:\n"
+		       "  info         what the module can do, by format\n"
+		       "  list         the spaces that are alive\n"
+		       "  stats [ID]   figures of a space, or of all\n"
+		       "  dump ID      the table of a space\n"
+		       "  map ID       a picture of a space (--svg FILE)\n"
+		       "  watch [ID]   faults per second (--interval, --count)\n"
+		       "\n"
+		       "All take --json, and --help for more. ID is the number that list shows.\n",
+	};
+	struct parse p = { .req = { .interval = 1 } };
+	int ret;
+
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &p);
+	ret = p.command->run(&p.req);
+	if (fflush(stdout) || ferror(stdout))
+		die("cannot write the result: %s", strerror(errno));
+	return ret;
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * axasctl: the module's files under debugfs.
+ *
+ * /sys/kernel/debug/axas has a directory for each live space, named by its
+ * number. A space may end while it is looked at.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "lib/axas.h"
+
+#define DEBUGFS		"/sys/kernel/debug"
+
+const char * const leaf_names[NR_LEAVES] = { "4K", "2M", "1G" };
+
+/* Tests look at files of their own. */
+static const char *spaces_dir(void)
+{
+	const char *dir = getenv("AXAS_DEBUGFS");
+
+	return dir ? dir : DEBUGFS "/axas";
+}
+
+bool module_loaded(void)
+{
+	return !access("/sys/module/axas", F_OK);
+}
+
+static _Noreturn void die_without_spaces(int err)
+{
+	struct statfs fs;
+
+	if (!module_loaded())
+		die("the module isn't loaded: sudo modprobe axas, or sudo insmod axas.ko");
+	if (err == EACCES)
+		die("%s: %s; it belongs to root: use sudo", spaces_dir(),
+		    strerror(err));
+	if (err == EPERM)
+		die("%s: %s; the kernel is locked down, which shuts debugfs",
+		    spaces_dir(), strerror(err));
+	if (!statfs(DEBUGFS, &fs) && fs.f_type != DEBUGFS_MAGIC)
+		die("debugfs isn't mounted: sudo mount -t debugfs none " DEBUGFS);
+	die("%s: %s; this kernel has no debugfs (CONFIG_DEBUG_FS)",
+	    spaces_dir(), strerror(err));
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+size_t list_spaces(uint32_t **ids)
+{
+	size_t nr = 0, room = 0;
+	struct dirent *entry;
+	unsigned long id;
+	char *end;
+	DIR *dir;
+
+	*ids = NULL;
+	dir = opendir(spaces_dir());
+	if (!dir)
+		die_without_spaces(errno);
+	while ((entry = readdir(dir))) {
+		id = strtoul(entry->d_name, &end, 10);
+		if (*end || !id)
+			continue;
+		if (nr == room) {
+			room = room ? 2 * room : 16;
+			*ids = reallocarray(*ids, room, sizeof(**ids));
+			if (!*ids)
+				die("out of memory");
+		}
+		(*ids)[nr++] = id;
+	}
+	closedir(dir);
+	if (nr)
+		qsort(*ids, nr, sizeof(**ids), compare_ids);
+	return nr;
+}
+
+static _Noreturn void die_without_space(uint32_t id)
+{
+	char text[256] = "";
+	size_t nr, i, at = 0;
+	uint32_t *ids;
+
+	nr = list_spaces(&ids);
+	if (!nr)
+		die("no space %u: none is alive", id);
+	for (i = 0; i < nr && at < sizeof(text) - 16; i++)
+		at += snprintf(text + at, sizeof(text) - at, "%s%u",
+			       i ? ", " : "", ids[i]);
+	die("no space %u; alive: %s%s", id, text, i < nr ? ", ..." : "");
+}
+
+static FILE *open_file(uint32_t id, const char *name)
+{
+	char path[PATH_MAX];
+	FILE *f;
+	int err;
+
+	snprintf(path, sizeof(path), "%s/%u/%s", spaces_dir(), id, name);
+	f = fopen(path, "re");
+	if (f)
+		return f;
+	err = errno;
+	if (err == ENOENT || err == ENXIO || err == ENODEV)
+		die_without_space(id);
+	if (err == EACCES || err == EPERM)
+		die_without_spaces(err);
+	die("%s: %s", path, strerror(err));
+}
+
+FILE *open_table(uint32_t id)
+{
+	return open_file(id, "table");
+}
+
+/* Call @each for each line, which may change it; it says if it understood. */
+static void read_lines(uint32_t id, const char *name,
+		       bool (*each)(char *line, void *arg), void *arg)
+{
+	FILE *f = open_file(id, name);
+	unsigned int number = 0;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t length;
+
+	while ((length = getline(&line, &room, f)) > 0) {
+		number++;
+		if (line[length - 1] == '\n')
+			line[length - 1] = '\0';
+		if (*line == '#' || !*line)
+			continue;
+		if (!each(line, arg))
+			die("%s/%u/%s, line %u: cannot read \"%s\"; are module and axasctl of one version?",
+			    spaces_dir(), id, name, number, line);
+	}
+	if (ferror(f))
+		die("%s/%u/%s: %s", spaces_dir(), id, name, strerror(errno));
+	free(line);
+	fclose(f);
+}
+
+static size_t parse_list(const char *text, uint64_t *list, size_t room)
+{
+	size_t nr = 0;
+	char *end;
+
+	while (nr < room) {
+		list[nr] = strtoull(text, &end, 0);
+		if (end == text)
+			break;
+		text = end;
+		nr++;
+	}
+	return nr;
+}
+
+/* "resolved 137 spurious 128 ..."; names that we don't know are newer. */
+static bool parse_faults(uint64_t *faults, const char *text)
+{
+	unsigned int i;
+	char name[32];
+	uint64_t n;
+	int used;
+
+	while (sscanf(text, "%31s %" SCNu64 "%n", name, &n, &used) == 2) {
+		for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
+			if (!strcmp(name, axas_result_name(i)))
+				faults[i] = n;
+		text += used;
+	}
+	return !text[strspn(text, " ")];
+}
+
+/* The name of a task may hold anything; a terminal shall not obey it. */
+static bool parse_owner(struct figures *f, const char *text)
+{
+	int used = 0;
+	char *p;
+
+	if (sscanf(text, "%d %n", &f->pid, &used) != 1)
+		return false;
+	snprintf(f->comm, sizeof(f->comm), "%s", text + used);
+	for (p = f->comm; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	return true;
+}
+
+bool parse_figure(struct figures *f, char *line)
+{
+	char *value = line + strcspn(line, " \t");
+	uint64_t n;
+
+	if (*value)
+		*value++ = '\0';
+	value += strspn(value, " \t");
+	if (!strcmp(line, "format")) {
+		snprintf(f->format, sizeof(f->format), "%s", value);
+		return true;
+	}
+	if (!strcmp(line, "owner"))
+		return parse_owner(f, value);
+	if (!strcmp(line, "faults"))
+		return parse_faults(f->faults, value);
+	if (!strcmp(line, "leaves"))
+		return parse_list(value, f->leaves, NR_LEAVES) == NR_LEAVES;
+	if (!strcmp(line, "tables"))
+		return parse_list(value, f->tables, NR_LEVELS) > 0;
+	if (!parse_list(value, &n, 1))
+		return false;
+	if (!strcmp(line, "gpa-bits"))
+		f->gpa_bits = n;
+	else if (!strcmp(line, "levels"))
+		f->levels = n;
+	else if (!strcmp(line, "areas"))
+		f->areas = n;
+	else if (!strcmp(line, "resident"))
+		f->resident = n;
+	else if (!strcmp(line, "base"))
+		f->base = n;
+	else if (!strcmp(line, "length"))
+		f->length = n;
+	else if (!strcmp(line, "features"))
+		f->features = n;
+	return true;
+}
+
+static bool each_figure(char *line, void *arg)
+{
+	return parse_figure(arg, line);
+}
+
+void read_figures(uint32_t id, struct figures *f)
+{
+	*f = (struct figures){ .id = id };
+	read_lines(id, "stats", each_figure, f);
+	if (!f->gpa_bits || !f->levels || f->levels > NR_LEVELS)
+		die("%s/%u/stats tells no gpa-bits or levels; are module and axasctl of one version?",
+		    spaces_dir(), id);
+}
+
+/*
+ * 0x0000000000000000-0x0000000040000000 rw- alloc wb 4K 0x0 - -
+ * The flags begin behind the eighth column and may be missing.
+ */
+bool parse_area(struct area *a, char *line)
+{
+	char hpa[24];
+	int used = 0;
+
+	*a = (struct area){ 0 };
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %3s %7s %7s %3s %" SCNx64 " %23s%n",
+		   &a->start, &a->end, a->prot, a->backend, a->memtype,
+		   a->max_leaf, &a->cookie, hpa, &used) < 8 ||
+	    a->end <= a->start)
+		return false;
+	a->has_hpa = sscanf(hpa, "%" SCNx64, &a->hpa) == 1;
+	if (sscanf(line + used, "%63s", a->flags) != 1)
+		strcpy(a->flags, "-");
+	return true;
+}
+
+struct area_list {
+	struct space *space;
+	size_t room;
+};
+
+static bool each_area(char *line, void *arg)
+{
+	struct area_list *list = arg;
+	struct space *s = list->space;
+
+	if (s->nr_areas == list->room) {
+		list->room = list->room ? 2 * list->room : 16;
+		s->areas = reallocarray(s->areas, list->room,
+					sizeof(*s->areas));
+		if (!s->areas)
+			die("out of memory");
+	}
+	return parse_area(&s->areas[s->nr_areas++], line);
+}
+
+void read_areas(struct space *s)
+{
+	struct area_list list = { .space = s };
+
+	read_lines(s->figures.id, "areas", each_area, &list);
+}
+
+/* 0x0000000000000000-0x0000000000200000       2M 2M rwx wb owned a d */
+bool parse_run(struct run *r, char *line)
+{
+	char leaf[4];
+	int used = 0;
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %3s %3s %7s%n", &r->start,
+		   &r->end, leaf, r->prot, r->memtype, &used) < 5 ||
+	    r->end <= r->start)
+		return false;
+	line += used;
+	snprintf(r->flags, sizeof(r->flags), "%s", line + strspn(line, " "));
+	for (r->leaf = 0; r->leaf < NR_LEAVES; r->leaf++)
+		if (!strcmp(leaf, leaf_names[r->leaf]))
+			return true;
+	return false;
+}
+
+struct run_reader {
+	void (*each)(const struct run *run, void *arg);
+	void *arg;
+};
+
+static bool each_run(char *line, void *arg)
+{
+	struct run_reader *reader = arg;
+	struct run run;
+
+	if (!parse_run(&run, line))
+		return false;
+	reader->each(&run, reader->arg);
+	return true;
+}
+
+void read_runs(struct space *s, void (*each)(const struct run *run, void *arg),
+	       void *arg)
+{
+	struct run_reader reader = { .each = each, .arg = arg };
+
+	read_lines(s->figures.id, "table", each_run, &reader);
+}
+
+struct run_list {
+	struct space *space;
+	size_t room;
+};
+
+static void keep_run(const struct run *run, void *arg)
+{
+	struct run_list *list = arg;
+	struct space *s = list->space;
+
+	if (s->nr_runs == list->room) {
+		list->room = list->room ? 2 * list->room : 64;
+		s->runs = reallocarray(s->runs, list->room, sizeof(*s->runs));
+		if (!s->runs)
+			die("out of memory");
+	}
+	s->runs[s->nr_runs++] = *run;
+}
+
+void read_space(uint32_t id, struct space *s)
+{
+	struct run_list list = { .space = s };
+
+	*s = (struct space){ 0 };
+	read_figures(id, &s->figures);
+	read_areas(s);
+	read_runs(s, keep_run, &list);
+}
+
+void free_space(struct space *s)
+{
+	free(s->areas);
+	free(s->runs);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * axasctl: look at live guest physical address spaces.
+ *
+ * axasctl.c     the command line
+ * ctl-read.c    the module's files under debugfs
+ * ctl-text.c    sizes, addresses, JSON, the terminal
+ * ctl-show.c    info, list, stats, dump
+ * ctl-layout.c  what map draws: areas cut into cells, and how full those are
+ * ctl-map.c     ... in the terminal, and as JSON
+ * ctl-svg.c     ... as a file
+ * ctl-watch.c   faults per second
+ */
+#ifndef AXAS_CTL_H
+#define AXAS_CTL_H
+
+#include <json-c/json.h>
+#include <linux/axas.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define PAGE_SIZE	UINT64_C(4096)
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define NR_LEAVES	3
+#define NR_LEVELS	5
+
+/* What the command line asks for. */
+struct request {
+	uint32_t id;		/* 0: none given */
+	bool json;
+	const char *svg;
+	unsigned int count;	/* 0: for ever */
+	double interval;	/* seconds */
+};
+
+/* debugfs: stats */
+struct figures {
+	uint32_t id;
+	char format[8];
+	unsigned int gpa_bits, levels;
+	uint64_t areas, resident;
+	uint64_t leaves[NR_LEAVES];
+	uint64_t tables[NR_LEVELS];	/* pages */
+	uint64_t faults[AXAS_NR_FAULT_RESULTS];
+	uint64_t base, length, features;
+	int pid;
+	char comm[32];
+};
+
+/* debugfs: areas; @end is exclusive */
+struct area {
+	uint64_t start, end;
+	char prot[4], backend[8], memtype[8], max_leaf[4];
+	uint64_t cookie, hpa;
+	bool has_hpa;
+	char flags[64];
+};
+
+/* debugfs: table; a run of alike leaves, @end is exclusive */
+struct run {
+	uint64_t start, end;
+	unsigned int leaf;		/* index into leaf_names */
+	char prot[4], memtype[8], flags[64];
+};
+
+struct space {
+	struct figures figures;
+	struct area *areas;
+	size_t nr_areas;
+	struct run *runs;
+	size_t nr_runs;
+};
+
+/* An area as a row of cells of one size, a power of two. */
+struct bar {
+	uint64_t start, end;
+	uint64_t cell;
+	unsigned int nr;
+	uint64_t *mapped[NR_LEAVES];	/* bytes, by leaf size and cell */
+	uint64_t total[NR_LEAVES];
+};
+
+/* How full a cell is: 0 empty, 1 less than 1/64, ... 7 from 1/2, 8 full */
+#define NR_HEATS	9
+
+extern const char * const leaf_names[NR_LEAVES];
+
+/* axasctl.c */
+_Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...);
+void *xcalloc(size_t nr, size_t size);
+
+/* ctl-read.c */
+size_t list_spaces(uint32_t **ids);
+void read_figures(uint32_t id, struct figures *f);
+void read_areas(struct space *s);
+void read_runs(struct space *s, void (*each)(const struct run *run, void *arg),
+	       void *arg);
+void read_space(uint32_t id, struct space *s);
+void free_space(struct space *s);
+bool parse_figure(struct figures *f, char *line);
+bool parse_area(struct area *a, char *line);
+bool parse_run(struct run *r, char *line);
+FILE *open_table(uint32_t id);
+bool module_loaded(void);
+
+/* ctl-text.c */
+struct size_text {
+	char text[24];
+};
+
+struct size_text size_short(uint64_t bytes);
+struct size_text size_long(uint64_t bytes);
+struct size_text size_exact(uint64_t bytes);
+struct size_text address(uint64_t gpa, unsigned int bits);
+
+struct terminal {
+	bool tty, utf8, colour;
+	unsigned int columns;
+};
+
+void look_at_terminal(struct terminal *t);
+void json_add_number(struct json_object *o, const char *key, uint64_t n);
+void json_add_text(struct json_object *o, const char *key, const char *text);
+void json_add_address(struct json_object *o, const char *key, uint64_t gpa);
+void json_print(struct json_object *o);
+struct json_object *json_words(const char *words);
+
+/* ctl-show.c */
+struct json_object *json_figures(const struct figures *f);
+struct json_object *json_faults(const uint64_t *faults);
+uint64_t table_pages(const struct figures *f);
+int show_info(const struct request *req);
+int show_list(const struct request *req);
+int show_stats(const struct request *req);
+int show_dump(const struct request *req);
+
+/* ctl-layout.c */
+void lay_bar(struct bar *b, const struct space *s, const struct area *a,
+	     unsigned int max_cells);
+void free_bar(struct bar *b);
+uint64_t cell_start(const struct bar *b, unsigned int cell);
+uint64_t cell_end(const struct bar *b, unsigned int cell);
+unsigned int heat(const struct bar *b, unsigned int cell, unsigned int leaf);
+unsigned int heat_of_all(const struct bar *b, unsigned int cell);
+uint64_t mapped_bytes(const struct bar *b);
+uint64_t hole_before(const struct space *s, size_t area);
+uint64_t covered(const struct space *s);
+bool is_device(const struct area *a);
+
+/* ctl-map.c, ctl-svg.c, ctl-watch.c */
+int show_map(const struct request *req);
+void write_svg(const char *path, const struct space *s);
+int show_watch(const struct request *req);
+
+#endif /* AXAS_CTL_H */

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * libaxas: the calls on a device and on a space.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "axas.h"
+
+/* ioctl(2) without touching errno: what it returns, or -errno. */
+static int call(int fd, unsigned long request, void *arg)
+{
+	int saved = errno, ret;
+
+	ret = ioctl(fd, request, arg);
+	if (ret < 0)
+		ret = -errno;
+	errno = saved;
+	return ret;
+}
+
+int axas_open(const char *path)
+{
+	int saved = errno, fd;
+
+	fd = open(path ? path : "/dev/axas", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	errno = saved;
+	return fd;
+}
+
+int axas_info(int dev, uint32_t format, struct axas_info *info)
+{
+	*info = (struct axas_info){ .size = sizeof(*info), .format = format };
+	return call(dev, AXAS_INFO, info);
+}
+
+int axas_create(int dev, const struct axas_create *how)
+{
+	struct axas_create create = { 0 };
+
+	if (how)
+		create = *how;
+	create.size = sizeof(create);
+	return call(dev, AXAS_CREATE, &create);
+}
+
+/* It stands in the descriptor's fdinfo, which is there without debugfs. */
+int axas_id(int space)
+{
+	int saved = errno, id = -ENOTTY;
+	char path[64], line[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", space);
+	f = fopen(path, "re");
+	if (!f) {
+		id = errno == ENOENT ? -EBADF : -errno;
+		errno = saved;
+		return id;
+	}
+	while (fgets(line, sizeof(line), f) &&
+	       sscanf(line, "axas-id: %d", &id) != 1)
+		;
+	fclose(f);
+	errno = saved;
+	return id;
+}
+
+int axas_map(int space, const struct axas_map *map)
+{
+	struct axas_map copy = *map;
+
+	copy.size = sizeof(copy);
+	return call(space, AXAS_MAP, &copy);
+}
+
+int axas_map_alloc(int space, uint64_t gpa, uint64_t length, uint32_t prot)
+{
+	const struct axas_map map = {
+		.gpa = gpa, .length = length, .prot = prot,
+		.backend = AXAS_BACKEND_ALLOC,
+	};
+
+	return axas_map(space, &map);
+}
+
+int axas_map_linear(int space, uint64_t gpa, uint64_t length, uint32_t prot,
+		    uint64_t hpa)
+{
+	const struct axas_map map = {
+		.gpa = gpa, .length = length, .prot = prot, .hpa = hpa,
+		.backend = AXAS_BACKEND_LINEAR,
+	};
+
+	return axas_map(space, &map);
+}
+
+int axas_map_device(int space, uint64_t gpa, uint64_t length, uint64_t cookie)
+{
+	const struct axas_map map = {
+		.gpa = gpa, .length = length, .cookie = cookie,
+		.prot = AXAS_PROT_READ | AXAS_PROT_WRITE,
+		.backend = AXAS_BACKEND_DEVICE,
+	};
+
+	return axas_map(space, &map);
+}
+
+int axas_unmap(int space, uint64_t gpa, uint64_t length)
+{
+	struct axas_unmap unmap = {
+		.size = sizeof(unmap), .gpa = gpa, .length = length,
+	};
+
+	return call(space, AXAS_UNMAP, &unmap);
+}
+
+int axas_protect(int space, uint64_t gpa, uint64_t length, uint32_t prot)
+{
+	struct axas_protect protect = {
+		.size = sizeof(protect), .gpa = gpa, .length = length,
+		.prot = prot,
+	};
+
+	return call(space, AXAS_PROTECT, &protect);
+}
+
+int axas_clear(int space)
+{
+	struct axas_clear clear = { .size = sizeof(clear) };
+
+	return call(space, AXAS_CLEAR, &clear);
+}
+
+/* A call that did a part says how much; the next one will give the error. */
+static int part_done(int err, uint32_t done)
+{
+	return err && !done ? err : (int)done;
+}
+
+int axas_faults(int space, struct axas_fault_entry *entries, unsigned int nr)
+{
+	struct axas_fault fault = {
+		.size = sizeof(fault), .entries = (uintptr_t)entries, .nr = nr,
+	};
+	int err;
+
+	if (nr > INT_MAX)
+		return -EINVAL;
+	err = call(space, AXAS_FAULT, &fault);
+	return part_done(err, fault.done);
+}
+
+int axas_fault(int space, uint64_t gpa, uint32_t access)
+{
+	struct axas_fault_entry entry = {
+		.gpa = gpa, .access = (uint16_t)access,
+	};
+	int ret;
+
+	if (access > UINT16_MAX)
+		return -EINVAL;
+	ret = axas_faults(space, &entry, 1);
+	return ret < 0 ? ret : (int)entry.result;
+}
+
+int axas_translations(int space, struct axas_translate_entry *entries,
+		      unsigned int nr)
+{
+	struct axas_translate translate = {
+		.size = sizeof(translate), .entries = (uintptr_t)entries,
+		.nr = nr,
+	};
+	int err;
+
+	if (nr > INT_MAX)
+		return -EINVAL;
+	err = call(space, AXAS_TRANSLATE, &translate);
+	return part_done(err, translate.done);
+}
+
+int axas_translate(int space, uint64_t gpa, struct axas_translate_entry *entry)
+{
+	int ret;
+
+	*entry = (struct axas_translate_entry){ .gpa = gpa };
+	ret = axas_translations(space, entry, 1);
+	return ret < 0 ? ret : (int)entry->state;
+}
+
+int axas_stats(int space, struct axas_stats *stats)
+{
+	*stats = (struct axas_stats){ .size = sizeof(*stats) };
+	return call(space, AXAS_STATS, stats);
+}
+
+int axas_probe(int space, uint64_t gpa, uint32_t access,
+	       struct axas_probe *probe)
+{
+	*probe = (struct axas_probe){
+		.size = sizeof(*probe), .gpa = gpa, .access = access,
+	};
+	return call(space, AXAS_PROBE, probe);
+}
+
+int axas_root(int space, struct axas_root *root)
+{
+	*root = (struct axas_root){ .size = sizeof(*root) };
+	return call(space, AXAS_ROOT, root);
+}
+
+static int device(int space, unsigned long request, uint32_t bus,
+		  uint64_t first, uint64_t last, uint64_t cookie)
+{
+	struct axas_device dev = {
+		.size = sizeof(dev), .bus = bus, .first = first, .last = last,
+		.cookie = cookie,
+	};
+
+	return call(space, request, &dev);
+}
+
+int axas_device_add(int space, uint32_t bus, uint64_t first, uint64_t last,
+		    uint64_t cookie)
+{
+	return device(space, AXAS_DEVICE_ADD, bus, first, last, cookie);
+}
+
+int axas_device_del(int space, uint32_t bus, uint64_t first, uint64_t last)
+{
+	return device(space, AXAS_DEVICE_DEL, bus, first, last, 0);
+}
+
+int axas_window(int space, uint64_t gpa, size_t length, int prot,
+		void **window)
+{
+	int saved = errno, err = 0;
+	void *p;
+
+	p = mmap(NULL, length, prot, MAP_SHARED, space, (off_t)gpa);
+	if (p == MAP_FAILED)
+		err = -errno;
+	else
+		*window = p;
+	errno = saved;
+	return err;
+}
+
+/* One of @in and @out is NULL. */
+static int copy(int space, uint64_t gpa, char *out, const char *in,
+		size_t length)
+{
+	int saved = errno, err = 0;
+	size_t done = 0;
+	ssize_t n;
+
+	while (!err && done < length) {
+		n = out ? pread(space, out + done, length - done,
+				(off_t)(gpa + done)) :
+			  pwrite(space, in + done, length - done,
+				 (off_t)(gpa + done));
+		if (n > 0)
+			done += (size_t)n;
+		else if (!n)
+			err = -EFAULT;
+		else if (errno != EINTR)
+			err = -errno;
+	}
+	errno = saved;
+	return err;
+}
+
+int axas_read(int space, uint64_t gpa, void *buf, size_t length)
+{
+	return copy(space, gpa, buf, NULL, length);
+}
+
+int axas_write(int space, uint64_t gpa, const void *buf, size_t length)
+{
+	return copy(space, gpa, NULL, buf, length);
+}

@@ -1,0 +1,591 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""check.py OUT - test the programs and the library in OUT without a module
+
+axasctl reads spaces/ here instead of debugfs. What it should show is worked out
+in this file, from the same text, page by page. Prints TAP.
+"""
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import unittest
+import xml.etree.ElementTree as xml
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOOLS = os.path.dirname(HERE)
+TREE = os.path.dirname(TOOLS)
+OUT = os.path.abspath(sys.argv[1])
+LEAF = {"4K": 1 << 12, "2M": 1 << 21, "1G": 1 << 30}
+# A space of all kinds; and one whose areas and cells don't end together.
+SPACES = ((HERE + "/spaces", "3"), (HERE + "/odd", "1"))
+
+
+def run(*args, env=None, check=True, **kw):
+    """Run a command; its output as text."""
+    r = subprocess.run(args, env={**os.environ, **(env or {})}, text=True,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                       timeout=180, **kw)
+    if check and r.returncode:
+        raise AssertionError(f"{args}: status {r.returncode}\n{r.stdout}{r.stderr}")
+    return r
+
+
+def ctl(*args, spaces=HERE + "/spaces", check=True, env=None):
+    return run(OUT + "/axasctl", *args, check=check,
+               env={"AXAS_DEBUGFS": spaces, "LC_ALL": "C.UTF-8", **(env or {})})
+
+
+def on_terminal(columns, *args, spaces=HERE + "/spaces", **env):
+    """What axasctl prints on a terminal of so many columns."""
+    pid, fd = pty.fork()
+    if not pid:
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        for name in ("NO_COLOR", "TERM", "COLUMNS"):
+            os.environ.pop(name, None)
+        os.environ.update({"AXAS_DEBUGFS": spaces, "LC_ALL": "C.UTF-8", **env})
+        os.execv(OUT + "/axasctl", ["axasctl", *args])
+    data = b""
+    while True:
+        try:
+            part = os.read(fd, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        data += part
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(fd)
+    assert status == 0, data
+    return data.decode().replace("\r\n", "\n")
+
+
+def plain(text):
+    return re.sub(r"\033\[[0-9;]*m", "", text)
+
+
+class Model:
+    """A space as its text says, the slow way."""
+
+    def __init__(self, path):
+        with open(path + "/areas", encoding="utf-8") as f:
+            self.areas = [line.split() for line in f if line[0] != "#"]
+        with open(path + "/table", encoding="utf-8") as f:
+            self.runs = [line.split() for line in f if line[0] != "#"]
+
+    @staticmethod
+    def span(text):
+        start, end = text.split("-")
+        return int(start, 16), int(end, 16)
+
+    def mapped(self, start, end, leaf):
+        """Bytes from start to end that leaves of this size map."""
+        total = 0
+        for r in self.runs:
+            s, e = self.span(r[0])
+            if r[2] == leaf:
+                total += max(0, min(e, end) - max(s, start))
+        return total
+
+    def cells(self, area, most):
+        """Cell size, and the addresses that each cell has of the area."""
+        start, end = self.span(area[0])
+        size = 4096
+        while (end - 1) // size - start // size + 1 > most:
+            size *= 2
+        first = start // size
+        return size, [(max(start, n * size), min(end, (n + 1) * size))
+                      for n in range(first, (end - 1) // size + 1)]
+
+
+def heat(part, whole):
+    if not part:
+        return "."
+    if part == whole:
+        return "#"
+    for n in range(1, 7):
+        if part << n >= whole:
+            return str(8 - n)
+    return "1"
+
+
+def make_space(path, areas, table=(), **stats):
+    """A space of text; returns the directory to give to axasctl."""
+    figures = {"id": 1, "format": "ept", "gpa-bits": 48, "levels": 4, "areas": len(areas),
+               "resident": 0, "tables": "0 0 0 1 0", "leaves": "0 0 0",
+               "faults": "resolved 0 spurious 0 no-area 0 denied 0 no-memory 0 invalid 0 device 0",
+               "base": "0x0", "length": "0x1000000000000", "features": "0x0", "owner": "7 vmm"}
+    figures.update({k.replace("_", "-"): v for k, v in stats.items()})
+    os.makedirs(path + "/1")
+    for name, lines in (("areas", areas), ("table", table),
+                        ("stats", [f"{k} {v}" for k, v in figures.items()])):
+        with open(f"{path}/1/{name}", "w", encoding="latin-1") as f:
+            f.write("".join(line + "\n" for line in lines))
+    return path
+
+
+def area_line(start, length, backend="alloc", leaf="4K"):
+    return (f"0x{start:016x}-0x{start + length:016x} rw- {backend} wb {leaf} 0x1 "
+            f"{'0x1000' if backend == 'linear' else '-'} -")
+
+
+class Library(unittest.TestCase):
+    def setUp(self):
+        with open(TOOLS + "/lib/libaxas.map", encoding="utf-8") as f:
+            self.listed = sorted(re.findall(r"^\t(axas_\w+);", f.read(), re.M))
+        with open(TOOLS + "/lib/axas.h", encoding="utf-8") as f:
+            self.header = f.read()
+
+    def test_exports_what_the_version_script_lists(self):
+        out = run("nm", "-D", "--defined-only", OUT + "/libaxas.so").stdout
+        names = sorted(line.split()[2] for line in out.splitlines() if " A " not in line)
+        self.assertEqual(names, [n + "@@AXAS_0.1" for n in self.listed])
+
+    def test_static_exports_the_same(self):
+        out = run("nm", "-g", "--defined-only", OUT + "/libaxas.a").stdout
+        names = sorted(re.findall(r"^[0-9a-f]+ [A-Z] (\w+)$", out, re.M))
+        self.assertEqual(names, self.listed)
+
+    def test_header_and_man_page_have_all(self):
+        self.assertEqual(sorted(re.findall(r"^[a-z][^(/]*?\*?(axas_\w+)\(", self.header, re.M)),
+                         self.listed)
+        with open(TOOLS + "/lib/axas.3", encoding="utf-8") as f:
+            page = f.read()
+        self.assertEqual(sorted(set(re.findall(r'^\.BI ".*?\*?(axas_\w+)\(', page, re.M))),
+                         self.listed)
+
+    def test_soname(self):
+        out = run("readelf", "-d", OUT + "/libaxas.so").stdout
+        self.assertIn("soname: [libaxas.so.0]", out)
+
+    def user(self, compiler, *flags, libs):
+        with tempfile.TemporaryDirectory() as tmp:
+            run(*compiler, "-Wall", "-Wextra", "-Wpedantic", "-Werror", *flags,
+                "-I", TREE + "/include/uapi", "-I", TOOLS + "/lib",
+                "-o", tmp + "/user", HERE + "/user.c", *libs)
+            r = run(tmp + "/user", check=False, env={"LD_LIBRARY_PATH": OUT},
+                    stdin=subprocess.DEVNULL)
+            self.assertEqual((r.returncode, r.stdout), (0, ""))
+
+    def test_c11_shared(self):
+        self.user(["gcc", "-std=c11"], libs=["-L" + OUT, "-laxas"])
+
+    def test_c11_static(self):
+        self.user(["gcc", "-std=c11"], "-static", libs=[OUT + "/libaxas.a"])
+
+    def test_cxx11_shared(self):
+        self.user(["g++", "-std=c++11", "-x", "c++"], libs=["-x", "none", "-L" + OUT, "-laxas"])
+
+    def test_cxx20_static(self):
+        self.user(["g++", "-std=c++20", "-x", "c++"], libs=["-x", "none", OUT + "/libaxas.a"])
+
+    def test_readme_example_with_pkg_config(self):
+        with open(TREE + "/README.md", encoding="utf-8") as f:
+            example = re.search(r"```c\n(.*?)```", f.read(), re.S).group(1)
+        with tempfile.TemporaryDirectory() as tmp:
+            run("make", "-C", TOOLS, "install", "OUT=" + tmp + "/build", "PREFIX=" + tmp + "/usr")
+            with open(tmp + "/example.c", "w", encoding="utf-8") as f:
+                f.write(example)
+            flags = run("pkg-config", "--cflags", "--libs", "libaxas",
+                        env={"PKG_CONFIG_PATH": tmp + "/usr/lib/pkgconfig"}).stdout.split()
+            run("gcc", "-Wall", "-Wextra", "-Werror", tmp + "/example.c", "-o", tmp + "/example",
+                *flags)
+            r = run(tmp + "/example", check=False, env={"LD_LIBRARY_PATH": tmp + "/usr/lib"})
+            self.assertEqual(r.returncode, 1)
+            for name in ("sbin/axasctl", "bin/axas-replay", "share/man/man3/axas.3",
+                         "share/man/man8/axasctl.8", "share/man/man1/axas-replay.1",
+                         "share/bash-completion/completions/axasctl", "lib/libaxas.a",
+                         "include/axas.h", "include/linux/axas.h"):
+                self.assertTrue(os.path.exists(f"{tmp}/usr/{name}"), name)
+
+    def test_builds_without_json_c(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            out = run("make", "-C", TOOLS, "OUT=" + tmp, "JSON_C_LIBS=-lnone").stdout
+            self.assertIn("axasctl is left out", out)
+            self.assertTrue(os.path.exists(tmp + "/axas-replay"))
+            self.assertFalse(os.path.exists(tmp + "/axasctl"))
+
+
+class Show(unittest.TestCase):
+    def test_list(self):
+        rows = ctl("list").stdout.splitlines()
+        self.assertEqual(rows[1].split()[:6], ["3", "ept", "48", "7", "393.0M", "816K"])
+        self.assertEqual(len(rows), 2)
+
+    def test_figures(self):
+        space, = json.loads(ctl("list", "--json").stdout)
+        self.assertEqual(space, json.loads(ctl("stats", "3", "--json").stdout))
+        self.assertEqual([space], json.loads(ctl("stats", "--json").stdout))
+        with open(HERE + "/spaces/3/stats", encoding="utf-8") as f:
+            want = dict(line.strip().split(" ", 1) for line in f)
+        for key in ("id", "gpa-bits", "levels", "areas", "resident"):
+            self.assertEqual(space[key.replace("-", "_")], int(want[key]))
+        self.assertEqual(list(space["leaves"].values()), [int(n) for n in want["leaves"].split()])
+        self.assertEqual(space["tables"], [int(n) for n in want["tables"].split()])
+        faults = want["faults"].split()
+        self.assertEqual(space["faults"], dict(zip(faults[::2], map(int, faults[1::2]))))
+        self.assertEqual((space["pid"], space["comm"]), (812, 'a<b> & "vmm"'))
+        self.assertEqual(int(space["length"]), int(want["length"], 16))
+
+    def test_stats_text(self):
+        out = ctl("stats", "3").stdout
+        for part in ("ept, 48 bits, 4 levels", "0x000000000000 to 0xffffffffffff",
+                     "1 at level 4, 7 at level 3, 9 at level 2, 187 at level 1", "17 device"):
+            self.assertIn(part, out)
+
+    def test_dump(self):
+        with open(HERE + "/spaces/3/table", encoding="utf-8") as f:
+            text = f.read()
+        self.assertEqual(ctl("dump", "3").stdout, text)
+        runs = json.loads(ctl("dump", "3", "--json").stdout)
+        model = Model(HERE + "/spaces/3").runs
+        self.assertEqual(len(runs), len(model))
+        for got, want in zip(runs, model):
+            self.assertEqual((int(got["start"], 16), int(got["end"], 16)), Model.span(want[0]))
+            self.assertEqual([got["leaf"], got["prot"], got["memtype"], *got["flags"]], want[2:])
+
+    def map_json(self, spaces, number):
+        model = Model(f"{spaces}/{number}")
+        space = json.loads(ctl("map", number, "--json", spaces=spaces).stdout)
+        self.assertEqual(len(space["map"]), len(model.areas))
+        for got, want in zip(space["map"], model.areas):
+            start, end = Model.span(want[0])
+            self.assertEqual((int(got["start"], 16), int(got["end"], 16)), (start, end))
+            self.assertEqual([got[k] for k in ("prot", "backend", "memtype", "max_leaf", "cookie")],
+                             want[1:6])
+            self.assertEqual(got.get("hpa", "-"), want[6])
+            self.assertEqual(got["flags"], [] if want[7] == "-" else want[7].split(","))
+            size, cells = model.cells(want, 256)
+            self.assertEqual(got["cell_size"], size)
+            for leaf in LEAF:
+                self.assertEqual(got["mapped"][leaf], model.mapped(start, end, leaf))
+                if got["mapped"][leaf]:
+                    self.assertEqual(got["cells"][leaf],
+                                     [model.mapped(s, e, leaf) for s, e in cells])
+                else:
+                    self.assertEqual(got["cells"][leaf], [])
+
+    def test_map_json(self):
+        for spaces, number in SPACES:
+            self.map_json(spaces, number)
+
+    def test_hostile_owner(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            spaces = make_space(tmp + "/s", [], owner="5 \033[31m\x7f\xff")
+            for args in (["list"], ["stats"], ["map", "1"], ["map", "1", "--svg", "-"]):
+                out = ctl(*args, spaces=spaces).stdout
+                self.assertIn("?[31m??", out)
+                self.assertFalse(re.search(r"[^\n -~\u2013]", out))
+            self.assertEqual(json.loads(ctl("list", "--json", spaces=spaces).stdout)[0]["comm"],
+                             "?[31m??")
+
+    def test_newer_module(self):
+        """Keys, flags and results that this axasctl doesn't know."""
+        with tempfile.TemporaryDirectory() as tmp:
+            spaces = make_space(tmp + "/s", [area_line(0, 8192) + " news"], news=3,
+                                faults="resolved 9 news 1")
+            space = json.loads(ctl("stats", "1", "--json", spaces=spaces).stdout)
+            self.assertEqual(space["faults"]["resolved"], 9)
+            ctl("map", "1", spaces=spaces)
+
+
+class Errors(unittest.TestCase):
+    def fails(self, *args, status=1, **kw):
+        r = ctl(*args, check=False, **kw)
+        self.assertEqual((r.returncode, r.stdout), (status, ""))
+        return r.stderr
+
+    def test_no_such_space(self):
+        for args in (["stats", "9"], ["dump", "9"], ["map", "9"], ["dump", "9", "--json"]):
+            r = ctl(*args, check=False)
+            self.assertEqual(r.returncode, 1)
+            self.assertIn("no space 9; alive: 3", r.stderr)
+
+    def test_no_space_alive(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            self.assertIn("no space is alive", ctl("list", spaces=tmp).stdout)
+            self.assertEqual(json.loads(ctl("list", "--json", spaces=tmp).stdout), [])
+            self.assertIn("no space 3: none is alive", self.fails("map", "3", spaces=tmp))
+
+    @unittest.skipIf(os.path.exists("/sys/module/axas"), "the module is loaded")
+    def test_no_module(self):
+        for args in (["list"], ["map", "3"], ["info"]):
+            self.assertIn("the module isn't loaded: sudo modprobe axas",
+                          self.fails(*args, spaces="/nonexistent"))
+
+    def test_usage(self):
+        for args in ([], ["nothing"], ["map"], ["map", "x"], ["map", "0"], ["map", "-1"],
+                     ["map", "3", "4"], ["map", "3", "--json", "--svg", "f"], ["list", "3"],
+                     ["list", "--svg", "f"], ["watch", "--count", "0"],
+                     ["watch", "--interval", "nan"]):
+            self.assertIn("axasctl", self.fails(*args, status=2))
+
+    def test_damaged_text(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            areas = [area_line(0, 8192), "0x3000-0x2000 rw- alloc wb 4K 0x0 - -"]
+            spaces = make_space(tmp + "/s", areas)
+            self.assertIn("1/areas, line 2: cannot read", self.fails("map", "1", spaces=spaces))
+
+    def test_watch_without_tracefs(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            env = {"AXAS_TRACEFS": tmp}
+            self.assertIn("tracefs isn't mounted", self.fails("watch", env=env))
+            os.mkdir(tmp + "/instances")
+            self.assertIn("axasctl: the module ", self.fails("watch", env=env))
+            self.assertEqual(os.listdir(tmp + "/instances"), [])
+
+    def test_full_disk(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            r = subprocess.run([OUT + "/axasctl", "list"], stdout=full, stderr=subprocess.PIPE,
+                               env={"AXAS_DEBUGFS": HERE + "/spaces"}, text=True, check=False)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("No space left", r.stderr)
+        self.assertIn("No space left", self.fails("map", "3", "--svg", "/dev/full"))
+
+
+class Terminal(unittest.TestCase):
+    def cells(self, spaces, number):
+        model = Model(f"{spaces}/{number}")
+        lines = ctl("map", number, spaces=spaces).stdout.splitlines()
+        for area in model.areas:
+            if area[3] == "device":
+                continue
+            start, end = Model.span(area[0])
+            at = next(i for i, line in enumerate(lines)
+                      if re.match(f"0x0*{start:x}-0x0*{end:x} ", line))
+            size, cells = model.cells(area, 80 - 15)
+            for leaf in ("1G", "2M", "4K"):
+                want = "".join(heat(model.mapped(s, e, leaf), e - s) for s, e in cells)
+                if want.strip("."):
+                    at += 1
+                    self.assertEqual(lines[at].split()[:2], [leaf, want])
+
+    def test_cells(self):
+        for spaces, number in SPACES:
+            self.cells(spaces, number)
+
+    def test_pipe_is_plain(self):
+        out = ctl("map", "3").stdout
+        self.assertTrue(out.isascii())
+        self.assertNotIn("\033", out)
+
+    def test_widths(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            areas = [area_line(0, 1 << 56), area_line(1 << 56, 4096, "device")]
+            wide = make_space(tmp + "/s", areas, gpa_bits=57, levels=5, length="0x200000000000000")
+            for columns, number, spaces in ((78, "3", SPACES[0][0]), (80, "3", SPACES[0][0]),
+                                            (160, "3", SPACES[0][0]), (80, "1", wide),
+                                            (100, "1", wide)):
+                out = on_terminal(columns, "map", number, spaces=spaces)
+                for line in plain(out).splitlines():
+                    self.assertLessEqual(len(line), columns, line)
+        # a line of 2 GiB takes most of what there is
+        self.assertIn("█" * 64 + "  32M each", plain(on_terminal(80, "map", "3")))
+        self.assertIn("█" * 128 + "  16M each", plain(on_terminal(160, "map", "3")))
+
+    def test_colours(self):
+        self.assertIn("\033[38;5;", on_terminal(80, "map", "3"))
+        for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+            out = on_terminal(80, "map", "3", **env)
+            self.assertNotIn("\033", out)
+            self.assertIn("█", out)
+
+    def test_no_utf8(self):
+        self.assertTrue(on_terminal(80, "map", "3", LC_ALL="C").isascii())
+
+    def test_many_areas(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            areas = [area_line(n << 20, 8192) for n in range(30)]
+            table = ["0x0000000000000000-0x0000000000001000 4K 4K rw- wb owned"]
+            out = ctl("map", "1", spaces=make_space(tmp + "/s", areas, table)).stdout
+            rows = [line for line in out.splitlines() if line.startswith("0x")]
+            self.assertEqual(len(rows), 30)
+            self.assertTrue(rows[0].endswith(" #."))
+            self.assertTrue(all(row.endswith(" ..") for row in rows[1:]))
+            self.assertEqual(out.count(": 1016K nothing"), 29)
+
+
+def luminance(colour):
+    r, g, b = (int(colour[i:i + 2], 16) for i in (1, 3, 5))
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+class Svg(unittest.TestCase):
+    NS = "{http://www.w3.org/2000/svg}"
+
+    def parse(self, *args, spaces=HERE + "/spaces"):
+        return xml.fromstring(ctl("map", *args, "--svg", "-", spaces=spaces).stdout)
+
+    def boxes(self, root):
+        """Where each text is, with the widest letters that fonts have on average."""
+        for t in root.iter(self.NS + "text"):
+            classes = t.get("class").split()
+            size = {"title": 17, "range": 12, "tick": 9.5}.get(classes[-1], 11)
+            width = len(t.text) * size * (0.61 if "range" in classes else 0.53)
+            x, y = float(t.get("x")), float(t.get("y"))
+            if classes[0] in ("what", "lane", "last"):
+                x -= width
+            elif classes[0] in ("tick", "nothing"):
+                x -= width / 2
+            yield x, y - size, x + width, y + size * 0.25, t.text
+
+    def inside(self, root):
+        _, _, width, height = map(float, root.get("viewBox").split())
+        texts = list(self.boxes(root))
+        for i, (x1, y1, x2, y2, text) in enumerate(texts):
+            self.assertTrue(0 <= x1 and x2 <= width and 0 <= y1 and y2 <= height, text)
+            for a1, b1, a2, b2, other in texts[:i]:
+                self.assertFalse(x1 < a2 and a1 < x2 and y1 < b2 and b1 < y2,
+                                 f"'{text}' over '{other}'")
+        for r in root.iter(self.NS + "rect"):
+            x, y, w, h = (float(r.get(k, 0)) for k in ("x", "y", "width", "height"))
+            self.assertTrue(0 <= x and x + w <= width and 0 <= y and y + h <= height)
+        return texts
+
+    def test_nothing_clipped_or_overlapping(self):
+        texts = " ".join(t[4] for t in self.inside(self.parse("3")))
+        for part in ('a<b> & "vmm"', "64 TiB, rw- alloc wb", "cookie 0x3", "128 TiB of nothing",
+                     "+1.25 GiB"):
+            self.assertIn(part, texts)
+        with tempfile.TemporaryDirectory() as tmp:
+            odd = [area_line((1 << 56) - 4096, 4096), area_line(1 << 56, (1 << 55) - (3 << 12)),
+                   area_line((1 << 56) + (1 << 55), 5 << 20, "linear", "1G"),
+                   area_line((1 << 56) + (1 << 55) + (6 << 20), 9 * 4096, "device", "-")]
+            table = ["0x%016x-0x%016x 5M 4K rw- wb" % ((3 << 55), (3 << 55) + (5 << 20))]
+            self.inside(self.parse("1", spaces=make_space(
+                tmp + "/s", odd, table, gpa_bits=57, levels=5, length="0x200000000000000",
+                owner="4194304 " + "M" * 15)))
+
+    def cells(self, spaces, number):
+        """The dark part of each lane is what the model has there."""
+        model = Model(f"{spaces}/{number}")
+        lanes = {}
+        for r in self.parse(number, spaces=spaces).iter(self.NS + "rect"):
+            if r.get("height") == "16.0" and (r.get("fill") or "#").startswith("#"):
+                lanes.setdefault(float(r.get("y")), []).append(r)
+        lanes = [lanes[y] for y in sorted(lanes)]
+        want = []
+        for area in model.areas:
+            start, end = Model.span(area[0])
+            _, cells = model.cells(area, 342)
+            for leaf in ("1G", "2M", "4K"):
+                heats = [heat(model.mapped(s, e, leaf), e - s) for s, e in cells]
+                if set(heats) != {"."}:
+                    want.append([((s - start) / (end - start) * 684, h)
+                                 for (s, e), h in zip(cells, heats)])
+        lanes = [[r for r in lane if r.get("fill")] for lane in lanes]
+        lanes = [lane for lane in lanes if lane]
+        self.assertEqual(len(lanes), len(want))
+        shades = {}
+        for lane, cells in zip(lanes, want):
+            ends = [x for x, _ in cells[1:]] + [684]
+            for (x, h), end in zip(cells, ends):
+                if end - x < 0.1:
+                    continue    # not to be seen
+                hit = [r for r in lane if float(r.get("x")) - 52 <= x + 0.02 <
+                       float(r.get("x")) - 52 + float(r.get("width"))]
+                self.assertEqual(len(hit), h != ".")
+                if hit:
+                    self.assertEqual(shades.setdefault(h, hit[0].get("fill")), hit[0].get("fill"))
+        self.assertEqual(len(set(shades.values())), len(shades))
+
+    def test_cells(self):
+        for spaces, number in SPACES:
+            self.cells(spaces, number)
+
+    def test_readable_in_grayscale(self):
+        fills = [r.get("fill") for r in self.parse("3").iter(self.NS + "rect")
+                 if r.get("height") == "12.0" and (r.get("fill") or "").startswith("#")]
+        self.assertEqual(len(fills), 9)
+        steps = [luminance(a) - luminance(b) for a, b in zip(fills, fills[1:])]
+        self.assertGreater(min(steps), 8)
+
+    def test_many_areas(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            areas = [area_line(n << 20, 8192) for n in range(130)]
+            root = self.parse("1", spaces=make_space(tmp + "/s", areas))
+            self.assertIn("30 more areas are not drawn", [t[4] for t in self.inside(root)])
+
+    def test_no_areas(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            self.inside(self.parse("1", spaces=make_space(tmp + "/s", [])))
+
+
+class Pages(unittest.TestCase):
+    def test_man_pages_are_clean(self):
+        for page in ("axasctl.8", "axas-replay.1", "lib/axas.3"):
+            r = run("groff", "-man", "-ww", "-z", "-Tutf8", f"{TOOLS}/{page}")
+            self.assertEqual(r.stderr, "", page)
+
+    def test_man_page_and_completion_have_all_options(self):
+        with open(TOOLS + "/axasctl.8", encoding="utf-8") as f:
+            page = f.read().replace("\\-", "-")
+        with open(TOOLS + "/axasctl.bash", encoding="utf-8") as f:
+            completion = f.read()
+        for command in ("info", "list", "stats", "dump", "map", "watch"):
+            out = ctl(command, "--help").stdout
+            for option in re.findall(r"--[a-z]+", out):
+                self.assertIn(option, page)
+                if option != "--usage":
+                    self.assertIn(option, completion)
+
+    def complete(self, *words):
+        script = ('. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _axasctl; '
+                  'echo "${COMPREPLY[*]}"')
+        return run("bash", "-c", script, "-", TOOLS + "/axasctl.bash", "axasctl", *words,
+                   env={"AXAS_DEBUGFS": HERE + "/spaces"}).stdout.split()
+
+    def test_completion(self):
+        self.assertEqual(self.complete("wa"), ["watch"])
+        self.assertEqual(self.complete("map", ""), ["--json", "--help", "--svg", "3"])
+        self.assertEqual(self.complete("watch", "--c"), ["--count"])
+        self.assertEqual(self.complete("info", "3"), [])
+
+
+class Tap(unittest.TestResult):
+    """Results as TAP."""
+
+    def __init__(self, nr):
+        super().__init__()
+        self.n = 0
+        print(f"TAP version 13\n1..{nr}")
+
+    def line(self, test, ok, note=""):
+        self.n += 1
+        name = ".".join(test.id().split(".")[-2:])
+        print(f"{'ok' if ok else 'not ok'} {self.n} {name}{note}", flush=True)
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.line(test, True)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.line(test, True, f" # SKIP {reason}")
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        for text in self.failures[-1][1].splitlines():
+            print("# " + text)
+        self.line(test, False)
+
+    addError = addFailure
+
+
+def main():
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+    result = Tap(suite.countTestCases())
+    suite.run(result)
+    return not result.wasSuccessful()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

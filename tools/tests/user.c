@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A user of libaxas without a device, in what C and C++ have in common.
+ */
+#include <axas.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int bad;
+
+static void expect(int ok, const char *what)
+{
+	if (!ok) {
+		printf("wrong: %s\n", what);
+		bad = 1;
+	}
+}
+
+int main(void)
+{
+	struct axas_translate_entry at;
+	struct axas_fault_entry fault;
+	struct axas_area_iter *iter;
+	struct axas_area_entry area;
+	struct axas_create create;
+	struct axas_stats stats;
+	struct axas_probe probe;
+	struct axas_info info;
+	struct axas_root root;
+	struct axas_map map;
+	void *window;
+	char byte = 0;
+
+	memset(&fault, 0, sizeof(fault));
+	memset(&create, 0, sizeof(create));
+	memset(&map, 0, sizeof(map));
+	errno = 0;
+	expect(axas_open("/nonexistent") == -ENOENT, "open");
+	expect(axas_open("/dev/null") >= 0, "open of a file");
+	expect(axas_info(-1, AXAS_FORMAT_HOST, &info) == -EBADF, "info");
+	expect(axas_info(0, AXAS_FORMAT_HOST, &info) == -ENOTTY, "info of a file");
+	expect(axas_create(-1, NULL) == -EBADF, "create");
+	expect(axas_create(-1, &create) == -EBADF, "create, how");
+	expect(axas_id(-1) == -EBADF, "id");
+	expect(axas_id(0) == -ENOTTY, "id of a file");
+	expect(axas_map(-1, &map) == -EBADF, "map");
+	expect(axas_map_alloc(-1, 0, 4096, AXAS_PROT_READ) == -EBADF, "map_alloc");
+	expect(axas_map_linear(-1, 0, 4096, AXAS_PROT_READ, 0) == -EBADF, "map_linear");
+	expect(axas_map_device(-1, 0, 4096, 1) == -EBADF, "map_device");
+	expect(axas_unmap(-1, 0, 4096) == -EBADF, "unmap");
+	expect(axas_protect(-1, 0, 4096, AXAS_PROT_READ) == -EBADF, "protect");
+	expect(axas_clear(-1) == -EBADF, "clear");
+	expect(axas_fault(-1, 0, AXAS_PROT_READ) == -EBADF, "fault");
+	expect(axas_fault(-1, 0, 0x10000) == -EINVAL, "fault, access");
+	expect(axas_faults(-1, &fault, 1) == -EBADF, "faults");
+	expect(axas_faults(-1, &fault, 0x80000000) == -EINVAL, "faults, nr");
+	expect(axas_translate(-1, 0, &at) == -EBADF, "translate");
+	expect(axas_translations(-1, &at, 1) == -EBADF, "translations");
+	expect(axas_stats(-1, &stats) == -EBADF, "stats");
+	expect(axas_root(-1, &root) == -EBADF, "root");
+	expect(axas_probe(-1, 0, AXAS_PROT_READ, &probe) == -EBADF, "probe");
+	expect(axas_areas_begin(-1, 0, &iter) == 0, "areas_begin");
+	expect(axas_areas_next(iter, &area) == -EBADF, "areas_next");
+	expect(axas_areas_changed(iter) == 0, "areas_changed");
+	axas_areas_end(iter);
+	axas_areas_end(NULL);
+	expect(axas_device_add(-1, AXAS_BUS_PORT, 0, 1, 2) == -EBADF, "device_add");
+	expect(axas_device_del(-1, AXAS_BUS_PORT, 0, 1) == -EBADF, "device_del");
+	expect(axas_window(-1, 0, 4096, 0, &window) == -EBADF, "window");
+	expect(axas_read(-1, 0, &byte, 1) == -EBADF, "read");
+	expect(axas_write(-1, 0, &byte, 1) == -EBADF, "write");
+	expect(errno == 0, "errno");
+	expect(!strcmp(axas_format_name(AXAS_FORMAT_S2), "s2"), "format_name");
+	expect(!strcmp(axas_backend_name(0), "unknown"), "backend_name");
+	expect(!strcmp(axas_memtype_name(AXAS_MEM_DEVICE), "device"), "memtype_name");
+	expect(!strcmp(axas_memtype_name(6), "unknown"), "memtype_name, beyond");
+	expect(!strcmp(axas_result_name(AXAS_FAULT_DEVICE), "device"), "result_name");
+	return bad;
+}
