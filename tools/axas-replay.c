@@ -18,10 +18,6 @@
 
 #include "replay.h"
 
-#ifndef VERSION
-#define VERSION "0.1"
-#endif
-
 const char *argp_program_version = "axas-replay " VERSION;
 
 enum {
