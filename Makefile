@@ -12,8 +12,9 @@ AXAS_VERSION := $(shell cat VERSION)
 
 # The kernel's own ARCH, for a module built in place
 KBUILD_ARGS = CONFIG_AXAS=m
-release = $(shell $(MAKE) -s -C $(KDIR) kernelrelease)
+release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
 
+where = DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) $(if $(LIBDIR),LIBDIR=$(LIBDIR))
 rules = $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 sysusers = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 dkms = $(DESTDIR)/usr/src/axas-$(AXAS_VERSION)
@@ -35,22 +36,22 @@ modules_install: modules ## install the module for the kernel of KDIR
 tools: ## build the user-space tools
 	$(MAKE) -C tools
 
-install: modules_install tools install-user ## install all: DESTDIR=, PREFIX=/usr/local
-	@$(if $(DESTDIR),,echo "Now, as root: systemd-sysusers && udevadm control --reload && modprobe axas")
+install: modules_install tools install-user ## install all: DESTDIR=, PREFIX=/usr/local, LIBDIR=PREFIX/lib
+	@$(if $(DESTDIR),,echo "Now, as root: ldconfig && systemd-sysusers && udevadm control --reload && modprobe axas")
 
 install-user: ## install all but the module: tools, library, udev rule
-	$(MAKE) -C tools install DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
+	$(MAKE) -C tools install $(where)
 	$(INSTALL) -D -m 644 -t $(rules) install/65-axas.rules
 	$(INSTALL) -D -m 644 -t $(sysusers) install/axas.conf
 
 uninstall: ## remove what install has installed, with the same DESTDIR and PREFIX
-	$(MAKE) -C tools uninstall DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
+	$(MAKE) -C tools uninstall $(where)
 	rm -f $(rules)/65-axas.rules $(sysusers)/axas.conf
-	rm -f $(foreach d,updates extra,$(addprefix $(DESTDIR)/lib/modules/$(release)/$d/axas.ko,'' .gz .xz .zst))
+	rm -f $(addprefix $(DESTDIR)/lib/modules/$(release)/,updates/axas.ko* extra/axas.ko*)
 	$(if $(DESTDIR),,depmod $(release))
 
 dkms-source: ## put the source in DESTDIR/usr/src/axas-VERSION, for dkms
-	$(INSTALL) -D -m 644 -t $(dkms) dkms.conf VERSION Kbuild *.[ch]
+	$(INSTALL) -D -m 644 -t $(dkms) dkms.conf VERSION Kbuild $(filter-out %.mod.c,$(wildcard *.[ch]))
 	$(INSTALL) -D -m 644 -t $(dkms)/include/axas include/axas/*.h
 	$(INSTALL) -D -m 644 -t $(dkms)/include/uapi/linux include/uapi/linux/axas.h
 
