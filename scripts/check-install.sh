@@ -25,7 +25,7 @@ version=$(cat "$AXAS_TREE/VERSION")
 newer=$version.1
 mkdir -p "$logs"
 rm -f "$logs"/install-*.log
-need make gcc libc6-dev kmod dpkg-dev debhelper dh-dkms dkms lintian fakeroot
+need make gcc libc6-dev kmod dpkg-dev debhelper dh-dkms dkms lintian fakeroot libjson-c-dev pkg-config
 have_lists || update_lists
 distro=$("$scripts/fetch-distro.sh")
 {
@@ -82,10 +82,20 @@ check_versions() {
 installed_files() {
 	cat <<-END
 		bin/axas-replay
+		include/axas.h
 		include/linux/axas.h
+		lib/libaxas.a
+		lib/libaxas.so
+		lib/libaxas.so.0
+		lib/libaxas.so.$version
+		lib/pkgconfig/libaxas.pc
 		lib/sysusers.d/axas.conf
 		lib/udev/rules.d/65-axas.rules
+		sbin/axasctl
+		share/bash-completion/completions/axasctl
 		share/man/man1/axas-replay.1
+		share/man/man3/axas.3
+		share/man/man8/axasctl.8
 	END
 }
 
@@ -172,6 +182,13 @@ contents() { # contents PACKAGE: its files but those that all packages have
 		sed -n 's#^\./##; /^$/d; /\/$/d; /^usr\/share\/doc\//d; p' >"$work/files"
 }
 
+# in_package PACKAGE PATTERN: it has those of installed_files, and no more
+in_package() {
+	contents "$1"
+	sed -i "s#^usr/##; s#^lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)/#lib/#; s#\(/man/.*\)\.gz\$#\1#" "$work/files"
+	installed_files | grep -E "$2" | same "$work/files" "$1"
+}
+
 check_contents() {
 	contents axas-dkms
 	{
@@ -182,10 +199,10 @@ check_contents() {
 			-prune -o \( -name '*.[chS]' -o -name Kbuild -o -name VERSION -o -name dkms.conf \) -print |
 			sed "s#^\.#usr/src/axas-$version#"
 	} | same "$work/files" axas-dkms
-	contents axas-tools
-	installed_files | sed '/^include/d; s#^#usr/#; s#\.[1-8]$#&.gz#' | same "$work/files" axas-tools
-	contents libaxas-dev
-	installed_files | sed -n 's#^include#usr/&#p' | same "$work/files" libaxas-dev
+	# Each file is in the one package where it belongs.
+	in_package axas-tools '^(bin|sbin|lib/[a-z]*\.d|lib/udev)/|completions/|man[18]/'
+	in_package libaxas0 '^lib/libaxas\.so\.'
+	in_package libaxas-dev '^include/|^lib/libaxas\.(a|so)$|pkgconfig/|man3/'
 }
 
 # ---- apt, in a copy of the root ----
@@ -219,17 +236,20 @@ apt_script() {
 apt_inside='
 ko() { find /lib/modules -name "axas.ko*"; }
 install() { apt-get -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@"; }
-install /debs/old/axas-dkms_*.deb /debs/old/axas-tools_*.deb /debs/old/libaxas-dev_*.deb
+install $(ls /debs/old/*.deb | grep -v dbgsym)
 [ "$(modinfo -F version "$(ko)")" = "$version" ]
 getent group axas
 [ "$(axas-replay --version)" = "axas-replay $version" ]
-echo "#include <linux/axas.h>" | gcc -Wall -Werror -fsyntax-only -x c -
-install /debs/new/axas-dkms_*.deb /debs/new/axas-tools_*.deb /debs/new/libaxas-dev_*.deb
+[ "$(axasctl --version)" = "axasctl $version" ]
+[ "$(pkg-config --modversion libaxas)" = "$version" ]
+gcc -Wall -Werror $(pkg-config --cflags libaxas) "$work/axas/tools/example.c" $(pkg-config --libs libaxas) -o /tmp/example
+ldd /tmp/example | grep libaxas.so.0
+install $(ls /debs/new/*.deb | grep -v dbgsym)
 [ "$(modinfo -F version "$(ko)")" = "$newer" ]
 [ "$(axas-replay --version)" = "axas-replay $newer" ]
 [ ! -e "/usr/src/axas-$version" ]
 dkms status | grep -x "axas/$newer, .*: installed"
-apt-get purge -y axas-dkms axas-tools libaxas-dev
+apt-get purge -y axas-dkms axas-tools libaxas0 libaxas-dev
 [ -z "$(ko)" ]
 [ -z "$(dkms status axas)" ]
 [ -z "$(find /usr /etc /var/lib/dkms -path /usr/local -prune -o -name "*axas*" -print)" ]
