@@ -134,7 +134,9 @@ dkms_module() { find "$work/installed" -name 'axas.ko*'; }
 dkms_install() {
 	make -C "$tree" dkms-source DESTDIR="$work"
 	dkms_run add axas/"$1"
-	dkms_run build axas/"$1" || { cat "$work/dkms/axas/$1/build/make.log" && return 1; }
+	dkms_run build axas/"$1" >"$work/dkms.out" ||
+		{ cat "$work/dkms.out" "$work/dkms/axas/$1/build/make.log" && return 1; }
+	is "what dkms calls bad" '' "$(grep bad "$work/dkms.out" || true)"
 	dkms_run install axas/"$1"
 	is "the module's version" "$1" "$(modinfo -F version "$(dkms_module)")"
 	dkms_run status axas/"$1" | grep -w installed
