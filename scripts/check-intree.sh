@@ -111,7 +111,7 @@ run_kernel() {
 	kmake() { make -C "$src" O="$out" ARCH="$arch" CROSS_COMPILE="$cross" -j"$(nproc)" "$@"; }
 	build_as() { # build_as y|m TARGET...
 		"$src/scripts/config" --file "$out/.config" -d AXAS_KUNIT_TEST \
-			"$([ "$1" = y ] && echo -e || echo -m)" AXAS -e AXAS_PROBE
+			--set-val AXAS "$1" -e AXAS_PROBE
 		kmake olddefconfig && grep -qx "CONFIG_AXAS=$1" "$out/.config" && kmake "${@:2}"
 	}
 	rc=0
