@@ -5,9 +5,19 @@
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 ARCH ?= x86_64
+DESTDIR ?=
+PREFIX ?= /usr/local
+INSTALL ?= install
+AXAS_VERSION := $(shell cat VERSION)
 
 # The kernel's own ARCH, for a module built in place
 KBUILD_ARGS = CONFIG_AXAS=m
+release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
+
+where = DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) $(if $(LIBDIR),LIBDIR=$(LIBDIR))
+rules = $(DESTDIR)$(PREFIX)/lib/udev/rules.d
+sysusers = $(DESTDIR)$(PREFIX)/lib/sysusers.d
+dkms = $(DESTDIR)/usr/src/axas-$(AXAS_VERSION)
 
 all: modules tools ## build the module for the running kernel, and the tools
 
@@ -18,11 +28,32 @@ modules: ## build the module in place against KDIR (the running kernel's headers
 		echo "make: 'make demo' and 'make check' fetch what they need themselves." >&2; exit 1; }
 	$(MAKE) -C $(KDIR) M=$(CURDIR) $(KBUILD_ARGS) modules
 
-modules_install: ## install the module for the kernel of KDIR
-	$(MAKE) -C $(KDIR) M=$(CURDIR) $(KBUILD_ARGS) modules_install
+modules_install: modules ## install the module for the kernel of KDIR
+	$(MAKE) -C $(KDIR) M=$(CURDIR) $(KBUILD_ARGS) $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR)) modules_install
+	@# With nothing but headers the kernel's own makefile doesn't.
+	$(if $(DESTDIR),,depmod $(release))
 
 tools: ## build the user-space tools
 	$(MAKE) -C tools
+
+install: modules_install tools install-user ## install all: DESTDIR=, PREFIX=/usr/local, LIBDIR=PREFIX/lib
+	@$(if $(DESTDIR),,echo "Now, as root: ldconfig && systemd-sysusers && udevadm control --reload && modprobe axas")
+
+install-user: ## install all but the module: tools, library, udev rule
+	$(MAKE) -C tools install $(where)
+	$(INSTALL) -D -m 644 -t $(rules) install/65-axas.rules
+	$(INSTALL) -D -m 644 -t $(sysusers) install/axas.conf
+
+uninstall: ## remove what install has installed, with the same DESTDIR and PREFIX
+	$(MAKE) -C tools uninstall $(where)
+	rm -f $(rules)/65-axas.rules $(sysusers)/axas.conf
+	rm -f $(addprefix $(DESTDIR)/lib/modules/$(release)/,updates/axas.ko* extra/axas.ko*)
+	$(if $(DESTDIR),,depmod $(release))
+
+dkms-source: ## put the source in DESTDIR/usr/src/axas-VERSION, for dkms
+	$(INSTALL) -D -m 644 -t $(dkms) dkms.conf VERSION Kbuild $(filter-out %.mod.c,$(wildcard *.[ch]))
+	$(INSTALL) -D -m 644 -t $(dkms)/include/axas include/axas/*.h
+	$(INSTALL) -D -m 644 -t $(dkms)/include/uapi/linux include/uapi/linux/axas.h
 
 demo: ## see it work: boot the distribution's kernel in QEMU and replay a trace
 	@scripts/demo.sh
@@ -60,5 +91,5 @@ clean: ## remove what was built here (built kernels stay in the cache)
 help: ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all modules modules_install tools demo check check-kunit check-selftests \
+.PHONY: all modules modules_install tools install install-user uninstall dkms-source demo check check-kunit check-selftests \
 	check-replay check-hw bench lint clean help

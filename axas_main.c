@@ -837,3 +837,4 @@ module_exit(axas_exit);
 MODULE_DESCRIPTION("Guest physical address spaces");
 MODULE_AUTHOR("The axas authors");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(AXAS_VERSION);

@@ -120,7 +120,7 @@ static const struct map_row map_rows[] = {
 	  -EINVAL },
 	{ "node off",
 	  { HERE, ALC, .prot = PROT_R, .flags = AXAS_MAP_NODE,
-	    .node = MAX_NUMNODES - 1 },
+	    .node = MAX_NUMNODES > 1 ? MAX_NUMNODES - 1 : 1 },
 	  -EINVAL },
 	{ "memtype 6", { HERE, ALC, .prot = PROT_R, .memtype = 6 }, -EINVAL },
 	{ "memtype 32", { HERE, ALC, .prot = PROT_R, .memtype = 32 }, -EINVAL },

@@ -36,25 +36,7 @@ cross=$(cross_of "$arch")
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 
-# Mirror what the module is made of; a file that is gone here goes there too.
-# What stays the same keeps its time, so that make sees nothing to do.
-manifest() {
-	cd "$AXAS_TREE"
-	find . -maxdepth 1 -type f \( -name '*.[chS]' -o -name Kbuild -o -name 'Kconfig*' \)
-	for d in include kunit samples; do
-		[ ! -d "$d" ] || find "./$d" -type f \( -name '*.[chS]' -o -name Kbuild -o -name Makefile -o -name 'Kconfig*' \)
-	done
-}
-manifest=$(manifest | grep -v '\.mod\.c$' | sort)
-[ ! -e "$out/.manifest" ] ||
-	comm -13 <(echo "$manifest") "$out/.manifest" | while read -r f; do rm -f "$out/$f"; done
-while read -r f; do
-	cmp -s "$AXAS_TREE/$f" "$out/$f" || {
-		mkdir -p "$out/$(dirname "$f")"
-		cp "$AXAS_TREE/$f" "$out/$f"
-	}
-done <<<"$manifest"
-echo "$manifest" >"$out/.manifest"
+module_sources | mirror "$out"
 
 # Prepared kernels know no symbols: the linker cannot ask for them there.
 [ -s "$kernel/Module.symvers" ] || set -- KBUILD_MODPOST_WARN=1 "$@"

@@ -15,6 +15,10 @@
 #   replay                a real program's memory trace, on the prebuilt kernel
 #   tools                 libaxas and axasctl: over text on this machine, and
 #                         over a live space on the prebuilt kernel
+#   install               make install, dkms, the Debian packages
+#   intree                inside a kernel's source, where kunit.py runs; "all" has
+#                         intree-6.12-arm64 and intree-newest-x86_64 of it
+#   intree-KERNEL         ... of one: 6.12 or newest, -x86_64 or -arm64
 #
 #   --list                list the runs these words stand for, and stop
 #
@@ -34,24 +38,33 @@ build=$AXAS_TREE/build
 logs=$build/log
 reserved_hpa=0x30000000 reserved_size=0x4000000
 
-list='' tools=''
-runs=() hw=()
-add() { local r; for r; do [[ " ${runs[*]-} " == *" $r "* ]] || runs+=("$r"); done; }
+list=''
+runs=() others=()
+add_to() { # add_to ARRAY RUN...
+	local -n array=$1
+	local r
+	for r in "${@:2}"; do [[ " ${array[*]-} " == *" $r "* ]] || array+=("$r"); done
+}
+add() { add_to runs "$@"; }
+also() { add_to others "$@"; }
 [ $# -gt 0 ] || set -- all
+[ "$*" != --list ] || set -- all --list
 for what; do
 	case "$what" in
 	--list) list=1 ;;
 	all)
 		add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
 			selftests-distro selftests-newest replay tools-live
-		hw=(arm64 x86) tools=1
+		also tools-text hw-arm64 hw-x86 install intree-6.12-arm64 intree-newest-x86_64
 		;;
 	tools)
 		add tools-live
-		tools=1
+		also tools-text
 		;;
-	hw) hw=(arm64 x86) ;;
-	hw-arm64 | hw-x86) hw+=("${what#hw-}") ;;
+	hw) also hw-arm64 hw-x86 ;;
+	intree) also intree-{6.12,newest}-{x86_64,arm64} ;;
+	hw-arm64 | hw-x86 | install | intree-6.12-x86_64 | intree-6.12-arm64 | \
+		intree-newest-x86_64 | intree-newest-arm64) also "$what" ;;
 	kunit) add kunit-x86_64 kunit-arm64 ;;
 	selftests)
 		add selftests-6.12-x86_64 selftests-6.12-arm64 selftests-distro selftests-newest
@@ -61,14 +74,8 @@ for what; do
 	*) usage_error "unknown test '$what'" ;;
 	esac
 done
-if [ "${#runs[@]}" -eq 0 ] && [ "${#hw[@]}" -eq 0 ]; then
-	hw=(arm64 x86)
-	add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
-		selftests-distro selftests-newest replay tools-live
-	tools=1
-fi
 if [ -n "$list" ]; then
-	printf '%s\n' ${runs[@]+"${runs[@]}"} ${tools:+tools-text} ${hw[@]+"${hw[@]/#/hw-}"}
+	printf '%s\n' ${runs[@]+"${runs[@]}"} ${others[@]+"${others[@]}"}
 	exit 0
 fi
 
@@ -389,11 +396,15 @@ judge() { # judge RUN STATUS SECONDS
 	counted "$run" "$p" "$f" "$s" "$3 s"
 }
 
-# hw ARCH: another script's run, whose last line counts
-hw() {
-	local run=hw-$1 out=$logs/hw-$1.out p f s start=$SECONDS
-	say "having a CPU walk the tables: $run"
-	"$scripts/check-$run.sh" >"$out" 2>"$logs/$run.err" || true
+# other RUN: another script's run, whose last line counts
+other() {
+	local run=$1 out=$logs/$1.out p f s start=$SECONDS cmd
+	say "running $run"
+	case "$run" in
+	intree-*) cmd=(check-intree.sh "${run#intree-}") ;;
+	*) cmd=("check-$run.sh") ;;
+	esac
+	"$scripts/${cmd[0]}" "${cmd[@]:1}" >"$out" 2>"$logs/$run.err" || true
 	grep -E 'FAILED|NOT CAUGHT|^ *skipped' "$out" | sed 's/^/  /' || true
 	read -r p _ f _ s _ < <(tail -n 1 "$out" | tr -d ,) || true
 	if ! [[ "${p-} ${f-}" =~ ^[0-9]+\ [0-9]+$ ]]; then
@@ -473,9 +484,11 @@ for run in ${bootable[@]+"${bootable[@]}"}; do
 	judge "$run" "$status" "$seconds"
 done
 
-[ -z "$tools" ] || tools_text
-for arch in ${hw[@]+"${hw[@]}"}; do
-	hw "$arch"
+for run in ${others[@]+"${others[@]}"}; do
+	case "$run" in
+	tools-text) tools_text ;;
+	*) other "$run" ;;
+	esac
 done
 
 echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"

@@ -8,6 +8,7 @@
 #                     checkout; ${XDG_CACHE_HOME:-$HOME/.cache}/axas unless set
 # Gives:  say die usage_from_header need as_root run_logged lock_cache
 #         running_codename suite_apt suite_download host_arch cross_of
+#         module_sources mirror
 
 set -euo pipefail
 export LC_ALL=C
@@ -248,6 +249,38 @@ cross_of() {
 	else
 		die "unknown architecture '$1'; use x86_64 or arm64"
 	fi
+}
+
+# module_sources: what the module is made of, as paths in the checkout
+module_sources() {
+	(
+		cd "$AXAS_TREE"
+		{
+			find . -maxdepth 1 -type f \( -name '*.[chS]' -o -name Kbuild -o -name 'Kconfig*' \
+				-o -name VERSION \)
+			for d in include kunit samples; do
+				[ ! -d "$d" ] || find "./$d" -type f \( -name '*.[chS]' -o -name Kbuild \
+					-o -name Makefile -o -name 'Kconfig*' -o -name .kunitconfig \)
+			done
+		} | grep -v '\.mod\.c$' | sort
+	)
+}
+
+# mirror DIR: copy the files of the checkout that stdin lists to DIR; a file that
+# was listed the last time goes.  What stays the same keeps its time, so that
+# make sees nothing to do.
+mirror() {
+	local dir=$1 list f
+	list=$(sort)
+	[ ! -e "$dir/.manifest" ] ||
+		comm -13 <(echo "$list") "$dir/.manifest" | while read -r f; do rm -f "$dir/$f"; done
+	while read -r f; do
+		cmp -s "$AXAS_TREE/$f" "$dir/$f" || {
+			mkdir -p "$dir/$(dirname "$f")"
+			cp "$AXAS_TREE/$f" "$dir/$f"
+		}
+	done <<<"$list"
+	echo "$list" >"$dir/.manifest"
 }
 
 # splats LOG: the lines of the kernel that no healthy run prints

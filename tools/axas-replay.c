@@ -19,10 +19,6 @@
 #include "lib/axas.h"
 #include "replay.h"
 
-#ifndef VERSION
-#define VERSION "0.1"
-#endif
-
 const char *argp_program_version = "axas-replay " VERSION;
 
 enum {

@@ -11,10 +11,6 @@
 
 #include "ctl.h"
 
-#ifndef VERSION
-#define VERSION "0.1"
-#endif
-
 const char *argp_program_version = "axasctl " VERSION;
 
 enum { EXIT_USAGE = 2 };

@@ -1,0 +1,332 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check-install.sh - install axas in every way there is, and remove it again
+#
+#   make install   into a DESTDIR, for the distribution's kernel; uninstall
+#   dkms           in a private tree: build, install, upgrade, remove
+#   packages       build, lintian, and what is in them
+#   apt            install, upgrade and purge them, in a throw-away copy of this
+#                  machine's root (an overlay; takes root)
+#   guest          the distribution's kernel loads what dkms has built; udev and
+#                  the rule give /dev/axas to a group
+#
+# This machine is left as it is.  Each step counts as a test; the last line is
+# "N passed, N failed", with ", N skipped" when some were.  Logs stay in
+# build/log/install-*.log.
+
+. "$(dirname "$0")/common.sh"
+help_wanted "$@"
+[ $# -eq 0 ] || usage_error "expected no argument"
+
+scripts=$AXAS_TREE/scripts
+logs=$AXAS_TREE/build/log
+version=$(cat "$AXAS_TREE/VERSION")
+newer=$version.1
+mkdir -p "$logs"
+rm -f "$logs"/install-*.log
+need make gcc libc6-dev kmod dpkg-dev debhelper dh-dkms dkms lintian fakeroot libjson-c-dev pkg-config
+have_lists || update_lists
+distro=$("$scripts/fetch-distro.sh")
+{
+	read -r image
+	read -r moddir
+	read -r headers
+} <<<"$distro"
+release=$(basename "$moddir")
+arch=$(dpkg --print-architecture)
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tree=$work/axas
+mkdir "$tree"
+(cd "$AXAS_TREE" && tar -c --exclude=./.git --exclude=./build .) | tar -x -C "$tree"
+make -s -C "$tree" clean
+
+passed=0 failed=0 skipped=0
+# check NAME WORD [ARG]: run the function check_WORD, which stops at what fails
+check() {
+	local name=$1 log rc=0
+	log=$logs/install-$2.log
+	say "$name"
+	# Not in a condition: there "set -e" would mean nothing.
+	("check_$2" "${@:3}") >"$log" 2>&1 &
+	wait $! || rc=$?
+	case "$rc" in
+	0) echo "passed: $name" && passed=$((passed + 1)) ;;
+	77) echo "skipped: $name: $(tail -n 1 "$log")" && skipped=$((skipped + 1)) ;;
+	*)
+		printf '%sFAILED%s: %s\n' "$C_RED" "$C_OFF" "$name"
+		tail -n 20 "$log" | sed 's/^/  | /'
+		echo "  the whole log: $log"
+		failed=$((failed + 1))
+		;;
+	esac
+}
+
+# same FILE WHAT: FILE has the lines on stdin, in any order; WHAT is expected
+same() { diff -u --label expected --label "$2" <(sort) <(sort "$1"); }
+
+# is WHAT EXPECTED GOT
+is() { [ "$2" = "$3" ] || { echo "$1: expected '$2', got '$3'" && return 1; }; }
+
+# ---- make ----
+
+check_versions() {
+	is VERSION "$version" "$(sed -n '/^[0-9.]*$/p' "$tree/VERSION")"
+	is dkms.conf "$version" "$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$tree/dkms.conf")"
+	is debian/changelog "$version" "$(dpkg-parsechangelog -l "$tree/debian/changelog" -S Version)"
+}
+
+# What make install gives, below PREFIX
+installed_files() {
+	cat <<-END
+		bin/axas-replay
+		include/axas.h
+		include/linux/axas.h
+		lib/libaxas.a
+		lib/libaxas.so
+		lib/libaxas.so.0
+		lib/libaxas.so.$version
+		lib/pkgconfig/libaxas.pc
+		lib/sysusers.d/axas.conf
+		lib/udev/rules.d/65-axas.rules
+		sbin/axasctl
+		share/bash-completion/completions/axasctl
+		share/man/man1/axas-replay.1
+		share/man/man3/axas.3
+		share/man/man8/axasctl.8
+	END
+}
+
+files_in() { (cd "$1" && find . ! -type d ! -name 'modules.*' | sed 's#^\./##') >"$work/files"; }
+
+check_make() {
+	make -C "$tree" install KDIR="$headers" DESTDIR="$work/dest" PREFIX=/usr
+	files_in "$work/dest"
+	{
+		installed_files | sed 's#^#usr/#'
+		find "$work/dest/lib/modules/$release" -name axas.ko -printf 'lib/modules/%P\n'
+	} | sed "s#^lib/modules/#&$release/#" | same "$work/files" "make install"
+	is "modinfo" "$version" "$(modinfo -F version "$work/dest/lib/modules/$release"/*/axas.ko)"
+	is "axas-replay" "axas-replay $version" "$("$work/dest/usr/bin/axas-replay" --version)"
+}
+
+check_uninstall() {
+	make -C "$tree" uninstall KDIR="$headers" DESTDIR="$work/dest" PREFIX=/usr
+	files_in "$work/dest"
+	same "$work/files" "make uninstall" </dev/null
+}
+
+# ---- dkms ----
+
+mkdir -p "$work/dkms" "$work/installed/$release"
+dkms_run() {
+	local root=()
+	[ "$(id -u)" -eq 0 ] || root=(fakeroot)
+	"${root[@]}" dkms "$1" --dkmstree "$work/dkms" --sourcetree "$work/usr/src" \
+		--installtree "$work/installed" --kernelsourcedir "$headers" \
+		-k "$release" -a "$(uname -m)" --no-depmod "${@:2}"
+}
+dkms_module() { find "$work/installed" -name 'axas.ko*'; }
+
+# dkms_install VERSION: as a package does it
+dkms_install() {
+	make -C "$tree" dkms-source DESTDIR="$work"
+	dkms_run add axas/"$1"
+	dkms_run build axas/"$1" >"$work/dkms.out" ||
+		{ cat "$work/dkms.out" "$work/dkms/axas/$1/build/make.log" && return 1; }
+	is "what dkms calls bad" '' "$(grep bad "$work/dkms.out" || true)"
+	dkms_run install axas/"$1"
+	is "the module's version" "$1" "$(modinfo -F version "$(dkms_module)")"
+	dkms_run status axas/"$1" | grep -w installed
+}
+
+# bump: the tree becomes the next version
+bump() {
+	echo "$newer" >"$tree/VERSION"
+	sed -i "s/^PACKAGE_VERSION=.*/PACKAGE_VERSION=\"$newer\"/" "$tree/dkms.conf"
+	sed -i "1s/(.*)/($newer)/" "$tree/debian/changelog"
+}
+
+check_dkms-install() {
+	dkms_install "$version"
+	is "vermagic" "$release" "$(modinfo -F vermagic "$(dkms_module)" | cut -d' ' -f1)"
+	cp "$(dkms_module)" "$work"
+}
+
+check_dkms-upgrade() {
+	dkms_install "$newer"
+	dkms_run remove axas/"$version"
+	is "the module's version" "$newer" "$(modinfo -F version "$(dkms_module)")"
+}
+
+check_dkms-remove() {
+	dkms_run remove axas/"$newer"
+	is "modules left" '' "$(dkms_module)"
+	is "dkms status" '' "$(dkms_run status)"
+}
+
+# ---- packages ----
+
+check_packages() {
+	(cd "$tree" && dpkg-buildpackage -us -uc -b)
+	mkdir -p "$work/$1"
+	mv "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$work/$1"
+}
+
+check_lintian() {
+	lintian --allow-root --fail-on error,warning "$work/old/"*.changes
+}
+
+contents() { # contents PACKAGE: its files but those that all packages have
+	dpkg-deb --fsys-tarfile "$work/old/$1_${version}_"*.deb | tar -t |
+		sed -n 's#^\./##; /^$/d; /\/$/d; /^usr\/share\/doc\//d; p' >"$work/files"
+}
+
+# in_package PACKAGE PATTERN: it has those of installed_files, and no more
+in_package() {
+	contents "$1"
+	sed -i "s#^usr/##; s#^lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)/#lib/#; s#\(/man/.*\)\.gz\$#\1#" "$work/files"
+	installed_files | grep -E "$2" | same "$work/files" "$1"
+}
+
+check_contents() {
+	contents axas-dkms
+	{
+		# Nothing that the sources include is left out.
+		cd "$tree"
+		find . \( -path ./kunit -o -path ./samples -o -path ./selftests -o -path ./tools \
+			-o -path ./debian -o -name '*.mod.c' \) \
+			-prune -o \( -name '*.[chS]' -o -name Kbuild -o -name VERSION -o -name dkms.conf \) -print |
+			sed "s#^\.#usr/src/axas-$version#"
+	} | same "$work/files" axas-dkms
+	# Each file is in the one package where it belongs.
+	in_package axas-tools '^(bin|sbin|lib/[a-z]*\.d|lib/udev)/|completions/|man[18]/'
+	in_package libaxas0 '^lib/libaxas\.so\.'
+	in_package libaxas-dev '^include/|^lib/libaxas\.(a|so)$|pkgconfig/|man3/'
+}
+
+# ---- apt, in a copy of the root ----
+
+# Runs in a mount namespace of its own, as root.
+apt_script() {
+	cat <<-'END'
+		set -ex
+		mount -t tmpfs tmpfs "$work/overlay"
+		cd "$work/overlay"
+		mkdir upper work root
+		mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root || exit 77
+		mount -t proc proc root/proc
+		mount --rbind /dev root/dev
+		mkdir -p "root$headers" root/debs
+		mount --rbind "$AXAS_CACHE" "root$AXAS_CACHE"
+		cp -r "$work/old" "$work/new" root/debs
+		# This machine has the distribution's kernel and no other.
+		rm -rf root/lib/modules/* root/boot/config-* root/var/lib/dkms/axas root/usr/src/axas-*
+		mkdir -p "root/lib/modules/$release"
+		ln -s "$headers" "root/lib/modules/$release/build"
+		cp "$headers/.config" "root/boot/config-$release"
+		printf '#!/bin/sh\nexit 101\n' >root/usr/sbin/policy-rc.d
+		chmod +x root/usr/sbin/policy-rc.d
+		# Nor do others see what comes of a module's name in the host's kernel.
+		exec chroot root bash -exc "$inside"
+	END
+}
+
+# shellcheck disable=SC2016 # for the shell inside
+apt_inside='
+ko() { find /lib/modules -name "axas.ko*"; }
+install() { apt-get -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@"; }
+install $(ls /debs/old/*.deb | grep -v dbgsym)
+[ "$(modinfo -F version "$(ko)")" = "$version" ]
+getent group axas
+[ "$(axas-replay --version)" = "axas-replay $version" ]
+[ "$(axasctl --version)" = "axasctl $version" ]
+[ "$(pkg-config --modversion libaxas)" = "$version" ]
+gcc -Wall -Werror $(pkg-config --cflags libaxas) "$work/axas/tools/example.c" $(pkg-config --libs libaxas) -o /tmp/example
+ldd /tmp/example | grep libaxas.so.0
+install $(ls /debs/new/*.deb | grep -v dbgsym)
+[ "$(modinfo -F version "$(ko)")" = "$newer" ]
+[ "$(axas-replay --version)" = "axas-replay $newer" ]
+[ ! -e "/usr/src/axas-$version" ]
+dkms status | grep -x "axas/$newer, .*: installed"
+apt-get purge -y axas-dkms axas-tools libaxas0 libaxas-dev
+[ -z "$(ko)" ]
+[ -z "$(dkms status axas)" ]
+[ -z "$(find /usr /etc /var/lib/dkms -path /usr/local -prune -o -name "*axas*" -print)" ]
+'
+
+check_apt() {
+	mkdir -p "$work/overlay"
+	export work headers release version newer AXAS_CACHE inside=$apt_inside
+	export DEBIAN_FRONTEND=noninteractive
+	if [ "$(id -u)" -ne 0 ] && ! sudo -n true; then
+		echo "needs root, for a mount of its own"
+		exit 77
+	fi
+	as_root unshare -m true || { echo "no mount namespace here" && exit 77; }
+	as_root unshare -m bash -c "$(apt_script)"
+}
+
+# ---- the guest ----
+
+guest_script() {
+	cat <<-'END'
+		#!/bin/sh
+		mkdir -p /run/udev
+		/bin/udevadm --version && ln -s /bin/udevadm /bin/systemd-udevd
+		systemd-udevd --daemon || exit 1
+		insmod /axas.ko || exit 1
+		/bin/udevadm settle
+		echo "version: $(cat /sys/module/axas/version)"
+		echo "device: $(stat -c '%U:%G %a' /dev/axas)"
+		for u in member other; do
+			echo "$u: $(su $u -c 'exec 3<>/dev/axas && echo opens' 2>&1 | tail -n 1)"
+		done
+		rmmod axas
+	END
+}
+
+check_guest() {
+	local files=() lib deb
+	deb=$(suite_download - udev)
+	dpkg -x "$deb" "$work/udev"
+	rm -f "$deb"
+	guest_script >"$work/run.sh"
+	printf '%s\n' root:x:0:0::/root:/bin/sh member:x:1000:990::/:/bin/sh other:x:1001:1001::/:/bin/sh >"$work/passwd"
+	printf '%s\n' root:x:0: axas:x:990: other:x:1001: >"$work/group"
+	for lib in $(ldd "$work/udev/bin/udevadm" | grep -oE '/[^ ]+'); do
+		files+=(--file "$lib:$lib")
+	done
+	"$scripts/boot.sh" --kernel "$image" --arch "$(host_arch)" --init "$work/run.sh" \
+		--file "$work/axas.ko:/axas.ko" --file "$work/udev/bin/udevadm:/bin/udevadm" \
+		--file "$work/passwd:/etc/passwd" --file "$work/group:/etc/group" \
+		--file "$tree/install/65-axas.rules:/lib/udev/rules.d/65-axas.rules" \
+		"${files[@]}" --log "$work/console"
+	is version "version: $version" "$(grep '^version: ' "$work/console")"
+	is owner "device: root:axas 660" "$(grep '^device: ' "$work/console")"
+	is "a member" "member: opens" "$(grep '^member: ' "$work/console")"
+	grep '^other: .*Permission denied' "$work/console"
+	grep 'axas: unloaded, 0 frames in use' "$work/console"
+	is "kernel log" '' "$(splats "$work/console")"
+}
+
+# ---- go ----
+
+check "one version everywhere ($version)" versions
+check "make install" make
+check "make uninstall" uninstall
+check "packages are built" packages old
+check "lintian" lintian
+check "what is in the packages" contents
+check "dkms: build and install for $release" dkms-install
+check "the guest loads it, and the rule gives it to a group" guest
+bump
+check "dkms: upgrade to $newer" dkms-upgrade
+check "dkms: remove" dkms-remove
+check "packages of $newer are built" packages new
+check "apt: install, upgrade, purge" apt
+
+echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
+[ "$failed" -eq 0 ]

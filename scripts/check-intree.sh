@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check-intree.sh [SERIES-ARCH]... - build axas inside a kernel's source
+#
+#   SERIES-ARCH  6.12 or newest, x86_64 or arm64; all four by default
+#
+# Puts axas into a copy of the kernel's source (scripts/into-kernel.sh), runs its
+# KUnit tests by that kernel's own kunit.py with the .kunitconfig of kunit/, then
+# builds axas itself as a module and built in.  Everything is built outside of
+# the source.  Each case of KUnit and each build counts as a test; the last line
+# is "N passed, N failed", with ", N skipped" when some were.  The copies and
+# what is built are cached.
+
+. "$(dirname "$0")/common.sh"
+help_wanted "$@"
+[ $# -gt 0 ] || set -- 6.12-x86_64 6.12-arm64 newest-x86_64 newest-arm64
+for what; do
+	case "$what" in
+	6.12-x86_64 | 6.12-arm64 | newest-x86_64 | newest-arm64) ;;
+	*) usage_error "unknown kernel '$what'; use 6.12 or newest, - and x86_64 or arm64" ;;
+	esac
+done
+
+scripts=$AXAS_TREE/scripts
+logs=$AXAS_TREE/build/log
+mkdir -p "$logs"
+need make gcc libc6-dev flex bison bc libelf-dev libssl-dev kmod python3
+
+passed=0 failed=0 skipped=0
+verdict() { # verdict NAME STATUS LOG
+	if [ "$2" -eq 0 ]; then
+		echo "passed: $1"
+		passed=$((passed + 1))
+	else
+		printf '%sFAILED%s: %s; see %s\n' "$C_RED" "$C_OFF" "$1" "$3"
+		failed=$((failed + 1))
+	fi
+}
+
+# source_of SERIES: a copy of its source with axas in it; hard links, as nothing
+# there is written in place
+source_of() {
+	local from to
+	from=$("$scripts/fetch-kernel.sh" "$1")
+	to=$AXAS_CACHE/src/intree-${from##*-}
+	if ! cmp -s "$from/.axas-version" "$to/.axas-version"; then
+		rm -rf "$to" "$to.tmp"
+		cp -al "$from" "$to.tmp"
+		mv "$to.tmp" "$to"
+	fi
+	"$scripts/into-kernel.sh" "$to"
+	echo "$to"
+}
+
+# kunit_cases LOG: count them from what kunit.py says of the kernel's output
+kunit_cases() {
+	local line n=0
+	number() { sed -n "s/.*$1: \([0-9]*\).*/\1/p" <<<"$line"; }
+	sed -i 's/\x1b\[[0-9;]*m//g' "$1"
+	line=$(grep 'Testing complete' "$1" || true)
+	grep -E '^\[[0-9:]*\] (\[FAILED\]|\[ERROR\]|\[CRASHED\])' "$1" || true
+	passed=$((passed + $(number passed) + 0))
+	skipped=$((skipped + $(number skipped) + 0))
+	for what in failed crashed errors; do
+		n=$((n + $(number $what) + 0))
+	done
+	failed=$((failed + n))
+	[ -n "$(number passed)" ]
+}
+
+# run_kernel SERIES ARCH
+run_kernel() {
+	local series=$1 arch=$2 name=$1-$2 src version hash out cross log rc args
+	cross=$(cross_of "$arch")
+	log=$logs/intree-$name
+	case "$arch" in
+	x86_64) need qemu-system-x86 ;;
+	arm64) need qemu-system-arm ;;
+	esac
+	case "$cross" in
+	aarch64*) need gcc-aarch64-linux-gnu ;;
+	x86_64*) need gcc-x86-64-linux-gnu ;;
+	esac
+	src=$(source_of "$series")
+	version=$(cat "$src/.axas-version")
+	hash=$({
+		grep -h CONFIG_ "$AXAS_TREE/kunit/.kunitconfig" "$scripts/kconfig/kunit.config"
+		echo "$version"
+	} | sha256sum | cut -c1-12)
+	out=$AXAS_CACHE/build/${version%%-*}-$arch-kunit-$hash
+	mkdir -p "$out"
+
+	# Two CPUs, so that what races does.
+	args=(--arch "$arch" --cross_compile "$cross" --build_dir "$out"
+		--kunitconfig drivers/virt/axas/kunit --kunitconfig "$scripts/kconfig/kunit.config")
+	kunit() { (cd "$src" && tools/testing/kunit/kunit.py "$@"); }
+	rm -f "$out/test.log"
+	run_logged "$log.log" "kunit.py run, Linux ${version%%-*} $arch (a few minutes, once)" \
+		kunit run --jobs "$(nproc)" --timeout 600 --qemu_args '-smp 2' "${args[@]}" || true
+	rc=0
+	kunit_cases "$log.log" || rc=1
+	verdict "$name: kunit.py builds and runs the tests" "$rc" "$log.log"
+	[ "$rc" -eq 0 ] || return 0
+	cp "$out/test.log" "$log.console.log"
+	rc=0
+	[ -z "$(splats "$log.console.log")" ] || rc=1
+	verdict "$name: kernel log" "$rc" "$log.console.log"
+
+	# The same kernel, with axas instead.  kunit.py puts its own back.
+	kmake() { make -C "$src" O="$out" ARCH="$arch" CROSS_COMPILE="$cross" -j"$(nproc)" "$@"; }
+	build_as() { # build_as y|m TARGET...
+		"$src/scripts/config" --file "$out/.config" -d AXAS_KUNIT_TEST \
+			--set-val AXAS "$1" -e AXAS_PROBE
+		kmake olddefconfig && grep -qx "CONFIG_AXAS=$1" "$out/.config" && kmake "${@:2}"
+	}
+	rc=0
+	run_logged "$log.m.log" "axas as a module, $name" build_as m vmlinux modules || rc=1
+	[ -e "$out/drivers/virt/axas/axas.ko" ] || rc=1
+	verdict "$name: builds as a module" "$rc" "$log.m.log"
+	rc=0
+	run_logged "$log.y.log" "axas built in, $name" build_as y vmlinux || rc=1
+	grep -q ' axas_space_create$' "$out/System.map" || rc=1
+	verdict "$name: builds into the kernel" "$rc" "$log.y.log"
+	rc=0
+	grep -E 'axas[a-z_0-9/]*\.[chS]:[0-9]+.*warning:' "$log".{log,m.log,y.log} && rc=1
+	verdict "$name: without a warning" "$rc" "$log*.log"
+}
+
+lock_cache build
+for what; do
+	run_kernel "${what%-*}" "${what##*-}"
+done
+echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
+[ "$failed" -eq 0 ]
