@@ -40,6 +40,7 @@ static int linear_fault(const struct axas_area *area, struct axas_npt *npt,
 }
 
 static const struct axas_backend_ops linear_ops = {
+	.id = AXAS_BACKEND_LINEAR,
 	.name = "linear",
 	.flags = AXAS_MAP_IGNORE_PAT,
 	.max_level = 3,
@@ -184,6 +185,7 @@ static int alloc_fault(const struct axas_area *area, struct axas_npt *npt,
 }
 
 static const struct axas_backend_ops alloc_ops = {
+	.id = AXAS_BACKEND_ALLOC,
 	.name = "alloc",
 	.flags = AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE,
 	.max_level = 2,
@@ -199,7 +201,7 @@ static const struct axas_backend_ops *const backends[] = {
 };
 
 /**
- * axas_backend - find a backend
+ * axas_backend - find one of axas's own backends
  * @id: an &enum axas_backend_id
  *
  * Return: the backend, or NULL if there is none.

@@ -108,7 +108,7 @@ undefined_in() {
 
 # All that can be compiled
 everything=(CONFIG_AXAS_KUNIT_TEST=m CONFIG_AXAS_PROBE=y CONFIG_AXAS_HW_TEST=m
-	CONFIG_AXAS_SAMPLE_MINIVM=m)
+	CONFIG_AXAS_SAMPLE_MINIVM=m CONFIG_AXAS_SAMPLE_PLUGINS=m)
 
 lint_kernel() { # lint_kernel SERIES ARCH FLAVOUR
 	local name=$1-$2 kernel src out log rc=0 found note=''
