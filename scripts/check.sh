@@ -12,6 +12,7 @@
 #                         kernels), distro (the prebuilt one), newest
 #   hw                    CPUs walk the tables, on both architectures
 #   hw-ARCH               ... arm64 in QEMU, x86 in Bochs
+#   guide                 what Documentation/guide.rst says, step by step
 #   replay                a real program's memory trace, on the prebuilt kernel
 #
 #   --list                list the runs these words stand for, and stop
@@ -33,7 +34,7 @@ logs=$build/log
 reserved_hpa=0x30000000 reserved_size=0x4000000
 
 list=''
-runs=() hw=()
+runs=() scripted=()
 add() { local r; for r; do [[ " ${runs[*]-} " == *" $r "* ]] || runs+=("$r"); done; }
 [ $# -gt 0 ] || set -- all
 for what; do
@@ -42,10 +43,10 @@ for what; do
 	all)
 		add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
 			selftests-distro selftests-newest replay
-		hw=(arm64 x86)
+		scripted=(hw-arm64 hw-x86 guide)
 		;;
-	hw) hw=(arm64 x86) ;;
-	hw-arm64 | hw-x86) hw+=("${what#hw-}") ;;
+	hw) scripted+=(hw-arm64 hw-x86) ;;
+	hw-arm64 | hw-x86 | guide) scripted+=("$what") ;;
 	kunit) add kunit-x86_64 kunit-arm64 ;;
 	selftests)
 		add selftests-6.12-x86_64 selftests-6.12-arm64 selftests-distro selftests-newest
@@ -55,13 +56,13 @@ for what; do
 	*) usage_error "unknown test '$what'" ;;
 	esac
 done
-if [ "${#runs[@]}" -eq 0 ] && [ "${#hw[@]}" -eq 0 ]; then
-	hw=(arm64 x86)
+if [ "${#runs[@]}" -eq 0 ] && [ "${#scripted[@]}" -eq 0 ]; then
+	scripted=(hw-arm64 hw-x86 guide)
 	add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
 		selftests-distro selftests-newest replay
 fi
 if [ -n "$list" ]; then
-	printf '%s\n' ${runs[@]+"${runs[@]}"} ${hw[@]+"${hw[@]/#/hw-}"}
+	printf '%s\n' ${runs[@]+"${runs[@]}"} ${scripted[@]+"${scripted[@]}"}
 	exit 0
 fi
 
@@ -104,11 +105,11 @@ fetch() { # fetch NAME: the kernel NAME
 	[ -n "${image[$1]-}" ] || image[$1]=${hdrs[$1]}/image
 }
 build_module() { # build_module NAME: yes or no in ready[NAME]
-	local args=()
+	local args=(CONFIG_AXAS_SAMPLE_PLUGINS=m)
 	[ -z "${ready[$1]-}" ] || return 0
-	case "$1" in 6.12-*) args=(CONFIG_AXAS_KUNIT_TEST=m) ;; esac
+	case "$1" in 6.12-*) args+=(CONFIG_AXAS_KUNIT_TEST=m) ;; esac
 	if run_logged "$logs/module-$1.log" "building the module for $1" \
-		"$scripts/build-module.sh" "${hdrs[$1]}" "$build/$1" ${args[@]+"${args[@]}"}; then
+		"$scripts/build-module.sh" "${hdrs[$1]}" "$build/$1" "${args[@]}"; then
 		ready[$1]=yes
 	else
 		ready[$1]=no
@@ -133,6 +134,9 @@ for v in /sys/kernel/debug/fail*/min-order; do [ ! -e "$v" ] || echo 0 >"$v"; do
 '
 # shellcheck disable=SC2016
 guest_tail='
+plugins() { # plugins insmod|rmmod: all of samples/plugins
+	for m in /plugins/*.ko; do $1 "$m" || say "cannot $1 $m"; done
+}
 unload() {
 	if ! rmmod axas; then say "unloaded: rmmod failed"
 	elif dmesg | grep "axas: unloaded" | tail -n 1 | grep -q "axas: unloaded, 0 frames in use"; then say "unloaded: yes"
@@ -187,7 +191,15 @@ run() {
 cd /tests
 insmod /axas.ko || say "cannot load axas.ko"
 for t in /tests/*_test; do
-	case "$t" in *lockdown_test) ;; *) run "$t" ;; esac
+	case "$t" in
+	*lockdown_test) ;;
+	*plugins_test)
+		plugins insmod
+		run "$t"
+		plugins rmmod
+		;;
+	*) run "$t" ;;
+	esac
 done
 unload
 leaks
@@ -204,6 +216,7 @@ GUEST
 	replay)
 		cat <<'GUEST'
 insmod /axas.ko || say "cannot load axas.ko"
+plugins insmod
 linear="--linear-hpa $AXAS_RESERVED_HPA --linear-size $AXAS_RESERVED_SIZE"
 n=0
 for t in /traces/*; do
@@ -211,7 +224,7 @@ for t in /traces/*; do
 done
 echo "axas-run: begin replay"
 echo "TAP version 13"
-echo "1..$((n * 8))"
+echo "1..$((n * 9))"
 i=0
 one() {
 	i=$((i + 1))
@@ -223,8 +236,10 @@ for t in /traces/*; do
 			one axas-replay --format $format $how $linear "$t"
 		done
 	done
+	one axas-replay --format 16 --leaf 2M --threads 2 $linear "$t"
 done
 printf '\naxas-run: end replay 0\n'
+plugins rmmod
 unload
 finish
 GUEST
@@ -238,6 +253,9 @@ boot() { # boot RUN: console in $logs/RUN.log
 	args=(--kernel "${image[$kname]}" --arch "$karch" --mem 2G --log "$logs/$run.log" --quiet
 		--timeout "${AXAS_TIMEOUT:-900}" --ivshmem 64M --file "$build/$kname/axas.ko:/axas.ko")
 	[ -z "$kdebug" ] || append="$append page_poison=1"
+	for f in "$build/$kname"/samples/plugins/*.ko; do
+		args+=(--file "$f:/plugins/$(basename "$f")")
+	done
 	case "$run" in
 	kunit-*)
 		args+=(--file "$build/$kname/kunit/axas_kunit.ko:/axas_kunit.ko")
@@ -356,10 +374,10 @@ judge() { # judge RUN STATUS SECONDS
 	counted "$run" "$p" "$f" "$s" "$3 s"
 }
 
-# hw ARCH: another script's run, whose last line counts
-hw() {
-	local run=hw-$1 out=$logs/hw-$1.out p f s start=$SECONDS
-	say "having a CPU walk the tables: $run"
+# scripted RUN: another script's, whose last line counts
+scripted() {
+	local run=$1 out=$logs/$1.out p f s start=$SECONDS
+	say "running check-$run.sh"
 	"$scripts/check-$run.sh" >"$out" 2>"$logs/$run.err" || true
 	grep -E 'FAILED|NOT CAUGHT|^ *skipped' "$out" | sed 's/^/  /' || true
 	read -r p _ f _ s _ < <(tail -n 1 "$out" | tr -d ,) || true
@@ -425,8 +443,8 @@ for run in ${bootable[@]+"${bootable[@]}"}; do
 	judge "$run" "$status" "$seconds"
 done
 
-for arch in ${hw[@]+"${hw[@]}"}; do
-	hw "$arch"
+for run in ${scripted[@]+"${scripted[@]}"}; do
+	scripted "$run"
 done
 
 echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
