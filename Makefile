@@ -80,6 +80,9 @@ bench: ## measure axas and its peers; QUICK=1 for a first look
 lint: ## compile for every kernel with W=1 and sparse; checkpatch, kernel-doc
 	@scripts/lint.sh
 
+docs: ## build the documentation as HTML into build/docs
+	@scripts/docs.sh
+
 clean: ## remove what was built here (built kernels stay in the cache)
 	rm -rf build
 	@for d in tools selftests; do \
@@ -91,5 +94,6 @@ clean: ## remove what was built here (built kernels stay in the cache)
 help: ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all modules modules_install tools install install-user uninstall dkms-source demo check check-kunit check-selftests \
-	check-replay check-hw bench lint clean help
+.PHONY: all modules modules_install tools install install-user uninstall \
+	dkms-source demo check check-kunit check-selftests check-replay check-hw \
+	bench lint docs clean help

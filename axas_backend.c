@@ -238,7 +238,7 @@ static const struct axas_backend_ops *const backends[] = {
 };
 
 /**
- * axas_backend - find a backend
+ * axas_backend - find one of axas's own backends
  * @id: an &enum axas_backend_id
  *
  * Return: the backend, or NULL if there is none.

@@ -2,6 +2,7 @@
 /*
  * The HAL over the page allocator.
  */
+#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/pfn.h>
@@ -53,6 +54,7 @@ axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
 	this_cpu_add(hal_count, 1L << order);
 	return axas_hpa(PFN_PHYS(page_to_pfn(page)));
 }
+EXPORT_SYMBOL_GPL(axas_hal_alloc_frame);
 
 void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order)
 {
@@ -63,6 +65,7 @@ void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order)
 		__free_page(page + i);
 	this_cpu_sub(hal_count, 1L << order);
 }
+EXPORT_SYMBOL_GPL(axas_hal_dealloc_frame);
 
 void axas_hal_dealloc_pages(struct page **pages, unsigned int nr)
 {
@@ -72,6 +75,7 @@ void axas_hal_dealloc_pages(struct page **pages, unsigned int nr)
 		__free_page(pages[i]);
 	this_cpu_sub(hal_count, nr);
 }
+EXPORT_SYMBOL_GPL(axas_hal_dealloc_pages);
 
 void axas_hal_invalidate(struct list_head *holders, axas_gpa_t gpa, u64 size)
 {
@@ -80,3 +84,4 @@ void axas_hal_invalidate(struct list_head *holders, axas_gpa_t gpa, u64 size)
 	list_for_each_entry(holder, holders, node)
 		holder->invalidate(holder, gpa, size);
 }
+EXPORT_SYMBOL_GPL(axas_hal_invalidate);

@@ -61,7 +61,7 @@ union axas_args {
 static int ioctl_info(struct axas_file *file, union axas_args *args)
 {
 	struct axas_info *info = &args->info;
-	const struct axas_npt_ops *ops = axas_npt_format(info->format);
+	const struct axas_npt_ops *ops = axas_format_get(info->format);
 	struct axas_npt_caps caps;
 
 	if (!ops)
@@ -70,8 +70,7 @@ static int ioctl_info(struct axas_file *file, union axas_args *args)
 	*info = (struct axas_info){
 		.size = info->size,
 		.format = ops->format,
-		.formats = BIT(AXAS_FORMAT_HOST) | BIT(AXAS_FORMAT_EPT) |
-			   BIT(AXAS_FORMAT_S2),
+		.formats = axas_format_mask(),
 		.leaf_sizes = caps.leaf_sizes,
 		.gpa_bits = caps.gpa_bits,
 		.features = caps.features,
@@ -79,6 +78,7 @@ static int ioctl_info(struct axas_file *file, union axas_args *args)
 		.hpa_bits = min_t(u32, caps.hpa_bits, AXAS_HAL_PHYS_BITS),
 		.default_gpa_bits = caps.default_gpa_bits,
 	};
+	module_put(ops->owner);
 	return 0;
 }
 

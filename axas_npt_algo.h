@@ -361,8 +361,12 @@ static inline u64 *npt_make_path(struct axas_npt *npt, u64 gpa,
 	return ptr;
 }
 
-static inline void npt_fill(u64 *ptr, unsigned int n, u64 leaf, u64 step)
+/* Leaves of this level, each where the one before it ends. */
+static inline void npt_fill(u64 *ptr, unsigned int n, u64 leaf,
+			    unsigned int level)
 {
+	u64 step = fmt_leaf(0, axas_hpa(axas_level_size(level)), level) -
+		   fmt_leaf(0, axas_hpa(0), level);
 	u64 *end = ptr + n;
 
 	unrolled_count(4)
@@ -386,8 +390,7 @@ static void npt_map_leaves(struct npt_map *map, u64 *ptr, unsigned int level)
 	unsigned int n = (stop - map->gpa) >> axas_level_shift(level);
 	axas_hpa_t hpa = axas_hpa(map->gpa + map->offset);
 
-	npt_fill(ptr, n, fmt_leaf(map->shared, hpa, level),
-		 axas_level_size(level));
+	npt_fill(ptr, n, fmt_leaf(map->shared, hpa, level), level);
 	npt_count_leaves(map->npt, level, n, map->owned ? n : 0);
 	map->gpa += n * axas_level_size(level);
 }
@@ -598,15 +601,14 @@ static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
 		entry = xchg(ptr, AXAS_NPT_FROZEN);
 		npt_invalidate(npt, start, size);
 		npt_fill(table, AXAS_TABLE_ENTRIES, fmt_child(entry, level),
-			 axas_level_size(level - 1));
+			 level - 1);
 		/* What the table holds is visible before the table is. */
 		smp_store_release(ptr, link);
 	} else {
 		/* The CPU may set flags in the leaf meanwhile. */
 		do {
 			npt_fill(table, AXAS_TABLE_ENTRIES,
-				 fmt_child(entry, level),
-				 axas_level_size(level - 1));
+				 fmt_child(entry, level), level - 1);
 		} while (!try_cmpxchg(ptr, &entry, link));
 	}
 

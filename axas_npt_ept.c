@@ -205,6 +205,7 @@ static int ept_control(const struct axas_npt *npt, u64 *value)
 
 const struct axas_npt_ops axas_npt_ept_ops = {
 	.format = AXAS_FORMAT_EPT,
+	.name = "ept",
 	.caps = ept_caps,
 	.control = ept_control,
 	NPT_ALGO_OPS,

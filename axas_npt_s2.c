@@ -258,6 +258,7 @@ u64 axas_s2_vtcr(const struct axas_npt *npt)
 
 const struct axas_npt_ops axas_npt_s2_ops = {
 	.format = AXAS_FORMAT_S2,
+	.name = "s2",
 	.caps = s2_caps,
 	.control = s2_control,
 	NPT_ALGO_OPS,

@@ -4,6 +4,7 @@
  */
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/module.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -16,13 +17,25 @@
 
 /* ---- birth and death ---- */
 
+/* What an area pins goes with it; a fault may still look at it. */
+static void area_free(struct axas_area *area)
+{
+	if (!area)
+		return;
+	if (area->ops)
+		module_put(area->ops->owner);
+	kfree_rcu(area, rcu);
+}
+
+DEFINE_FREE(axas_area, struct axas_area *, area_free(_T))
+
 static int space_init_npt(struct axas_space *space,
 			  const struct axas_create *args)
 {
 	struct axas_npt *npt = &space->npt;
 	unsigned int bits = args->gpa_bits;
 
-	npt->ops = axas_npt_format(args->format);
+	npt->ops = axas_format_get(args->format);
 	if (!npt->ops || args->features & ~AXAS_FEAT_ALL)
 		return -EINVAL;
 	npt->ops->caps(&npt->caps);
@@ -70,6 +83,8 @@ static struct axas_space *space_create(const struct axas_create *args)
 		return ERR_PTR(-ENOMEM);
 	ret = space_init_npt(space, args);
 	if (ret) {
+		if (space->npt.ops)
+			module_put(space->npt.ops->owner);
 		free_percpu(space->faults);
 		return ERR_PTR(ret);
 	}
@@ -116,12 +131,13 @@ void axas_space_destroy(struct axas_space *space)
 	mas_lock(&mas);
 	mas_for_each(&mas, area, ULONG_MAX) {
 		if (!--area->ranges)
-			kfree_rcu(area, rcu);
+			area_free(area);
 	}
 	__mt_destroy(&space->areas);
 	mas_unlock(&mas);
 	axas_devices_destroy(&space->devices);
 	free_percpu(space->faults);
+	module_put(space->npt.ops->owner);
 	kfree(space);
 	trace_axas_destroy(id, axas_trace_ns(begin));
 }
@@ -209,7 +225,7 @@ static void areas_free(struct list_head *dead)
 	struct axas_area *area, *next;
 
 	list_for_each_entry_safe(area, next, dead, dead)
-		kfree_rcu(area, rcu);
+		area_free(area);
 }
 
 /* Tables that splitting the leaves around gpa can take. */
@@ -283,7 +299,7 @@ static int space_setup_area(const struct axas_space *space,
 	const struct axas_npt_caps *caps = &space->npt.caps;
 	int ret;
 
-	area->ops = axas_backend(args->backend);
+	area->ops = axas_backend_get(args->backend);
 	if (!area->ops || args->flags & ~AXAS_MAP_ALL ||
 	    args->flags & ~(area->ops->flags | AXAS_MAP_IGNORE_PAT) ||
 	    (args->node && !(args->flags & AXAS_MAP_NODE)) ||
@@ -341,7 +357,7 @@ static int space_map_locked(struct axas_space *space, struct axas_area *area,
 
 static int space_map(struct axas_space *space, const struct axas_map *args)
 {
-	struct axas_area *area __free(kfree) =
+	struct axas_area *area __free(axas_area) =
 		kzalloc(sizeof(*area), AXAS_GFP);
 	int ret;
 
@@ -476,6 +492,7 @@ static int areas_copy(struct axas_space *space, u64 start, u64 last,
 		copy = kmemdup(area, sizeof(*area), AXAS_GFP);
 		if (!copy)
 			return -ENOMEM;
+		__module_get(copy->ops->owner);
 		copy->attr.prot = prot;
 		copy->shared = space->npt.ops->encode(&space->npt, copy->attr);
 		copy->ranges = 1;

@@ -10,5 +10,6 @@ extern struct kunit_suite axas_npt_ept_suite;
 extern struct kunit_suite axas_npt_s2_suite;
 extern struct kunit_suite axas_backend_suite;
 extern struct kunit_suite axas_race_suite;
+extern struct kunit_suite axas_register_suite;
 
 #endif /* _AXAS_KUNIT_SUITES_H */

@@ -12,6 +12,7 @@
 #                         kernels), distro (the prebuilt one), newest
 #   hw                    CPUs walk the tables, on both architectures
 #   hw-ARCH               ... arm64 in QEMU, x86 in Bochs
+#   guide                 what Documentation/guide.rst says, step by step
 #   replay                a real program's memory trace, on the prebuilt kernel
 #   tools                 libaxas and axasctl: over text on this machine, and
 #                         over a live space on the prebuilt kernel
@@ -55,7 +56,7 @@ for what; do
 	all)
 		add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
 			selftests-distro selftests-newest replay tools-live
-		also tools-text hw-arm64 hw-x86 install intree-6.12-arm64 intree-newest-x86_64
+		also tools-text hw-arm64 hw-x86 guide install intree-6.12-arm64 intree-newest-x86_64
 		;;
 	tools)
 		add tools-live
@@ -63,7 +64,7 @@ for what; do
 		;;
 	hw) also hw-arm64 hw-x86 ;;
 	intree) also intree-{6.12,newest}-{x86_64,arm64} ;;
-	hw-arm64 | hw-x86 | install | intree-6.12-x86_64 | intree-6.12-arm64 | \
+	hw-arm64 | hw-x86 | guide | install | intree-6.12-x86_64 | intree-6.12-arm64 | \
 		intree-newest-x86_64 | intree-newest-arm64) also "$what" ;;
 	kunit) add kunit-x86_64 kunit-arm64 ;;
 	selftests)
@@ -84,7 +85,7 @@ if [[ "${runs[*]-}" == *arm64* ]]; then
 	need qemu-system-arm
 	[ -z "$(cross_of arm64)" ] || need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 fi
-[ -z "$tools" ] || need g++ pkgconf groff-base libjson-c-dev
+[[ "${runs[*]-} ${others[*]-}" != *tools* ]] || need g++ pkgconf groff-base libjson-c-dev
 mkdir -p "$logs"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -119,12 +120,12 @@ fetch() { # fetch NAME: the kernel NAME
 	[ -n "${image[$1]-}" ] || image[$1]=${hdrs[$1]}/image
 }
 build_module() { # build_module NAME: yes or no in ready[NAME]
-	local args=()
+	local args=(CONFIG_AXAS_SAMPLE_PLUGINS=m)
 	[ -z "${ready[$1]-}" ] || return 0
-	case "$1" in 6.12-*) args=(CONFIG_AXAS_KUNIT_TEST=m) ;; esac
+	case "$1" in 6.12-*) args+=(CONFIG_AXAS_KUNIT_TEST=m) ;; esac
 	args+=(CONFIG_AXAS_SAMPLE_SOFTMMU=m)
 	if run_logged "$logs/module-$1.log" "building the module for $1" \
-		"$scripts/build-module.sh" "${hdrs[$1]}" "$build/$1" ${args[@]+"${args[@]}"}; then
+		"$scripts/build-module.sh" "${hdrs[$1]}" "$build/$1" "${args[@]}"; then
 		ready[$1]=yes
 	else
 		ready[$1]=no
@@ -149,6 +150,9 @@ for v in /sys/kernel/debug/fail*/min-order; do [ ! -e "$v" ] || echo 0 >"$v"; do
 '
 # shellcheck disable=SC2016
 guest_tail='
+plugins() { # plugins insmod|rmmod: all of samples/plugins
+	for m in /plugins/*.ko; do $1 "$m" || say "cannot $1 $m"; done
+}
 unload() {
 	if ! rmmod axas; then say "unloaded: rmmod failed"
 	elif dmesg | grep "axas: unloaded" | tail -n 1 | grep -q "axas: unloaded, 0 frames in use"; then say "unloaded: yes"
@@ -204,7 +208,15 @@ cd /tests
 insmod /axas.ko || say "cannot load axas.ko"
 insmod /axas_softmmu.ko || say "cannot load axas_softmmu.ko"
 for t in /tests/*_test; do
-	case "$t" in *lockdown_test) ;; *) run "$t" ;; esac
+	case "$t" in
+	*lockdown_test) ;;
+	*plugins_test)
+		plugins insmod
+		run "$t"
+		plugins rmmod
+		;;
+	*) run "$t" ;;
+	esac
 done
 rmmod axas_softmmu || say "cannot unload axas_softmmu.ko"
 unload
@@ -232,6 +244,7 @@ GUEST
 	replay)
 		cat <<'GUEST'
 insmod /axas.ko || say "cannot load axas.ko"
+plugins insmod
 linear="--linear-hpa $AXAS_RESERVED_HPA --linear-size $AXAS_RESERVED_SIZE"
 n=0
 for t in /traces/*; do
@@ -239,7 +252,7 @@ for t in /traces/*; do
 done
 echo "axas-run: begin replay"
 echo "TAP version 13"
-echo "1..$((n * 8 + 4))"
+echo "1..$((n * 9 + 4))"
 i=0
 one() {
 	i=$((i + 1))
@@ -251,6 +264,7 @@ for t in /traces/*; do
 			one axas-replay --format $format $how $linear "$t"
 		done
 	done
+	one axas-replay --format 16 --leaf 2M --threads 2 $linear "$t"
 done
 # Three pages of data and two of the stack are devices.
 mmio="--mmio 0x4a19000,0x3000 --mmio 0x1ffeffe000,0x2000"
@@ -259,6 +273,7 @@ for format in ept s2; do
 	one axas-replay --format $format $mmio --leaf 2M --threads 2 /traces/true.trace
 done
 printf '\naxas-run: end replay 0\n'
+plugins rmmod
 unload
 finish
 GUEST
@@ -272,6 +287,9 @@ boot() { # boot RUN: console in $logs/RUN.log
 	args=(--kernel "${image[$kname]}" --arch "$karch" --mem 2G --log "$logs/$run.log" --quiet
 		--timeout "${AXAS_TIMEOUT:-900}" --ivshmem 64M --file "$build/$kname/axas.ko:/axas.ko")
 	[ -z "$kdebug" ] || append="$append page_poison=1"
+	for f in "$build/$kname"/samples/plugins/*.ko; do
+		args+=(--file "$f:/plugins/$(basename "$f")")
+	done
 	case "$run" in
 	kunit-*)
 		args+=(--file "$build/$kname/kunit/axas_kunit.ko:/axas_kunit.ko")

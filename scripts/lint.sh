@@ -7,7 +7,8 @@
 #           with W=1, run sparse, and see that what the module needs of the
 #           kernel is exported
 #   style   checkpatch --strict, kernel-doc -Wall, shellcheck
-#   all     both (the default)
+#   docs    build the documentation without a warning, all kernel-doc in it
+#   all     all of these (the default)
 #
 # Any diagnostic in a file of ours is a failure and is shown; those in the
 # kernel's own headers are not ours.  Logs stay in build/log/.  The last line is
@@ -20,13 +21,14 @@ scripts=$AXAS_TREE/scripts
 logs=$AXAS_TREE/build/log
 mkdir -p "$logs"
 [ $# -gt 0 ] || set -- all
-do_build='' do_style=''
+do_build='' do_style='' do_docs=''
 for what; do
 	case "$what" in
-	all) do_build=1 do_style=1 ;;
+	all) do_build=1 do_style=1 do_docs=1 ;;
 	build) do_build=1 ;;
 	style) do_style=1 ;;
-	*) usage_error "unknown word '$what'; use build, style or all" ;;
+	docs) do_docs=1 ;;
+	*) usage_error "unknown word '$what'; use build, style, docs or all" ;;
 	esac
 done
 need make gcc libc6-dev
@@ -106,7 +108,7 @@ undefined_in() {
 
 # All that can be compiled
 everything=(CONFIG_AXAS_KUNIT_TEST=m CONFIG_AXAS_PROBE=y CONFIG_AXAS_HW_TEST=m
-	CONFIG_AXAS_SAMPLE_MINIVM=m CONFIG_AXAS_SAMPLE_SOFTMMU=m)
+	CONFIG_AXAS_SAMPLE_MINIVM=m CONFIG_AXAS_SAMPLE_SOFTMMU=m CONFIG_AXAS_SAMPLE_PLUGINS=m)
 
 lint_kernel() { # lint_kernel SERIES ARCH FLAVOUR
 	local name=$1-$2 kernel src out log rc=0 found note=''
@@ -215,6 +217,24 @@ if [ -n "$do_style" ]; then
 		n=$(clang-format --dry-run "${files[@]}" 2>&1 | grep -c 'code should be clang-formatted' || true)
 		echo "note   clang-format would change $n places (for information only)"
 	fi
+fi
+
+# undocumented DIR: names with kernel-doc that no page in DIR describes
+undocumented() {
+	comm -23 <(
+		cd "$AXAS_TREE"
+		grep -hoE '^ \* ((struct|enum|typedef|define) )?axas_[a-z0-9_]+(\(\))? - ' \
+			include/uapi/linux/*.h include/axas/*.h |
+			grep -oE 'axas_[a-z0-9_]+' | sort -u
+	) <(cat "$1"/*.html | grep -oE 'id="c\.axas_[a-z0-9_]+"' | grep -oE 'axas_[a-z0-9_]+' | sort -u)
+}
+
+if [ -n "$do_docs" ]; then
+	found=''
+	rm -rf "$AXAS_TREE/build/docs"
+	"$scripts/docs.sh" >/dev/null || found="see $logs/docs.log"$'\n'$(cat "$logs/docs.log")
+	verdict "documentation" "$found"
+	[ -n "$found" ] || verdict "kernel-doc is in the documentation" "$(undocumented "$AXAS_TREE/build/docs")"
 fi
 
 echo "lint: $checks checks, $failures failed"

@@ -25,8 +25,16 @@ FIXTURE_VARIANT(space) {
 #define AX_VARIANT(name, fmt, width) \
 	FIXTURE_VARIANT_ADD(space, name) { .format = (fmt), .bits = (width) }
 
+#ifdef AX_MODULE_VARIANTS
+/* The format of samples/plugins/axas_gstage.c */
+AX_VARIANT(gstage41, AXAS_FORMAT_MODULE, 41);
+AX_VARIANT(gstage50, AXAS_FORMAT_MODULE, 50);
+AX_VARIANT(gstage59, AXAS_FORMAT_MODULE, 59);
+#define AX_FEW_VARIANTS
+#else
 AX_VARIANT(ept48, AXAS_FORMAT_EPT, 48);
 AX_VARIANT(s2_40, AXAS_FORMAT_S2, 40);
+#endif
 #ifndef AX_FEW_VARIANTS
 AX_VARIANT(ept39, AXAS_FORMAT_EPT, 39);
 AX_VARIANT(ept57, AXAS_FORMAT_EPT, 57);

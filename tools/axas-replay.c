@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -41,7 +42,7 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "The space:", 1 },
 	{ "device", OPT_DEVICE, "PATH", 0,
 	  "The device of axas (/dev/axas)", 0 },
-	{ "format", OPT_FORMAT, "host|ept|s2", 0,
+	{ "format", OPT_FORMAT, "host|ept|s2|N", 0,
 	  "How table entries are encoded (host)", 0 },
 	{ "gpa-bits", OPT_GPA_BITS, "N", 0,
 	  "Width of guest physical addresses (the module's default)", 0 },
@@ -182,8 +183,10 @@ static uint32_t parse_format(struct argp_state *state, const char *arg)
 	for (n = 0; n <= AXAS_FORMAT_S2; n++)
 		if (!strcmp(arg, format_name(n)))
 			return n;
-	argp_error(state, "--format %s: not one of host, ept, s2", arg);
-	return 0;
+	if (!isdigit((unsigned char)*arg))
+		argp_error(state, "--format %s: not one of host, ept, s2, nor a number",
+			   arg);
+	return parse_number(state, "format", arg, 0, 31);
 }
 
 static void check_options(struct argp_state *state, const struct options *o)

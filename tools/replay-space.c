@@ -17,8 +17,12 @@
 const char *format_name(uint32_t format)
 {
 	static const char * const names[] = { "host", "ept", "s2" };
+	static char number[12];
 
-	return format < 3 ? names[format] : "unknown";
+	if (format < 3)
+		return names[format];
+	snprintf(number, sizeof(number), "%u", format);
+	return number;
 }
 
 const char *result_name(uint32_t result)

@@ -11,7 +11,8 @@
  * DOC: Backends
  *
  * A backend says where the frames of an area come from. It is a table of three
- * functions; a new one is entered in axas_backend() and nowhere else.
+ * functions. One of axas's own is entered in axas_backend(); another module
+ * brings one by axas_backend_register().
  */
 
 /**
@@ -109,6 +110,7 @@ static inline void axas_fault_begin(struct axas_nested_fault *fault)
 /**
  * struct axas_backend_ops - a backend
  * @id: an &enum axas_backend_id
+ * @owner: the module that brings it; NULL for those of axas
  * @name: for people
  * @flags: &enum axas_map_flags that it knows
  * @max_level: level of the largest leaf that it can fill; 0 if it maps nothing
@@ -124,6 +126,7 @@ static inline void axas_fault_begin(struct axas_nested_fault *fault)
  */
 struct axas_backend_ops {
 	u32 id;
+	struct module *owner;
 	const char *name;
 	u32 flags;
 	u8 max_level;
@@ -138,5 +141,8 @@ struct axas_backend_ops {
 };
 
 const struct axas_backend_ops *axas_backend(u32 id);
+const struct axas_backend_ops *axas_backend_get(u32 id);
+int axas_backend_register(const struct axas_backend_ops *ops);
+void axas_backend_unregister(const struct axas_backend_ops *ops);
 
 #endif /* _AXAS_BACKEND_H */

@@ -222,6 +222,8 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
 /**
  * struct axas_npt_ops - a format
  * @format: which
+ * @owner: the module that brings it; NULL for those of axas
+ * @name: for people
  * @caps: fill in what the format can do on this machine
  * @init: make an empty table. ops, lock, gpa_bits and features of @npt are
  *	given and fit the caps. May sleep. Return: 0 or -ENOMEM.
@@ -254,6 +256,8 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  */
 struct axas_npt_ops {
 	enum axas_format format;
+	struct module *owner;
+	const char *name;
 	void (*caps)(struct axas_npt_caps *caps);
 	int (*init)(struct axas_npt *npt);
 	int (*control)(const struct axas_npt *npt, u64 *value);
@@ -293,7 +297,7 @@ extern const struct axas_npt_ops axas_npt_ept_ops;
 extern const struct axas_npt_ops axas_npt_s2_ops;
 
 /**
- * axas_npt_format - find a format
+ * axas_npt_format - find one of axas's own formats
  * @format: an &enum axas_format
  *
  * Return: its operations, or NULL if there is no such format.
@@ -312,6 +316,11 @@ static inline const struct axas_npt_ops *axas_npt_format(u32 format)
 		return NULL;
 	}
 }
+
+const struct axas_npt_ops *axas_format_get(u32 format);
+u32 axas_format_mask(void);
+int axas_format_register(const struct axas_npt_ops *ops);
+void axas_format_unregister(const struct axas_npt_ops *ops);
 
 /**
  * axas_npt_assert_walk - the caller may follow table pointers

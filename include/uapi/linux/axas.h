@@ -105,11 +105,13 @@ enum {
  * @AXAS_FORMAT_HOST: the format of the machine's own CPUs
  * @AXAS_FORMAT_EPT: Intel extended page tables
  * @AXAS_FORMAT_S2: Armv8-A stage 2, VMSAv8-64, 4K granule
+ * @AXAS_FORMAT_MODULE: from here to 31: formats that other modules bring
  */
 enum axas_format {
 	AXAS_FORMAT_HOST = 0,
 	AXAS_FORMAT_EPT = 1,
 	AXAS_FORMAT_S2 = 2,
+	AXAS_FORMAT_MODULE = 16,
 };
 
 /**
@@ -229,11 +231,13 @@ struct axas_create {
  *	%AXAS_MAP_POPULATE, when the area is made
  * @AXAS_BACKEND_DEVICE: nothing: no memory is ever mapped there, and a fault
  *	is answered with %AXAS_FAULT_DEVICE
+ * @AXAS_BACKEND_MODULE: from here to 31: backends that other modules bring
  */
 enum axas_backend_id {
 	AXAS_BACKEND_LINEAR = 1,
 	AXAS_BACKEND_ALLOC = 2,
 	AXAS_BACKEND_DEVICE = 3,
+	AXAS_BACKEND_MODULE = 16,
 };
 
 /**

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Formats and backends of other modules; here this one brings them.
+ */
+#include <linux/module.h>
+
+#include "context.h"
+#include "suites.h"
+
+#define OTHER	31
+
+static int register_refs(void)
+{
+	return module_refcount(THIS_MODULE);
+}
+
+/* EPT and alloc under numbers of modules. */
+static struct axas_npt_ops register_format(u32 number)
+{
+	struct axas_npt_ops ops = axas_npt_ept_ops;
+
+	ops.format = number;
+	ops.owner = THIS_MODULE;
+	return ops;
+}
+
+static struct axas_backend_ops register_backend(u32 number)
+{
+	struct axas_backend_ops ops = *axas_backend(AXAS_BACKEND_ALLOC);
+
+	ops.id = number;
+	ops.owner = THIS_MODULE;
+	return ops;
+}
+
+static int register_map(struct axas_space *space, u64 gpa, u64 length)
+{
+	const struct axas_map args = {
+		.gpa = gpa, .length = length, .backend = OTHER,
+		.prot = PROT_RW,
+	};
+
+	return axas_space_map(space, &args);
+}
+
+static void register_numbers(struct kunit *test)
+{
+	static const u32 bad[] = { 0, 1, 2, 3, 15, 32, 33, U32_MAX };
+	struct axas_npt_ops format;
+	struct axas_backend_ops backend;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		format = register_format(bad[i]);
+		backend = register_backend(bad[i]);
+		KUNIT_EXPECT_EQ(test, axas_format_register(&format), -EINVAL);
+		KUNIT_EXPECT_EQ(test, axas_backend_register(&backend), -EINVAL);
+	}
+	KUNIT_EXPECT_EQ(test, axas_format_mask(), 0x7U);
+	KUNIT_EXPECT_NULL(test, axas_format_get(16));
+	KUNIT_EXPECT_NULL(test, axas_format_get(OTHER));
+	KUNIT_EXPECT_NULL(test, axas_format_get(32));
+	KUNIT_EXPECT_NULL(test, axas_backend_get(16));
+	KUNIT_EXPECT_NULL(test, axas_backend_get(OTHER));
+	KUNIT_EXPECT_NULL(test, axas_backend_get(32));
+	KUNIT_EXPECT_PTR_EQ(test, axas_format_get(AXAS_FORMAT_S2),
+			    &axas_npt_s2_ops);
+	KUNIT_EXPECT_PTR_EQ(test, axas_backend_get(AXAS_BACKEND_LINEAR),
+			    axas_backend(AXAS_BACKEND_LINEAR));
+}
+
+static void register_taken(struct kunit *test)
+{
+	struct axas_npt_ops format = register_format(16), again = format;
+	struct axas_backend_ops backend = register_backend(16), more = backend;
+
+	KUNIT_ASSERT_EQ(test, axas_format_register(&format), 0);
+	KUNIT_EXPECT_EQ(test, axas_format_register(&again), -EBUSY);
+	KUNIT_EXPECT_EQ(test, axas_format_mask(), 0x10007U);
+	axas_format_unregister(&format);
+	KUNIT_EXPECT_EQ(test, axas_format_mask(), 0x7U);
+	KUNIT_EXPECT_EQ(test, axas_format_register(&again), 0);
+	axas_format_unregister(&again);
+
+	KUNIT_ASSERT_EQ(test, axas_backend_register(&backend), 0);
+	KUNIT_EXPECT_EQ(test, axas_backend_register(&more), -EBUSY);
+	axas_backend_unregister(&backend);
+	KUNIT_EXPECT_EQ(test, axas_backend_register(&more), 0);
+	axas_backend_unregister(&more);
+}
+
+static void register_space_pins_format(struct kunit *test)
+{
+	struct axas_npt_ops ops = register_format(OTHER);
+	struct axas_create bad = { .format = OTHER, .gpa_bits = 47 };
+	struct axas_create args = { .gpa_bits = 48 };
+	int refs = register_refs();
+	struct axas_space *space;
+
+	KUNIT_ASSERT_EQ(test, axas_format_register(&ops), 0);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(axas_space_create(&bad)), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, register_refs(), refs);
+
+	axas_context(test)->format = OTHER;
+	space = axas_test_space_with(test, &args);
+	KUNIT_EXPECT_EQ(test, register_refs(), refs + 1);
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).format, (u32)OTHER);
+	KUNIT_EXPECT_EQ(test, axas_map_alloc(space, 0, SZ_2M, PROT_RW, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, 0x1234, PROT_W),
+			(int)AXAS_FAULT_RESOLVED);
+	axas_test_drop_space(test);
+	KUNIT_EXPECT_EQ(test, register_refs(), refs);
+	axas_format_unregister(&ops);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(axas_space_create(&bad)), -EINVAL);
+}
+
+/* Each area, and each that protect cuts from one, pins the module once. */
+static void register_area_pins_backend(struct kunit *test)
+{
+	struct axas_backend_ops ops = register_backend(OTHER);
+	struct axas_space *space = axas_test_space(test);
+	int refs = register_refs();
+
+	KUNIT_EXPECT_EQ(test, register_map(space, 0, SZ_2M), -EINVAL);
+	KUNIT_ASSERT_EQ(test, axas_backend_register(&ops), 0);
+	KUNIT_EXPECT_EQ(test, register_map(space, SZ_2K, SZ_2M), -EINVAL);
+	KUNIT_EXPECT_EQ(test, register_refs(), refs);
+	KUNIT_ASSERT_EQ(test, register_map(space, 0, SZ_2M), 0);
+	KUNIT_EXPECT_EQ(test, register_refs(), refs + 1);
+	KUNIT_EXPECT_EQ(test, register_map(space, 0, SZ_2M), -EEXIST);
+	KUNIT_EXPECT_EQ(test, register_refs(), refs + 1);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, 0x1234, PROT_W),
+			(int)AXAS_FAULT_RESOLVED);
+
+	/* A hole leaves two pieces of one area. */
+	KUNIT_EXPECT_EQ(test, axas_unmap_range(space, SZ_1M, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, register_refs(), refs + 1);
+	KUNIT_EXPECT_EQ(test, axas_protect_range(space, SZ_4K, SZ_4K, PROT_R),
+			0);
+	KUNIT_EXPECT_EQ(test, register_refs(), refs + 2);
+	KUNIT_EXPECT_EQ(test, axas_protect_range(space, 0, SZ_2M, PROT_R),
+			-ENOENT);
+	KUNIT_EXPECT_EQ(test, register_refs(), refs + 2);
+	KUNIT_EXPECT_EQ(test, axas_unmap_range(space, SZ_4K, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, register_refs(), refs + 1);
+
+	axas_test_drop_space(test);
+	KUNIT_EXPECT_EQ(test, register_refs(), refs);
+	axas_backend_unregister(&ops);
+}
+
+static struct kunit_case register_cases[] = {
+	KUNIT_CASE(register_numbers),
+	KUNIT_CASE(register_taken),
+	KUNIT_CASE(register_space_pins_format),
+	KUNIT_CASE(register_area_pins_backend),
+	{}
+};
+
+struct kunit_suite axas_register_suite = {
+	.name = "axas_register",
+	.init = axas_test_init_ept,
+	.exit = axas_test_exit,
+	.test_cases = register_cases,
+};
