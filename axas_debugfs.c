@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A directory per live space in debugfs: figures, areas, and the table with
- * runs of alike leaves folded.
+ * A directory per live space in debugfs: figures, areas, devices on other
+ * buses, and the table with runs of alike leaves folded.
  *
  * Lists are read while they change. Each piece is looked up under RCU by its
  * GPA, which is also what a file remembers of how far it has come; nothing is
@@ -24,6 +24,7 @@
  * @start: first byte of what the line is about
  * @end: behind the last byte
  * @area: list of areas: what is there
+ * @device: list of devices: which, and where
  * @leaf: table: what all leaves of the run are like
  * @visited: table: leaves that the run has so far
  */
@@ -32,6 +33,7 @@ struct debugfs_list {
 	u64 start;
 	u64 end;
 	struct axas_area area;
+	struct axas_device device;
 	struct axas_leaf leaf;
 	unsigned int visited;
 };
@@ -172,6 +174,66 @@ static const struct seq_operations areas_ops = {
 static int areas_open(struct inode *inode, struct file *filp)
 {
 	return list_open(inode, filp, &areas_ops);
+}
+
+/* ---- devices: a position is a port, or a register behind all ports ---- */
+
+#define DEVICES_SYSREGS	(AXAS_PORT_LAST + 1LL)
+
+static void *devices_find(struct debugfs_list *list, u64 pos)
+{
+	struct axas_devices *devices = &list->debugfs->space->devices;
+	struct axas_device *device = &list->device;
+
+	cond_resched();
+	if (pos < DEVICES_SYSREGS) {
+		device->bus = AXAS_BUS_PORT;
+		device->first = pos;
+		if (axas_devices_next(devices, device))
+			return list;
+		pos = DEVICES_SYSREGS;
+	}
+	device->bus = AXAS_BUS_SYSREG;
+	device->first = pos - DEVICES_SYSREGS;
+	return axas_devices_next(devices, device) ? list : NULL;
+}
+
+static void *devices_start(struct seq_file *m, loff_t *pos)
+{
+	return devices_find(m->private, *pos);
+}
+
+static void *devices_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	struct debugfs_list *list = m->private;
+
+	*pos = list->device.last + 1;
+	if (list->device.bus == AXAS_BUS_SYSREG)
+		*pos += DEVICES_SYSREGS;
+	return devices_find(list, *pos);
+}
+
+static int devices_show(struct seq_file *m, void *v)
+{
+	const struct debugfs_list *list = v;
+	const struct axas_device *device = &list->device;
+
+	seq_printf(m, "%s 0x%llx-0x%llx cookie 0x%llx\n",
+		   device->bus == AXAS_BUS_PORT ? "port" : "sysreg",
+		   device->first, device->last, device->cookie);
+	return 0;
+}
+
+static const struct seq_operations devices_ops = {
+	.start = devices_start,
+	.next = devices_next,
+	.stop = list_stop,
+	.show = devices_show,
+};
+
+static int devices_open(struct inode *inode, struct file *filp)
+{
+	return list_open(inode, filp, &devices_ops);
 }
 
 /* ---- table ---- */
@@ -329,6 +391,7 @@ static const struct file_operations name##_fops = {			\
 DEBUGFS_FILE(stats, single_release);
 DEBUGFS_FILE(areas, seq_release_private);
 DEBUGFS_FILE(table, seq_release_private);
+DEBUGFS_FILE(devices, seq_release_private);
 
 static struct dentry *debugfs_root;
 
@@ -361,6 +424,8 @@ void axas_debugfs_add(struct axas_debugfs *debugfs, struct axas_space *space)
 	debugfs_create_file("stats", 0400, debugfs->dir, debugfs, &stats_fops);
 	debugfs_create_file("areas", 0400, debugfs->dir, debugfs, &areas_fops);
 	debugfs_create_file("table", 0400, debugfs->dir, debugfs, &table_fops);
+	debugfs_create_file("devices", 0400, debugfs->dir, debugfs,
+			    &devices_fops);
 }
 
 /**

@@ -168,6 +168,32 @@ int axas_devices_del(struct axas_devices *devices,
 	return ret;
 }
 
+/**
+ * axas_devices_next - list what is registered on a bus
+ * @devices: the devices
+ * @found: in: @bus, and @first to begin with; out: the range that lies there or
+ *	behind, and its cookie
+ *
+ * Context: any; takes RCU.
+ * Return: false if there is none, and @found is as it was.
+ */
+bool axas_devices_next(struct axas_devices *devices, struct axas_device *found)
+{
+	u64 last;
+	struct maple_tree *tree = bus_tree(devices, found->bus, &last);
+	MA_STATE(mas, tree, found->first, found->first);
+	const struct device_range *range;
+
+	guard(rcu)();
+	range = found->first <= last ? mas_find(&mas, last) : NULL;
+	if (!range)
+		return false;
+	found->first = mas.index;
+	found->last = mas.last;
+	found->cookie = range->cookie;
+	return true;
+}
+
 /* Look an address up. Under RCU. */
 static enum axas_fault_result bus_access(struct maple_tree *tree,
 					 struct axas_fault_entry *entry)

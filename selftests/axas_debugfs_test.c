@@ -198,6 +198,63 @@ TEST_F(space, table)
 	free(text);
 }
 
+static int device_call(int fd, unsigned long cmd, __u32 bus, __u64 first, __u64 last,
+		       __u64 cookie)
+{
+	struct axas_device d = {
+		.size = sizeof(d), .bus = bus, .first = first, .last = last,
+		.cookie = cookie,
+	};
+
+	return ax_ioctl(fd, cmd, &d);
+}
+
+static int add(int fd, __u32 bus, __u64 first, __u64 last, __u64 cookie)
+{
+	return device_call(fd, AXAS_DEVICE_ADD, bus, first, last, cookie);
+}
+
+TEST_F(space, devices)
+{
+	char *text;
+
+	NEED_DEBUGFS();
+	text = show(self->fd, "devices");
+	ASSERT_NE(NULL, text);
+	EXPECT_STREQ("", text);
+	free(text);
+
+	ASSERT_EQ(0, add(self->fd, AXAS_BUS_SYSREG, 0xc0000080, 0xc0000084, 5));
+	ASSERT_EQ(0, add(self->fd, AXAS_BUS_SYSREG, 0, 0, 6));
+	ASSERT_EQ(0, add(self->fd, AXAS_BUS_SYSREG, 0xffffffff, 0xffffffff, 7));
+	ASSERT_EQ(0, add(self->fd, AXAS_BUS_PORT, 0x3f8, 0x3ff, 1));
+	ASSERT_EQ(0, add(self->fd, AXAS_BUS_PORT, 0x400, 0x400, ~0ULL));
+	ASSERT_EQ(0, add(self->fd, AXAS_BUS_PORT, 0, 0, 0));
+	ASSERT_EQ(0, add(self->fd, AXAS_BUS_PORT, 0xfff0, 0xffff, 9));
+	ASSERT_EQ(0, add(self->fd, AXAS_BUS_PORT, 0x60, 0x64, 3));
+	ASSERT_EQ(0, device_call(self->fd, AXAS_DEVICE_DEL, AXAS_BUS_PORT, 0x60, 0x64, 0));
+	ASSERT_EQ(0, map_as(self->fd, &(struct axas_map){
+		.gpa = GPA, .length = 0x2000, .backend = AXAS_BACKEND_DEVICE,
+		.prot = AX_RW, .cookie = 0x1d,
+	}));
+	text = show(self->fd, "devices");
+	ASSERT_NE(NULL, text);
+	EXPECT_TRUE(ax_same_text("devices",
+				 "port 0x0-0x0 cookie 0x0\n"
+				 "port 0x3f8-0x3ff cookie 0x1\n"
+				 "port 0x400-0x400 cookie 0xffffffffffffffff\n"
+				 "port 0xfff0-0xffff cookie 0x9\n"
+				 "sysreg 0x0-0x0 cookie 0x6\n"
+				 "sysreg 0xc0000080-0xc0000084 cookie 0x5\n"
+				 "sysreg 0xffffffff-0xffffffff cookie 0x7\n", text));
+	free(text);
+	text = show(self->fd, "areas");
+	ASSERT_NE(NULL, text);
+	EXPECT_TRUE(ax_same_text("areas", "0x0000000040000000-0x0000000040002000"
+				 " rw- device wb - 0x1d - -\n", without_header(text)));
+	free(text);
+}
+
 /* ---- the table against AXAS_TRANSLATE, page by page ---- */
 
 /* Text that grows. */
@@ -395,7 +452,7 @@ TEST_F_TIMEOUT(space, table_says_what_translate_says, 180)
 TEST_F(space, in_small_pieces)
 {
 	static const size_t chunks[] = { 1, 7, 64, 100, 4096 };
-	static const char * const names[] = { "stats", "areas", "table" };
+	static const char * const names[] = { "stats", "areas", "table", "devices" };
 	unsigned int i, j;
 	char *all, *text;
 	char piece[41];
@@ -405,6 +462,10 @@ TEST_F(space, in_small_pieces)
 	/* Every other page, each of them an area and a run. */
 	for (i = 0; i < 200; i++)
 		ASSERT_EQ(0, ax_populate(self->fd, GPA + 2 * i * AX_PAGE, AX_PAGE));
+	for (i = 0; i < 50; i++) {
+		ASSERT_EQ(0, add(self->fd, AXAS_BUS_PORT, 3 * i, 3 * i + 1, i));
+		ASSERT_EQ(0, add(self->fd, AXAS_BUS_SYSREG, 3 * i, 3 * i + 1, i));
+	}
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
 		all = show(self->fd, names[i]);
 		ASSERT_NE(NULL, all);
@@ -429,7 +490,7 @@ TEST_F(space, in_small_pieces)
 
 TEST_F(space, belongs_to_root)
 {
-	static const char * const names[] = { "stats", "areas", "table" };
+	static const char * const names[] = { "stats", "areas", "table", "devices" };
 	unsigned int id = ax_space_id(self->fd), i;
 	struct stat st;
 
@@ -446,8 +507,8 @@ TEST_F(space, belongs_to_root)
 
 TEST_F(device, gone_with_the_space)
 {
-	static const char * const names[] = { "stats", "areas", "table" };
-	int space, fd[3], i;
+	static const char * const names[] = { "stats", "areas", "table", "devices" };
+	int space, fd[4], i;
 	unsigned int id;
 	char buf[64];
 
@@ -456,7 +517,8 @@ TEST_F(device, gone_with_the_space)
 	ASSERT_LE(0, space);
 	id = ax_space_id(space);
 	ASSERT_EQ(0, ax_populate(space, 0, 64 * AX_PAGE));
-	for (i = 0; i < 3; i++) {
+	ASSERT_EQ(0, device_call(space, AXAS_DEVICE_ADD, AXAS_BUS_PORT, 0, 1, 2));
+	for (i = 0; i < 4; i++) {
 		fd[i] = open(file_of(id, names[i]), O_RDONLY);
 		ASSERT_LE(0, fd[i]);
 		EXPECT_EQ(8, read(fd[i], buf, 8));
@@ -464,7 +526,7 @@ TEST_F(device, gone_with_the_space)
 	EXPECT_EQ(0, close(space));
 	EXPECT_EQ(-1, access(file_of(id, ""), F_OK));
 	EXPECT_EQ(ENOENT, errno);
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		EXPECT_EQ(-1, read(fd[i], buf, 8));
 		EXPECT_EQ(EIO, errno);
 		EXPECT_EQ(0, close(fd[i]));
@@ -596,13 +658,13 @@ TEST_F_TIMEOUT(space, read_while_it_changes, 180)
 static void *read_on(void *arg)
 {
 	struct stress *s = arg;
-	static const char * const names[] = { "stats", "areas", "table" };
+	static const char * const names[] = { "stats", "areas", "table", "devices" };
 	unsigned int i = 0;
 
 	while (!s->stop) {
 		unsigned int id = __atomic_load_n(&s->id, __ATOMIC_RELAXED);
 
-		free(ax_slurp(file_of(id, names[i++ % 3])));
+		free(ax_slurp(file_of(id, names[i++ % 4])));
 		__atomic_add_fetch(&s->looks, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;

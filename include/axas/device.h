@@ -127,6 +127,7 @@ int axas_devices_add(struct axas_devices *devices,
 		     const struct axas_device *args);
 int axas_devices_del(struct axas_devices *devices,
 		     const struct axas_device *args);
+bool axas_devices_next(struct axas_devices *devices, struct axas_device *found);
 enum axas_fault_result axas_devices_access(struct axas_devices *devices,
 					   struct axas_fault_entry *entry);
 
