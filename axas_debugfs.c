@@ -351,7 +351,7 @@ static int stats_show(struct seq_file *m, void *v)
 
 	axas_space_stats(debugfs->space, &stats);
 	seq_printf(m, "id %u\n", debugfs->space->npt.id);
-	seq_printf(m, "format %s\n", axas_format_name(stats.format));
+	seq_printf(m, "format %s\n", debugfs->space->npt.ops->name);
 	seq_printf(m, "gpa-bits %u\n", stats.gpa_bits);
 	seq_printf(m, "levels %u\n", stats.levels);
 	seq_printf(m, "areas %llu\n", stats.areas);

@@ -5,17 +5,6 @@
 #include <axas/show.h>
 
 /**
- * axas_format_name - name of a format for people
- * @format: an &enum axas_format of a space
- *
- * Return: the name.
- */
-const char *axas_format_name(u32 format)
-{
-	return format == AXAS_FORMAT_EPT ? "ept" : "s2";
-}
-
-/**
  * axas_show_faults - print faults by result
  * @m: where to
  * @stats: a space's figures
@@ -56,7 +45,7 @@ void axas_show_fdinfo(struct seq_file *m, struct axas_space *space)
 	for (i = 0; i < AXAS_MAX_LEVELS; i++)
 		tables += stats.tables[i];
 	seq_printf(m, "axas-id:\t%u\n", space->npt.id);
-	seq_printf(m, "axas-format:\t%s\n", axas_format_name(stats.format));
+	seq_printf(m, "axas-format:\t%s\n", space->npt.ops->name);
 	seq_printf(m, "axas-gpa-bits:\t%u\n", stats.gpa_bits);
 	seq_printf(m, "axas-levels:\t%u\n", stats.levels);
 	seq_printf(m, "axas-areas:\t%llu\n", stats.areas);

@@ -15,7 +15,6 @@
  * lock.
  */
 
-const char *axas_format_name(u32 format);
 void axas_show_faults(struct seq_file *m, const struct axas_stats *stats);
 void axas_show_fdinfo(struct seq_file *m, struct axas_space *space);
 
