@@ -423,7 +423,8 @@ static int npt_map_table(struct npt_map *map, u64 *ptr, unsigned int level)
 static int npt_map_run(struct npt_map *map)
 {
 	struct axas_npt *npt = map->npt;
-	unsigned int level = map->max_level, above;
+	unsigned int level = min_t(unsigned int, map->max_level, npt->levels);
+	unsigned int above;
 	u64 *ptr;
 
 	while (!npt_map_fits(map, level))
