@@ -155,17 +155,17 @@ static int alloc_fault(const struct axas_area *area, struct axas_npt *npt,
 		       struct axas_nested_fault *fault)
 {
 	unsigned int level = alloc_level(area, slot, fault);
-	axas_gpa_t gpa = axas_gpa(ALIGN_DOWN(fault->gpa.val,
-					     axas_level_size(level)));
 	unsigned int order = 9 * (level - 1);
 	int ret;
 
-	if (axas_frame_valid(fault->frame.hpa) && fault->frame.order != order)
-		axas_frame_free(&fault->frame);
-	/* A small frame can nearly always be had without sleeping. */
-	if (!axas_frame_valid(fault->frame.hpa) && !order)
+	if (axas_frame_valid(fault->frame.hpa)) {
+		if (fault->frame.order != order)
+			axas_frame_free(&fault->frame);
+	} else if (!order) {
+		/* A small frame can nearly always be had without sleeping. */
 		fault->frame = axas_frame_alloc(0, area->nid, GFP_NOWAIT |
 						__GFP_ACCOUNT | __GFP_ZERO);
+	}
 	if (!axas_frame_valid(fault->frame.hpa)) {
 		fault->want_frame = true;
 		fault->order = order;
@@ -173,7 +173,7 @@ static int alloc_fault(const struct axas_area *area, struct axas_npt *npt,
 		return -EAGAIN;
 	}
 
-	ret = npt->ops->install(npt, slot, gpa, fault->frame.hpa, level,
+	ret = npt->ops->install(npt, slot, fault->gpa, fault->frame.hpa, level,
 				area->shared, &fault->pool);
 	if (ret == -ENOMEM) {
 		fault->tables = slot->level - level;

@@ -24,6 +24,7 @@
  * @start: first byte of what the line is about
  * @end: behind the last byte
  * @area: list of areas: what is there
+ * @backend: name of its backend, whose module may go
  * @device: list of devices: which, and where
  * @leaf: table: what all leaves of the run are like
  * @visited: table: leaves that the run has so far
@@ -33,6 +34,7 @@ struct debugfs_list {
 	u64 start;
 	u64 end;
 	struct axas_area area;
+	char backend[16];
 	struct axas_device device;
 	struct axas_leaf leaf;
 	unsigned int visited;
@@ -107,6 +109,7 @@ static void *areas_find(struct debugfs_list *list, u64 gpa)
 	if (!area)
 		return NULL;
 	list->area = *area;
+	strscpy(list->backend, area->ops->name, sizeof(list->backend));
 	list->start = max_t(u64, mas.index, gpa);
 	list->end = mas.last + 1;
 	return list;
@@ -147,7 +150,7 @@ static int areas_show(struct seq_file *m, void *v)
 	area = &list->area;
 	seq_printf(m, "0x%016llx-0x%016llx ", list->start, list->end);
 	show_attr_prot(m, area->attr);
-	seq_printf(m, " %s %s %s 0x%llx ", area->ops->name,
+	seq_printf(m, " %s %s %s 0x%llx ", list->backend,
 		   memtype_names[area->attr.memtype],
 		   leaf_names[area->max_level], area->cookie);
 	show_area_hpa(m, list);

@@ -38,7 +38,7 @@ static bool hal_task_has_policy(void)
 /* alloc_pages() reads policies even if the task has none of its own. */
 static struct page *hal_alloc_pages(unsigned int order, int nid, gfp_t gfp)
 {
-	if (nid == NUMA_NO_NODE && hal_task_has_policy())
+	if (unlikely(hal_task_has_policy()) && nid == NUMA_NO_NODE)
 		return alloc_pages(gfp, order);
 	return alloc_pages_node(nid, gfp, order);
 }
@@ -49,9 +49,11 @@ axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
 
 	if (!page)
 		return AXAS_NO_FRAME;
-	if (order)
+	if (unlikely(order)) {
 		split_page(page, order);
-	this_cpu_add(hal_count, 1L << order);
+		this_cpu_add(hal_count, (1L << order) - 1);
+	}
+	this_cpu_inc(hal_count);
 	return axas_hpa(PFN_PHYS(page_to_pfn(page)));
 }
 EXPORT_SYMBOL_GPL(axas_hal_alloc_frame);

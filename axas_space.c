@@ -690,10 +690,9 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 
 	look = npt->ops->look(npt, fault->gpa, fault->access, &fault->cursor,
 			      &slot);
-	if (look == AXAS_LOOK_ALLOWED)
-		return AXAS_FAULT_SPURIOUS;
-	if (look == AXAS_LOOK_DENIED)
-		return AXAS_FAULT_DENIED;
+	if (unlikely(look != AXAS_LOOK_EMPTY && look != AXAS_LOOK_BUSY))
+		return look == AXAS_LOOK_ALLOWED ? AXAS_FAULT_SPURIOUS :
+						   AXAS_FAULT_DENIED;
 
 	area = fault_area(space, fault);
 	if (!area)
@@ -784,9 +783,11 @@ static enum axas_fault_result fault_entry(struct axas_space *space,
 
 	if (unlikely(entry->bus != AXAS_BUS_MEMORY))
 		return axas_devices_access(&space->devices, entry);
-	if (unlikely(!axas_width_ok(entry->width)))
-		return AXAS_FAULT_INVALID;
-	fault->width = entry->width;
+	if (unlikely(entry->width != fault->width)) {
+		if (!axas_width_ok(entry->width))
+			return AXAS_FAULT_INVALID;
+		fault->width = entry->width;
+	}
 	if (trace_axas_fault_enabled())
 		result = fault_one_traced(space, fault, entry->gpa,
 					  entry->access);

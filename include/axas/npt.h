@@ -236,7 +236,7 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @allowed: how many of n faults, from the first on, are on memory and find a
  *	leaf that allows the access; moves the cursor. Under RCU.
  * @encode: what all leaves with these attributes have in common, for @install
- * @install: put a leaf into an empty slot. Tables come from @pool and then
+ * @install: put the leaf that holds gpa into an empty slot. Tables come from @pool and then
  *	from the allocator, without sleeping. Return: 0; -EAGAIN if the slot has
  *	changed; -ENOMEM. Under RCU.
  * @map: map [gpa, gpa + size) to consecutive HPAs with the largest leaves up
