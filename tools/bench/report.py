@@ -410,7 +410,7 @@ def plot(path, source, group):
     x = lambda v: left + width * v / (top or 1)
     body = []
     for label, bars, floor in clusters:
-        start = y
+        start, texts = y, []
         body.append('<text x="%d" y="%d" text-anchor="end" class="row">%s</text>' %
                     (left - 8, y + 11, escape(label)))
         for subject, figure in bars:
@@ -419,9 +419,9 @@ def plot(path, source, group):
                          COLOURS.get(subject, '#777')))
             body.append('<path d="M%.1f %d H%.1f" class="spread"/>' %
                         (x(figure.low), y + 6, x(figure.high)))
-            body.append('<text x="%.1f" y="%d">%s  %s</text>' %
-                        (x(max(figure.high, figure.median)) + 5, y + 10,
-                         number(figure.median), escape(NAMES.get(subject, subject))))
+            texts.append('<text x="%.1f" y="%d" class="figure">%s  %s</text>' %
+                         (x(max(figure.high, figure.median)) + 5, y + 10,
+                          number(figure.median), escape(NAMES.get(subject, subject))))
             y += bar
         if not bars:
             y += bar
@@ -431,12 +431,15 @@ def plot(path, source, group):
             body.append('<text x="%.1f" y="%d" class="floor">floor %s</text>' %
                         (x(floor) + 3, y + 9, number(floor)))
             y += 12
+        # Over the floor's line, which may run through them.
+        body += texts
         y += 10
     head = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '
             'font-family="sans-serif" font-size="11">' % (left + width + 220, y + 6),
             '<style>.row{font-weight:bold}.spread{stroke:#222;stroke-width:1}'
             'path.floor{stroke:#c00;stroke-width:1.5;stroke-dasharray:4 2}'
-            'text.floor{fill:#c00;font-size:9px}</style>',
+            'text.floor{fill:#c00;font-size:9px}'
+            '.figure{paint-order:stroke;stroke:white;stroke-width:4px}</style>',
             '<rect width="100%" height="100%" fill="white"/>',
             '<text x="10" y="20" font-size="15" font-weight="bold">%s</text>' %
             escape(title),
