@@ -229,15 +229,23 @@ static void caller_step(struct caller *c, int step)
 		ax_sleep_ms(1);
 }
 
-/* Until there is no memory any more: the result of the last one. */
+/*
+ * Until there is no memory any more, whatever is reclaimed: the result of the
+ * last one.
+ */
 static int fault_all(int fd, __u64 gpa, unsigned int *resolved)
 {
+	unsigned int failed = 0;
 	int ret;
 
-	for (*resolved = 0; *resolved < 2 * LIMIT / AX_PAGE; (*resolved)++) {
+	for (*resolved = 0; *resolved < 2 * LIMIT / AX_PAGE && failed < 32;) {
 		ret = ax_fault(fd, gpa + *resolved * AX_PAGE, AX_W);
-		if (ret != AXAS_FAULT_RESOLVED)
-			break;
+		if (ret == AXAS_FAULT_RESOLVED) {
+			(*resolved)++;
+			failed = 0;
+		} else {
+			failed++;
+		}
 	}
 	return ret;
 }
