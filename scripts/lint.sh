@@ -75,7 +75,7 @@ without_module_info() {
 # exported SRC ARCH: the symbols that SRC exports to every module
 exported() {
 	local list
-	list=$AXAS_CACHE/exports/$(basename "$1")-$(cat "$1/.axas-version")-$2
+	list=$AXAS_CACHE/exports/$(basename "$1")-$(cat "$1/.axas-version")-$2-irqchip
 	if [ ! -s "$list" ]; then
 		local a=${2/x86_64/x86}
 		mkdir -p "$(dirname "$list")"
@@ -84,7 +84,7 @@ exported() {
 			cd "$1"
 			grep -rhoE --include='*.[chS]' 'EXPORT(_PER_CPU|_TRACEPOINT|_STATIC_CALL|_STATIC_CALL_TRAMP)?_SYMBOL(_GPL|_NOKASAN)?\([^,)]+|EXPORT_STATIC_CALL(_TRAMP)?(_GPL)?\([^)]+|EXPORT_TRACEPOINT_SYMBOL(_GPL)?\([^)]+' \
 				"arch/$a" kernel mm lib fs block net/core security init virt drivers/base \
-				drivers/firmware drivers/pci drivers/char drivers/tty crypto io_uring include |
+				drivers/firmware drivers/irqchip drivers/pci drivers/char drivers/tty crypto io_uring include |
 				sed 's/.*(//; s/[" ]//g' | sort -u
 		) >"$list.tmp"
 		mv "$list.tmp" "$list"
@@ -96,10 +96,11 @@ exported() {
 # exported by a macro that pastes their names
 undefined_in() {
 	local ko own
-	own=$(awk '{ print $2 }' "$1/Module.symvers" 2>/dev/null || true)
+	local event='s/^(__SCT__|__SCK__|__tracepoint_|__traceiter_)(tp_func_)?//'
+	own=$(awk '{ print $2 }' "$1/Module.symvers" 2>/dev/null | sed -E "$event" || true)
 	find "$1" -name '*.ko' | while read -r ko; do
 		"$(cross_of "$3")nm" -u "$ko" | awk '{ print $2 }' |
-			sed -E 's/^(__SCT__|__SCK__|__tracepoint_|__traceiter_)//' |
+			sed -E "$event" |
 			grep -vxE 'param_ops_[a-z]+|get_random_u(8|16|32|64)|__(asan|ubsan|sanitizer|x86_indirect|x86_return|kasan|hwasan)_.*|__fentry__|_mcount|__stack_chk_(fail|guard)|__this_module|_GLOBAL_OFFSET_TABLE_' |
 			sort -u | comm -23 - <({ exported "$2" "$3"; echo "$own"; } | sort -u) |
 			sed "s#^#${ko#"$1"/}: not exported: #"
