@@ -181,8 +181,8 @@ bool axas_devices_next(struct axas_devices *devices, struct axas_device *found)
 {
 	u64 last;
 	struct maple_tree *tree = bus_tree(devices, found->bus, &last);
-	MA_STATE(mas, tree, found->first, found->first);
 	const struct device_range *range;
+	MA_STATE(mas, tree, found->first, found->first);
 
 	guard(rcu)();
 	range = found->first <= last ? mas_find(&mas, last) : NULL;

@@ -530,6 +530,7 @@ static int look_twice_thread(void *arg)
 	look->first = npt->ops->look(npt, axas_gpa(SZ_1G), PROT_R, &cursor,
 				     &slot);
 	complete(&look->looked);
+	/* Pairs with the release in the case. */
 	while (!smp_load_acquire(&look->unmapped))
 		cpu_relax();
 	look->second = npt->ops->look(npt, axas_gpa(SZ_1G), PROT_R, &cursor,
