@@ -18,7 +18,7 @@
 #                         over a live space on the prebuilt kernel
 #   install               make install, dkms, the Debian packages
 #   intree                inside a kernel's source, where kunit.py runs; "all" has
-#                         intree-6.12-arm64 and intree-newest-x86_64 of it
+#                         intree-6.12-arm64 of it
 #   intree-KERNEL         ... of one: 6.12 or newest, -x86_64 or -arm64
 #
 #   --list                list the runs these words stand for, and stop
@@ -56,7 +56,7 @@ for what; do
 	all)
 		add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
 			selftests-distro selftests-newest replay tools-live
-		also tools-text hw-arm64 hw-x86 guide install intree-6.12-arm64 intree-newest-x86_64
+		also tools-text hw-arm64 hw-x86 guide install intree-6.12-arm64
 		;;
 	tools)
 		add tools-live
