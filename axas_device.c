@@ -168,6 +168,22 @@ int axas_devices_del(struct axas_devices *devices,
 	return ret;
 }
 
+static bool bus_next(struct maple_tree *tree, u64 last,
+		     struct axas_device *found)
+{
+	MA_STATE(mas, tree, found->first, found->first);
+	const struct device_range *range;
+
+	guard(rcu)();
+	range = found->first <= last ? mas_find(&mas, last) : NULL;
+	if (!range)
+		return false;
+	found->first = mas.index;
+	found->last = mas.last;
+	found->cookie = range->cookie;
+	return true;
+}
+
 /**
  * axas_devices_next - list what is registered on a bus
  * @devices: the devices
@@ -179,19 +195,11 @@ int axas_devices_del(struct axas_devices *devices,
  */
 bool axas_devices_next(struct axas_devices *devices, struct axas_device *found)
 {
+	struct maple_tree *tree;
 	u64 last;
-	struct maple_tree *tree = bus_tree(devices, found->bus, &last);
-	const struct device_range *range;
-	MA_STATE(mas, tree, found->first, found->first);
 
-	guard(rcu)();
-	range = found->first <= last ? mas_find(&mas, last) : NULL;
-	if (!range)
-		return false;
-	found->first = mas.index;
-	found->last = mas.last;
-	found->cookie = range->cookie;
-	return true;
+	tree = bus_tree(devices, found->bus, &last);
+	return bus_next(tree, last, found);
 }
 
 /* Look an address up. Under RCU. */
