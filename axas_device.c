@@ -96,7 +96,10 @@ static int bus_store(struct maple_tree *tree, const struct axas_device *args,
 	return ret;
 }
 
-/* The first range that meets the one of the call; found is where it lies. */
+/*
+ * The first range that meets the one of the call; found is where it lies, and
+ * its cookie. What is returned stays as long as the space's lock is held.
+ */
 static struct device_range *bus_first(struct maple_tree *tree,
 				      const struct axas_device *args,
 				      struct axas_device *found)
@@ -106,8 +109,11 @@ static struct device_range *bus_first(struct maple_tree *tree,
 
 	guard(rcu)();
 	range = mas_find(&mas, args->last);
-	found->first = mas.index;
-	found->last = mas.last;
+	if (range) {
+		found->first = mas.index;
+		found->last = mas.last;
+		found->cookie = range->cookie;
+	}
 	return range;
 }
 
@@ -168,22 +174,6 @@ int axas_devices_del(struct axas_devices *devices,
 	return ret;
 }
 
-static bool bus_next(struct maple_tree *tree, u64 last,
-		     struct axas_device *found)
-{
-	MA_STATE(mas, tree, found->first, found->first);
-	const struct device_range *range;
-
-	guard(rcu)();
-	range = found->first <= last ? mas_find(&mas, last) : NULL;
-	if (!range)
-		return false;
-	found->first = mas.index;
-	found->last = mas.last;
-	found->cookie = range->cookie;
-	return true;
-}
-
 /**
  * axas_devices_next - list what is registered on a bus
  * @devices: the devices
@@ -195,11 +185,11 @@ static bool bus_next(struct maple_tree *tree, u64 last,
  */
 bool axas_devices_next(struct axas_devices *devices, struct axas_device *found)
 {
+	struct axas_device rest = *found;
 	struct maple_tree *tree;
-	u64 last;
 
-	tree = bus_tree(devices, found->bus, &last);
-	return bus_next(tree, last, found);
+	tree = bus_tree(devices, found->bus, &rest.last);
+	return rest.first <= rest.last && bus_first(tree, &rest, found);
 }
 
 /* Look an address up. Under RCU. */

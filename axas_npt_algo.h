@@ -374,13 +374,19 @@ static inline void npt_fill(u64 *ptr, unsigned int n, u64 leaf,
 		WRITE_ONCE(*ptr, leaf);
 }
 
-/* Does a leaf of this level fit where the rest of the range begins? */
-static inline bool npt_map_fits(const struct npt_map *map, unsigned int level)
+/* Does the rest of the range fill what an entry of this level covers? */
+static inline bool npt_map_fills(const struct npt_map *map, unsigned int level)
 {
 	u64 size = axas_level_size(level);
 
-	return map->end - map->gpa >= size &&
-	       IS_ALIGNED(map->gpa | (map->gpa + map->offset), size);
+	return map->end - map->gpa >= size && IS_ALIGNED(map->gpa, size);
+}
+
+/* Does a leaf of this level fit where the rest of the range begins? */
+static inline bool npt_map_fits(const struct npt_map *map, unsigned int level)
+{
+	return npt_map_fills(map, level) &&
+	       IS_ALIGNED(map->gpa + map->offset, axas_level_size(level));
 }
 
 /* Leaves up to the end of the range or of the table. */
@@ -393,14 +399,6 @@ static void npt_map_leaves(struct npt_map *map, u64 *ptr, unsigned int level)
 	npt_fill(ptr, n, fmt_leaf(map->shared, hpa, level), level);
 	npt_count_leaves(map->npt, level, n, map->owned ? n : 0);
 	map->gpa += n * axas_level_size(level);
-}
-
-/* Does the rest of the range fill what an entry of this level covers? */
-static inline bool npt_map_fills(const struct npt_map *map, unsigned int level)
-{
-	u64 size = axas_level_size(level);
-
-	return map->end - map->gpa >= size && IS_ALIGNED(map->gpa, size);
 }
 
 /* A table that is filled as a whole needs no clearing. */

@@ -733,10 +733,9 @@ static int fault_prepare(struct axas_nested_fault *fault)
 	return 0;
 }
 
-/* Resolve one. Under RCU, which is left to get what it takes. */
-static enum axas_fault_result fault_one(struct axas_space *space,
-					struct axas_nested_fault *fault,
-					u64 gpa, unsigned int access)
+static enum axas_fault_result fault_resolve(struct axas_space *space,
+					    struct axas_nested_fault *fault,
+					    u64 gpa, unsigned int access)
 {
 	int ret;
 
@@ -763,15 +762,25 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 }
 
 static noinline enum axas_fault_result
-fault_one_traced(struct axas_space *space, struct axas_nested_fault *fault,
-		 u64 gpa, unsigned int access)
+fault_traced(struct axas_space *space, struct axas_nested_fault *fault,
+	     u64 gpa, unsigned int access)
 {
 	u64 begin = ktime_get_ns();
-	enum axas_fault_result result = fault_one(space, fault, gpa, access);
+	enum axas_fault_result result = fault_resolve(space, fault, gpa, access);
 
 	trace_axas_fault(space->npt.id, gpa, access, result,
 			 ktime_get_ns() - begin);
 	return result;
+}
+
+/* Resolve one. Under RCU, which is left to get what it takes. */
+static enum axas_fault_result fault_one(struct axas_space *space,
+					struct axas_nested_fault *fault,
+					u64 gpa, unsigned int access)
+{
+	if (trace_axas_fault_enabled())
+		return fault_traced(space, fault, gpa, access);
+	return fault_resolve(space, fault, gpa, access);
 }
 
 /* Resolve one of an array, on any bus. Under RCU, as fault_one(). */
@@ -788,11 +797,7 @@ static enum axas_fault_result fault_entry(struct axas_space *space,
 			return AXAS_FAULT_INVALID;
 		fault->width = entry->width;
 	}
-	if (trace_axas_fault_enabled())
-		result = fault_one_traced(space, fault, entry->gpa,
-					  entry->access);
-	else
-		result = fault_one(space, fault, entry->gpa, entry->access);
+	result = fault_one(space, fault, entry->gpa, entry->access);
 	if (unlikely(result == AXAS_FAULT_DEVICE)) {
 		entry->cookie = fault->cookie;
 		entry->offset = fault->offset;
@@ -814,10 +819,7 @@ static enum axas_fault_result space_fault(struct axas_space *space,
 
 	axas_fault_begin(&fault);
 	rcu_read_lock();
-	if (trace_axas_fault_enabled())
-		result = fault_one_traced(space, &fault, gpa.val, access);
-	else
-		result = fault_one(space, &fault, gpa.val, access);
+	result = fault_one(space, &fault, gpa.val, access);
 	rcu_read_unlock();
 	fault_end(&fault);
 	return result;
