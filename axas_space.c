@@ -733,9 +733,10 @@ static int fault_prepare(struct axas_nested_fault *fault)
 	return 0;
 }
 
-static enum axas_fault_result fault_resolve(struct axas_space *space,
-					    struct axas_nested_fault *fault,
-					    u64 gpa, unsigned int access)
+/* Resolve one. Under RCU, which is left to get what it takes. */
+static enum axas_fault_result fault_one(struct axas_space *space,
+					struct axas_nested_fault *fault,
+					u64 gpa, unsigned int access)
 {
 	int ret;
 
@@ -761,28 +762,6 @@ static enum axas_fault_result fault_resolve(struct axas_space *space,
 	}
 }
 
-static noinline enum axas_fault_result
-fault_traced(struct axas_space *space, struct axas_nested_fault *fault,
-	     u64 gpa, unsigned int access)
-{
-	u64 begin = ktime_get_ns();
-	enum axas_fault_result result = fault_resolve(space, fault, gpa, access);
-
-	trace_axas_fault(space->npt.id, gpa, access, result,
-			 ktime_get_ns() - begin);
-	return result;
-}
-
-/* Resolve one. Under RCU, which is left to get what it takes. */
-static enum axas_fault_result fault_one(struct axas_space *space,
-					struct axas_nested_fault *fault,
-					u64 gpa, unsigned int access)
-{
-	if (trace_axas_fault_enabled())
-		return fault_traced(space, fault, gpa, access);
-	return fault_resolve(space, fault, gpa, access);
-}
-
 /* Resolve one of an array, on any bus. Under RCU, as fault_one(). */
 static enum axas_fault_result fault_entry(struct axas_space *space,
 					  struct axas_nested_fault *fault,
@@ -805,6 +784,17 @@ static enum axas_fault_result fault_entry(struct axas_space *space,
 	return result;
 }
 
+static noinline enum axas_fault_result
+fault_traced(struct axas_space *space, struct axas_nested_fault *fault,
+	     struct axas_fault_entry *entry)
+{
+	u64 begin = ktime_get_ns();
+	enum axas_fault_result result = fault_entry(space, fault, entry);
+
+	trace_axas_fault(space->npt.id, entry, result, ktime_get_ns() - begin);
+	return result;
+}
+
 static void fault_end(struct axas_nested_fault *fault)
 {
 	axas_frame_free(&fault->frame);
@@ -814,12 +804,22 @@ static void fault_end(struct axas_nested_fault *fault)
 static enum axas_fault_result space_fault(struct axas_space *space,
 					  axas_gpa_t gpa, unsigned int access)
 {
+	struct axas_fault_entry entry;
 	struct axas_nested_fault fault;
 	enum axas_fault_result result;
 
 	axas_fault_begin(&fault);
 	rcu_read_lock();
-	result = fault_one(space, &fault, gpa.val, access);
+	if (trace_axas_fault_enabled()) {
+		/* What doesn't fit is as invalid as none. */
+		entry = (struct axas_fault_entry){
+			.gpa = gpa.val,
+			.access = access > U16_MAX ? 0 : access,
+		};
+		result = fault_traced(space, &fault, &entry);
+	} else {
+		result = fault_one(space, &fault, gpa.val, access);
+	}
 	rcu_read_unlock();
 	fault_end(&fault);
 	return result;
@@ -888,7 +888,10 @@ void axas_space_faults(struct axas_space *space,
 			if (i == n)
 				break;
 		}
-		result = fault_entry(space, &fault, &entries[i]);
+		if (trace_axas_fault_enabled())
+			result = fault_traced(space, &fault, &entries[i]);
+		else
+			result = fault_entry(space, &fault, &entries[i]);
 		entries[i].result = result;
 		this_cpu_inc(space->faults->results[result]);
 	}

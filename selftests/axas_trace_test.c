@@ -125,7 +125,27 @@ static void fault(struct events *events, int fd, __u64 gpa, __u32 access,
 		  const char *name, const char *result)
 {
 	ax_fault(fd, gpa, access);
-	expect(events, true, "fault", "gpa=0x%llx access=%s result=%s", gpa, name, result);
+	expect(events, true, "fault", "bus=memory gpa=0x%llx access=%s result=%s", gpa,
+	       name, result);
+}
+
+/* Accesses to other buses, in one array; of the last one the width is wrong. */
+static void bus_faults(struct events *events, int fd)
+{
+	struct axas_fault_entry e[] = {
+		{ .gpa = 0x3fa, .access = AX_W, .width = 1, .bus = AXAS_BUS_PORT },
+		{ .gpa = 0xc0000080, .access = AX_R, .width = 8, .bus = AXAS_BUS_SYSREG },
+		{ .gpa = 0x400, .access = AX_R, .width = 1, .bus = AXAS_BUS_PORT },
+		{ .gpa = 0x3f8, .access = AX_R, .width = 3, .bus = AXAS_BUS_PORT },
+	};
+
+	ax_device(fd, AXAS_DEVICE_ADD, AXAS_BUS_PORT, 0x3f8, 0x3ff, 1);
+	ax_device(fd, AXAS_DEVICE_ADD, AXAS_BUS_SYSREG, 0xc0000080, 0xc0000080, 2);
+	ax_fault_many(fd, e, 4, NULL);
+	expect(events, true, "fault", "bus=port gpa=0x3fa access=w result=device");
+	expect(events, true, "fault", "bus=sysreg gpa=0xc0000080 access=r result=device");
+	expect(events, true, "fault", "bus=port gpa=0x400 access=r result=no-area");
+	expect(events, true, "fault", "bus=port gpa=0x3f8 access=r result=invalid");
 }
 
 /* Out of a 1 GiB leaf a page goes: it is split, and so is one of its pieces. */
@@ -187,7 +207,8 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 	fault(events, fd, 0, AX_RWX, "rwx", "invalid");
 	/* What copies into the guest takes the same way. */
 	ax_pwrite(fd, &word, sizeof(word), GPA + 0x7008);
-	expect(events, true, "fault", "gpa=0x40007008 access=w result=resolved");
+	expect(events, true, "fault", "bus=memory gpa=0x40007008 access=w result=resolved");
+	bus_faults(events, fd);
 	ax_protect(fd, GPA, 0x2000, AX_R);
 	expect(events, false, "invalidate", "gpa=0x40000000 size=0x1000");
 	expect(events, true, "protect", "gpa=0x40000000 size=0x2000 prot=r ret=0");

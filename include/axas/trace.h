@@ -35,6 +35,9 @@ TRACE_DEFINE_ENUM(AXAS_FORMAT_S2);
 TRACE_DEFINE_ENUM(AXAS_BACKEND_LINEAR);
 TRACE_DEFINE_ENUM(AXAS_BACKEND_ALLOC);
 TRACE_DEFINE_ENUM(AXAS_BACKEND_DEVICE);
+TRACE_DEFINE_ENUM(AXAS_BUS_MEMORY);
+TRACE_DEFINE_ENUM(AXAS_BUS_PORT);
+TRACE_DEFINE_ENUM(AXAS_BUS_SYSREG);
 TRACE_DEFINE_ENUM(AXAS_PROT_READ);
 TRACE_DEFINE_ENUM(AXAS_PROT_WRITE);
 TRACE_DEFINE_ENUM(AXAS_PROT_EXEC);
@@ -56,6 +59,12 @@ TRACE_DEFINE_ENUM(AXAS_FAULT_DEVICE);
 			 { AXAS_BACKEND_LINEAR, "linear" },		\
 			 { AXAS_BACKEND_ALLOC, "alloc" },		\
 			 { AXAS_BACKEND_DEVICE, "device" })
+
+#define axas_show_bus(bus)						\
+	__print_symbolic(bus,						\
+			 { AXAS_BUS_MEMORY, "memory" },			\
+			 { AXAS_BUS_PORT, "port" },			\
+			 { AXAS_BUS_SYSREG, "sysreg" })
 
 #define axas_show_prot(prot)						\
 	__print_flags(prot, "",						\
@@ -173,10 +182,12 @@ TRACE_EVENT(axas_protect,
 );
 
 TRACE_EVENT(axas_fault,
-	TP_PROTO(u32 space, u64 gpa, u32 access, u32 result, u64 ns),
-	TP_ARGS(space, gpa, access, result, ns),
+	TP_PROTO(u32 space, const struct axas_fault_entry *fault, u32 result,
+		 u64 ns),
+	TP_ARGS(space, fault, result, ns),
 	TP_STRUCT__entry(
 		__field(u32, space)
+		__field(u32, bus)
 		__field(u64, gpa)
 		__field(u32, access)
 		__field(u32, result)
@@ -184,13 +195,14 @@ TRACE_EVENT(axas_fault,
 	),
 	TP_fast_assign(
 		__entry->space = space;
-		__entry->gpa = gpa;
-		__entry->access = access;
+		__entry->bus = fault->bus;
+		__entry->gpa = fault->gpa;
+		__entry->access = fault->access;
 		__entry->result = result;
 		__entry->ns = ns;
 	),
-	TP_printk("space=%u gpa=0x%llx access=%s result=%s ns=%llu",
-		  __entry->space, __entry->gpa,
+	TP_printk("space=%u bus=%s gpa=0x%llx access=%s result=%s ns=%llu",
+		  __entry->space, axas_show_bus(__entry->bus), __entry->gpa,
 		  axas_show_prot(__entry->access),
 		  axas_show_result(__entry->result), __entry->ns)
 );
