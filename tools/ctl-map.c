@@ -4,7 +4,8 @@
  *
  * Each area has a row of cells for each size of leaf that it has. How full a
  * cell is shows as height, or digit, and colour. Holes take a line, whatever
- * their size. A space with many areas has a line for each.
+ * their size. A space with many areas has a line for each. Ports and system
+ * registers come last.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -165,6 +166,24 @@ static void draw_hole(const struct picture *p, size_t area)
 	colour(p, "0");
 }
 
+static void draw_devices(const struct picture *p)
+{
+	const struct space *s = p->space;
+	size_t i;
+
+	if (s->nr_devices)
+		putchar('\n');
+	for (i = 0; i < s->nr_devices; i++) {
+		const struct device *d = &s->devices[i];
+
+		printf("%-6s ", d->bus);
+		colour(p, "1");
+		printf("0x%" PRIx64 "-0x%" PRIx64, d->first, d->last);
+		colour(p, "0");
+		printf("  cookie 0x%" PRIx64 "\n", d->cookie);
+	}
+}
+
 static void draw_head(const struct picture *p)
 {
 	const struct figures *f = &p->space->figures;
@@ -216,6 +235,7 @@ static void draw(const struct space *s)
 		(many ? draw_line : draw_area)(&p, &s->areas[i]);
 	}
 	draw_hole(&p, s->nr_areas);
+	draw_devices(&p);
 	draw_legend(&p);
 }
 
@@ -262,26 +282,44 @@ static struct json_object *json_area(const struct space *s,
 	return o;
 }
 
-int show_map(const struct request *req)
+static struct json_object *json_device(const struct device *d)
 {
-	struct json_object *o, *list;
-	struct space s;
+	struct json_object *o = json_object_new_object();
+
+	json_add_text(o, "bus", d->bus);
+	json_add_address(o, "first", d->first);
+	json_add_address(o, "last", d->last);
+	json_add_address(o, "cookie", d->cookie);
+	return o;
+}
+
+static void print_json(const struct space *s)
+{
+	struct json_object *o = json_figures(&s->figures);
+	struct json_object *areas = json_object_new_array();
+	struct json_object *devices = json_object_new_array();
 	size_t i;
 
+	for (i = 0; i < s->nr_areas; i++)
+		json_object_array_add(areas, json_area(s, &s->areas[i]));
+	for (i = 0; i < s->nr_devices; i++)
+		json_object_array_add(devices, json_device(&s->devices[i]));
+	json_object_object_add(o, "map", areas);
+	json_object_object_add(o, "devices", devices);
+	json_print(o);
+}
+
+int show_map(const struct request *req)
+{
+	struct space s;
+
 	read_space(req->id, &s);
-	if (req->svg) {
+	if (req->svg)
 		write_svg(req->svg, &s);
-	} else if (req->json) {
-		o = json_figures(&s.figures);
-		list = json_object_new_array();
-		for (i = 0; i < s.nr_areas; i++)
-			json_object_array_add(list,
-					      json_area(&s, &s.areas[i]));
-		json_object_object_add(o, "map", list);
-		json_print(o);
-	} else {
+	else if (req->json)
+		print_json(&s);
+	else
 		draw(&s);
-	}
 	free_space(&s);
 	return 0;
 }

@@ -202,7 +202,7 @@ static bool parse_owner(struct figures *f, const char *text)
 	return true;
 }
 
-bool parse_figure(struct figures *f, char *line)
+static bool parse_figure(struct figures *f, char *line)
 {
 	char *value = line + strcspn(line, " \t");
 	uint64_t n;
@@ -259,13 +259,13 @@ void read_figures(uint32_t id, struct figures *f)
  * 0x0000000000000000-0x0000000040000000 rw- alloc wb 4K 0x0 - -
  * The flags begin behind the eighth column and may be missing.
  */
-bool parse_area(struct area *a, char *line)
+static bool parse_area(struct area *a, char *line)
 {
 	char hpa[24];
 	int used = 0;
 
 	*a = (struct area){ 0 };
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %3s %7s %7s %3s %" SCNx64 " %23s%n",
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %3s %15s %7s %3s %" SCNx64 " %23s%n",
 		   &a->start, &a->end, a->prot, a->backend, a->memtype,
 		   a->max_leaf, &a->cookie, hpa, &used) < 8 ||
 	    a->end <= a->start)
@@ -276,35 +276,67 @@ bool parse_area(struct area *a, char *line)
 	return true;
 }
 
-struct area_list {
+/* A list of a space that grows. */
+struct growing {
 	struct space *space;
 	size_t room;
 };
 
+/* The array with room for one more than @nr. */
+static void *grown(struct growing *list, void *array, size_t nr, size_t size)
+{
+	if (nr < list->room)
+		return array;
+	list->room = list->room ? 2 * list->room : 16;
+	array = reallocarray(array, list->room, size);
+	if (!array)
+		die("out of memory");
+	return array;
+}
+
 static bool each_area(char *line, void *arg)
 {
-	struct area_list *list = arg;
+	struct growing *list = arg;
 	struct space *s = list->space;
 
-	if (s->nr_areas == list->room) {
-		list->room = list->room ? 2 * list->room : 16;
-		s->areas = reallocarray(s->areas, list->room,
-					sizeof(*s->areas));
-		if (!s->areas)
-			die("out of memory");
-	}
+	s->areas = grown(list, s->areas, s->nr_areas, sizeof(*s->areas));
 	return parse_area(&s->areas[s->nr_areas++], line);
 }
 
-void read_areas(struct space *s)
+static void read_areas(struct space *s)
 {
-	struct area_list list = { .space = s };
+	struct growing list = { .space = s };
 
 	read_lines(s->figures.id, "areas", each_area, &list);
 }
 
+/* port 0x3f8-0x3ff cookie 0x1 */
+static bool parse_device(struct device *d, char *line)
+{
+	return sscanf(line, "%7s %" SCNx64 "-%" SCNx64 " cookie %" SCNx64,
+		      d->bus, &d->first, &d->last, &d->cookie) == 4 &&
+	       d->first <= d->last;
+}
+
+static bool each_device(char *line, void *arg)
+{
+	struct growing *list = arg;
+	struct space *s = list->space;
+
+	s->devices = grown(list, s->devices, s->nr_devices,
+			   sizeof(*s->devices));
+	return parse_device(&s->devices[s->nr_devices++], line);
+}
+
+static void read_devices(struct space *s)
+{
+	struct growing list = { .space = s };
+
+	read_lines(s->figures.id, "devices", each_device, &list);
+}
+
 /* 0x0000000000000000-0x0000000000200000       2M 2M rwx wb owned a d */
-bool parse_run(struct run *r, char *line)
+static bool parse_run(struct run *r, char *line)
 {
 	char leaf[4];
 	int used = 0;
@@ -345,37 +377,29 @@ void read_runs(struct space *s, void (*each)(const struct run *run, void *arg),
 	read_lines(s->figures.id, "table", each_run, &reader);
 }
 
-struct run_list {
-	struct space *space;
-	size_t room;
-};
-
 static void keep_run(const struct run *run, void *arg)
 {
-	struct run_list *list = arg;
+	struct growing *list = arg;
 	struct space *s = list->space;
 
-	if (s->nr_runs == list->room) {
-		list->room = list->room ? 2 * list->room : 64;
-		s->runs = reallocarray(s->runs, list->room, sizeof(*s->runs));
-		if (!s->runs)
-			die("out of memory");
-	}
+	s->runs = grown(list, s->runs, s->nr_runs, sizeof(*s->runs));
 	s->runs[s->nr_runs++] = *run;
 }
 
 void read_space(uint32_t id, struct space *s)
 {
-	struct run_list list = { .space = s };
+	struct growing list = { .space = s };
 
 	*s = (struct space){ 0 };
 	read_figures(id, &s->figures);
 	read_areas(s);
+	read_devices(s);
 	read_runs(s, keep_run, &list);
 }
 
 void free_space(struct space *s)
 {
 	free(s->areas);
+	free(s->devices);
 	free(s->runs);
 }

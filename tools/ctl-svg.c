@@ -25,8 +25,10 @@
 #define LABEL		22	/* of an area, above its lanes */
 #define AXIS		30	/* below its lanes */
 #define HOLE		22
+#define DEVICE		16	/* a line of text */
 #define LEGEND		72
 #define MOST_AREAS	100	/* more would be no picture any more */
+#define MOST_DEVICES	32
 
 /* Each darker than the one before. */
 static const char * const fills[NR_HEATS] = {
@@ -42,6 +44,7 @@ struct svg {
 	FILE *f;
 	const struct space *space;
 	size_t shown;			/* areas */
+	size_t devices;			/* ... and of those */
 	double y;
 };
 
@@ -255,7 +258,31 @@ static void areas(struct svg *svg)
 	}
 }
 
-/* What areas() will take, which the file's first line has to tell. */
+/* Ports and system registers */
+static void devices(struct svg *svg)
+{
+	const struct space *s = svg->space;
+	size_t i;
+
+	for (i = 0; i < svg->devices; i++) {
+		const struct device *d = &s->devices[i];
+
+		svg->y += DEVICE;
+		text(svg, LEFT, svg->y, "range", "%s 0x%" PRIx64 "\u20130x%" PRIx64,
+		     d->bus, d->first, d->last);
+		text(svg, RIGHT, svg->y, "what", "cookie 0x%" PRIx64,
+		     d->cookie);
+	}
+	if (svg->devices < s->nr_devices) {
+		svg->y += DEVICE;
+		text(svg, LEFT + BAR / 2, svg->y, "nothing",
+		     "%zu more ranges of ports and registers are not drawn",
+		     s->nr_devices - svg->devices);
+	}
+	svg->y += DEVICE;
+}
+
+/* What areas() and devices() will take, which the file's first line has to tell. */
 static double height(const struct svg *svg)
 {
 	double y = HEAD + LEGEND;
@@ -271,6 +298,9 @@ static double height(const struct svg *svg)
 	if (svg->shown < svg->space->nr_areas ||
 	    hole_before(svg->space, svg->shown))
 		y += HOLE;
+	y += (svg->devices + 1) * DEVICE;
+	if (svg->devices < svg->space->nr_devices)
+		y += DEVICE;
 	return y;
 }
 
@@ -338,18 +368,26 @@ static void head(struct svg *svg)
 	svg->y = HEAD;
 }
 
+static size_t min_size(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 void write_svg(const char *path, const struct space *s)
 {
-	struct svg svg = { .space = s, .shown = s->nr_areas };
 	bool to_stdout = !strcmp(path, "-");
+	struct svg svg = {
+		.space = s,
+		.shown = min_size(s->nr_areas, MOST_AREAS),
+		.devices = min_size(s->nr_devices, MOST_DEVICES),
+	};
 
-	if (svg.shown > MOST_AREAS)
-		svg.shown = MOST_AREAS;
 	svg.f = to_stdout ? stdout : fopen(path, "we");
 	if (!svg.f)
 		die("%s: %s", path, strerror(errno));
 	head(&svg);
 	areas(&svg);
+	devices(&svg);
 	legend(&svg);
 	fputs("</svg>\n", svg.f);
 	if (ferror(svg.f) || (!to_stdout && fclose(svg.f)))

@@ -38,7 +38,7 @@ struct request {
 /* debugfs: stats */
 struct figures {
 	uint32_t id;
-	char format[8];
+	char format[16];
 	unsigned int gpa_bits, levels;
 	uint64_t areas, resident;
 	uint64_t leaves[NR_LEAVES];
@@ -52,10 +52,16 @@ struct figures {
 /* debugfs: areas; @end is exclusive */
 struct area {
 	uint64_t start, end;
-	char prot[4], backend[8], memtype[8], max_leaf[4];
+	char prot[4], backend[16], memtype[8], max_leaf[4];
 	uint64_t cookie, hpa;
 	bool has_hpa;
 	char flags[64];
+};
+
+/* debugfs: devices; on other buses than memory, @last is inclusive */
+struct device {
+	char bus[8];
+	uint64_t first, last, cookie;
 };
 
 /* debugfs: table; a run of alike leaves, @end is exclusive */
@@ -69,6 +75,8 @@ struct space {
 	struct figures figures;
 	struct area *areas;
 	size_t nr_areas;
+	struct device *devices;
+	size_t nr_devices;
 	struct run *runs;
 	size_t nr_runs;
 };
@@ -94,14 +102,10 @@ void *xcalloc(size_t nr, size_t size);
 /* ctl-read.c */
 size_t list_spaces(uint32_t **ids);
 void read_figures(uint32_t id, struct figures *f);
-void read_areas(struct space *s);
 void read_runs(struct space *s, void (*each)(const struct run *run, void *arg),
 	       void *arg);
 void read_space(uint32_t id, struct space *s);
 void free_space(struct space *s);
-bool parse_figure(struct figures *f, char *line);
-bool parse_area(struct area *a, char *line);
-bool parse_run(struct run *r, char *line);
 FILE *open_table(uint32_t id);
 bool module_loaded(void);
 

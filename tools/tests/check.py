@@ -78,6 +78,8 @@ class Model:
             self.areas = [line.split() for line in f if line[0] != "#"]
         with open(path + "/table", encoding="utf-8") as f:
             self.runs = [line.split() for line in f if line[0] != "#"]
+        with open(path + "/devices", encoding="utf-8") as f:
+            self.devices = [line.split() for line in f]
 
     @staticmethod
     def span(text):
@@ -115,7 +117,7 @@ def heat(part, whole):
     return "1"
 
 
-def make_space(path, areas, table=(), **stats):
+def make_space(path, areas, table=(), devices=(), **stats):
     """A space of text; returns the directory to give to axasctl."""
     figures = {"id": 1, "format": "ept", "gpa-bits": 48, "levels": 4, "areas": len(areas),
                "resident": 0, "tables": "0 0 0 1 0", "leaves": "0 0 0",
@@ -123,7 +125,7 @@ def make_space(path, areas, table=(), **stats):
                "base": "0x0", "length": "0x1000000000000", "features": "0x0", "owner": "7 vmm"}
     figures.update({k.replace("_", "-"): v for k, v in stats.items()})
     os.makedirs(path + "/1")
-    for name, lines in (("areas", areas), ("table", table),
+    for name, lines in (("areas", areas), ("table", table), ("devices", devices),
                         ("stats", [f"{k} {v}" for k, v in figures.items()])):
         with open(f"{path}/1/{name}", "w", encoding="latin-1") as f:
             f.write("".join(line + "\n" for line in lines))
@@ -270,6 +272,8 @@ class Show(unittest.TestCase):
                                      [model.mapped(s, e, leaf) for s, e in cells])
                 else:
                     self.assertEqual(got["cells"][leaf], [])
+        self.assertEqual([[d["bus"], d["first"] + "-" + d["last"], "cookie", d["cookie"]]
+                          for d in space["devices"]], model.devices)
 
     def test_map_json(self):
         for spaces, number in SPACES:
@@ -293,6 +297,15 @@ class Show(unittest.TestCase):
             space = json.loads(ctl("stats", "1", "--json", spaces=spaces).stdout)
             self.assertEqual(space["faults"]["resolved"], 9)
             ctl("map", "1", spaces=spaces)
+
+    def test_names_of_modules(self):
+        """The kernel cuts names of formats and backends after 15 bytes."""
+        with tempfile.TemporaryDirectory() as tmp:
+            spaces = make_space(tmp + "/s", [area_line(0, 8192, "a-long-backends")],
+                                format="a-long-format-s")
+            space = json.loads(ctl("map", "1", "--json", spaces=spaces).stdout)
+            self.assertEqual(space["format"], "a-long-format-s")
+            self.assertEqual(space["map"][0]["backend"], "a-long-backends")
 
 
 class Errors(unittest.TestCase):
@@ -371,6 +384,12 @@ class Terminal(unittest.TestCase):
     def test_cells(self):
         for spaces, number in SPACES:
             self.cells(spaces, number)
+
+    def test_devices(self):
+        for spaces, number in SPACES:
+            lines = ctl("map", number, spaces=spaces).stdout.splitlines()
+            for device in Model(f"{spaces}/{number}").devices:
+                self.assertEqual(sum(line.split() == device for line in lines), 1, device)
 
     def test_pipe_is_plain(self):
         out = ctl("map", "3").stdout
@@ -513,6 +532,20 @@ class Svg(unittest.TestCase):
             areas = [area_line(n << 20, 8192) for n in range(130)]
             root = self.parse("1", spaces=make_space(tmp + "/s", areas))
             self.assertIn("30 more areas are not drawn", [t[4] for t in self.inside(root)])
+
+    def test_devices(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            devices = [f"port 0x{8 * n:x}-0x{8 * n + 7:x} cookie 0x{n:x}" for n in range(32)]
+            for more in ([], ["sysreg 0xfffffff0-0xffffffff cookie 0xffffffffffffffff"] * 3):
+                texts = [t[4] for t in self.inside(self.parse("1", spaces=make_space(
+                    tmp + f"/{len(more)}", [], devices=devices + more)))]
+                for n in range(32):
+                    self.assertIn(f"port 0x{8 * n:x}\u20130x{8 * n + 7:x}", texts)
+                    self.assertIn(f"cookie 0x{n:x}", texts)
+                self.assertEqual("3 more ranges of ports and registers are not drawn" in texts,
+                                 bool(more))
+        texts = [t[4] for t in self.inside(self.parse("3"))]
+        self.assertIn("sysreg 0xc0000080\u20130xc0000084", texts)
 
     def test_no_areas(self):
         with tempfile.TemporaryDirectory() as tmp:

@@ -84,6 +84,9 @@ static void make_space(void)
 	id = must(axas_id(space), "id");
 	must(axas_map_alloc(space, 0, 640 * K, RW | AXAS_PROT_EXEC), "map");
 	must(axas_map_device(space, 0xfee00000, 4 * K, 3), "map device");
+	must(axas_device_add(space, AXAS_BUS_PORT, 0x3f8, 0x3ff, 8), "port");
+	must(axas_device_add(space, AXAS_BUS_SYSREG, 0xc0000080, 0xc0000084, 9),
+	     "sysreg");
 	must(axas_map(space, &map), "map 2M");
 	must(axas_map_alloc(space, 64 * T, 64 * T, RW), "map 64T");
 	for (n = 0; n < 640 * K; n += n < 64 * K ? 4 * K : 12 * K)
@@ -370,6 +373,23 @@ static void test_ctl_map(void)
 	json_object_put(o);
 }
 
+static void test_ctl_devices(void)
+{
+	struct json_object *o = ctl("axasctl map --json %d", id), *list, *d;
+
+	list = get(o, "devices");
+	EXPECT(json_object_array_length(list) == 2);
+	d = json_object_array_get_idx(list, 0);
+	EXPECT(!strcmp(json_object_get_string(get(d, "bus")), "port"));
+	EXPECT(hex(d, "first") == 0x3f8 && hex(d, "last") == 0x3ff);
+	EXPECT(hex(d, "cookie") == 8);
+	d = json_object_array_get_idx(list, 1);
+	EXPECT(!strcmp(json_object_get_string(get(d, "bus")), "sysreg"));
+	EXPECT(hex(d, "first") == 0xc0000080 && hex(d, "last") == 0xc0000084);
+	EXPECT(hex(d, "cookie") == 9);
+	json_object_put(o);
+}
+
 /* Each run's ends are leaves of its size; together they are all leaves. */
 static void test_ctl_dump(void)
 {
@@ -569,6 +589,7 @@ int main(int argc, char **argv)
 		{ "ctl_info", test_ctl_info },
 		{ "ctl_stats", test_ctl_stats },
 		{ "ctl_map", test_ctl_map },
+		{ "ctl_devices", test_ctl_devices },
 		{ "ctl_dump", test_ctl_dump },
 		{ "ctl_text", test_ctl_text },
 		{ "ctl_watch", test_ctl_watch },
