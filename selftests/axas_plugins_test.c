@@ -5,6 +5,7 @@
  * all tests of axas_space_test.c are here again.
  */
 #define AX_MODULE_VARIANTS
+#include <elf.h>
 #include "axas_fixture.h"
 
 #define PATTERN	AXAS_BACKEND_MODULE
@@ -59,6 +60,124 @@ TEST_F(space, gstage_levels)
 	EXPECT_EQ(0, ax_put64(self->fd, 0, 2));
 	EXPECT_EQ(1, ax_get64(self->fd, self->end - 8));
 	EXPECT_EQ(2, ax_get64(self->fd, 0));
+}
+
+/* Read eight bytes of host memory. /proc/kcore is an ELF file of all of it. */
+static bool read_host(int kcore, __u64 hpa, __u64 *value)
+{
+	Elf64_Ehdr head;
+	Elf64_Phdr part;
+	int i;
+
+	if (pread(kcore, &head, sizeof(head), 0) != sizeof(head))
+		return false;
+	for (i = 0; i < head.e_phnum; i++) {
+		if (pread(kcore, &part, sizeof(part),
+			  head.e_phoff + i * sizeof(part)) != sizeof(part))
+			return false;
+		if (part.p_type == PT_LOAD && hpa >= part.p_paddr &&
+		    hpa - part.p_paddr < part.p_memsz)
+			return pread(kcore, value, 8, part.p_offset + hpa -
+				     part.p_paddr) == 8;
+	}
+	return false;
+}
+
+/*
+ * The entry where the walk for a GPA ends, as "Sv39" and "Two-Stage Address
+ * Translation" have it: the first step takes two bits more; 53:10 of an entry
+ * are the page number; R, W and X of a table, its bits 3:1, are clear.
+ */
+static bool gstage_entry(int kcore, const struct axas_root *r, __u64 gpa,
+			 __u64 *entry)
+{
+	__u64 table = (r->control & 0xfffffffffffULL) << 12;
+	unsigned int level = (r->control >> 60) - 8 + 3;
+	__u64 index = gpa >> (12 + 9 * (level - 1));
+
+	for (;; index = gpa >> (12 + 9 * (--level - 1)) & 511) {
+		if (!read_host(kcore, table + 8 * index, entry))
+			return false;
+		if (!(*entry & 1) || *entry & 0xe || level == 1)
+			return true;
+		/* Of a table also D, A, U, PBMT and N shall be clear. */
+		if (*entry & 0xfffc0000000000d0ULL)
+			return false;
+		table = (*entry >> 10 & 0xfffffffffffULL) << 12;
+	}
+}
+
+/*
+ * Bits: 0 valid, 1 R, 2 W, 3 X, 4 U, 6 A, 7 D, 8 ours (owned), 62:61 PBMT (1 NC,
+ * 2 IO).
+ */
+static const struct {
+	__u64 length;
+	__u32 prot, memtype, features;
+	__u64 expected;
+} gstage_rows[] = {
+	{ AX_PAGE, AX_RWX, AXAS_MEM_WB, 0, 0xdf },
+	{ AX_PAGE, AX_RW, AXAS_MEM_WB, 0, 0xd7 },
+	{ AX_PAGE, AX_R, AXAS_MEM_WB, 0, 0xd3 },
+	{ AX_PAGE, AX_RX, AXAS_MEM_WB, 0, 0xdb },
+	{ AX_PAGE, AX_X, AXAS_MEM_WB, 0, 0xd9 },
+	{ AX_PAGE, AX_RW, AXAS_MEM_NC, 0, 0x20000000000000d7ULL },
+	{ AX_PAGE, AX_RW, AXAS_MEM_UC, 0, 0x40000000000000d7ULL },
+	{ AX_PAGE, AX_RW, AXAS_MEM_WB, AXAS_FEAT_AD, 0x17 },
+	{ AX_2M, AX_RWX, AXAS_MEM_WB, 0, 0xdf },
+	{ AX_1G, AX_RW, AXAS_MEM_NC, 0, 0x20000000000000d7ULL },
+};
+
+static bool gstage_row(int dev, __u32 bits, int kcore, __u64 hpa, unsigned int i)
+{
+	struct axas_create c = {
+		.size = sizeof(c), .format = AXAS_FORMAT_MODULE, .gpa_bits = bits,
+		.features = gstage_rows[i].features,
+	};
+	struct axas_map m = {
+		.size = sizeof(m), .backend = AXAS_BACKEND_LINEAR, .hpa = hpa,
+		.gpa = (1ULL << bits) - 3 * AX_1G, .length = gstage_rows[i].length,
+		.prot = gstage_rows[i].prot, .memtype = gstage_rows[i].memtype,
+	};
+	__u64 expected = gstage_rows[i].expected | hpa >> 12 << 10, entry = 0;
+	struct axas_root r = { .size = sizeof(r) };
+	int fd = ax_ioctl(dev, AXAS_CREATE, &c);
+	bool ok;
+
+	ok = fd >= 0 && !ax_ioctl(fd, AXAS_MAP, &m) &&
+	     !ax_ioctl(fd, AXAS_ROOT, &r) &&
+	     gstage_entry(kcore, &r, m.gpa, &entry) && entry == expected;
+	/* Before and behind it there is nothing. */
+	ok = ok && gstage_entry(kcore, &r, m.gpa - 1, &entry) && !(entry & 1) &&
+	     gstage_entry(kcore, &r, m.gpa + m.length, &entry) && !(entry & 1);
+	if (!ok)
+		printf("# row %u: entry %#llx, want %#llx\n", i, entry, expected);
+	close(fd);
+	return ok;
+}
+
+/* The tables in memory are what the privileged specification describes. */
+TEST_F(space, gstage_entries)
+{
+	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits), entry;
+	int kcore = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	struct axas_root r = { .size = sizeof(r) };
+	unsigned int i;
+
+	if (kcore < 0 || !hpa)
+		SKIP(return, kcore < 0 ? "this kernel has no /proc/kcore" :
+		     "no unused host physical addresses in /proc/iomem");
+	for (i = 0; i < sizeof(gstage_rows) / sizeof(gstage_rows[0]); i++)
+		EXPECT_TRUE(gstage_row(self->dev, variant->bits, kcore, hpa, i));
+	/* Memory of the space's own: the entry leads to what was written. */
+	ASSERT_EQ(0, ax_map(self->fd, self->end - AX_2M, AX_2M));
+	ASSERT_EQ(0, ax_put64(self->fd, self->end - 8, 0x1234567));
+	ASSERT_EQ(0, ax_ioctl(self->fd, AXAS_ROOT, &r));
+	ASSERT_TRUE(gstage_entry(kcore, &r, self->end - 8, &entry));
+	EXPECT_EQ(0x1d7, entry & 0xffc00000000003ffULL);
+	ASSERT_TRUE(read_host(kcore, (entry >> 10 << 12) + 0xff8, &entry));
+	EXPECT_EQ(0x1234567, entry);
+	close(kcore);
 }
 
 TEST_F(space, pattern_says_where_it_is)
