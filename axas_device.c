@@ -35,8 +35,13 @@ static void bus_destroy(struct maple_tree *tree)
 	struct device_range *range;
 
 	mas_lock(&mas);
-	mas_for_each(&mas, range, ULONG_MAX)
+	mas_for_each(&mas, range, ULONG_MAX) {
 		kfree_rcu(range, rcu);
+		if (need_resched()) {
+			mas_pause(&mas);
+			cond_resched_lock(&tree->ma_lock);
+		}
+	}
 	__mt_destroy(tree);
 	mas_unlock(&mas);
 }

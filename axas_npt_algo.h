@@ -594,6 +594,7 @@ static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
 	u64 *table = npt_alloc_table(change->pool,
 				     GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	u64 link = fmt_table(axas_hal_virt_to_phys(table));
+	u64 begin = axas_trace_begin(axas_split);
 	u64 entry = READ_ONCE(*ptr);
 
 	if (FMT_BREAK_BEFORE_MAKE) {
@@ -614,7 +615,7 @@ static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
 	npt_count(&npt->counts.leaves[level - 1], -1);
 	npt_count(&npt->counts.leaves[level - 2], AXAS_TABLE_ENTRIES);
 	npt_count_tables(npt, level - 1, 1);
-	trace_axas_split(npt->id, start, level);
+	trace_axas_split(npt->id, start, size, axas_trace_ns(begin));
 }
 
 /*

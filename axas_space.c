@@ -101,15 +101,17 @@ static struct axas_space *space_create(const struct axas_create *args)
  */
 struct axas_space *axas_space_create(const struct axas_create *args)
 {
+	u64 begin = axas_trace_begin(axas_create);
 	struct axas_space *space = space_create(args);
 
 	if (IS_ERR(space))
 		trace_axas_create(0, args->format, args->gpa_bits, args->base,
-				  args->length, PTR_ERR(space));
+				  args->length, PTR_ERR(space),
+				  axas_trace_ns(begin));
 	else
 		trace_axas_create(space->npt.id, space->npt.ops->format,
 				  space->npt.gpa_bits, space->base,
-				  space->length, 0);
+				  space->length, 0, axas_trace_ns(begin));
 	return space;
 }
 EXPORT_SYMBOL_GPL(axas_space_create);
@@ -132,6 +134,10 @@ void axas_space_destroy(struct axas_space *space)
 	mas_for_each(&mas, area, ULONG_MAX) {
 		if (!--area->ranges)
 			area_free(area);
+		if (need_resched()) {
+			mas_pause(&mas);
+			cond_resched_lock(&space->areas.ma_lock);
+		}
 	}
 	__mt_destroy(&space->areas);
 	mas_unlock(&mas);

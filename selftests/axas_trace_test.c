@@ -21,9 +21,14 @@ static const char *need_trace(void)
 	return NULL;
 }
 
+/*
+ * Without names of tasks: for those the kernel patches the scheduler, which has
+ * an emulated CPU that is just there stop for good now and then.
+ */
 static bool trace_on(void)
 {
-	return !ax_write_file(TRACING "/tracing_on", "1") &&
+	return !ax_write_file(TRACING "/options/record-cmd", "0") &&
+	       !ax_write_file(TRACING "/tracing_on", "1") &&
 	       !ax_write_file(TRACING "/trace", "") &&
 	       !ax_write_file(EVENTS "/enable", "1");
 }
@@ -154,11 +159,11 @@ static void expect_splits(struct events *events, bool ept, __u64 gpa)
 	/* Armv8-A asks for a break before a leaf becomes a table. */
 	if (!ept)
 		expect(events, false, "invalidate", "gpa=%#llx size=0x40000000", gpa);
-	expect(events, false, "split", "gpa=%#llx level=3", gpa);
+	expect(events, true, "split", "gpa=%#llx size=0x40000000", gpa);
 	if (!ept)
 		expect(events, false, "invalidate", "gpa=%#llx size=0x200000",
 		       gpa + AX_2M);
-	expect(events, false, "split", "gpa=%#llx level=2", gpa + AX_2M);
+	expect(events, true, "split", "gpa=%#llx size=0x200000", gpa + AX_2M);
 }
 
 /* ns of an invalidation that nobody is told of may be 0: it isn't looked at. */
@@ -187,11 +192,11 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 
 	events->id = 0;
 	ax_create(dev, format, 99);
-	expect(events, false, "create", "format=%s gpa_bits=99 base=0x0 length=0x0 ret=%d",
+	expect(events, true, "create", "format=%s gpa_bits=99 base=0x0 length=0x0 ret=%d",
 	       name, -EOPNOTSUPP);
 	fd = ax_create_range(dev, format, bits, 0x1000, 0);
 	events->id = ax_space_id(fd);
-	expect(events, false, "create", "format=%s gpa_bits=%u base=0x1000 length=%#llx ret=0",
+	expect(events, true, "create", "format=%s gpa_bits=%u base=0x1000 length=%#llx ret=0",
 	       name, bits, (1ULL << bits) - 0x1000);
 
 	ax_map(fd, GPA, AX_1G);

@@ -84,8 +84,8 @@ TRACE_DEFINE_ENUM(AXAS_FAULT_DEVICE);
 
 TRACE_EVENT(axas_create,
 	TP_PROTO(u32 space, u32 format, u32 gpa_bits, u64 base, u64 length,
-		 int ret),
-	TP_ARGS(space, format, gpa_bits, base, length, ret),
+		 int ret, u64 ns),
+	TP_ARGS(space, format, gpa_bits, base, length, ret, ns),
 	TP_STRUCT__entry(
 		__field(u32, space)
 		__field(u32, format)
@@ -93,6 +93,7 @@ TRACE_EVENT(axas_create,
 		__field(u64, base)
 		__field(u64, length)
 		__field(int, ret)
+		__field(u64, ns)
 	),
 	TP_fast_assign(
 		__entry->space = space;
@@ -101,11 +102,12 @@ TRACE_EVENT(axas_create,
 		__entry->base = base;
 		__entry->length = length;
 		__entry->ret = ret;
+		__entry->ns = ns;
 	),
-	TP_printk("space=%u format=%s gpa_bits=%u base=0x%llx length=0x%llx ret=%d",
+	TP_printk("space=%u format=%s gpa_bits=%u base=0x%llx length=0x%llx ret=%d ns=%llu",
 		  __entry->space, axas_show_format(__entry->format),
 		  __entry->gpa_bits, __entry->base, __entry->length,
-		  __entry->ret)
+		  __entry->ret, __entry->ns)
 );
 
 TRACE_EVENT(axas_map,
@@ -227,20 +229,22 @@ TRACE_EVENT(axas_invalidate,
 );
 
 TRACE_EVENT(axas_split,
-	TP_PROTO(u32 space, u64 gpa, u32 level),
-	TP_ARGS(space, gpa, level),
+	TP_PROTO(u32 space, u64 gpa, u64 size, u64 ns),
+	TP_ARGS(space, gpa, size, ns),
 	TP_STRUCT__entry(
 		__field(u32, space)
 		__field(u64, gpa)
-		__field(u32, level)
+		__field(u64, size)
+		__field(u64, ns)
 	),
 	TP_fast_assign(
 		__entry->space = space;
 		__entry->gpa = gpa;
-		__entry->level = level;
+		__entry->size = size;
+		__entry->ns = ns;
 	),
-	TP_printk("space=%u gpa=0x%llx level=%u", __entry->space, __entry->gpa,
-		  __entry->level)
+	TP_printk("space=%u gpa=0x%llx size=0x%llx ns=%llu", __entry->space,
+		  __entry->gpa, __entry->size, __entry->ns)
 );
 
 TRACE_EVENT(axas_destroy,

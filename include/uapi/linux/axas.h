@@ -528,13 +528,14 @@ struct axas_translate {
  * @leaves: out: leaves of 4 KiB, 2 MiB, 1 GiB, linear ones included
  * @tables: out: table pages; [0] holds 4 KiB leaves, [1] what is above, and so
  *	on up to the root, of which concatenated pages count one each
- * @faults: out: faults by &enum axas_fault_result since the space was made
  * @format: out: an &enum axas_format
  * @gpa_bits: out: width of a GPA
  * @levels: out: levels of the table
  * @features: out: &enum axas_feature bits in force
  * @base: out: first GPA of the space
  * @length: out: bytes in the space
+ * @faults: out: faults by &enum axas_fault_result since the space was made; last,
+ *	as results may be added
  *
  * The figures are sums over CPUs; each is exact while nothing changes it.
  *
@@ -547,13 +548,13 @@ struct axas_stats {
 	__u64 resident;
 	__u64 leaves[3];
 	__u64 tables[5];
-	__u64 faults[AXAS_NR_FAULT_RESULTS];
 	__u32 format;
 	__u32 gpa_bits;
 	__u32 levels;
 	__u32 features;
 	__u64 base;
 	__u64 length;
+	__u64 faults[AXAS_NR_FAULT_RESULTS];
 };
 
 #define AXAS_STATS	_IO(AXAS_IOC_TYPE, AXAS_CMD_STATS)
