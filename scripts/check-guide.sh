@@ -31,9 +31,11 @@ verdict() { # verdict NAME COMMAND...
 # Only what git knows is there: the guide must not live on what lies about.
 git clone -q "$AXAS_TREE" "$work/axas"
 cd "$work/axas"
+mkdir "$work/new"
+cp samples/plugins/axas_{gstage,pattern}.c "$work/new"
 git -c user.name=guide -c user.email=guide rm -q samples/plugins/*.c
 git -c user.name=guide -c user.email=guide commit -q -m "Without the samples"
-cp "$AXAS_TREE"/samples/plugins/axas_{gstage,pattern}.c samples/plugins/
+cp "$work"/new/*.c samples/plugins/
 new=$(git status --porcelain | tr '\n' ' ')
 
 # The blocks as one script; sudo is for who isn't root.

@@ -84,7 +84,7 @@ kunit_cases() {
 
 # run_kernel SERIES ARCH
 run_kernel() {
-	local series=$1 arch=$2 name=$1-$2 src version hash out cross log rc args
+	local series=$1 arch=$2 name=$1-$2 src version hash out cross log rc args f
 	cross=$(cross_of "$arch")
 	log=$logs/intree-$name
 	case "$arch" in
@@ -120,17 +120,22 @@ run_kernel() {
 	[ -z "$(splats "$log.console.log")" ] || rc=1
 	verdict "$name: kernel log" "$rc" "$log.console.log"
 
-	# The same kernel, with axas instead.  kunit.py puts its own back.
+	# The same kernel, with axas and its samples instead.  kunit.py puts its own
+	# configuration back.
 	kmake() { make -C "$src" O="$out" ARCH="$arch" CROSS_COMPILE="$cross" -j"$(nproc)" "$@"; }
 	build_as() { # build_as y|m TARGET...
 		"$src/scripts/config" --file "$out/.config" -d AXAS_KUNIT_TEST \
-			--set-val AXAS "$1" -e AXAS_PROBE
+			--set-val AXAS "$1" -e AXAS_PROBE -m AXAS_HW_TEST \
+			-m AXAS_SAMPLE_MINIVM -m AXAS_SAMPLE_SOFTMMU -m AXAS_SAMPLE_PLUGINS
 		kmake olddefconfig && grep -qx "CONFIG_AXAS=$1" "$out/.config" && kmake "${@:2}"
 	}
 	rc=0
 	run_logged "$log.m.log" "axas as a module, $name" build_as m vmlinux modules || rc=1
-	[ -e "$out/drivers/virt/axas/axas.ko" ] || rc=1
-	verdict "$name: builds as a module" "$rc" "$log.m.log"
+	for f in axas kunit/hw/axas_hw_kunit samples/softmmu/axas_softmmu \
+		samples/plugins/axas_gstage samples/plugins/axas_pattern; do
+		[ -e "$out/drivers/virt/axas/$f.ko" ] || rc=1
+	done
+	verdict "$name: builds as a module, with its samples" "$rc" "$log.m.log"
 	rc=0
 	run_logged "$log.y.log" "axas built in, $name" build_as y vmlinux || rc=1
 	grep -q ' axas_space_create$' "$out/System.map" || rc=1

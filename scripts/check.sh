@@ -12,13 +12,13 @@
 #                         kernels), distro (the prebuilt one), newest
 #   hw                    CPUs walk the tables, on both architectures
 #   hw-ARCH               ... arm64 in QEMU, x86 in Bochs
+#   demo                  make demo, and the picture that it leaves
 #   guide                 what Documentation/guide.rst says, step by step
 #   replay                a real program's memory trace, on the prebuilt kernel
 #   tools                 libaxas and axasctl: over text on this machine, and
 #                         over a live space on the prebuilt kernel
 #   install               make install, dkms, the Debian packages
-#   intree                inside a kernel's source, where kunit.py runs; "all" has
-#                         intree-6.12-arm64 of it
+#   intree                inside a kernel's source, where kunit.py runs
 #   intree-KERNEL         ... of one: 6.12 or newest, -x86_64 or -arm64
 #
 #   --list                list the runs these words stand for, and stop
@@ -56,7 +56,8 @@ for what; do
 	all)
 		add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
 			selftests-distro selftests-newest replay tools-live
-		also tools-text hw-arm64 hw-x86 guide install intree-6.12-arm64
+		also tools-text hw-arm64 hw-x86 demo guide install \
+			intree-{6.12,newest}-{x86_64,arm64}
 		;;
 	tools)
 		add tools-live
@@ -64,7 +65,7 @@ for what; do
 		;;
 	hw) also hw-arm64 hw-x86 ;;
 	intree) also intree-{6.12,newest}-{x86_64,arm64} ;;
-	hw-arm64 | hw-x86 | guide | install | intree-6.12-x86_64 | intree-6.12-arm64 | \
+	hw-arm64 | hw-x86 | demo | guide | install | intree-6.12-x86_64 | intree-6.12-arm64 | \
 		intree-newest-x86_64 | intree-newest-arm64) also "$what" ;;
 	kunit) add kunit-x86_64 kunit-arm64 ;;
 	selftests)
@@ -287,8 +288,10 @@ boot() { # boot RUN: console in $logs/RUN.log
 	args=(--kernel "${image[$kname]}" --arch "$karch" --mem 2G --log "$logs/$run.log" --quiet
 		--timeout "${AXAS_TIMEOUT:-900}" --ivshmem 64M --file "$build/$kname/axas.ko:/axas.ko")
 	[ -z "$kdebug" ] || append="$append page_poison=1"
-	for f in "$build/$kname"/samples/plugins/*.ko; do
-		args+=(--file "$f:/plugins/$(basename "$f")")
+	# Only what has a source: older files may lie about.
+	for f in "$AXAS_TREE"/samples/plugins/*.c; do
+		f=$(basename "$f" .c).ko
+		args+=(--file "$build/$kname/samples/plugins/$f:/plugins/$f")
 	done
 	case "$run" in
 	kunit-*)
@@ -296,8 +299,9 @@ boot() { # boot RUN: console in $logs/RUN.log
 		append="$append loglevel=8"
 		;;
 	selftests-*)
-		for f in "$build/selftests-$karch"/*; do
-			[ ! -f "$f" ] || [ ! -x "$f" ] || args+=(--file "$f:/tests/$(basename "$f")")
+		for f in "$AXAS_TREE"/selftests/*_test.c; do
+			f=$build/selftests-$karch/$(basename "$f" .c)
+			[ ! -x "$f" ] || args+=(--file "$f:/tests/$(basename "$f")")
 		done
 		args+=(--ext4 64M --file "$build/$kname/samples/softmmu/axas_softmmu.ko:/axas_softmmu.ko")
 		append="$append loglevel=5"
@@ -447,6 +451,23 @@ tools_text() {
 	counted tools-text "$p" "$f" "$s" "$((SECONDS - start)) s"
 }
 
+# demo: it ends well, and its picture is one
+demo() {
+	local log=$logs/demo.out start=$SECONDS p=0
+	say "running the demo"
+	rm -f "$build/demo.svg"
+	if "$scripts/demo.sh" >"$log" 2>&1 </dev/null; then p=1; fi
+	[ "$p" -eq 1 ] || echo "  FAILED  demo: see $log"
+	if python3 -c 'import sys, xml.etree.ElementTree as e
+assert len(list(e.parse(sys.argv[1]).iter("{http://www.w3.org/2000/svg}rect"))) > 50' \
+		"$build/demo.svg" 2>>"$log"; then
+		p=$((p + 1))
+	else
+		echo "  FAILED  demo: its picture; see $log and $build/demo.svg"
+	fi
+	counted demo "$p" $((2 - p)) 0 "$((SECONDS - start)) s"
+}
+
 # ---- go ----
 
 for run in ${runs[@]+"${runs[@]}"}; do
@@ -505,6 +526,7 @@ done
 for run in ${others[@]+"${others[@]}"}; do
 	case "$run" in
 	tools-text) tools_text ;;
+	demo) demo ;;
 	*) other "$run" ;;
 	esac
 done
