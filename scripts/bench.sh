@@ -85,7 +85,7 @@ native() {
 		#!/bin/sh
 		insmod /axas_bench.ko reps=$reps pages=$native_pages
 	EOF
-	"$AXAS_TREE/scripts/boot.sh" --init "$raw/um.sh" --initrd "$raw/um.initrd" \
+	"$AXAS_TREE/scripts/boot.sh" --arch x86_64 --init "$raw/um.sh" --initrd "$raw/um.initrd" \
 		--file "$raw/um/tools/bench/axas_bench.ko"
 	dir=$raw/um-memory
 	mkdir -p "$dir"
@@ -120,7 +120,7 @@ guest() {
 	local name=$1 script=$2
 	shift 2
 	run_logged "$raw/$name.boot.log" "QEMU: $name" \
-		"$AXAS_TREE/scripts/boot.sh" --kernel "$kernel/image" --init "$script" \
+		"$AXAS_TREE/scripts/boot.sh" --kernel "$kernel/image" --arch x86_64 --init "$script" \
 		--file "$raw/x86_64/axas.ko" --file "$raw/axas-bench" \
 		--file "$raw/x86_64-bench/tools/bench/axas_bench.ko" \
 		--append "loglevel=7 nokaslr" --timeout 1500 --quiet --log "$raw/$name.log" "$@" ||

@@ -74,7 +74,7 @@ trap 'exit 130' INT TERM
 
 mkdir "$work/cd"
 cp "$kernel" "$work/cd/linux"
-"$AXAS_TREE/scripts/boot.sh" ${initrd_args[@]+"${initrd_args[@]}"} --initrd "$work/cd/initrd"
+"$AXAS_TREE/scripts/boot.sh" --arch x86_64 ${initrd_args[@]+"${initrd_args[@]}"} --initrd "$work/cd/initrd"
 cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$work/cd"
 cat >"$work/cd/isolinux.cfg" <<CFG
 DEFAULT linux

@@ -7,7 +7,7 @@
 #   --init SCRIPT      shell script (busybox) that runs as /run.sh once proc,
 #                      sys, dev, tmp, debugfs, tracefs, securityfs and cgroup2
 #                      (/sys/fs/cgroup) are mounted
-#   --arch ARCH        x86_64 (default) or arm64
+#   --arch ARCH        x86_64 or arm64 (default: this machine's)
 #   --file SRC[:DST]   put the file SRC into the guest as DST (default: /NAME);
 #                      repeatable
 #   --modules DIR      a lib/modules/VERSION directory on this machine, and
@@ -34,7 +34,7 @@
 . "$(dirname "$0")/common.sh"
 help_wanted "$@"
 
-kernel='' init='' arch=x86_64 mem=1G smp=2 cpu='' append='' qemu_extra='' limit=300
+kernel='' init='' arch=$(host_arch) mem=1G smp=2 cpu='' append='' qemu_extra='' limit=300
 log='' quiet='' ext4='' ivshmem='' moddir='' initrd='' files=() modprobe=()
 while [ $# -gt 0 ]; do
 	case "$1" in

@@ -220,13 +220,15 @@ if [ -n "$do_style" ]; then
 	fi
 fi
 
-# undocumented DIR: names with kernel-doc that no page in DIR describes
+# undocumented DIR: names with kernel-doc or exported that no page in DIR describes
 undocumented() {
 	comm -23 <(
 		cd "$AXAS_TREE"
-		grep -hoE '^ \* ((struct|enum|typedef|define) )?axas_[a-z0-9_]+(\(\))? - ' \
-			include/uapi/linux/*.h include/axas/*.h |
-			grep -oE 'axas_[a-z0-9_]+' | sort -u
+		{
+			grep -hoE '^ \* ((struct|enum|typedef|define) )?axas_[a-z0-9_]+(\(\))? - ' \
+				include/uapi/linux/*.h include/axas/*.h
+			grep -hoE '^EXPORT_SYMBOL_GPL\(axas_[a-z0-9_]+' ./*.c
+		} | grep -oE 'axas_[a-z0-9_]+' | sort -u
 	) <(cat "$1"/*.html | grep -oE 'id="c\.axas_[a-z0-9_]+"' | grep -oE 'axas_[a-z0-9_]+' | sort -u)
 }
 

@@ -106,8 +106,8 @@ static inline axas_hpa_t axas_hal_virt_to_phys(const void *virt)
  * struct axas_holder - someone who holds translations of a space
  * @invalidate: forget all translations of [@gpa, @gpa + @size); when it
  *	returns none of them is used any more. May sleep. Runs under the
- *	space's lock and must not call back into the space's map, unmap and
- *	protect.
+ *	space's lock and must not call what takes it: of the same space only
+ *	faults and translations.
  * @node: for the space's list of holders
  */
 struct axas_holder {
