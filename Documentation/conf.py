@@ -28,6 +28,8 @@ highlight_language = "none"
 c_id_attributes = ["__percpu", "__user"]
 
 html_theme = "furo"
+# Debian's furo is light only: blocks that turned dark would stand out.
+pygments_style = pygments_dark_style = "tango"
 html_title = "axas"
 html_static_path = ["static"]
 html_css_files = ["axas.css"]
