@@ -95,13 +95,16 @@ static bool gstage_entry(int kcore, const struct axas_root *r, __u64 gpa,
 	unsigned int level = (r->control >> 60) - 8 + 3;
 	__u64 index = gpa >> (12 + 9 * (level - 1));
 
+	/* VMID 0; the lowest two bits of the page number always read as 0. */
+	if (r->control & 0x0ffff00000000003ULL)
+		return false;
 	for (;; index = gpa >> (12 + 9 * (--level - 1)) & 511) {
 		if (!read_host(kcore, table + 8 * index, entry))
 			return false;
 		if (!(*entry & 1) || *entry & 0xe || level == 1)
 			return true;
-		/* Of a table also D, A, U, PBMT and N shall be clear. */
-		if (*entry & 0xfffc0000000000d0ULL)
+		/* Of a table also D, A, G, U, 60:54, PBMT and N shall be clear. */
+		if (*entry & 0xffc00000000000f0ULL)
 			return false;
 		table = (*entry >> 10 & 0xfffffffffffULL) << 12;
 	}
@@ -120,7 +123,7 @@ static const struct {
 	{ AX_PAGE, AX_RW, AXAS_MEM_WB, 0, 0xd7 },
 	{ AX_PAGE, AX_R, AXAS_MEM_WB, 0, 0xd3 },
 	{ AX_PAGE, AX_RX, AXAS_MEM_WB, 0, 0xdb },
-	{ AX_PAGE, AX_X, AXAS_MEM_WB, 0, 0xd9 },
+	{ AX_PAGE, AX_X, AXAS_MEM_WB, AXAS_FEAT_EXEC_ONLY, 0xd9 },
 	{ AX_PAGE, AX_RW, AXAS_MEM_NC, 0, 0x20000000000000d7ULL },
 	{ AX_PAGE, AX_RW, AXAS_MEM_UC, 0, 0x40000000000000d7ULL },
 	{ AX_PAGE, AX_RW, AXAS_MEM_WB, AXAS_FEAT_AD, 0x17 },
@@ -167,7 +170,7 @@ TEST_F(space, gstage_entries)
 	if (kcore < 0 || !hpa)
 		SKIP(return, kcore < 0 ? "this kernel has no /proc/kcore" :
 		     "no unused host physical addresses in /proc/iomem");
-	for (i = 0; i < sizeof(gstage_rows) / sizeof(gstage_rows[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(gstage_rows); i++)
 		EXPECT_TRUE(gstage_row(self->dev, variant->bits, kcore, hpa, i));
 	/* Memory of the space's own: the entry leads to what was written. */
 	ASSERT_EQ(0, ax_map(self->fd, self->end - AX_2M, AX_2M));
