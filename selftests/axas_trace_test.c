@@ -100,6 +100,16 @@ static void bus_faults(struct events *events, int fd)
 	expect(events, true, "fault", "bus=port gpa=0x3f8 access=r result=invalid");
 }
 
+/* A clear is an unmap of the whole space, and of a device nothing is taken away. */
+static void device_and_clear(struct events *events, int fd, __u64 base, __u64 end)
+{
+	ax_map_device(fd, GPA, 0x2000, AX_RW, 0x1d);
+	expect(events, true, "map", "gpa=0x40000000 size=0x2000 backend=device prot=rw ret=0");
+	fault(events, fd, GPA + 0x1008, AX_W, "w", "device");
+	ax_clear(fd);
+	expect(events, true, "unmap", "gpa=%#llx size=%#llx ret=0", base, end - base);
+}
+
 /* Out of a 1 GiB leaf a page goes: it is split, and so is one of its pieces. */
 static void expect_splits(struct events *events, bool ept, __u64 gpa)
 {
@@ -146,6 +156,7 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 	expect(events, false, "create", "format=%s gpa_bits=%u base=0x1000 length=%#llx ret=0",
 	       name, bits, (1ULL << bits) - 0x1000);
 
+	device_and_clear(events, fd, 0x1000, 1ULL << bits);
 	ax_map(fd, GPA, AX_1G);
 	expect(events, true, "map",
 	       "gpa=0x40000000 size=0x40000000 backend=alloc prot=rw ret=0");
