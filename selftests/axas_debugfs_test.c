@@ -461,6 +461,42 @@ TEST_F(space, belongs_to_root)
 	}
 }
 
+/* The hpa column of the first area, as an open file shows it from its beginning. */
+static __u64 hpa_shown(int areas)
+{
+	__u64 hpa = AX_BAD64;
+	char *text;
+
+	lseek(areas, 0, SEEK_SET);
+	text = ax_without_header(ax_slurp_fd(areas, 4096));
+	if (!text || sscanf(text, "%*s %*s linear %*s %*s %*s %llx ", &hpa) != 1)
+		printf("# areas: \"%s\"\n", text ?: "can't be read");
+	free(text);
+	return hpa;
+}
+
+/* Who opened the file counts, not who reads it. */
+TEST_F(space, host_addresses_only_for_admin)
+{
+	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
+	int with, without;
+
+	AX_NEED_DEBUGFS();
+	if (!hpa)
+		SKIP(return, "no unused host physical addresses in /proc/iomem");
+	ASSERT_EQ(0, ax_map_linear(self->fd, GPA, 0x1000, hpa, AX_R, 0));
+	with = open(ax_debugfs_file(ax_space_id(self->fd), "areas"), O_RDONLY);
+	ASSERT_LE(0, with);
+	EXPECT_EQ(hpa, hpa_shown(with));
+	ASSERT_EQ(0, ax_drop_cap(CAP_SYS_ADMIN));
+	without = open(ax_debugfs_file(ax_space_id(self->fd), "areas"), O_RDONLY);
+	ASSERT_LE(0, without);
+	EXPECT_EQ(0, hpa_shown(without));
+	EXPECT_EQ(hpa, hpa_shown(with));
+	close(without);
+	close(with);
+}
+
 TEST_F(device, gone_with_the_space)
 {
 	static const char * const names[] = { "stats", "areas", "table", "devices" };
