@@ -7,6 +7,7 @@
 #define AX_MODULE_VARIANTS
 #include <elf.h>
 #include "axas_fixture.h"
+#include "axas_look.h"
 
 #define PATTERN	AXAS_BACKEND_MODULE
 
@@ -224,6 +225,79 @@ TEST_F(space, pattern_beside_large_frames)
 		EXPECT_EQ(e[i].gpa < 64 * AX_2M ? 0 : e[i].gpa,
 			  ax_get64(self->fd, e[i].gpa));
 	}
+}
+
+/* What is shown of a space has the names that the modules brought. */
+TEST_F(space, debugfs)
+{
+	char want[160], *text;
+
+	AX_NEED_DEBUGFS();
+	ASSERT_EQ(0, map_pattern(self->fd, self->end - AX_2M, AX_2M, AX_RX));
+	ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, self->end - 0x2000, AX_R));
+	ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, self->end - 0x1000, AX_X));
+	text = ax_debugfs(self->fd, "stats");
+	ASSERT_NE(NULL, text);
+	EXPECT_NE(NULL, strstr(text, "\nformat gstage\n"));
+	free(text);
+	snprintf(want, sizeof(want), "0x%016llx-0x%016llx r-x pattern wb 4K 0x0 - -\n",
+		 self->end - AX_2M, self->end);
+	text = ax_debugfs(self->fd, "areas");
+	ASSERT_NE(NULL, text);
+	EXPECT_TRUE(ax_same_text("areas", want, ax_without_header(text)));
+	free(text);
+	snprintf(want, sizeof(want), "0x%016llx-0x%016llx       8K 4K r-x wb owned\n",
+		 self->end - 0x2000, self->end);
+	text = ax_debugfs(self->fd, "table");
+	ASSERT_NE(NULL, text);
+	EXPECT_TRUE(ax_same_text("table", want, ax_without_header(text)));
+	free(text);
+}
+
+/* Is there an event that begins with this? */
+static __attribute__((format(printf, 2, 3))) bool
+traced(const char *trace, const char *fmt, ...)
+{
+	char want[160] = "";
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(want, sizeof(want), fmt, ap);
+	va_end(ap);
+	if (strstr(trace, want))
+		return true;
+	printf("# no \"%s\" in:\n%s", want, trace);
+	return false;
+}
+
+/* Trace events have numbers instead, and come from the format's module too. */
+TEST_F(space, trace)
+{
+	const char *why = ax_need_trace();
+	unsigned int id;
+	char *trace;
+	int fd;
+
+	if (why)
+		SKIP(return, "%s", why);
+	ASSERT_TRUE(ax_trace_on());
+	fd = ax_create(self->dev, AXAS_FORMAT_MODULE, variant->bits);
+	ASSERT_LE(0, fd);
+	id = ax_space_id(fd);
+	EXPECT_EQ(0, map_pattern(fd, 0, AX_2M, AX_RW));
+	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(fd, 0x1008, AX_W));
+	EXPECT_EQ(0, ax_protect(fd, 0x1000, 0x1000, AX_R));
+	trace = ax_trace_off(id);
+	ASSERT_NE(NULL, trace);
+	EXPECT_TRUE(traced(trace, "axas_create: space=%u format=0x10 gpa_bits=%u base=0x0"
+			   " length=%#llx ret=0\n", id, variant->bits, self->end));
+	EXPECT_TRUE(traced(trace, "axas_map: space=%u gpa=0x0 size=0x200000 backend=0x10"
+			   " prot=rw ret=0 ns=", id));
+	EXPECT_TRUE(traced(trace, "axas_fault: space=%u bus=memory gpa=0x1008 access=w"
+			   " result=resolved ns=", id));
+	EXPECT_TRUE(traced(trace, "axas_invalidate: space=%u gpa=0x1000 size=0x1000 ns=", id));
+	free(trace);
+	close(fd);
 }
 
 TEST_F(device, modules_stay_while_used)
