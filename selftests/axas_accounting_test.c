@@ -236,7 +236,7 @@ static void caller_step(struct caller *c, int step)
 static int fault_all(int fd, __u64 gpa, unsigned int *resolved)
 {
 	unsigned int failed = 0;
-	int ret;
+	int ret = 0;
 
 	for (*resolved = 0; *resolved < 2 * LIMIT / AX_PAGE && failed < 32;) {
 		ret = ax_fault(fd, gpa + *resolved * AX_PAGE, AX_W);

@@ -11,8 +11,11 @@
 #define ENOENT		2
 #define EACCES		13
 #define EFAULT		14
+#define EEXIST		17
 #define EINVAL		22
+#define ERANGE		34
 #define GPA		0x10000000000ULL	/* above 4 GiB */
+#define COOKIE		0x1122334455667788ULL
 
 _Static_assert(sizeof(void *) == 4, "this is the 32-bit test");
 _Static_assert(sizeof(struct axas_info) == 48, "axas_info");
@@ -136,6 +139,94 @@ __attribute__((noreturn)) static void exit_with(int status)
 		sys(1, status, 0, 0, 0, 0);
 }
 
+/* Areas at GPA, of 3 pages and one that is read-only; they end at GPA + 0x4000. */
+static void list_areas(int fd)
+{
+	struct axas_area_entry ae[3] = {};
+	struct axas_areas areas = {
+		.size = sizeof(areas), .start = GPA, .entries = (unsigned long)ae, .nr = 1,
+	};
+	__u64 generation;
+
+	CHECK(sys_ioctl(fd, AXAS_AREAS, &areas) == 0);
+	CHECK(areas.done == 1 && areas.start == GPA + 0x3000 && areas.generation);
+	CHECK(!ae[1].length);
+	generation = areas.generation;
+	areas.entries = (unsigned long)&ae[1];
+	areas.nr = 2;
+	CHECK(sys_ioctl(fd, AXAS_AREAS, &areas) == 0);
+	CHECK(areas.done == 1 && areas.start == ~0ULL && areas.generation == generation);
+	CHECK(ae[0].gpa == GPA && ae[0].length == 0x3000);
+	CHECK(ae[0].prot == (AXAS_PROT_READ | AXAS_PROT_WRITE) && ae[0].cookie == COOKIE);
+	CHECK(ae[1].gpa == GPA + 0x3000 && ae[1].length == 0x1000);
+	CHECK(ae[1].prot == AXAS_PROT_READ && ae[1].cookie == COOKIE);
+	CHECK(ae[1].backend == AXAS_BACKEND_ALLOC && ae[1].max_leaf == 0x1000);
+	report("areas");
+}
+
+/* The EPTP: write-back, and a walk of four levels. */
+static void look_at_root(int fd)
+{
+	struct axas_root root = { .size = sizeof(root), .vtcr = ~0ULL };
+	struct axas_probe probe = {
+		.size = sizeof(probe), .gpa = 1ULL << 48, .access = AXAS_PROT_READ,
+	};
+
+	CHECK(sys_ioctl(fd, AXAS_ROOT, &root) == 0);
+	CHECK(root.format == AXAS_FORMAT_EPT && root.levels == 4);
+	CHECK(root.root && !(root.root & 0xfff) && root.control == (root.root | 0x1e));
+	CHECK(root.vtcr == 0);
+	/* Looked at before it is known whether this CPU can walk the table. */
+	CHECK(sys_ioctl(fd, AXAS_PROBE, &probe) == -ERANGE);
+	report("root_probe");
+}
+
+static long device(int fd, unsigned long cmd, __u32 bus, __u64 first, __u64 last)
+{
+	struct axas_device d = {
+		.size = sizeof(d), .bus = bus, .first = first, .last = last, .cookie = COOKIE,
+	};
+
+	return sys_ioctl(fd, cmd, &d);
+}
+
+static void use_devices(int fd)
+{
+	struct axas_map map = {
+		.size = sizeof(map), .gpa = GPA + 0x10000, .length = 0x2000,
+		.backend = AXAS_BACKEND_DEVICE, .prot = AXAS_PROT_READ, .cookie = ~COOKIE,
+	};
+	struct axas_fault_entry fe[4] = {
+		{ GPA + 0x11008, AXAS_PROT_READ, .width = 8 },
+		{ 0x3fa, AXAS_PROT_WRITE, .width = 1, .bus = AXAS_BUS_PORT },
+		{ 0xc0000082, AXAS_PROT_READ, .width = 8, .bus = AXAS_BUS_SYSREG },
+		{ 0x400, AXAS_PROT_READ, .width = 1, .bus = AXAS_BUS_PORT },
+	};
+	struct axas_fault fault = {
+		.size = sizeof(fault), .nr = 4, .entries = (unsigned long)fe,
+	};
+
+	CHECK(sys_ioctl(fd, AXAS_MAP, &map) == 0);
+	CHECK(device(fd, AXAS_DEVICE_ADD, AXAS_BUS_PORT, 0x3f8, 0x3ff) == 0);
+	CHECK(device(fd, AXAS_DEVICE_ADD, AXAS_BUS_PORT, 0x3ff, 0x400) == -EEXIST);
+	CHECK(device(fd, AXAS_DEVICE_ADD, AXAS_BUS_PORT, 0x400, 1ULL << 32) == -ERANGE);
+	CHECK(device(fd, AXAS_DEVICE_ADD, AXAS_BUS_SYSREG, 0xc0000080, 0xffffffff) == 0);
+	CHECK(sys_ioctl(fd, AXAS_FAULT, &fault) == 0);
+	CHECK(fault.done == 4);
+	CHECK(fe[0].result == AXAS_FAULT_DEVICE);
+	CHECK(fe[0].cookie == ~COOKIE && fe[0].offset == 0x1008);
+	CHECK(fe[1].result == AXAS_FAULT_DEVICE);
+	CHECK(fe[1].cookie == COOKIE && fe[1].offset == 2);
+	CHECK(fe[2].result == AXAS_FAULT_DEVICE);
+	CHECK(fe[2].cookie == COOKIE && fe[2].offset == 2);
+	CHECK(fe[3].result == AXAS_FAULT_NO_AREA && !fe[3].cookie);
+	CHECK(device(fd, AXAS_DEVICE_DEL, AXAS_BUS_PORT, 0x3f8, 0x3fe) == -ENOENT);
+	CHECK(device(fd, AXAS_DEVICE_DEL, AXAS_BUS_PORT, 0x3f8, 0x3ff) == 0);
+	CHECK(sys_ioctl(fd, AXAS_FAULT, &fault) == 0);
+	CHECK(fe[1].result == AXAS_FAULT_NO_AREA && fe[2].result == AXAS_FAULT_DEVICE);
+	report("devices");
+}
+
 __attribute__((used, noreturn)) static void run(void)
 {
 	struct axas_info info = { .size = sizeof(info), .format = AXAS_FORMAT_EPT };
@@ -145,7 +236,7 @@ __attribute__((used, noreturn)) static void run(void)
 	struct axas_map map = {
 		.size = sizeof(map), .gpa = GPA, .length = 0x4000,
 		.backend = AXAS_BACKEND_ALLOC,
-		.prot = AXAS_PROT_READ | AXAS_PROT_WRITE,
+		.prot = AXAS_PROT_READ | AXAS_PROT_WRITE, .cookie = COOKIE,
 	};
 	struct axas_protect protect = {
 		.size = sizeof(protect), .gpa = GPA + 0x3000, .length = 0x1000,
@@ -172,7 +263,7 @@ __attribute__((used, noreturn)) static void run(void)
 		put("1..0 # SKIP /dev/axas can't be opened\n");
 		exit_with(4);
 	}
-	put("1..5\n");
+	put("1..8\n");
 
 	CHECK(sys_ioctl(dev, AXAS_INFO, &info) == 0);
 	CHECK(info.gpa_bits & 1ULL << 48);
@@ -200,6 +291,8 @@ __attribute__((used, noreturn)) static void run(void)
 	CHECK(te[0].limit == 0x3000 - 0x1234);
 	CHECK(te[1].state == AXAS_TRANSLATE_LAZY && te[1].limit == 0x1000);
 	report("map_fault_translate");
+	list_areas(fd);
+	look_at_root(fd);
 
 	CHECK(sys_pwrite(fd, &val, 8, GPA + 0x1ffc) == 8);
 	CHECK(sys_pread(fd, &got, 8, GPA + 0x1ffc) == 8);
@@ -231,8 +324,9 @@ __attribute__((used, noreturn)) static void run(void)
 	CHECK(sys_ioctl(fd, AXAS_CLEAR, &clear) == 0);
 	CHECK(sys_ioctl(fd, AXAS_STATS, &stats) == 0);
 	CHECK(stats.resident == 0 && stats.areas == 0);
-	sys(6, fd, 0, 0, 0, 0);
 	report("unmap_protect_stats");
+	use_devices(fd);
+	sys(6, fd, 0, 0, 0, 0);
 	exit_with(nr_failed ? 1 : 0);
 }
 

@@ -8,50 +8,6 @@
 #include "axas_look.h"
 
 #define GPA	0x40000000ULL
-#define DEBUGFS	"/sys/kernel/debug"
-#define AXAS	DEBUGFS "/axas"
-
-/* NULL, or why there is no debugfs to be had. */
-static const char *need_debugfs(void)
-{
-	if (!ax_mounted("debugfs", DEBUGFS, DEBUGFS "/bdi") && access(AXAS, F_OK))
-		return "this kernel has no debugfs, or is locked down";
-	return access(AXAS, F_OK) ? "the module was built without debugfs" : NULL;
-}
-
-static const char *file_of(unsigned int id, const char *name)
-{
-	static __thread char path[64];
-
-	snprintf(path, sizeof(path), AXAS "/%u%s%s", id, *name ? "/" : "", name);
-	return path;
-}
-
-static char *show(int fd, const char *name)
-{
-	return ax_slurp(file_of(ax_space_id(fd), name));
-}
-
-/* The lines of a text that don't begin with '#'. */
-static char *without_header(char *text)
-{
-	char *at = text;
-
-	while (at && *at == '#') {
-		at += strcspn(at, "\n");
-		at += !!*at;
-	}
-	if (text)
-		memmove(text, at, strlen(at) + 1);
-	return text;
-}
-
-#define NEED_DEBUGFS() do {						\
-	const char *why = need_debugfs();				\
-									\
-	if (why)							\
-		SKIP(return, "%s", why);				\
-} while (0)
 
 /* ---- what a layout that is written out here looks like ---- */
 
@@ -61,7 +17,7 @@ TEST_F(space, figures)
 	char want[1024], comm[64] = "", *text;
 	FILE *f;
 
-	NEED_DEBUGFS();
+	AX_NEED_DEBUGFS();
 	ASSERT_EQ(0, ax_map(self->fd, GPA, AX_1G));
 	ASSERT_EQ(0, ax_populate(self->fd, 0, 2 * AX_PAGE));
 	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA + AX_2M, AX_W));
@@ -88,7 +44,7 @@ TEST_F(space, figures)
 		 "owner %d %s",
 		 ax_space_id(self->fd), ept ? "ept" : "s2", ept ? 48 : 40,
 		 ept ? 4 : 3, ept ? "1 1 0" : "2 0 0", self->end, getpid(), comm);
-	text = show(self->fd, "stats");
+	text = ax_debugfs(self->fd, "stats");
 	ASSERT_NE(NULL, text);
 	EXPECT_TRUE(ax_same_text("stats", want, text));
 	free(text);
@@ -108,13 +64,13 @@ TEST_F(space, areas)
 	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
 	char want[2048], *text;
 
-	NEED_DEBUGFS();
+	AX_NEED_DEBUGFS();
 	if (!hpa)
 		SKIP(return, "no unused host physical addresses in /proc/iomem");
-	text = show(self->fd, "areas");
+	text = ax_debugfs(self->fd, "areas");
 	ASSERT_NE(NULL, text);
 	EXPECT_EQ('#', *text);
-	EXPECT_STREQ("", without_header(text));
+	EXPECT_STREQ("", ax_without_header(text));
 	free(text);
 
 	ASSERT_EQ(0, map_as(self->fd, &(struct axas_map){
@@ -143,9 +99,9 @@ TEST_F(space, areas)
 		 "0x0000000080006000-0x00000000c0000000 rwx linear %s 1G 0x7 %#llx -\n",
 		 ept ? "ignore-pat," : "", ept ? "wt" : "device", hpa,
 		 ept ? "wt" : "device", hpa + 0x6000);
-	text = show(self->fd, "areas");
+	text = ax_debugfs(self->fd, "areas");
 	ASSERT_NE(NULL, text);
-	EXPECT_TRUE(ax_same_text("areas", want, without_header(text)));
+	EXPECT_TRUE(ax_same_text("areas", want, ax_without_header(text)));
 	free(text);
 }
 
@@ -155,13 +111,13 @@ TEST_F(space, table)
 	__u64 hpa = ax_find_unused_hpa(2 * AX_1G, self->info.hpa_bits);
 	char want[2048], *text;
 
-	NEED_DEBUGFS();
+	AX_NEED_DEBUGFS();
 	if (!hpa)
 		SKIP(return, "no unused host physical addresses in /proc/iomem");
-	text = show(self->fd, "table");
+	text = ax_debugfs(self->fd, "table");
 	ASSERT_NE(NULL, text);
 	EXPECT_EQ('#', *text);
-	EXPECT_STREQ("", without_header(text));
+	EXPECT_STREQ("", ax_without_header(text));
 	free(text);
 
 	ASSERT_EQ(0, map_as(self->fd, &(struct axas_map){
@@ -182,9 +138,9 @@ TEST_F(space, table)
 		 "0x0000000080204000-0x0000000080400000    2032K 4K rw- wb\n"
 		 "0x0000000080400000-0x00000000c0000000    1020M 2M rw- wb\n",
 		 ept ? " ignore-pat" : "");
-	text = show(self->fd, "table");
+	text = ax_debugfs(self->fd, "table");
 	ASSERT_NE(NULL, text);
-	EXPECT_TRUE(ax_same_text("table", want, without_header(text)));
+	EXPECT_TRUE(ax_same_text("table", want, ax_without_header(text)));
 	free(text);
 
 	/* And after it shrinks: the end of the space is the end of the list. */
@@ -192,9 +148,9 @@ TEST_F(space, table)
 	ASSERT_EQ(0, ax_populate(self->fd, self->end - 0x1000, 0x1000));
 	snprintf(want, sizeof(want), "0x%016llx-0x%016llx       4K 4K rw- wb owned\n",
 		 self->end - 0x1000, self->end);
-	text = show(self->fd, "table");
+	text = ax_debugfs(self->fd, "table");
 	ASSERT_NE(NULL, text);
-	EXPECT_TRUE(ax_same_text("table", want, without_header(text)));
+	EXPECT_TRUE(ax_same_text("table", want, ax_without_header(text)));
 	free(text);
 }
 
@@ -218,8 +174,8 @@ TEST_F(space, devices)
 {
 	char *text;
 
-	NEED_DEBUGFS();
-	text = show(self->fd, "devices");
+	AX_NEED_DEBUGFS();
+	text = ax_debugfs(self->fd, "devices");
 	ASSERT_NE(NULL, text);
 	EXPECT_STREQ("", text);
 	free(text);
@@ -237,7 +193,7 @@ TEST_F(space, devices)
 		.gpa = GPA, .length = 0x2000, .backend = AXAS_BACKEND_DEVICE,
 		.prot = AX_RW, .cookie = 0x1d,
 	}));
-	text = show(self->fd, "devices");
+	text = ax_debugfs(self->fd, "devices");
 	ASSERT_NE(NULL, text);
 	EXPECT_TRUE(ax_same_text("devices",
 				 "port 0x0-0x0 cookie 0x0\n"
@@ -248,10 +204,10 @@ TEST_F(space, devices)
 				 "sysreg 0xc0000080-0xc0000084 cookie 0x5\n"
 				 "sysreg 0xffffffff-0xffffffff cookie 0x7\n", text));
 	free(text);
-	text = show(self->fd, "areas");
+	text = ax_debugfs(self->fd, "areas");
 	ASSERT_NE(NULL, text);
 	EXPECT_TRUE(ax_same_text("areas", "0x0000000040000000-0x0000000040002000"
-				 " rw- device wb - 0x1d - -\n", without_header(text)));
+				 " rw- device wb - 0x1d - -\n", ax_without_header(text)));
 	free(text);
 }
 
@@ -430,12 +386,12 @@ TEST_F_TIMEOUT(space, table_says_what_translate_says, 180)
 	char *want, *text;
 	unsigned int i;
 
-	NEED_DEBUGFS();
+	AX_NEED_DEBUGFS();
 	if (!hpa)
 		SKIP(return, "no unused host physical addresses in /proc/iomem");
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, lay_out(self->fd, ept, hpa, &seed));
-		text = without_header(show(self->fd, "table"));
+		text = ax_without_header(ax_debugfs(self->fd, "table"));
 		ASSERT_NE(NULL, text);
 		want = expected_table(self->fd, 0, LAYOUT_END, owned);
 		ASSERT_NE(NULL, want);
@@ -458,7 +414,7 @@ TEST_F(space, in_small_pieces)
 	char piece[41];
 	int fd;
 
-	NEED_DEBUGFS();
+	AX_NEED_DEBUGFS();
 	/* Every other page, each of them an area and a run. */
 	for (i = 0; i < 200; i++)
 		ASSERT_EQ(0, ax_populate(self->fd, GPA + 2 * i * AX_PAGE, AX_PAGE));
@@ -467,9 +423,9 @@ TEST_F(space, in_small_pieces)
 		ASSERT_EQ(0, add(self->fd, AXAS_BUS_SYSREG, 3 * i, 3 * i + 1, i));
 	}
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		all = show(self->fd, names[i]);
+		all = ax_debugfs(self->fd, names[i]);
 		ASSERT_NE(NULL, all);
-		fd = open(file_of(ax_space_id(self->fd), names[i]), O_RDONLY);
+		fd = open(ax_debugfs_file(ax_space_id(self->fd), names[i]), O_RDONLY);
 		ASSERT_LE(0, fd);
 		for (j = 0; j < ARRAY_SIZE(chunks); j++) {
 			ASSERT_EQ(0, lseek(fd, 0, SEEK_SET));
@@ -494,15 +450,51 @@ TEST_F(space, belongs_to_root)
 	unsigned int id = ax_space_id(self->fd), i;
 	struct stat st;
 
-	NEED_DEBUGFS();
-	ASSERT_EQ(0, stat(file_of(id, ""), &st));
+	AX_NEED_DEBUGFS();
+	ASSERT_EQ(0, stat(ax_debugfs_file(id, ""), &st));
 	EXPECT_EQ(S_IFDIR | 0700, st.st_mode);
 	EXPECT_EQ(0, st.st_uid);
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		ASSERT_EQ(0, stat(file_of(id, names[i]), &st));
+		ASSERT_EQ(0, stat(ax_debugfs_file(id, names[i]), &st));
 		EXPECT_EQ(S_IFREG | 0400, st.st_mode);
 		EXPECT_EQ(0, st.st_uid);
 	}
+}
+
+/* The hpa column of the first area, as an open file shows it from its beginning. */
+static __u64 hpa_shown(int areas)
+{
+	__u64 hpa = AX_BAD64;
+	char *text;
+
+	lseek(areas, 0, SEEK_SET);
+	text = ax_without_header(ax_slurp_fd(areas, 4096));
+	if (!text || sscanf(text, "%*s %*s linear %*s %*s %*s %llx ", &hpa) != 1)
+		printf("# areas: \"%s\"\n", text ?: "can't be read");
+	free(text);
+	return hpa;
+}
+
+/* Who opened the file counts, not who reads it. */
+TEST_F(space, host_addresses_only_for_admin)
+{
+	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
+	int with, without;
+
+	AX_NEED_DEBUGFS();
+	if (!hpa)
+		SKIP(return, "no unused host physical addresses in /proc/iomem");
+	ASSERT_EQ(0, ax_map_linear(self->fd, GPA, 0x1000, hpa, AX_R, 0));
+	with = open(ax_debugfs_file(ax_space_id(self->fd), "areas"), O_RDONLY);
+	ASSERT_LE(0, with);
+	EXPECT_EQ(hpa, hpa_shown(with));
+	ASSERT_EQ(0, ax_drop_cap(CAP_SYS_ADMIN));
+	without = open(ax_debugfs_file(ax_space_id(self->fd), "areas"), O_RDONLY);
+	ASSERT_LE(0, without);
+	EXPECT_EQ(0, hpa_shown(without));
+	EXPECT_EQ(hpa, hpa_shown(with));
+	close(without);
+	close(with);
 }
 
 TEST_F(device, gone_with_the_space)
@@ -512,19 +504,19 @@ TEST_F(device, gone_with_the_space)
 	unsigned int id;
 	char buf[64];
 
-	NEED_DEBUGFS();
+	AX_NEED_DEBUGFS();
 	space = ax_create(self->dev, AXAS_FORMAT_HOST, 0);
 	ASSERT_LE(0, space);
 	id = ax_space_id(space);
 	ASSERT_EQ(0, ax_populate(space, 0, 64 * AX_PAGE));
 	ASSERT_EQ(0, device_call(space, AXAS_DEVICE_ADD, AXAS_BUS_PORT, 0, 1, 2));
 	for (i = 0; i < 4; i++) {
-		fd[i] = open(file_of(id, names[i]), O_RDONLY);
+		fd[i] = open(ax_debugfs_file(id, names[i]), O_RDONLY);
 		ASSERT_LE(0, fd[i]);
 		EXPECT_EQ(8, read(fd[i], buf, 8));
 	}
 	EXPECT_EQ(0, close(space));
-	EXPECT_EQ(-1, access(file_of(id, ""), F_OK));
+	EXPECT_EQ(-1, access(ax_debugfs_file(id, ""), F_OK));
 	EXPECT_EQ(ENOENT, errno);
 	for (i = 0; i < 4; i++) {
 		EXPECT_EQ(-1, read(fd[i], buf, 8));
@@ -607,7 +599,7 @@ static const char *wrong_list(char *text)
 /* What nobody touches has to be in each list, and just as it is. */
 static void look(struct stress *s, const char *name, const char *first, const char *last)
 {
-	char *text = without_header(ax_slurp(file_of(s->id, name)));
+	char *text = ax_without_header(ax_slurp(ax_debugfs_file(s->id, name)));
 
 	if (!text)
 		s->wrong = "can't be read";
@@ -629,7 +621,7 @@ TEST_F_TIMEOUT(space, read_while_it_changes, 180)
 	double end;
 	unsigned int i;
 
-	NEED_DEBUGFS();
+	AX_NEED_DEBUGFS();
 	s.hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
 	s.id = ax_space_id(self->fd);
 	ASSERT_EQ(0, ax_populate(self->fd, LOW, 0x3000));
@@ -645,7 +637,7 @@ TEST_F_TIMEOUT(space, read_while_it_changes, 180)
 			look(&s, "areas",
 			     "0x0000000000010000-0x0000000000013000 rw- alloc wb 4K 0x0 - -\n",
 			     "0x0000000080000000-0x0000000080200000 rw- alloc wb 4K 0x0 - -\n");
-		free(ax_slurp(file_of(s.id, "stats")));
+		free(ax_slurp(ax_debugfs_file(s.id, "stats")));
 	}
 	s.stop = true;
 	for (i = 0; i < 3; i++)
@@ -664,7 +656,7 @@ static void *read_on(void *arg)
 	while (!s->stop) {
 		unsigned int id = __atomic_load_n(&s->id, __ATOMIC_RELAXED);
 
-		free(ax_slurp(file_of(id, names[i++ % 4])));
+		free(ax_slurp(ax_debugfs_file(id, names[i++ % 4])));
 		__atomic_add_fetch(&s->looks, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -679,7 +671,7 @@ TEST_F_TIMEOUT(device, destroy_under_readers, 180)
 	unsigned int i;
 	int fd = 0;
 
-	NEED_DEBUGFS();
+	AX_NEED_DEBUGFS();
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, read_on, &s));
 	while (ax_now() < end || s.changes < AT_LEAST || s.looks < AT_LEAST) {

@@ -107,4 +107,110 @@ static inline bool ax_same_text(const char *what, const char *want, const char *
 	return false;
 }
 
+/* ---- debugfs ---- */
+
+#define AX_DEBUGFS	"/sys/kernel/debug"
+
+/* NULL, or why there is no debugfs to be had. */
+static inline const char *ax_need_debugfs(void)
+{
+	const char *dir = AX_DEBUGFS "/axas";
+
+	if (!ax_mounted("debugfs", AX_DEBUGFS, AX_DEBUGFS "/bdi") && access(dir, F_OK))
+		return "this kernel has no debugfs, or is locked down";
+	return access(dir, F_OK) ? "the module was built without debugfs" : NULL;
+}
+
+/* In a test: skip it if there is no debugfs. */
+#define AX_NEED_DEBUGFS() do {						\
+	const char *why = ax_need_debugfs();				\
+									\
+	if (why)							\
+		SKIP(return, "%s", why);				\
+} while (0)
+
+/* Where a file of a space is, or with "" its directory. */
+static inline const char *ax_debugfs_file(unsigned int id, const char *name)
+{
+	static __thread char path[64];
+
+	snprintf(path, sizeof(path), AX_DEBUGFS "/axas/%u%s%s", id, *name ? "/" : "", name);
+	return path;
+}
+
+static inline char *ax_debugfs(int fd, const char *name)
+{
+	return ax_slurp(ax_debugfs_file(ax_space_id(fd), name));
+}
+
+/* The lines of a text that don't begin with '#'. */
+static inline char *ax_without_header(char *text)
+{
+	char *at = text;
+
+	while (at && *at == '#') {
+		at += strcspn(at, "\n");
+		at += !!*at;
+	}
+	if (text)
+		memmove(text, at, strlen(at) + 1);
+	return text;
+}
+
+/* ---- trace events ---- */
+
+#define AX_TRACING	"/sys/kernel/tracing"
+#define AX_EVENTS	AX_TRACING "/events/axas"
+
+/* NULL, or why there is no trace to be had. */
+static inline const char *ax_need_trace(void)
+{
+	if (!ax_mounted("tracefs", AX_TRACING, AX_TRACING "/trace"))
+		return "this kernel has no tracefs";
+	if (access(AX_EVENTS, F_OK))
+		return "the module was built without trace events";
+	return NULL;
+}
+
+/*
+ * Without names of tasks: for those the kernel patches the scheduler, which has
+ * an emulated CPU that is just there stop for good now and then.
+ */
+static inline bool ax_trace_on(void)
+{
+	return !ax_write_file(AX_TRACING "/options/record-cmd", "0") &&
+	       !ax_write_file(AX_TRACING "/tracing_on", "1") &&
+	       !ax_write_file(AX_TRACING "/trace", "") &&
+	       !ax_write_file(AX_EVENTS "/enable", "1");
+}
+
+/*
+ * All events so far, a line each, without what stands before the name; only
+ * those of one space and those that have none. The caller frees the text.
+ */
+static inline char *ax_trace_off(unsigned int id)
+{
+	char of_space[32], *text, *line, *next, *to, *at;
+
+	ax_write_file(AX_EVENTS "/enable", "0");
+	text = ax_slurp(AX_TRACING "/trace");
+	snprintf(of_space, sizeof(of_space), "space=%u ", id);
+	for (to = line = text; line && *line; line = next) {
+		next = line + strcspn(line, "\n");
+		next += !!*next;
+		at = *line == '#' ? NULL : strstr(line, ": axas_");
+		if (!at || at > next)
+			continue;
+		at += 2;
+		if (strncmp(strchr(at, ' ') + 1, of_space, strlen(of_space)) &&
+		    strncmp(strchr(at, ' ') + 1, "space=0 ", 8))
+			continue;
+		memmove(to, at, next - at);
+		to += next - at;
+	}
+	if (text)
+		*to = '\0';
+	return text;
+}
+
 #endif /* AXAS_LOOK_H */

@@ -7,6 +7,7 @@
 #define AX_MODULE_VARIANTS
 #include <elf.h>
 #include "axas_fixture.h"
+#include "axas_look.h"
 
 #define PATTERN	AXAS_BACKEND_MODULE
 
@@ -95,13 +96,16 @@ static bool gstage_entry(int kcore, const struct axas_root *r, __u64 gpa,
 	unsigned int level = (r->control >> 60) - 8 + 3;
 	__u64 index = gpa >> (12 + 9 * (level - 1));
 
+	/* VMID 0; the lowest two bits of the page number always read as 0. */
+	if (r->control & 0x0ffff00000000003ULL)
+		return false;
 	for (;; index = gpa >> (12 + 9 * (--level - 1)) & 511) {
 		if (!read_host(kcore, table + 8 * index, entry))
 			return false;
 		if (!(*entry & 1) || *entry & 0xe || level == 1)
 			return true;
-		/* Of a table also D, A, U, PBMT and N shall be clear. */
-		if (*entry & 0xfffc0000000000d0ULL)
+		/* Of a table also D, A, G, U, 60:54, PBMT and N shall be clear. */
+		if (*entry & 0xffc00000000000f0ULL)
 			return false;
 		table = (*entry >> 10 & 0xfffffffffffULL) << 12;
 	}
@@ -120,7 +124,7 @@ static const struct {
 	{ AX_PAGE, AX_RW, AXAS_MEM_WB, 0, 0xd7 },
 	{ AX_PAGE, AX_R, AXAS_MEM_WB, 0, 0xd3 },
 	{ AX_PAGE, AX_RX, AXAS_MEM_WB, 0, 0xdb },
-	{ AX_PAGE, AX_X, AXAS_MEM_WB, 0, 0xd9 },
+	{ AX_PAGE, AX_X, AXAS_MEM_WB, AXAS_FEAT_EXEC_ONLY, 0xd9 },
 	{ AX_PAGE, AX_RW, AXAS_MEM_NC, 0, 0x20000000000000d7ULL },
 	{ AX_PAGE, AX_RW, AXAS_MEM_UC, 0, 0x40000000000000d7ULL },
 	{ AX_PAGE, AX_RW, AXAS_MEM_WB, AXAS_FEAT_AD, 0x17 },
@@ -167,7 +171,7 @@ TEST_F(space, gstage_entries)
 	if (kcore < 0 || !hpa)
 		SKIP(return, kcore < 0 ? "this kernel has no /proc/kcore" :
 		     "no unused host physical addresses in /proc/iomem");
-	for (i = 0; i < sizeof(gstage_rows) / sizeof(gstage_rows[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(gstage_rows); i++)
 		EXPECT_TRUE(gstage_row(self->dev, variant->bits, kcore, hpa, i));
 	/* Memory of the space's own: the entry leads to what was written. */
 	ASSERT_EQ(0, ax_map(self->fd, self->end - AX_2M, AX_2M));
@@ -221,6 +225,79 @@ TEST_F(space, pattern_beside_large_frames)
 		EXPECT_EQ(e[i].gpa < 64 * AX_2M ? 0 : e[i].gpa,
 			  ax_get64(self->fd, e[i].gpa));
 	}
+}
+
+/* What is shown of a space has the names that the modules brought. */
+TEST_F(space, debugfs)
+{
+	char want[160], *text;
+
+	AX_NEED_DEBUGFS();
+	ASSERT_EQ(0, map_pattern(self->fd, self->end - AX_2M, AX_2M, AX_RX));
+	ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, self->end - 0x2000, AX_R));
+	ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, self->end - 0x1000, AX_X));
+	text = ax_debugfs(self->fd, "stats");
+	ASSERT_NE(NULL, text);
+	EXPECT_NE(NULL, strstr(text, "\nformat gstage\n"));
+	free(text);
+	snprintf(want, sizeof(want), "0x%016llx-0x%016llx r-x pattern wb 4K 0x0 - -\n",
+		 self->end - AX_2M, self->end);
+	text = ax_debugfs(self->fd, "areas");
+	ASSERT_NE(NULL, text);
+	EXPECT_TRUE(ax_same_text("areas", want, ax_without_header(text)));
+	free(text);
+	snprintf(want, sizeof(want), "0x%016llx-0x%016llx       8K 4K r-x wb owned\n",
+		 self->end - 0x2000, self->end);
+	text = ax_debugfs(self->fd, "table");
+	ASSERT_NE(NULL, text);
+	EXPECT_TRUE(ax_same_text("table", want, ax_without_header(text)));
+	free(text);
+}
+
+/* Is there an event that begins with this? */
+static __attribute__((format(printf, 2, 3))) bool
+traced(const char *trace, const char *fmt, ...)
+{
+	char want[160] = "";
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(want, sizeof(want), fmt, ap);
+	va_end(ap);
+	if (strstr(trace, want))
+		return true;
+	printf("# no \"%s\" in:\n%s", want, trace);
+	return false;
+}
+
+/* Trace events have numbers instead, and come from the format's module too. */
+TEST_F(space, trace)
+{
+	const char *why = ax_need_trace();
+	unsigned int id;
+	char *trace;
+	int fd;
+
+	if (why)
+		SKIP(return, "%s", why);
+	ASSERT_TRUE(ax_trace_on());
+	fd = ax_create(self->dev, AXAS_FORMAT_MODULE, variant->bits);
+	ASSERT_LE(0, fd);
+	id = ax_space_id(fd);
+	EXPECT_EQ(0, map_pattern(fd, 0, AX_2M, AX_RW));
+	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(fd, 0x1008, AX_W));
+	EXPECT_EQ(0, ax_protect(fd, 0x1000, 0x1000, AX_R));
+	trace = ax_trace_off(id);
+	ASSERT_NE(NULL, trace);
+	EXPECT_TRUE(traced(trace, "axas_create: space=%u format=0x10 gpa_bits=%u base=0x0"
+			   " length=%#llx ret=0 ns=", id, variant->bits, self->end));
+	EXPECT_TRUE(traced(trace, "axas_map: space=%u gpa=0x0 size=0x200000 backend=0x10"
+			   " prot=rw ret=0 ns=", id));
+	EXPECT_TRUE(traced(trace, "axas_fault: space=%u bus=memory gpa=0x1008 access=w"
+			   " result=resolved ns=", id));
+	EXPECT_TRUE(traced(trace, "axas_invalidate: space=%u gpa=0x1000 size=0x1000 ns=", id));
+	free(trace);
+	close(fd);
 }
 
 TEST_F(device, modules_stay_while_used)

@@ -238,6 +238,35 @@ TEST_F(mmu, refusals)
 	close(null);
 }
 
+/* What else may come and go in the meantime: each CPU keeps some free pages. */
+#define SLACK	(40 << 20)
+
+/* A translation holds no page: twice as much as the slack, and more, comes back. */
+TEST_F_TIMEOUT(mmu, pages_come_back, 120)
+{
+	const __u64 len = 64ULL << 20;
+	__s64 before = ax_memfree(), after = 0;
+	__u64 at;
+	int i;
+
+	if (before < 4 * (__s64)len)
+		SKIP(return, "too little free memory");
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ax_map(self->fd, GPA, len));
+		for (at = GPA; at < GPA + len; at += AX_PAGE)
+			ASSERT_EQ(AXAS_FAULT_RESOLVED, mmu_store(self->mmu, at, at));
+		EXPECT_EQ(len, ax_resident(self->fd));
+		ASSERT_EQ(0, ax_clear(self->fd));
+	}
+	for (i = 0; i < 50; i++) {
+		after = ax_memfree();
+		if (after + SLACK > before)
+			break;
+		ax_sleep_ms(100);
+	}
+	EXPECT_LT(before - SLACK, after);
+}
+
 /* ---- while translations go ---- */
 
 /* The space goes from one phase to the next; a user notes which it saw. */

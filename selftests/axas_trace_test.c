@@ -8,59 +8,6 @@
 #include "axas_look.h"
 
 #define GPA	0x40000000ULL
-#define TRACING	"/sys/kernel/tracing"
-#define EVENTS	TRACING "/events/axas"
-
-/* NULL, or why there is no trace to be had. */
-static const char *need_trace(void)
-{
-	if (!ax_mounted("tracefs", TRACING, TRACING "/trace"))
-		return "this kernel has no tracefs";
-	if (access(EVENTS, F_OK))
-		return "the module was built without trace events";
-	return NULL;
-}
-
-/*
- * Without names of tasks: for those the kernel patches the scheduler, which has
- * an emulated CPU that is just there stop for good now and then.
- */
-static bool trace_on(void)
-{
-	return !ax_write_file(TRACING "/options/record-cmd", "0") &&
-	       !ax_write_file(TRACING "/tracing_on", "1") &&
-	       !ax_write_file(TRACING "/trace", "") &&
-	       !ax_write_file(EVENTS "/enable", "1");
-}
-
-/*
- * All events so far, a line each, without what stands before the name; only
- * those of one space and those that have none. The caller frees the text.
- */
-static char *trace_off(unsigned int id)
-{
-	char of_space[32], *text, *line, *next, *to, *at;
-
-	ax_write_file(EVENTS "/enable", "0");
-	text = ax_slurp(TRACING "/trace");
-	snprintf(of_space, sizeof(of_space), "space=%u ", id);
-	for (to = line = text; line && *line; line = next) {
-		next = line + strcspn(line, "\n");
-		next += !!*next;
-		at = *line == '#' ? NULL : strstr(line, ": axas_");
-		if (!at || at > next)
-			continue;
-		at += 2;
-		if (strncmp(strchr(at, ' ') + 1, of_space, strlen(of_space)) &&
-		    strncmp(strchr(at, ' ') + 1, "space=0 ", 8))
-			continue;
-		memmove(to, at, next - at);
-		to += next - at;
-	}
-	if (text)
-		*to = '\0';
-	return text;
-}
 
 /* What an event is expected to say. @timed: it ends in " ns=" and a number. */
 struct event {
@@ -153,6 +100,16 @@ static void bus_faults(struct events *events, int fd)
 	expect(events, true, "fault", "bus=port gpa=0x3f8 access=r result=invalid");
 }
 
+/* A clear is an unmap of the whole space, and of a device nothing is taken away. */
+static void device_and_clear(struct events *events, int fd, __u64 base, __u64 end)
+{
+	ax_map_device(fd, GPA, 0x2000, AX_RW, 0x1d);
+	expect(events, true, "map", "gpa=0x40000000 size=0x2000 backend=device prot=rw ret=0");
+	fault(events, fd, GPA + 0x1008, AX_W, "w", "device");
+	ax_clear(fd);
+	expect(events, true, "unmap", "gpa=%#llx size=%#llx ret=0", base, end - base);
+}
+
 /* Out of a 1 GiB leaf a page goes: it is split, and so is one of its pieces. */
 static void expect_splits(struct events *events, bool ept, __u64 gpa)
 {
@@ -199,6 +156,7 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 	expect(events, true, "create", "format=%s gpa_bits=%u base=0x1000 length=%#llx ret=0",
 	       name, bits, (1ULL << bits) - 0x1000);
 
+	device_and_clear(events, fd, 0x1000, 1ULL << bits);
 	ax_map(fd, GPA, AX_1G);
 	expect(events, true, "map",
 	       "gpa=0x40000000 size=0x40000000 backend=alloc prot=rw ret=0");
@@ -238,15 +196,15 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 TEST_F(space, events)
 {
 	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
-	const char *why = need_trace();
+	const char *why = ax_need_trace();
 	struct events events = {};
 	char *trace;
 
 	if (why || !hpa)
 		SKIP(return, "%s", why ?: "no unused host physical addresses in /proc/iomem");
-	ASSERT_TRUE(trace_on());
+	ASSERT_TRUE(ax_trace_on());
 	do_things(&events, self->dev, variant->format, variant->bits, hpa);
-	trace = trace_off(events.id);
+	trace = ax_trace_off(events.id);
 	ASSERT_NE(NULL, trace);
 	drop_times(trace, "axas_invalidate");
 	EXPECT_TRUE(agrees(&events, trace));
@@ -256,7 +214,7 @@ TEST_F(space, events)
 /* A holder of translations is told of what goes, and that takes its time. */
 TEST_F(space, invalidate_of_a_window)
 {
-	const char *why = need_trace();
+	const char *why = ax_need_trace();
 	struct events events = {};
 	volatile char *window;
 	char *trace;
@@ -271,9 +229,9 @@ TEST_F(space, invalidate_of_a_window)
 	ASSERT_EQ(0, ax_store(window + 0x5000, 1));
 	/* With this page the table stays. */
 	ASSERT_EQ(0, ax_store(window + 0x100000, 1));
-	ASSERT_TRUE(trace_on());
+	ASSERT_TRUE(ax_trace_on());
 	EXPECT_EQ(0, ax_unmap(self->fd, GPA + 0x1000, 0x10000));
-	trace = trace_off(events.id);
+	trace = ax_trace_off(events.id);
 	ASSERT_NE(NULL, trace);
 	/* From the first page that was there to the last. */
 	expect(&events, true, "invalidate", "gpa=0x40002000 size=0x4000");
@@ -285,18 +243,18 @@ TEST_F(space, invalidate_of_a_window)
 
 TEST_F(space, nothing_while_nobody_listens)
 {
-	const char *why = need_trace();
+	const char *why = ax_need_trace();
 	char *trace;
 
 	if (why)
 		SKIP(return, "%s", why);
-	ASSERT_TRUE(trace_on());
-	free(trace_off(0));
-	ASSERT_EQ(0, ax_write_file(TRACING "/trace", ""));
+	ASSERT_TRUE(ax_trace_on());
+	free(ax_trace_off(0));
+	ASSERT_EQ(0, ax_write_file(AX_TRACING "/trace", ""));
 	ASSERT_EQ(0, ax_map(self->fd, GPA, AX_2M));
 	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA, AX_W));
 	ASSERT_EQ(0, ax_unmap(self->fd, GPA, AX_2M));
-	trace = ax_slurp(TRACING "/trace");
+	trace = ax_slurp(AX_TRACING "/trace");
 	ASSERT_NE(NULL, trace);
 	EXPECT_EQ(NULL, strstr(trace, ": axas_"));
 	free(trace);
