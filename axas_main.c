@@ -306,7 +306,7 @@ static int ioctl_device_del(struct axas_file *file, union axas_args *args)
 /**
  * struct axas_ioctl - an entry of an ioctl table
  * @size: size of the structure today
- * @min_size: size of its first published version
+ * @min_size: size of its first published version, up to its last member
  * @writes: the structure goes back to the caller
  * @run: do it; may return a descriptor
  */
@@ -337,7 +337,7 @@ static const struct axas_ioctl space_ioctls[] = {
 	AXAS_IOCTL(AXAS_CLEAR, struct axas_clear, flags, ioctl_clear, false),
 	AXAS_IOCTL(AXAS_FAULT, struct axas_fault, done, ioctl_fault, true),
 	AXAS_IOCTL(AXAS_TRANSLATE, struct axas_translate, done, ioctl_translate, true),
-	AXAS_IOCTL(AXAS_STATS, struct axas_stats, length, ioctl_stats, true),
+	AXAS_IOCTL(AXAS_STATS, struct axas_stats, faults[AXAS_FAULT_DEVICE], ioctl_stats, true),
 	AXAS_IOCTL(AXAS_PROBE, struct axas_probe, raw, ioctl_probe, true),
 	AXAS_IOCTL(AXAS_ROOT, struct axas_root, vtcr, ioctl_root, true),
 	AXAS_IOCTL(AXAS_AREAS, struct axas_areas, generation, ioctl_areas, true),
