@@ -12,6 +12,9 @@
 
 #include "replay.h"
 
+/* A guest physical address, as mmap(2) takes it. */
+_Static_assert(sizeof(off_t) == 8, "build with -D_FILE_OFFSET_BITS=64");
+
 #define ULL(x)	((unsigned long long)(x))
 
 const char *format_name(uint32_t format)
