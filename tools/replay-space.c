@@ -28,21 +28,6 @@ const char *format_name(uint32_t format)
 	return number;
 }
 
-const char *result_name(uint32_t result)
-{
-	static const char * const names[AXAS_NR_FAULT_RESULTS] = {
-		[AXAS_FAULT_RESOLVED] = "resolved",
-		[AXAS_FAULT_SPURIOUS] = "spurious",
-		[AXAS_FAULT_NO_AREA] = "no_area",
-		[AXAS_FAULT_DENIED] = "denied",
-		[AXAS_FAULT_NO_MEMORY] = "no_memory",
-		[AXAS_FAULT_INVALID] = "invalid",
-		[AXAS_FAULT_DEVICE] = "device",
-	};
-
-	return result < AXAS_NR_FAULT_RESULTS ? names[result] : "unknown";
-}
-
 const char *result_meaning(uint32_t result)
 {
 	switch (result) {
