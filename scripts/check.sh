@@ -140,6 +140,12 @@ build_programs() { # build_programs DIR ARCH: tools or selftests
 	programs[$1-$2]=yes
 }
 
+build_readme_example() { # build_readme_example ARCH: $work/readme_example
+	awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$AXAS_TREE/README.md" >"$work/readme.c"
+	"$(cross_of "$1")gcc" -static -I "$AXAS_TREE/tools/lib" -I "$AXAS_TREE/include/uapi" \
+		-o "$work/readme_example" "$work/readme.c" "$build/tools-$1/libaxas.a"
+}
+
 # ---- what runs in the guest ----
 
 # shellcheck disable=SC2016 # for the guest's shell
@@ -235,9 +241,11 @@ GUEST
 	tools-live)
 		cat <<'GUEST'
 insmod /axas.ko || say "cannot load axas.ko"
+plugins insmod
 echo "axas-run: begin tools-live"
 live 2>&1
 printf '\naxas-run: end tools-live %d\n' $?
+plugins rmmod
 unload
 finish
 GUEST
@@ -307,9 +315,11 @@ boot() { # boot RUN: console in $logs/RUN.log
 		append="$append loglevel=5"
 		;;
 	tools-live)
-		for f in axasctl live; do
+		for f in axasctl axas-replay example live; do
 			args+=(--file "$build/tools-$karch/$f:/bin/$f")
 		done
+		build_readme_example "$karch"
+		args+=(--file "$work/readme_example:/bin/readme_example")
 		append="$append loglevel=5"
 		;;
 	replay)

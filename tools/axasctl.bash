@@ -15,12 +15,19 @@ _axasctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local command=${COMP_WORDS[1]-} words
 
+	# Bash parts --svg=FILE at the "=".
+	if [ "$cur" = = ]; then
+		cur=
+	elif [ "$prev" = = ]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		words='info list stats dump map watch --help --version'
 	else
 		case "$prev" in
 		--svg)
+			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 			return
 			;;

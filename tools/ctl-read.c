@@ -91,54 +91,100 @@ size_t list_spaces(uint32_t **ids)
 	return nr;
 }
 
+/* While a space ends its directory may still be there: it isn't alive. */
 static _Noreturn void die_without_space(uint32_t id)
 {
 	char text[256] = "";
+	const char *comma = "", *more = "";
 	size_t nr, i, at = 0;
 	uint32_t *ids;
 
 	nr = list_spaces(&ids);
-	if (!nr)
+	for (i = 0; i < nr && !*more; i++) {
+		if (ids[i] == id)
+			continue;
+		if (at < sizeof(text) - 16)
+			at += snprintf(text + at, sizeof(text) - at, "%s%u",
+				       comma, ids[i]);
+		else
+			more = ", ...";
+		comma = ", ";
+	}
+	if (!at)
 		die("no space %u: none is alive", id);
-	for (i = 0; i < nr && at < sizeof(text) - 16; i++)
-		at += snprintf(text + at, sizeof(text) - at, "%s%u",
-			       i ? ", " : "", ids[i]);
-	die("no space %u; alive: %s%s", id, text, i < nr ? ", ..." : "");
+	die("no space %u; alive: %s%s", id, text, more);
+}
+
+/* Without debugfs, or without the module, nobody knows. */
+bool space_ended(uint32_t id)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%u", spaces_dir(), id);
+	return access(path, F_OK) && errno == ENOENT &&
+	       !access(spaces_dir(), F_OK);
+}
+
+void check_space(uint32_t id)
+{
+	if (space_ended(id))
+		die_without_space(id);
 }
 
 static FILE *open_file(uint32_t id, const char *name)
 {
 	char path[PATH_MAX];
-	FILE *f;
-	int err;
 
 	snprintf(path, sizeof(path), "%s/%u/%s", spaces_dir(), id, name);
-	f = fopen(path, "re");
-	if (f)
-		return f;
-	err = errno;
-	if (err == ENOENT || err == ENXIO || err == ENODEV)
+	return fopen(path, "re");
+}
+
+/* What open and read say of a space that has ended, or ends. */
+static bool is_end(int err)
+{
+	return err == ENOENT || err == ENXIO || err == ENODEV || err == EIO;
+}
+
+void die_of_file(uint32_t id, const char *name, int err)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%u", spaces_dir(), id);
+	if (err == ENOENT && !access(path, F_OK))
+		die("%s has no file %s; are module and axasctl of one version?",
+		    path, name);
+	if (is_end(err))
 		die_without_space(id);
 	if (err == EACCES || err == EPERM)
 		die_without_spaces(err);
-	die("%s: %s", path, strerror(err));
+	die("%s/%s: %s", path, name, strerror(err));
 }
 
 FILE *open_table(uint32_t id)
 {
-	return open_file(id, "table");
+	FILE *f = open_file(id, "table");
+
+	if (!f)
+		die_of_file(id, "table", errno);
+	return f;
 }
 
-/* Call @each for each line, which may change it; it says if it understood. */
-static void read_lines(uint32_t id, const char *name,
-		       bool (*each)(char *line, void *arg), void *arg)
+/*
+ * Call @each for each line, which may change it; it says if it understood.
+ * Returns 0, or what open or read said.
+ */
+static int try_lines(uint32_t id, const char *name,
+		     bool (*each)(char *line, void *arg), void *arg)
 {
 	FILE *f = open_file(id, name);
 	unsigned int number = 0;
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t length;
+	int err;
 
+	if (!f)
+		return errno;
 	while ((length = getline(&line, &room, f)) > 0) {
 		number++;
 		if (line[length - 1] == '\n')
@@ -149,10 +195,19 @@ static void read_lines(uint32_t id, const char *name,
 			die("%s/%u/%s, line %u: cannot read \"%s\"; are module and axasctl of one version?",
 			    spaces_dir(), id, name, number, line);
 	}
-	if (ferror(f))
-		die("%s/%u/%s: %s", spaces_dir(), id, name, strerror(errno));
+	err = ferror(f) ? errno : 0;
 	free(line);
 	fclose(f);
+	return err;
+}
+
+static void read_lines(uint32_t id, const char *name,
+		       bool (*each)(char *line, void *arg), void *arg)
+{
+	int err = try_lines(id, name, each, arg);
+
+	if (err)
+		die_of_file(id, name, err);
 }
 
 static size_t parse_list(const char *text, uint64_t *list, size_t room)
@@ -246,13 +301,36 @@ static bool each_figure(char *line, void *arg)
 	return parse_figure(arg, line);
 }
 
-void read_figures(uint32_t id, struct figures *f)
+/* Returns 0, or what open or read said. */
+static int figures_or_error(uint32_t id, struct figures *f)
 {
+	int err;
+
 	*f = (struct figures){ .id = id };
-	read_lines(id, "stats", each_figure, f);
+	err = try_lines(id, "stats", each_figure, f);
+	if (err)
+		return err;
 	if (!f->gpa_bits || !f->levels || f->levels > NR_LEVELS)
 		die("%s/%u/stats tells no gpa-bits or levels; are module and axasctl of one version?",
 		    spaces_dir(), id);
+	return 0;
+}
+
+void read_figures(uint32_t id, struct figures *f)
+{
+	int err = figures_or_error(id, f);
+
+	if (err)
+		die_of_file(id, "stats", err);
+}
+
+bool try_figures(uint32_t id, struct figures *f)
+{
+	int err = figures_or_error(id, f);
+
+	if (err && !is_end(err))
+		die_of_file(id, "stats", err);
+	return !err;
 }
 
 /*

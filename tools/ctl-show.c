@@ -18,6 +18,18 @@ static const char *feature_name(unsigned int bit)
 	return bit < 3 ? names[bit] : "unknown";
 }
 
+/* A module's format has a number, but no name here. */
+static const char *format_text(uint32_t format)
+{
+	const char *name = axas_format_name(format);
+	static char text[24];
+
+	if (strcmp(name, "unknown"))
+		return name;
+	snprintf(text, sizeof(text), "format %u", format);
+	return text;
+}
+
 static int open_device(void)
 {
 	int dev = axas_open(NULL);
@@ -38,8 +50,8 @@ static struct axas_info ask(int dev, uint32_t format)
 	int err = axas_info(dev, format, &info);
 
 	if (err)
-		die("/dev/axas: AXAS_INFO for format %s: %s",
-		    axas_format_name(format), strerror(-err));
+		die("/dev/axas: AXAS_INFO for %s: %s", format_text(format),
+		    strerror(-err));
 	return info;
 }
 
@@ -79,7 +91,7 @@ static void print_format(const struct axas_info *info, bool host)
 {
 	unsigned int leaf;
 
-	printf("%s%s\n", axas_format_name(info->format),
+	printf("%s%s\n", format_text(info->format),
 	       host ? "  (what this machine's CPUs walk)" : "");
 	printf("  %-16s", "guest addresses");
 	print_bits(info->gpa_bits);
@@ -134,7 +146,8 @@ static struct json_object *json_format(const struct axas_info *info, bool host)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_add_text(o, "format", axas_format_name(info->format));
+	json_add_text(o, "format", format_text(info->format));
+	json_add_number(o, "number", info->format);
 	json_object_object_add(o, "host", json_object_new_boolean(host));
 	json_object_object_add(o, "gpa_bits", json_bits(info->gpa_bits));
 	json_add_number(o, "default_gpa_bits", info->default_gpa_bits);
@@ -258,7 +271,7 @@ static void print_figures(const struct figures *f)
 	putchar('\n');
 }
 
-/* All spaces: JSON, or @head and what @print makes of each. */
+/* All spaces that stay meanwhile: JSON, or @head and what @print makes of each. */
 static int show_all(const struct request *req, const char *head,
 		    void (*print)(const struct figures *f))
 {
@@ -271,7 +284,8 @@ static int show_all(const struct request *req, const char *head,
 	if (!req->json)
 		fputs(nr ? head : "no space is alive\n", stdout);
 	for (i = 0; i < nr; i++) {
-		read_figures(ids[i], &f);
+		if (!try_figures(ids[i], &f))
+			continue;
 		if (req->json)
 			json_object_array_add(list, json_figures(&f));
 		else
@@ -342,8 +356,7 @@ int show_dump(const struct request *req)
 	while ((n = fread(buf, 1, sizeof(buf), f)))
 		fwrite(buf, 1, n, stdout);
 	if (ferror(f))
-		die("cannot read the table of space %u: %s", req->id,
-		    strerror(errno));
+		die_of_file(req->id, "table", errno);
 	fclose(f);
 	return 0;
 }

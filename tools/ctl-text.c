@@ -106,7 +106,10 @@ void look_at_terminal(struct terminal *t)
 	t->utf8 = t->tty && wants_utf8();
 	t->colour = t->tty && !(no_colour && *no_colour) &&
 		    !(term && !strcmp(term, "dumb"));
-	if (t->tty && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
+	if (t->tty)
+		ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+	t->rows = size.ws_row ? size.ws_row : 24;
+	if (size.ws_col)
 		t->columns = size.ws_col;
 	else
 		t->columns = columns ? atoi(columns) : 0;

@@ -3,8 +3,9 @@
  * axasctl watch: faults per second by result.
  *
  * The kernel counts: a histogram trigger on the tracepoint axas:axas_fault, in
- * a trace instance of our own, which loses nothing at any rate. What is printed
- * is what it counted more than the last time.
+ * a trace instance of our own, which loses nothing at any rate, unless it has no
+ * place for another pair of space and result. What is printed is what it counted
+ * more than the last time.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,8 +37,9 @@ struct watch {
 	struct terminal term;
 	struct counter *counters;
 	size_t nr;
+	uint64_t dropped, last_dropped;	/* faults with no place to count them */
 	unsigned int lines;		/* on the terminal, to be written over */
-	double seconds;			/* since the last look */
+	double since, seconds;		/* the last look, and how long ago */
 };
 
 static char instance[PATH_MAX];
@@ -146,13 +148,15 @@ static struct counter *counter_of(struct watch *w, uint32_t id)
 	return &w->counters[w->nr++];
 }
 
-/* "{ space:   3, result:   0 } hitcount:   137  ns:   81230" */
+/* "{ space:   3, result:   0 } hitcount:   137  ns:   81230", "    Dropped: 0" */
 static void read_line(struct watch *w, const char *line)
 {
 	uint64_t hits, ns;
 	struct counter *c;
 	uint32_t id, result;
 
+	if (sscanf(line, " Dropped: %" SCNu64, &w->dropped) == 1)
+		return;
 	if (sscanf(line, "{ space: %u, result: %u } hitcount: %" SCNu64 " ns: %" SCNu64,
 		   &id, &result, &hits, &ns) != 4)
 		return;
@@ -190,6 +194,20 @@ static uint64_t all(const struct counter *c)
 	return sum;
 }
 
+/* A space that has ended stands there as long as it brings something new. */
+static bool is_shown(const struct watch *w, const struct counter *c)
+{
+	return c->id == w->req->id || all(c) || !space_ended(c->id);
+}
+
+static void warn_of_dropped(struct watch *w)
+{
+	if (!w->dropped || w->last_dropped)
+		return;
+	fprintf(stderr, "axasctl: the kernel has no place to count more spaces; faults of others go uncounted until watch is started anew\n");
+	w->lines = 0;
+}
+
 static double rate(const struct watch *w, uint64_t more)
 {
 	return (double)more / w->seconds;
@@ -201,36 +219,61 @@ static int column_width(unsigned int result)
 	       result == AXAS_FAULT_NO_MEMORY ? 9 : 7;
 }
 
-static void print_table(struct watch *w)
+static void print_head(void)
 {
-	char now[16];
 	time_t t = time(NULL);
 	unsigned int i;
-	size_t n;
+	char now[16];
 
-	if (w->term.tty && w->term.columns >= TABLE_WIDTH && w->lines)
-		printf("\033[%uA\033[J", w->lines);
 	strftime(now, sizeof(now), "%H:%M:%S", localtime(&t));
 	fputs(now, stdout);
 	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
 		printf(" %*s", column_width(i), axas_result_name(i));
 	puts(" ns each");
-	for (n = 0; n < w->nr; n++) {
-		const struct counter *c = &w->counters[n];
-		uint64_t sum = all(c);
+}
 
-		printf("%8u", c->id);
-		for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
-			printf(" %*.0f", column_width(i),
-			       rate(w, c->now[i] - c->last[i]));
-		if (sum)
-			printf(" %7" PRIu64 "\n", (c->ns - c->last_ns) / sum);
-		else
-			printf(" %7s\n", "-");
+static void print_row(const struct watch *w, const struct counter *c)
+{
+	uint64_t sum = all(c);
+	unsigned int i;
+
+	printf("%8u", c->id);
+	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
+		printf(" %*.0f", column_width(i),
+		       rate(w, c->now[i] - c->last[i]));
+	if (sum)
+		printf(" %7" PRIu64 "\n", (c->ns - c->last_ns) / sum);
+	else
+		printf(" %7s\n", "-");
+}
+
+/* Written over the last one, if that is still wholly on the screen. */
+static void print_table(struct watch *w)
+{
+	bool in_place = w->term.tty && w->term.columns >= TABLE_WIDTH;
+	unsigned int rows = 0, more = 0, room = UINT_MAX;
+	size_t n;
+
+	if (in_place)	/* the heading, the rest, and where the cursor stays */
+		room = w->term.rows > 4 ? w->term.rows - 3 : 1;
+	if (in_place && w->lines)
+		printf("\033[%uA\033[J", w->lines);
+	print_head();
+	for (n = 0; n < w->nr; n++) {
+		if (!is_shown(w, &w->counters[n]))
+			continue;
+		if (rows < room) {
+			print_row(w, &w->counters[n]);
+			rows++;
+		} else {
+			more++;
+		}
 	}
-	if (!w->nr)
+	if (more)
+		printf("   and %u more\n", more);
+	else if (!rows)
 		puts("   no faults yet");
-	w->lines = 1 + (w->nr ? w->nr : 1);
+	w->lines = 1 + rows + (more || !rows);
 }
 
 static void print_json_line(struct watch *w)
@@ -246,6 +289,8 @@ static void print_json_line(struct watch *w)
 		const struct counter *c = &w->counters[n];
 		uint64_t sum = all(c);
 
+		if (!is_shown(w, c))
+			continue;
 		space = json_object_new_object();
 		json_add_number(space, "id", c->id);
 		json_add_number(space, "faults", sum);
@@ -259,6 +304,7 @@ static void print_json_line(struct watch *w)
 		json_object_array_add(list, space);
 	}
 	json_object_object_add(o, "spaces", list);
+	json_add_number(o, "dropped", w->dropped - w->last_dropped);
 	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);
 }
@@ -289,36 +335,58 @@ static void catch_signals(void)
 		sigaction(signals[i], &action, NULL);
 }
 
+/* What is counted from here on is news. */
+static void keep(struct watch *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->nr; i++) {
+		memcpy(w->counters[i].last, w->counters[i].now,
+		       sizeof(w->counters[i].last));
+		w->counters[i].last_ns = w->counters[i].ns;
+	}
+	w->last_dropped = w->dropped;
+}
+
+/* Returns whether to go on. */
+static bool look(struct watch *w)
+{
+	/* Asked before reading: its last faults shall be seen. */
+	bool ended = w->req->id && space_ended(w->req->id);
+	double now;
+
+	read_histogram(w);
+	now = now_seconds();
+	w->seconds = now - w->since;
+	w->since = now;
+	warn_of_dropped(w);
+	(w->req->json ? print_json_line : print_table)(w);
+	if (fflush(stdout))
+		return false;
+	keep(w);
+	if (ended)
+		fprintf(stderr, "axasctl: space %u has ended\n", w->req->id);
+	return !ended;
+}
+
 int show_watch(const struct request *req)
 {
 	struct watch w = { .req = req };
-	double last, now;
 	unsigned int n;
-	size_t i;
 
 	look_at_terminal(&w.term);
+	if (req->id)
+		check_space(req->id);
 	catch_signals();
 	make_instance();
 	arm(req);
 	if (req->id)
 		counter_of(&w, req->id);
-	last = now_seconds();
-	for (n = 0; !stopped && (!req->count || n < req->count); n++) {
+	w.since = now_seconds();
+	for (n = 0; !req->count || n < req->count; n++) {
 		wait_for(req->interval);
-		if (stopped)
+		if (stopped || !look(&w))
 			break;
-		read_histogram(&w);
-		now = now_seconds();
-		w.seconds = now - last;
-		last = now;
-		(req->json ? print_json_line : print_table)(&w);
-		if (fflush(stdout))
-			break;
-		for (i = 0; i < w.nr; i++) {
-			memcpy(w.counters[i].last, w.counters[i].now,
-			       sizeof(w.counters[i].last));
-			w.counters[i].last_ns = w.counters[i].ns;
-		}
 	}
 	free(w.counters);
 	return 0;

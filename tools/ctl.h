@@ -101,12 +101,16 @@ void *xcalloc(size_t nr, size_t size);
 
 /* ctl-read.c */
 size_t list_spaces(uint32_t **ids);
+bool space_ended(uint32_t id);
+void check_space(uint32_t id);			/* it is alive, or die */
 void read_figures(uint32_t id, struct figures *f);
+bool try_figures(uint32_t id, struct figures *f);	/* false: it has ended */
 void read_runs(struct space *s, void (*each)(const struct run *run, void *arg),
 	       void *arg);
 void read_space(uint32_t id, struct space *s);
 void free_space(struct space *s);
 FILE *open_table(uint32_t id);
+_Noreturn void die_of_file(uint32_t id, const char *name, int err);
 bool module_loaded(void);
 
 /* ctl-text.c */
@@ -121,7 +125,7 @@ struct size_text address(uint64_t gpa, unsigned int bits);
 
 struct terminal {
 	bool tty, utf8, colour;
-	unsigned int columns;
+	unsigned int columns, rows;
 };
 
 void look_at_terminal(struct terminal *t);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/axas.h"
 #include "replay.h"
 
 #define ULL(x)		((unsigned long long)(x))
@@ -206,7 +207,7 @@ void check_space(struct findings *f, const struct run *run,
 	f->walk_depth = sv.accesses ? (double)sv.depth / sv.accesses : 0;
 
 	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
-		compare(f, "faults ", result_name(i), f->stats.faults[i],
+		compare(f, "faults ", axas_result_name(i), f->stats.faults[i],
 			run->faults[i]);
 	for (i = 0; i < 3; i++)
 		compare(f, "leaves of ", leaf_names[i], f->stats.leaves[i],
@@ -336,7 +337,7 @@ static void print_faults(const struct run *run)
 	       ULL(run->calls));
 	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
 		printf("%s %llu %s", i ? "," : "", ULL(run->faults[i]),
-		       result_name(i));
+		       axas_result_name(i));
 	printf("\n%-14s%.0f ns\n", "per fault", fault_ns(run));
 }
 
@@ -416,7 +417,8 @@ static void json_run(const struct run *run)
 	printf("  \"seconds\": %.6f,\n", run->seconds);
 	printf("  \"faults\": { \"all\": %llu", ULL(all_faults(run)));
 	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
-		printf(", \"%s\": %llu", result_name(i), ULL(run->faults[i]));
+		printf(", \"%s\": %llu", axas_result_name(i),
+		       ULL(run->faults[i]));
 	printf(" },\n  \"fault_calls\": %llu,\n  \"ns_per_fault\": %.1f,\n",
 	       ULL(run->calls), fault_ns(run));
 }

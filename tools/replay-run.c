@@ -32,6 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/axas.h"
 #include "replay.h"
 
 #define ULL(x)		((unsigned long long)(x))
@@ -220,7 +221,7 @@ static _Noreturn void fault_failed(const struct vcpu *v, unsigned int nr)
 	    access & AXAS_PROT_READ ? "r" : "",
 	    access & AXAS_PROT_WRITE ? "w" : "",
 	    access & AXAS_PROT_EXEC ? "x" : "",
-	    result_name(e->result), result_meaning(e->result));
+	    axas_result_name(e->result), result_meaning(e->result));
 }
 
 static void call_fault(struct vcpu *v, struct axas_fault *call)
@@ -372,7 +373,7 @@ static uint8_t *reach_device(struct vcpu *v, const struct access *a,
 	inject(v, &e, 1);
 	if (e.result != AXAS_FAULT_DEVICE)
 		die("line %u of the trace, GPA 0x%llx: fault %s instead of device",
-		    a->line, ULL(gpa), result_name(e.result));
+		    a->line, ULL(gpa), axas_result_name(e.result));
 	v->faults[e.result]++;
 	if (e.cookie != cookie || e.offset != gpa - mmio->gpa ||
 	    e.width != width || e.gpa != gpa || e.access != a->kind)

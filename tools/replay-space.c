@@ -12,6 +12,9 @@
 
 #include "replay.h"
 
+/* A guest physical address, as mmap(2) takes it. */
+_Static_assert(sizeof(off_t) == 8, "build with -D_FILE_OFFSET_BITS=64");
+
 #define ULL(x)	((unsigned long long)(x))
 
 const char *format_name(uint32_t format)
@@ -23,21 +26,6 @@ const char *format_name(uint32_t format)
 		return names[format];
 	snprintf(number, sizeof(number), "%u", format);
 	return number;
-}
-
-const char *result_name(uint32_t result)
-{
-	static const char * const names[AXAS_NR_FAULT_RESULTS] = {
-		[AXAS_FAULT_RESOLVED] = "resolved",
-		[AXAS_FAULT_SPURIOUS] = "spurious",
-		[AXAS_FAULT_NO_AREA] = "no_area",
-		[AXAS_FAULT_DENIED] = "denied",
-		[AXAS_FAULT_NO_MEMORY] = "no_memory",
-		[AXAS_FAULT_INVALID] = "invalid",
-		[AXAS_FAULT_DEVICE] = "device",
-	};
-
-	return result < AXAS_NR_FAULT_RESULTS ? names[result] : "unknown";
 }
 
 const char *result_meaning(uint32_t result)

@@ -176,7 +176,6 @@ void translate(const struct space *s, struct axas_translate_entry *e,
 	       uint32_t nr);
 void get_stats(const struct space *s, struct axas_stats *stats);
 const char *format_name(uint32_t format);
-const char *result_name(uint32_t result);
 const char *result_meaning(uint32_t result);
 
 /* replay-run.c */

@@ -13,6 +13,9 @@
 
 #include "axas.h"
 
+/* A guest physical address, as mmap(2) and pread(2) take it. */
+_Static_assert(sizeof(off_t) == 8, "build with -D_FILE_OFFSET_BITS=64");
+
 /* ioctl(2) without touching errno: what it returns, or -errno. */
 static int call(int fd, unsigned long request, void *arg)
 {
@@ -52,14 +55,17 @@ int axas_create(int dev, const struct axas_create *how)
 	return call(dev, AXAS_CREATE, &create);
 }
 
-/* It stands in the descriptor's fdinfo, which is there without debugfs. */
+/*
+ * It stands in the descriptor's fdinfo, which is there without debugfs. A
+ * thread may have descriptors of its own, hence not /proc/self.
+ */
 int axas_id(int space)
 {
 	int saved = errno, id = -ENOTTY;
 	char path[64], line[128];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", space);
+	snprintf(path, sizeof(path), "/proc/thread-self/fdinfo/%d", space);
 	f = fopen(path, "re");
 	if (!f) {
 		id = errno == ENOENT ? -EBADF : -errno;

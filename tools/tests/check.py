@@ -10,6 +10,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -35,6 +36,11 @@ def run(*args, env=None, check=True, **kw):
     if check and r.returncode:
         raise AssertionError(f"{args}: status {r.returncode}\n{r.stdout}{r.stderr}")
     return r
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
 
 
 def ctl(*args, spaces=HERE + "/spaces", check=True, env=None):
@@ -168,7 +174,7 @@ class Library(unittest.TestCase):
 
     def user(self, compiler, *flags, libs):
         with tempfile.TemporaryDirectory() as tmp:
-            run(*compiler, "-Wall", "-Wextra", "-Wpedantic", "-Werror", *flags,
+            run(*compiler, "-pthread", "-Wall", "-Wextra", "-Wpedantic", "-Werror", *flags,
                 "-I", TREE + "/include/uapi", "-I", TOOLS + "/lib",
                 "-o", tmp + "/user", HERE + "/user.c", *libs)
             r = run(tmp + "/user", check=False, env={"LD_LIBRARY_PATH": OUT},
@@ -187,24 +193,27 @@ class Library(unittest.TestCase):
     def test_cxx20_static(self):
         self.user(["g++", "-std=c++20", "-x", "c++"], libs=["-x", "none", OUT + "/libaxas.a"])
 
-    def test_readme_example_with_pkg_config(self):
-        with open(TREE + "/README.md", encoding="utf-8") as f:
-            example = re.search(r"```c\n(.*?)```", f.read(), re.S).group(1)
+    def test_offsets_on_32_bit(self):
+        """They are guest physical addresses. The C library's headers will do."""
+        multiarch = run("gcc", "-print-multiarch").stdout.strip()
+        if multiarch != "x86_64-linux-gnu":
+            self.skipTest(f"gcc -m32 is not for {multiarch}")
+        flags = re.search(r"^override CPPFLAGS \+= (\S+)", read(TOOLS + "/Makefile"), re.M).group(1)
         with tempfile.TemporaryDirectory() as tmp:
-            run("make", "-C", TOOLS, "install", "OUT=" + tmp + "/build", "PREFIX=" + tmp + "/usr")
-            with open(tmp + "/example.c", "w", encoding="utf-8") as f:
-                f.write(example)
-            flags = run("pkg-config", "--cflags", "--libs", "libaxas",
-                        env={"PKG_CONFIG_PATH": tmp + "/usr/lib/pkgconfig"}).stdout.split()
-            run("gcc", "-Wall", "-Wextra", "-Werror", tmp + "/example.c", "-o", tmp + "/example",
-                *flags)
-            r = run(tmp + "/example", check=False, env={"LD_LIBRARY_PATH": tmp + "/usr/lib"})
-            self.assertEqual(r.returncode, 1)
-            for name in ("sbin/axasctl", "bin/axas-replay", "share/man/man3/axas.3",
-                         "share/man/man8/axasctl.8", "share/man/man1/axas-replay.1",
-                         "share/bash-completion/completions/axasctl", "lib/libaxas.a",
-                         "include/axas.h", "include/linux/axas.h"):
-                self.assertTrue(os.path.exists(f"{tmp}/usr/{name}"), name)
+            os.mkdir(tmp + "/gnu")
+            with open(tmp + "/gnu/stubs-32.h", "w", encoding="utf-8"):
+                pass
+            for name in ("lib/axas.c", "lib/areas.c", "lib/names.c", "replay-space.c"):
+                run("gcc", "-m32", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+                    flags, "-I", tmp, "-isystem", "/usr/include/" + multiarch,
+                    "-I", TREE + "/include/uapi", "-I", TOOLS + "/lib", f"{TOOLS}/{name}")
+
+    def test_objects_follow_the_version(self):
+        for name in ("axasctl.o", "axas-replay.o", "lib/axas.o", "lib/axas.pic.o", "libaxas.pc"):
+            for changed, status in ((TOOLS + "/../VERSION", 1), (TOOLS + "/axasctl.8", 0)):
+                r = run("make", "-C", TOOLS, "-q", "-W", os.path.relpath(changed, TOOLS),
+                        "OUT=" + OUT, f"{OUT}/{name}", check=False)
+                self.assertEqual(r.returncode, status, (name, changed))
 
     def test_builds_without_json_c(self):
         with tempfile.TemporaryDirectory() as tmp:
@@ -212,6 +221,59 @@ class Library(unittest.TestCase):
             self.assertIn("axasctl is left out", out)
             self.assertTrue(os.path.exists(tmp + "/axas-replay"))
             self.assertFalse(os.path.exists(tmp + "/axasctl"))
+
+
+class Install(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.tmp = tempfile.TemporaryDirectory()
+        cls.usr = cls.tmp.name + "/usr"
+        cls.make("install")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.tmp.cleanup()
+
+    @classmethod
+    def make(cls, target):
+        run("make", "-C", TOOLS, target, f"OUT={cls.tmp.name}/build", "PREFIX=" + cls.usr)
+
+    def test_files(self):
+        for name in ("sbin/axasctl", "bin/axas-replay", "share/man/man3/axas.3",
+                     "share/man/man8/axasctl.8", "share/man/man1/axas-replay.1",
+                     "share/bash-completion/completions/axasctl", "lib/libaxas.a",
+                     "include/axas.h", "include/linux/axas.h"):
+            self.assertTrue(os.path.exists(f"{self.usr}/{name}"), name)
+
+    def build_readme_example(self):
+        example = self.tmp.name + "/example"
+        with open(example + ".c", "w", encoding="utf-8") as f:
+            f.write(re.search(r"```c\n(.*?)```", read(TREE + "/README.md"), re.S).group(1))
+        flags = run("pkg-config", "--cflags", "--libs", "libaxas",
+                    env={"PKG_CONFIG_PATH": self.usr + "/lib/pkgconfig"}).stdout.split()
+        run("gcc", "-Wall", "-Wextra", "-Werror", example + ".c", "-o", example, *flags)
+        return example
+
+    def test_readme_example_builds_with_pkg_config(self):
+        self.build_readme_example()
+
+    @unittest.skipIf(os.access("/dev/axas", os.R_OK | os.W_OK), "/dev/axas can be opened")
+    def test_readme_example_without_a_module(self):
+        r = run(self.build_readme_example(), check=False,
+                env={"LD_LIBRARY_PATH": self.usr + "/lib"})
+        self.assertEqual(r.returncode, 1)
+
+    def test_uninstall(self):
+        others = {"libaxas.so.00", "libaxas.so.01.2", "libaxas.so.1", "libother.so.0.1"}
+        try:
+            for name in others | {"libaxas.so.0.0.1", "libaxas.so.0.9"}:
+                with open(f"{self.usr}/lib/{name}", "w", encoding="utf-8"):
+                    pass
+            self.make("uninstall")
+            left = {name for _, _, names in os.walk(self.usr) for name in names}
+            self.assertEqual(left, others)
+        finally:
+            self.make("install")
 
 
 class Show(unittest.TestCase):
@@ -315,10 +377,35 @@ class Errors(unittest.TestCase):
         return r.stderr
 
     def test_no_such_space(self):
-        for args in (["stats", "9"], ["dump", "9"], ["map", "9"], ["dump", "9", "--json"]):
+        for args in (["stats", "9"], ["dump", "9"], ["map", "9"], ["dump", "9", "--json"],
+                     ["watch", "9"]):
             r = ctl(*args, check=False)
             self.assertEqual(r.returncode, 1)
             self.assertIn("no space 9; alive: 3", r.stderr)
+
+    def test_space_that_ends(self):
+        """Its files are gone, or end in EIO as this one of /proc does."""
+        with tempfile.TemporaryDirectory() as tmp:
+            spaces = make_space(tmp + "/s", [])
+            shutil.copytree(spaces + "/1", spaces + "/5")
+            os.makedirs(spaces + "/2")
+            os.makedirs(spaces + "/4")
+            os.symlink("/proc/self/mem", spaces + "/4/stats")
+            os.symlink("/proc/self/mem", spaces + "/4/table")
+            for command in ("list", "stats"):
+                alive = json.loads(ctl(command, "--json", spaces=spaces).stdout)
+                self.assertEqual([space["id"] for space in alive], [1, 5])
+            self.assertEqual(len(ctl("list", spaces=spaces).stdout.splitlines()), 3)
+            self.assertIn("no space 4; alive: 1, 2, 5\n", self.fails("stats", "4", spaces=spaces))
+            self.assertIn("no space 4; alive: 1, 2, 5\n", self.fails("dump", "4", spaces=spaces))
+
+    def test_missing_file(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            spaces = make_space(tmp + "/s", [])
+            os.remove(spaces + "/1/devices")
+            ctl("stats", "1", spaces=spaces)
+            self.assertIn("/1 has no file devices; are module and axasctl of one version?",
+                          self.fails("map", "1", spaces=spaces))
 
     def test_no_space_alive(self):
         with tempfile.TemporaryDirectory() as tmp:
@@ -570,17 +657,26 @@ class Pages(unittest.TestCase):
                 if option != "--usage":
                     self.assertIn(option, completion)
 
-    def complete(self, *words):
+    def complete(self, *words, **kw):
         script = ('. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _axasctl; '
                   'echo "${COMPREPLY[*]}"')
         return run("bash", "-c", script, "-", TOOLS + "/axasctl.bash", "axasctl", *words,
-                   env={"AXAS_DEBUGFS": HERE + "/spaces"}).stdout.split()
+                   env={"AXAS_DEBUGFS": HERE + "/spaces"}, **kw).stdout.split()
 
     def test_completion(self):
         self.assertEqual(self.complete("wa"), ["watch"])
         self.assertEqual(self.complete("map", ""), ["--json", "--help", "--svg", "3"])
         self.assertEqual(self.complete("watch", "--c"), ["--count"])
         self.assertEqual(self.complete("info", "3"), [])
+        with tempfile.TemporaryDirectory() as tmp:
+            for name in ("a.svg", "also", "b"):
+                os.mkdir(f"{tmp}/{name}")
+            for before in (["--svg"], ["--svg", "="], ["3", "--svg", "="]):
+                self.assertEqual(self.complete("map", *before, "a", cwd=tmp), ["a.svg", "also"])
+            self.assertEqual(sorted(self.complete("map", "--svg", "=", cwd=tmp)),
+                             ["a.svg", "also", "b"])
+        self.assertEqual(self.complete("watch", "--count", "="), [])
+        self.assertEqual(self.complete("watch", "--count", "=", "3"), [])
 
 
 class Tap(unittest.TestResult):

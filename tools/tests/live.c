@@ -5,6 +5,9 @@
  * It makes a space of many kinds through the library, and compares what axasctl
  * says of it with what the library says. With arguments it runs them as a
  * command instead, while that space is there; $AXAS_SPACE is its number.
+ *
+ * axasctl, axas-replay and the examples are looked for in $PATH. Linear areas are
+ * tested where $AXAS_RESERVED_HPA is 2 MiB that the kernel doesn't use.
  */
 #define _GNU_SOURCE
 #include <axas.h>
@@ -28,10 +31,12 @@
 #define T	(UINT64_C(1) << 40)
 #define RW	(AXAS_PROT_READ | AXAS_PROT_WRITE)
 #define NR_FAULTS	1000
+#define NR_MANY	4500	/* spaces, more than watch can tell apart */
 #define INSTANCES	"/sys/kernel/tracing/instances"
 
 static unsigned int nr, failed;
 static bool good;		/* of the test that runs */
+static const char *skip;	/* why it doesn't */
 
 static void expect(bool ok, const char *what, int line)
 {
@@ -45,10 +50,23 @@ static void expect(bool ok, const char *what, int line)
 static void test(const char *name, void (*fn)(void))
 {
 	good = true;
+	skip = NULL;
 	fn();
 	failed += !good;
-	printf("%sok %u %s\n", good ? "" : "not ", ++nr, name);
+	printf("%sok %u %s%s%s\n", good ? "" : "not ", ++nr, name,
+	       skip ? " # SKIP " : "", skip ? skip : "");
 	fflush(stdout);
+}
+
+static bool __attribute__((format(printf, 1, 2))) runs(const char *fmt, ...)
+{
+	char command[128];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(command, sizeof(command), fmt, args);
+	va_end(args);
+	return !system(command);
 }
 
 static int dev, space, id;
@@ -239,6 +257,31 @@ static void test_changes(void)
 	close(s);
 }
 
+static void test_linear(void)
+{
+	const char *reserved = getenv("AXAS_RESERVED_HPA");
+	uint64_t hpa = reserved ? strtoull(reserved, NULL, 0) : 0;
+	struct axas_translate_entry at;
+	char text[] = "reserved", back[sizeof(text)] = "";
+	int s;
+
+	if (!reserved) {
+		skip = "no AXAS_RESERVED_HPA";
+		return;
+	}
+	s = must(axas_create(dev, NULL), "create");
+	EXPECT(!axas_map_linear(s, G, 2 * M, RW, hpa));
+	EXPECT(axas_fault(s, G, AXAS_PROT_WRITE) == AXAS_FAULT_RESOLVED);
+	EXPECT(axas_translate(s, G + 5, &at) == AXAS_TRANSLATE_MAPPED);
+	EXPECT(at.hpa == hpa + 5);
+	EXPECT(!axas_write(s, G + 4 * K - 3, text, sizeof(text)));
+	EXPECT(!axas_read(s, G + 4 * K - 3, back, sizeof(back)));
+	EXPECT(!strcmp(text, back));
+	EXPECT(runs("axasctl map --json %d | grep -q '\"hpa\": \"%#llx\"'",
+		    axas_id(s), (unsigned long long)hpa));
+	close(s);
+}
+
 static void test_root(void)
 {
 	struct axas_probe probe;
@@ -419,24 +462,36 @@ static void test_ctl_info(void)
 	struct json_object *list = ctl("axasctl info --json"), *o;
 	struct axas_info info;
 
-	EXPECT(json_object_array_length(list) == 2);
+	EXPECT(!axas_info(dev, AXAS_FORMAT_HOST, &info));
+	EXPECT(json_object_array_length(list) ==
+	       (size_t)__builtin_popcount(info.formats));
 	o = json_object_array_get_idx(list, 1);
 	EXPECT(!axas_info(dev, AXAS_FORMAT_S2, &info));
+	EXPECT(number(o, "number") == AXAS_FORMAT_S2);
 	EXPECT(number(o, "hpa_bits") == info.hpa_bits);
 	EXPECT(json_object_array_length(get(o, "gpa_bits")) ==
 	       (size_t)__builtin_popcountll(info.gpa_bits));
 	json_object_put(list);
 }
 
-static bool runs(const char *fmt, ...)
+/* A plugin's format, which has only a number here. */
+static void test_ctl_info_of_a_plugin(void)
 {
-	char command[128];
-	va_list args;
+	struct json_object *list, *o;
+	struct axas_info info;
 
-	va_start(args, fmt);
-	vsnprintf(command, sizeof(command), fmt, args);
-	va_end(args);
-	return !system(command);
+	EXPECT(!axas_info(dev, AXAS_FORMAT_HOST, &info));
+	if (!(info.formats >> AXAS_FORMAT_MODULE_MIN)) {
+		skip = "no plugin with a format";
+		return;
+	}
+	list = ctl("axasctl info --json");
+	o = json_object_array_get_idx(list, json_object_array_length(list) - 1);
+	EXPECT(number(o, "number") == 31 - (uint64_t)__builtin_clz(info.formats));
+	EXPECT(runs("axasctl info | grep -q '^format %d$'",
+		    (int)number(o, "number")));
+	EXPECT(runs("! axasctl info | grep -q unknown"));
+	json_object_put(list);
 }
 
 static void test_ctl_text(void)
@@ -520,6 +575,96 @@ static void test_ctl_watch(void)
 	close(other);
 }
 
+static void test_ctl_watch_text(void)
+{
+	char command[64], line[256];
+	double resolved, spurious, sum = 0;
+	int heads = 0, i;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "axasctl watch --count 2 %d", id);
+	f = popen(command, "r");
+	wait_for_trigger();
+	for (i = 0; i < NR_FAULTS; i++)
+		axas_fault(space, 0, AXAS_PROT_READ);
+	while (fgets(line, sizeof(line), f)) {
+		if (strstr(line, " resolved spurious no-area  denied no-memory")) {
+			heads++;
+			continue;
+		}
+		EXPECT(sscanf(line, "%d %lf %lf", &i, &resolved, &spurious) == 3);
+		EXPECT(i == id && !resolved);
+		sum += spurious;
+	}
+	EXPECT(heads == 2);
+	EXPECT(sum > NR_FAULTS / 2 && sum < NR_FAULTS * 1.1);
+	EXPECT(!pclose(f));
+}
+
+static void test_ctl_watch_ends_with_its_space(void)
+{
+	int s = must(axas_create(dev, NULL), "create"), number = axas_id(s);
+	char command[64], text[512] = "", want[64];
+	FILE *f;
+
+	snprintf(command, sizeof(command),
+		 "axasctl watch --interval 0.2 %d 2>&1", number);
+	snprintf(want, sizeof(want), "axasctl: space %d has ended\n", number);
+	f = popen(command, "r");
+	wait_for_trigger();
+	axas_fault(s, 0, AXAS_PROT_READ);
+	close(s);
+	while (fgets(text, sizeof(text), f))
+		;
+	EXPECT(!strcmp(text, want));
+	EXPECT(!pclose(f));
+	EXPECT(!instances_left());
+	EXPECT(runs("axasctl watch %d 2>&1 | grep -q '^axasctl: no space %d; alive: '",
+		    number, number));
+}
+
+/* Faults of a line of JSON, and the spaces it has. */
+static uint64_t line_faults(const char *line, uint64_t *dropped, size_t *spaces)
+{
+	struct json_object *o = json_tokener_parse(line), *list;
+	uint64_t sum = 0;
+	size_t i;
+
+	list = get(o, "spaces");
+	*spaces = json_object_array_length(list);
+	for (i = 0; i < *spaces; i++)
+		sum += number(json_object_array_get_idx(list, i), "faults");
+	*dropped += number(o, "dropped");
+	json_object_put(o);
+	return sum;
+}
+
+/* More spaces than the kernel has places for, all of which end at once. */
+static void test_ctl_watch_drops(void)
+{
+	FILE *f = popen("axasctl watch --json --interval 0.3 --count 100 2>/tmp/err", "r");
+	uint64_t sum = 0, dropped = 0;
+	size_t room = 0, spaces = 1;
+	char *line = NULL;
+	int i, s;
+
+	wait_for_trigger();
+	for (i = 0; i < NR_MANY; i++) {
+		s = must(axas_create(dev, NULL), "create");
+		axas_fault(s, 0, AXAS_PROT_READ);
+		close(s);
+	}
+	while ((sum + dropped < NR_MANY || spaces) &&
+	       getline(&line, &room, f) > 0)
+		sum += line_faults(line, &dropped, &spaces);
+	EXPECT(sum + dropped == NR_MANY && sum <= 4096);
+	EXPECT(!spaces);
+	pclose(f);
+	free(line);
+	EXPECT(runs("[ $(grep -c 'no place to count more' /tmp/err) = 1 ]"));
+	EXPECT(!instances_left());
+}
+
 static void test_ctl_watch_is_interrupted(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
@@ -551,6 +696,58 @@ static void test_ctl_space_ends(void)
 	close(s);
 	EXPECT(runs("axasctl stats %d 2>&1 | grep -q 'no space %d'", number,
 		    number));
+}
+
+/* The comparisons once more, over a small space in the other format. */
+static void test_ctl_s2(void)
+{
+	struct axas_create create = {
+		.format = AXAS_FORMAT_S2, .gpa_bits = 40,
+	};
+	struct axas_map map = {
+		.gpa = G, .length = 8 * M, .prot = RW,
+		.backend = AXAS_BACKEND_ALLOC, .max_leaf = 2 * M,
+	};
+	int ept = space, ept_id = id;
+
+	space = must(axas_create(dev, &create), "create");
+	id = must(axas_id(space), "id");
+	must(axas_map(space, &map), "map 2M");
+	must(axas_map_alloc(space, 0, 64 * K, RW | AXAS_PROT_EXEC), "map");
+	touch(G + 2 * M);
+	touch(G + 4 * M);
+	touch(0);
+	touch(20 * K);
+	EXPECT(runs("axasctl stats %d | grep -q 's2, 40 bits'", id));
+	test_ctl_stats();
+	test_ctl_map();
+	test_ctl_dump();
+	close(space);
+	space = ept;
+	id = ept_id;
+}
+
+/* ---- the other programs ---- */
+
+static void test_examples(void)
+{
+	EXPECT(runs("example | grep -q '^fault at 0x80001234: resolved$'"));
+	EXPECT(runs("readme_example | grep -q '^fault: resolved$'"));
+}
+
+/* Results have one name everywhere. */
+static void test_replay(void)
+{
+	uint32_t i;
+
+	EXPECT(runs("printf 'I  0401ab70,3\\n S 1ffeffe7e0,8\\n' >/tmp/trace"));
+	EXPECT(runs("axas-replay --json /tmp/trace >/tmp/json"));
+	EXPECT(runs("axas-replay /tmp/trace >/tmp/text"));
+	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++) {
+		EXPECT(runs("grep -q '\"%s\": [0-9]' /tmp/json",
+			    axas_result_name(i)));
+		EXPECT(runs("grep -q '[0-9] %s' /tmp/text", axas_result_name(i)));
+	}
 }
 
 static int run_command(char **argv)
@@ -585,16 +782,25 @@ int main(int argc, char **argv)
 		{ "memory", test_memory },
 		{ "areas", test_areas },
 		{ "changes", test_changes },
+		{ "linear", test_linear },
 		{ "root", test_root },
 		{ "ctl_info", test_ctl_info },
+		{ "ctl_info_of_a_plugin", test_ctl_info_of_a_plugin },
 		{ "ctl_stats", test_ctl_stats },
 		{ "ctl_map", test_ctl_map },
 		{ "ctl_devices", test_ctl_devices },
 		{ "ctl_dump", test_ctl_dump },
 		{ "ctl_text", test_ctl_text },
+		{ "ctl_s2", test_ctl_s2 },
 		{ "ctl_watch", test_ctl_watch },
+		{ "ctl_watch_text", test_ctl_watch_text },
+		{ "ctl_watch_ends_with_its_space",
+		  test_ctl_watch_ends_with_its_space },
+		{ "ctl_watch_drops", test_ctl_watch_drops },
 		{ "ctl_watch_is_interrupted", test_ctl_watch_is_interrupted },
 		{ "ctl_space_ends", test_ctl_space_ends },
+		{ "examples", test_examples },
+		{ "replay", test_replay },
 	};
 	size_t i;
 

@@ -2,10 +2,16 @@
 /*
  * A user of libaxas without a device, in what C and C++ have in common.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <axas.h>
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int bad;
 
@@ -15,6 +21,25 @@ static void expect(int ok, const char *what)
 		printf("wrong: %s\n", what);
 		bad = 1;
 	}
+}
+
+/* A descriptor that only this thread has. */
+static void *own_descriptors(void *arg)
+{
+	int fd;
+
+	expect(!unshare(CLONE_FILES), "unshare");
+	fd = dup(0);
+	expect(axas_id(fd) == -ENOTTY, "id of a thread's own file");
+	return arg;
+}
+
+static void in_a_thread(void *(*fn)(void *arg))
+{
+	pthread_t thread;
+
+	expect(!pthread_create(&thread, NULL, fn, NULL), "thread");
+	pthread_join(thread, NULL);
 }
 
 int main(void)
@@ -44,6 +69,7 @@ int main(void)
 	expect(axas_create(-1, &create) == -EBADF, "create, how");
 	expect(axas_id(-1) == -EBADF, "id");
 	expect(axas_id(0) == -ENOTTY, "id of a file");
+	in_a_thread(own_descriptors);
 	expect(axas_map(-1, &map) == -EBADF, "map");
 	expect(axas_map_alloc(-1, 0, 4096, AXAS_PROT_READ) == -EBADF, "map_alloc");
 	expect(axas_map_linear(-1, 0, 4096, AXAS_PROT_READ, 0) == -EBADF, "map_linear");
