@@ -65,14 +65,14 @@ for what; do
 		;;
 	hw) also hw-arm64 hw-x86 ;;
 	intree) also intree-{6.12,newest}-{x86_64,arm64} ;;
-	hw-arm64 | hw-x86 | demo | guide | install | intree-6.12-x86_64 | intree-6.12-arm64 | \
-		intree-newest-x86_64 | intree-newest-arm64) also "$what" ;;
+	tools-text | hw-arm64 | hw-x86 | demo | guide | install | intree-6.12-x86_64 | \
+		intree-6.12-arm64 | intree-newest-x86_64 | intree-newest-arm64) also "$what" ;;
 	kunit) add kunit-x86_64 kunit-arm64 ;;
 	selftests)
 		add selftests-6.12-x86_64 selftests-6.12-arm64 selftests-distro selftests-newest
 		;;
 	kunit-x86_64 | kunit-arm64 | replay | selftests-6.12-x86_64 | selftests-6.12-arm64 | \
-		selftests-distro | selftests-newest) add "$what" ;;
+		selftests-distro | selftests-newest | tools-live) add "$what" ;;
 	*) usage_error "unknown test '$what'" ;;
 	esac
 done

@@ -271,9 +271,9 @@ static void test_linear(void)
 	}
 	s = must(axas_create(dev, NULL), "create");
 	EXPECT(!axas_map_linear(s, G, 2 * M, RW, hpa));
-	EXPECT(axas_fault(s, G, AXAS_PROT_WRITE) == AXAS_FAULT_RESOLVED);
 	EXPECT(axas_translate(s, G + 5, &at) == AXAS_TRANSLATE_MAPPED);
 	EXPECT(at.hpa == hpa + 5);
+	EXPECT(axas_fault(s, G, AXAS_PROT_WRITE) == AXAS_FAULT_SPURIOUS);
 	EXPECT(!axas_write(s, G + 4 * K - 3, text, sizeof(text)));
 	EXPECT(!axas_read(s, G + 4 * K - 3, back, sizeof(back)));
 	EXPECT(!strcmp(text, back));
@@ -464,7 +464,7 @@ static void test_ctl_info(void)
 
 	EXPECT(!axas_info(dev, AXAS_FORMAT_HOST, &info));
 	EXPECT(json_object_array_length(list) ==
-	       (size_t)__builtin_popcount(info.formats));
+	       (size_t)__builtin_popcount(info.formats & ~(1u << AXAS_FORMAT_HOST)));
 	o = json_object_array_get_idx(list, 1);
 	EXPECT(!axas_info(dev, AXAS_FORMAT_S2, &info));
 	EXPECT(number(o, "number") == AXAS_FORMAT_S2);
@@ -481,7 +481,7 @@ static void test_ctl_info_of_a_plugin(void)
 	struct axas_info info;
 
 	EXPECT(!axas_info(dev, AXAS_FORMAT_HOST, &info));
-	if (!(info.formats >> AXAS_FORMAT_MODULE_MIN)) {
+	if (!(info.formats >> AXAS_FORMAT_MODULE)) {
 		skip = "no plugin with a format";
 		return;
 	}
