@@ -416,9 +416,10 @@ static void race_splits(struct kunit *test)
 	struct race race = { .calls = RACE_CALLS };
 
 	INIT_LIST_HEAD(&holder.holder.node);
+	/* Full: a leaf splits even if no thread but the one that punches runs. */
 	KUNIT_ASSERT_EQ(test,
-			axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW, 0,
-				       SZ_2M),
+			axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW,
+				       AXAS_MAP_POPULATE, SZ_2M),
 			0);
 	KUNIT_ASSERT_EQ(test, axas_space_add_holder(space, &holder.holder), 0);
 	threads[0].run = race_punch;
