@@ -3,11 +3,12 @@
 #
 # check-install.sh - install axas in every way there is, and remove it again
 #
-#   make install   into a DESTDIR, for the distribution's kernel; uninstall
+#   make install   into a DESTDIR, for the distribution's kernel; uninstall; and
+#                  without one, in a throw-away copy of this machine's root (an
+#                  overlay; takes root)
 #   dkms           in a private tree: build, install, upgrade, remove
 #   packages       build, lintian, and what is in them
-#   apt            install, upgrade and purge them, in a throw-away copy of this
-#                  machine's root (an overlay; takes root)
+#   apt            install, upgrade and purge them, in another such copy
 #   guest          the distribution's kernel loads what dkms has built; udev and
 #                  the rule give /dev/axas to a group
 #
@@ -207,10 +208,10 @@ check_contents() {
 	in_package libaxas-dev '^include/|^lib/libaxas\.(a|so)$|pkgconfig/|man3/'
 }
 
-# ---- apt, in a copy of the root ----
+# ---- in a copy of the root ----
 
-# Runs in a mount namespace of its own, as root.
-apt_script() {
+# Runs $inside in a mount namespace of its own, as root.
+root_script() {
 	cat <<-'END'
 		set -ex
 		mount -t tmpfs tmpfs "$work/overlay"
@@ -235,6 +236,25 @@ apt_script() {
 }
 
 # shellcheck disable=SC2016 # for the shell inside
+make_inside='
+command -v systemd-sysusers || apt-get install -y --no-install-recommends systemd-standalone-sysusers
+names() { find /lib/modules /usr /etc -name "*axas*" | sort; }
+before=$(names)
+make -C "$work/axas" install KDIR="/lib/modules/$release/build"
+ldconfig
+modprobe --set-version "$release" --show-depends axas | grep -F axas.ko
+systemd-sysusers
+getent group axas
+[ "$(axas-replay --version)" = "axas-replay $newer" ]
+[ "$(axasctl --version)" = "axasctl $newer" ]
+gcc -Wall -Werror $(pkg-config --cflags libaxas) "$work/axas/tools/example.c" $(pkg-config --libs libaxas) -o /tmp/example
+ldd /tmp/example | grep /usr/local/lib/libaxas.so.0
+make -C "$work/axas" uninstall KDIR="/lib/modules/$release/build"
+[ "$(names)" = "$before" ]
+! modprobe --set-version "$release" --show-depends axas
+'
+
+# shellcheck disable=SC2016 # for the shell inside
 apt_inside='
 ko() { find /lib/modules -name "axas.ko*"; }
 install() { apt-get -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@"; }
@@ -257,17 +277,21 @@ apt-get purge -y axas-dkms axas-tools libaxas0 libaxas-dev
 [ -z "$(find /usr /etc /var/lib/dkms -path /usr/local -prune -o -name "*axas*" -print)" ]
 '
 
-check_apt() {
+# in_root SCRIPT
+in_root() {
 	mkdir -p "$work/overlay"
-	export work headers release version newer AXAS_CACHE inside=$apt_inside
+	export work headers release version newer AXAS_CACHE inside=$1
 	export DEBIAN_FRONTEND=noninteractive
 	if [ "$(id -u)" -ne 0 ] && ! sudo -n true; then
 		echo "needs root, for a mount of its own"
 		exit 77
 	fi
 	as_root unshare -m true || { echo "no mount namespace here" && exit 77; }
-	as_root unshare -m bash -c "$(apt_script)"
+	as_root unshare -m bash -c "$(root_script)"
 }
+
+check_make-root() { in_root "$make_inside"; }
+check_apt() { in_root "$apt_inside"; }
 
 # ---- the guest ----
 
@@ -326,6 +350,7 @@ bump
 check "dkms: upgrade to $newer" dkms-upgrade
 check "dkms: remove" dkms-remove
 check "packages of $newer are built" packages new
+check "make install and uninstall without DESTDIR" make-root
 check "apt: install, upgrade, purge" apt
 
 echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
