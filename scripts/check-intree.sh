@@ -98,7 +98,7 @@ run_kernel() {
 	src=$(source_of "$series")
 	version=$(cat "$src/.axas-version")
 	hash=$({
-		grep -h CONFIG_ "$AXAS_TREE/kunit/.kunitconfig" "$scripts/kconfig/kunit.config"
+		grep CONFIG_ "$AXAS_TREE/kunit/.kunitconfig"
 		echo "$version"
 	} | sha256sum | cut -c1-12)
 	out=$AXAS_CACHE/build/${version%%-*}-$arch-kunit-$hash
@@ -106,7 +106,7 @@ run_kernel() {
 
 	# Two CPUs, so that what races does.
 	args=(--arch "$arch" --cross_compile "$cross" --build_dir "$out"
-		--kunitconfig drivers/virt/axas/kunit --kunitconfig "$scripts/kconfig/kunit.config")
+		--kunitconfig drivers/virt/axas/kunit)
 	kunit() { (cd "$src" && PATH=$tcg:$PATH tools/testing/kunit/kunit.py "$@"); }
 	rm -f "$out/test.log"
 	run_logged "$log.log" "kunit.py run, Linux ${version%%-*} $arch (a few minutes, once)" \
