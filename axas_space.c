@@ -769,9 +769,9 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 }
 
 /* Resolve one of an array, on any bus. Under RCU, as fault_one(). */
-static enum axas_fault_result fault_entry(struct axas_space *space,
-					  struct axas_nested_fault *fault,
-					  struct axas_fault_entry *entry)
+static __always_inline enum axas_fault_result
+fault_entry(struct axas_space *space, struct axas_nested_fault *fault,
+	    struct axas_fault_entry *entry)
 {
 	enum axas_fault_result result;
 
