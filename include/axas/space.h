@@ -25,6 +25,8 @@
  * samples/softmmu does all of that.
  */
 
+#define AXAS_PROT_ALL	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
+
 /* Faults by result, per CPU. */
 struct axas_fault_stats {
 	u64 results[AXAS_NR_FAULT_RESULTS];

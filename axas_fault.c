@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Nested page faults, and getting at a page of guest memory.
+ */
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+
+#include <axas/space.h>
+#include <axas/trace.h>
+
+static bool fault_in_main_area(struct axas_space *space,
+			       struct axas_nested_fault *fault)
+{
+	const struct axas_main_area *main = &space->main_area;
+	unsigned int seq;
+
+	do {
+		seq = read_seqcount_begin(&main->seq);
+		fault->area = main->area;
+		fault->start = main->start;
+		fault->last = main->last;
+	} while (read_seqcount_retry(&main->seq, seq));
+	return fault->area && fault->gpa.val >= fault->start &&
+	       fault->gpa.val <= fault->last;
+}
+
+static noinline void fault_find_area(struct axas_space *space,
+				     struct axas_nested_fault *fault)
+{
+	MA_STATE(mas, &space->areas, fault->gpa.val, fault->gpa.val);
+
+	fault->area = mas_walk(&mas);
+	fault->start = mas.index;
+	fault->last = mas.last;
+}
+
+/*
+ * The area of a fault whose slot has been read. Whoever takes an area away
+ * changes the tree, then the epoch, then the slot. So what was found under an
+ * epoch is as good as what the tree holds now while the epoch is the same.
+ */
+static const struct axas_area *fault_area(struct axas_space *space,
+					  struct axas_nested_fault *fault)
+{
+	u64 epoch;
+
+	/* The slot was read before the epoch is. Pairs with npt_new_epoch(). */
+	smp_rmb();
+	epoch = READ_ONCE(space->npt.epoch);
+	if (fault->area && fault->epoch == epoch &&
+	    fault->gpa.val >= fault->start && fault->gpa.val <= fault->last)
+		return fault->area;
+
+	/* The epoch was read before the areas are. Pairs with the same. */
+	smp_rmb();
+	fault->epoch = epoch;
+	if (!fault_in_main_area(space, fault))
+		fault_find_area(space, fault);
+	return fault->area;
+}
+
+/* One try, under RCU. -EAGAIN: get what the fault wants and try again. */
+static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
+{
+	struct axas_npt *npt = &space->npt;
+	const struct axas_area *area;
+	struct axas_npt_slot slot;
+	enum axas_look look;
+	int ret;
+
+	look = npt->ops->look(npt, fault->gpa, fault->access, &fault->cursor,
+			      &slot);
+	if (unlikely(look != AXAS_LOOK_EMPTY && look != AXAS_LOOK_BUSY))
+		return look == AXAS_LOOK_ALLOWED ? AXAS_FAULT_SPURIOUS :
+						   AXAS_FAULT_DENIED;
+
+	area = fault_area(space, fault);
+	if (!area)
+		return AXAS_FAULT_NO_AREA;
+	if (look == AXAS_LOOK_BUSY)
+		return -EAGAIN;
+	if (fault->access & ~area->attr.prot)
+		return AXAS_FAULT_DENIED;
+	ret = area->ops->fault(area, npt, &slot, fault);
+	return ret ? ret : AXAS_FAULT_RESOLVED;
+}
+
+/* Get what the backend asked for. May sleep. */
+static int fault_prepare(struct axas_nested_fault *fault)
+{
+	unsigned int tables = fault->tables;
+	gfp_t gfp;
+
+	if (tables) {
+		fault->tables = 0;
+		return axas_npt_pool_fill(&fault->pool, tables,
+					  AXAS_GFP | __GFP_ZERO);
+	}
+	if (!fault->want_frame) {
+		cond_resched();
+		return 0;
+	}
+
+	fault->want_frame = false;
+	gfp = fault->order ? GFP_KERNEL_ACCOUNT | __GFP_NORETRY : AXAS_GFP;
+	fault->frame = axas_frame_alloc(fault->order, fault->nid,
+					gfp | __GFP_ZERO);
+	if (axas_frame_valid(fault->frame.hpa))
+		return 0;
+	if (!fault->order)
+		return -ENOMEM;
+	fault->small = true;
+	return 0;
+}
+
+/* Resolve one. Under RCU, which is left to get what it takes. */
+static enum axas_fault_result fault_one(struct axas_space *space,
+					struct axas_nested_fault *fault,
+					u64 gpa, unsigned int access)
+{
+	int ret;
+
+	if (!axas_range_in(gpa, 1, space->base, space->length) || !access ||
+	    access & ~AXAS_PROT_ALL)
+		return AXAS_FAULT_INVALID;
+
+	fault->gpa = axas_gpa(gpa);
+	fault->access = access;
+	fault->small = false;
+	for (;;) {
+		ret = fault_try(space, fault);
+		if (likely(ret >= 0))
+			return ret;
+		/* Nothing that was found outlives its RCU section. */
+		fault->cursor.base = AXAS_CURSOR_NONE;
+		fault->area = NULL;
+		rcu_read_unlock();
+		ret = fault_prepare(fault);
+		rcu_read_lock();
+		if (ret)
+			return AXAS_FAULT_NO_MEMORY;
+	}
+}
+
+/* Resolve one of an array, on any bus. Under RCU, as fault_one(). */
+static __always_inline enum axas_fault_result
+fault_entry(struct axas_space *space, struct axas_nested_fault *fault,
+	    struct axas_fault_entry *entry)
+{
+	enum axas_fault_result result;
+
+	if (unlikely(entry->bus != AXAS_BUS_MEMORY))
+		return axas_devices_access(&space->devices, entry);
+	if (unlikely(entry->width != fault->width)) {
+		if (!axas_width_ok(entry->width))
+			return AXAS_FAULT_INVALID;
+		fault->width = entry->width;
+	}
+	result = fault_one(space, fault, entry->gpa, entry->access);
+	if (unlikely(result == AXAS_FAULT_DEVICE)) {
+		entry->cookie = fault->cookie;
+		entry->offset = fault->offset;
+	}
+	return result;
+}
+
+static noinline enum axas_fault_result
+fault_traced(struct axas_space *space, struct axas_nested_fault *fault,
+	     struct axas_fault_entry *entry)
+{
+	u64 begin = ktime_get_ns();
+	enum axas_fault_result result = fault_entry(space, fault, entry);
+
+	trace_axas_fault(space->npt.id, entry, result, ktime_get_ns() - begin);
+	return result;
+}
+
+static void fault_end(struct axas_nested_fault *fault)
+{
+	axas_frame_free(&fault->frame);
+	axas_npt_pool_free(&fault->pool);
+}
+
+static enum axas_fault_result space_fault(struct axas_space *space,
+					  axas_gpa_t gpa, unsigned int access)
+{
+	struct axas_fault_entry entry;
+	struct axas_nested_fault fault;
+	enum axas_fault_result result;
+
+	axas_fault_begin(&fault);
+	rcu_read_lock();
+	if (trace_axas_fault_enabled()) {
+		/* What doesn't fit is as invalid as none. */
+		entry = (struct axas_fault_entry){
+			.gpa = gpa.val,
+			.access = access > U16_MAX ? 0 : access,
+		};
+		result = fault_traced(space, &fault, &entry);
+	} else {
+		result = fault_one(space, &fault, gpa.val, access);
+	}
+	rcu_read_unlock();
+	fault_end(&fault);
+	return result;
+}
+
+/**
+ * axas_space_fault - resolve a nested page fault
+ * @space: the space
+ * @gpa: the address that was accessed
+ * @access: &enum axas_prot bits of the access
+ *
+ * Context: may sleep. Any number of threads at once; takes no lock.
+ * Return: what became of it.
+ */
+enum axas_fault_result axas_space_fault(struct axas_space *space,
+					axas_gpa_t gpa, unsigned int access)
+{
+	enum axas_fault_result result = space_fault(space, gpa, access);
+
+	this_cpu_inc(space->faults->results[result]);
+	return result;
+}
+EXPORT_SYMBOL_GPL(axas_space_fault);
+
+/* How many of the first faults are spurious? */
+static unsigned int faults_allowed(struct axas_space *space,
+				   struct axas_nested_fault *fault,
+				   struct axas_fault_entry *entries,
+				   unsigned int n)
+{
+	struct axas_npt *npt = &space->npt;
+	unsigned int i, allowed;
+
+	allowed = npt->ops->allowed(npt, entries, n, &fault->cursor);
+	for (i = 0; i < allowed; i++)
+		entries[i].result = AXAS_FAULT_SPURIOUS;
+	this_cpu_add(space->faults->results[AXAS_FAULT_SPURIOUS], allowed);
+	return allowed;
+}
+
+/**
+ * axas_space_faults - resolve some nested page faults
+ * @space: the space
+ * @entries: in: gpa, access, width and bus; out: result, and of a device
+ *	cookie and offset
+ * @n: how many; they are resolved in one RCU section unless memory is short
+ *
+ * Context: as axas_space_fault().
+ */
+void axas_space_faults(struct axas_space *space,
+		       struct axas_fault_entry *entries, unsigned int n)
+{
+	struct axas_nested_fault fault;
+	enum axas_fault_result result = AXAS_FAULT_SPURIOUS;
+	unsigned int i, allowed;
+
+	axas_fault_begin(&fault);
+	rcu_read_lock();
+	for (i = 0; i < n; i++) {
+		/* Those that have nothing left to do come in runs. */
+		if (result == AXAS_FAULT_SPURIOUS &&
+		    !trace_axas_fault_enabled()) {
+			allowed = faults_allowed(space, &fault, entries + i,
+						 n - i);
+			i += allowed;
+			if (i == n)
+				break;
+		}
+		if (trace_axas_fault_enabled())
+			result = fault_traced(space, &fault, &entries[i]);
+		else
+			result = fault_entry(space, &fault, &entries[i]);
+		entries[i].result = result;
+		this_cpu_inc(space->faults->results[result]);
+	}
+	rcu_read_unlock();
+	fault_end(&fault);
+}
+EXPORT_SYMBOL_GPL(axas_space_faults);
+
+/* ---- guest memory ---- */
+
+/* Is there a struct page that may be mapped and pinned like any other? */
+static struct page *memory_page(const struct axas_leaf *leaf, axas_hpa_t hpa)
+{
+	unsigned long pfn = hpa.val >> PAGE_SHIFT;
+
+	if (leaf->attr.owned)
+		return pfn_to_page(pfn);
+	return pfn_valid(pfn) && PageReserved(pfn_to_page(pfn)) ?
+		       pfn_to_page(pfn) : NULL;
+}
+
+/*
+ * Find the leaf and take a reference of its page, all under one RCU section.
+ * The entry is read again afterwards: if it hasn't changed, the reference was
+ * taken while the entry still held its own.
+ */
+static int memory_try(struct axas_space *space, axas_gpa_t gpa,
+		      unsigned int access, struct axas_memory *memory)
+{
+	struct axas_npt *npt = &space->npt;
+	struct axas_npt_slot slot;
+	struct axas_leaf leaf;
+	u64 size, offset;
+
+	guard(rcu)();
+	if (!npt->ops->lookup(npt, gpa, &slot, &leaf))
+		return axas_npt_busy(&slot) ? -EAGAIN : -ENOENT;
+	if (access & ~leaf.attr.prot)
+		return -EACCES;
+
+	size = axas_level_size(leaf.level);
+	offset = gpa.val & PAGE_MASK & (size - 1);
+	memory->attr = leaf.attr;
+	memory->hpa = axas_hpa(leaf.hpa.val + offset);
+	memory->left = size - offset;
+	memory->page = memory_page(&leaf, memory->hpa);
+	if (!memory->page)
+		return 0;
+	if (!get_page_unless_zero(memory->page))
+		return -EAGAIN;
+	if (READ_ONCE(*slot.ptr) != slot.old) {
+		put_page(memory->page);
+		return -EAGAIN;
+	}
+	return 0;
+}
+
+/**
+ * axas_space_get_memory - get at a page of guest memory
+ * @space: the space
+ * @gpa: any address in the page
+ * @access: &enum axas_prot bits that the area must allow
+ * @memory: out: the page; the caller drops its reference with put_page()
+ *
+ * A page that isn't there yet comes from the area's backend. What is returned
+ * may be unmapped at any time; the reference keeps the frame alive.
+ *
+ * Context: may sleep.
+ * Return: 0; -EFAULT outside of areas; -EACCES; -ENOMEM.
+ */
+int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
+			  unsigned int access, struct axas_memory *memory)
+{
+	int ret;
+
+	if (!axas_range_in(gpa.val, 1, space->base, space->length))
+		return -EFAULT;
+	for (;;) {
+		ret = memory_try(space, gpa, access, memory);
+		if (ret == -EAGAIN) {
+			cond_resched();
+			continue;
+		}
+		if (ret != -ENOENT)
+			return ret;
+		switch (space_fault(space, gpa, access)) {
+		case AXAS_FAULT_RESOLVED:
+		case AXAS_FAULT_SPURIOUS:
+			continue;
+		case AXAS_FAULT_DENIED:
+			return -EACCES;
+		case AXAS_FAULT_NO_MEMORY:
+			return -ENOMEM;
+		default:
+			return -EFAULT;
+		}
+	}
+}
+EXPORT_SYMBOL_GPL(axas_space_get_memory);
+
+/**
+ * axas_space_check_memory - is what was got still what the table says?
+ * @space: the space
+ * @gpa: as for axas_space_get_memory()
+ * @access: as for axas_space_get_memory()
+ * @memory: what it returned
+ *
+ * Context: any. Whoever makes a translation of its own from the answer holds
+ * the page's lock, or a lock that its invalidation takes, from here until the
+ * translation can be found by the invalidation.
+ * Return: 0; -EAGAIN if it has changed; -EACCES if the access isn't allowed
+ * any more.
+ */
+int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
+			    unsigned int access,
+			    const struct axas_memory *memory)
+{
+	struct axas_leaf leaf;
+	u64 offset;
+
+	if (axas_npt_lookup(&space->npt, gpa, &leaf))
+		return -EAGAIN;
+	offset = gpa.val & PAGE_MASK & (axas_level_size(leaf.level) - 1);
+	if (leaf.hpa.val + offset != memory->hpa.val)
+		return -EAGAIN;
+	return access & ~leaf.attr.prot ? -EACCES : 0;
+}
+EXPORT_SYMBOL_GPL(axas_space_check_memory);

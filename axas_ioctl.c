@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ioctls of a space: privilege, copying, nothing else.
+ */
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/io.h>
+#include <linux/ioport.h>
+#include <linux/nospec.h>
+#include <linux/sched/signal.h>
+#include <linux/security.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <axas/probe.h>
+
+#include "axas_ioctl.h"
+
+/* May the caller put this host memory into a space? */
+static int linear_allowed(const struct axas_map *map)
+{
+	int ret;
+
+	if (!capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	ret = security_locked_down(LOCKDOWN_DEV_MEM);
+	if (ret)
+		return ret;
+	if (!axas_range_in(map->hpa, map->length, 0,
+			   BIT_ULL(AXAS_HAL_PHYS_BITS)))
+		return -ERANGE;
+	return region_intersects(map->hpa, map->length, IORESOURCE_SYSTEM_RAM,
+				 IORES_DESC_NONE) == REGION_DISJOINT ?
+		       0 : -EACCES;
+}
+
+static int ioctl_map(struct axas_space *space, union axas_args *args)
+{
+	const struct axas_map *map = &args->map;
+	int ret;
+
+	if (map->backend == AXAS_BACKEND_LINEAR && map->length) {
+		ret = linear_allowed(map);
+		if (ret)
+			return ret;
+	}
+	return axas_space_map(space, map);
+}
+
+static int ioctl_unmap(struct axas_space *space, union axas_args *args)
+{
+	return axas_space_unmap(space, axas_gpa(args->unmap.gpa),
+				args->unmap.length);
+}
+
+static int ioctl_protect(struct axas_space *space, union axas_args *args)
+{
+	if (args->protect.reserved)
+		return -EINVAL;
+	return axas_space_protect(space, axas_gpa(args->protect.gpa),
+				  args->protect.length, args->protect.prot);
+}
+
+static int ioctl_clear(struct axas_space *space, union axas_args *args)
+{
+	return axas_space_clear(space);
+}
+
+/* Array elements that are copied at a time, on the stack. */
+#define AXAS_CHUNK	32
+
+/* Only what is new goes back. */
+static bool fault_answer(struct axas_fault_entry __user *user,
+			 const struct axas_fault_entry *entries, u32 n)
+{
+	u32 i;
+
+	if (!user_write_access_begin(user, n * sizeof(*user)))
+		return false;
+	for (i = 0; i < n; i++) {
+		unsafe_put_user(entries[i].result, &user[i].result, fail);
+		if (likely(entries[i].result != AXAS_FAULT_DEVICE))
+			continue;
+		unsafe_put_user(entries[i].cookie, &user[i].cookie, fail);
+		unsafe_put_user(entries[i].offset, &user[i].offset, fail);
+	}
+	user_write_access_end();
+	return true;
+
+fail:
+	user_write_access_end();
+	return false;
+}
+
+static int ioctl_fault(struct axas_space *space, union axas_args *args)
+{
+	struct axas_fault *fault = &args->fault;
+	struct axas_fault_entry __user *user = u64_to_user_ptr(fault->entries);
+	struct axas_fault_entry entries[AXAS_CHUNK];
+	u32 n;
+
+	for (fault->done = 0; fault->done < fault->nr; fault->done += n) {
+		n = min_t(u32, fault->nr - fault->done, AXAS_CHUNK);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		if (copy_from_user(entries, user + fault->done,
+				   n * sizeof(*entries)))
+			return -EFAULT;
+		axas_space_faults(space, entries, n);
+		if (!fault_answer(user + fault->done, entries, n))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int ioctl_translate(struct axas_space *space, union axas_args *args)
+{
+	struct axas_translate *translate = &args->translate;
+	struct axas_translate_entry __user *user =
+		u64_to_user_ptr(translate->entries);
+	struct axas_translate_entry entries[AXAS_CHUNK];
+	bool admin = capable(CAP_SYS_ADMIN);
+	u32 i, n;
+
+	for (translate->done = 0; translate->done < translate->nr;
+	     translate->done += n) {
+		n = min_t(u32, translate->nr - translate->done, AXAS_CHUNK);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		if (copy_from_user(entries, user + translate->done,
+				   n * sizeof(*entries)))
+			return -EFAULT;
+		for (i = 0; i < n; i++) {
+			axas_space_translate(space, &entries[i]);
+			if (!admin)
+				entries[i].hpa = 0;
+		}
+		if (copy_to_user(user + translate->done, entries,
+				 n * sizeof(*entries)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static int ioctl_stats(struct axas_space *space, union axas_args *args)
+{
+	u32 size = args->stats.size;
+
+	axas_space_stats(space, &args->stats);
+	args->stats.size = size;
+	return 0;
+}
+
+static int ioctl_probe(struct axas_space *space, union axas_args *args)
+{
+	struct axas_probe *probe = &args->probe;
+	struct axas_probe_result result = {};
+	int ret;
+
+	if (!capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	if (!is_power_of_2(probe->access) || probe->access > AXAS_PROT_EXEC)
+		return -EINVAL;
+	if (!axas_range_in(probe->gpa, 1, space->base, space->length))
+		return -ERANGE;
+	ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	/* A space without a holder tells nobody what it takes away. */
+	axas_npt_probe_forget(&space->npt, axas_gpa(0),
+			      BIT_ULL(space->npt.gpa_bits));
+	ret = axas_npt_probe(&space->npt, axas_gpa(probe->gpa), probe->access,
+			     &result);
+	mutex_unlock(&space->lock);
+	probe->kind = result.kind;
+	probe->hpa = result.hpa.val;
+	probe->level = result.level;
+	probe->memtype = result.memtype;
+	probe->raw = result.raw;
+	return ret;
+}
+
+static int ioctl_root(struct axas_space *space, union axas_args *args)
+{
+	u32 size = args->root.size;
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	ret = axas_space_root(space, &args->root);
+	args->root.size = size;
+	return ret;
+}
+
+/* Areas that are listed at a time. */
+#define AXAS_LISTED	256
+
+/* Collected first: user memory may take its time, and the space waits. */
+static int ioctl_areas(struct axas_space *space, union axas_args *args)
+{
+	struct axas_area_entry *entries __free(kfree) = NULL;
+	struct axas_areas areas = args->areas;
+	bool admin = capable(CAP_SYS_ADMIN);
+	u32 i;
+	int ret;
+
+	args->areas.done = 0;
+	areas.nr = min_t(u32, areas.nr, AXAS_LISTED);
+	entries = kmalloc_array(areas.nr, sizeof(*entries), AXAS_GFP);
+	if (!entries)
+		return -ENOMEM;
+	ret = axas_space_areas(space, &areas, entries);
+	if (ret)
+		return ret;
+	for (i = 0; !admin && i < areas.done; i++)
+		entries[i].hpa = 0;
+	if (copy_to_user(u64_to_user_ptr(areas.entries), entries,
+			 areas.done * sizeof(*entries)))
+		return -EFAULT;
+	areas.nr = args->areas.nr;
+	args->areas = areas;
+	return 0;
+}
+
+static int ioctl_device_add(struct axas_space *space, union axas_args *args)
+{
+	return axas_space_add_device(space, &args->device);
+}
+
+static int ioctl_device_del(struct axas_space *space, union axas_args *args)
+{
+	return axas_space_del_device(space, &args->device);
+}
+
+/* Only AXAS_MAP has flags; its own function checks them. */
+static int ioctl_copy_in(const struct axas_ioctl *ioctl,
+			 union axas_args *args, void __user *user, u32 *size)
+{
+	int ret;
+
+	if (get_user(*size, (u32 __user *)user))
+		return -EFAULT;
+	if (*size < ioctl->min_size)
+		return -EINVAL;
+	if (*size > PAGE_SIZE)
+		return -E2BIG;
+	ret = copy_struct_from_user(args, ioctl->size, user, *size);
+	if (ret)
+		return ret;
+	args->info.size = *size;
+	if (ioctl->run != ioctl_map && args->info.flags)
+		return -EINVAL;
+	return 0;
+}
+
+/**
+ * axas_ioctl_run - run an ioctl of a table
+ * @space: the space, or NULL for /dev/axas
+ * @table: the table
+ * @n: its size
+ * @cmd: the caller's
+ * @arg: the caller's
+ *
+ * Context: may sleep.
+ * Return: what the ioctl says; -ENOTTY if there is none of that number.
+ */
+long axas_ioctl_run(struct axas_space *space, const struct axas_ioctl *table,
+		    unsigned int n, unsigned int cmd, unsigned long arg)
+{
+	unsigned int nr = _IOC_NR(cmd);
+	void __user *user = (void __user *)arg;
+	const struct axas_ioctl *ioctl;
+	union axas_args args = {};
+	u32 size;
+	int ret;
+
+	if (nr >= n || cmd != _IO(AXAS_IOC_TYPE, nr))
+		return -ENOTTY;
+	ioctl = &table[array_index_nospec(nr, n)];
+	if (!ioctl->run)
+		return -ENOTTY;
+	ret = ioctl_copy_in(ioctl, &args, user, &size);
+	if (ret)
+		return ret;
+	ret = ioctl->run(space, &args);
+	/* Arrays say how far they came even if they fail. */
+	if (ioctl->writes &&
+	    copy_to_user(user, &args, min(size, ioctl->size)))
+		return -EFAULT;
+	return ret;
+}
+
+static const struct axas_ioctl space_ioctls[] = {
+	AXAS_IOCTL(AXAS_MAP, struct axas_map, cookie, ioctl_map, false),
+	AXAS_IOCTL(AXAS_UNMAP, struct axas_unmap, length, ioctl_unmap, false),
+	AXAS_IOCTL(AXAS_PROTECT, struct axas_protect, reserved, ioctl_protect, false),
+	AXAS_IOCTL(AXAS_CLEAR, struct axas_clear, flags, ioctl_clear, false),
+	AXAS_IOCTL(AXAS_FAULT, struct axas_fault, done, ioctl_fault, true),
+	AXAS_IOCTL(AXAS_TRANSLATE, struct axas_translate, done, ioctl_translate, true),
+	AXAS_IOCTL(AXAS_STATS, struct axas_stats, faults[AXAS_FAULT_DEVICE], ioctl_stats, true),
+	AXAS_IOCTL(AXAS_PROBE, struct axas_probe, raw, ioctl_probe, true),
+	AXAS_IOCTL(AXAS_ROOT, struct axas_root, vtcr, ioctl_root, true),
+	AXAS_IOCTL(AXAS_AREAS, struct axas_areas, generation, ioctl_areas, true),
+	AXAS_IOCTL(AXAS_DEVICE_ADD, struct axas_device, cookie, ioctl_device_add, false),
+	AXAS_IOCTL(AXAS_DEVICE_DEL, struct axas_device, cookie, ioctl_device_del, false),
+};
+
+/**
+ * axas_ioctl_space - run an ioctl of a space
+ * @space: the space
+ * @cmd: the caller's
+ * @arg: the caller's
+ *
+ * Context: may sleep.
+ * Return: as axas_ioctl_run().
+ */
+long axas_ioctl_space(struct axas_space *space, unsigned int cmd,
+		      unsigned long arg)
+{
+	return axas_ioctl_run(space, space_ioctls, ARRAY_SIZE(space_ioctls),
+			      cmd, arg);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _AXAS_IOCTL_H
+#define _AXAS_IOCTL_H
+
+#include <axas/space.h>
+
+union axas_args {
+	struct axas_info info;
+	struct axas_create create;
+	struct axas_map map;
+	struct axas_unmap unmap;
+	struct axas_protect protect;
+	struct axas_clear clear;
+	struct axas_fault fault;
+	struct axas_translate translate;
+	struct axas_stats stats;
+	struct axas_probe probe;
+	struct axas_root root;
+	struct axas_areas areas;
+	struct axas_device device;
+};
+
+/**
+ * struct axas_ioctl - an entry of an ioctl table
+ * @size: size of the structure today
+ * @min_size: size of its first published version, up to its last member
+ * @writes: the structure goes back to the caller
+ * @run: do it; may return a descriptor
+ */
+struct axas_ioctl {
+	u32 size;
+	u32 min_size;
+	bool writes;
+	int (*run)(struct axas_space *space, union axas_args *args);
+};
+
+#define AXAS_IOCTL(cmd, type, last, fn, wr)				\
+	[_IOC_NR(cmd)] = {						\
+		.size = sizeof(type),					\
+		.min_size = offsetofend(type, last),			\
+		.run = (fn),						\
+		.writes = (wr),						\
+	}
+
+long axas_ioctl_run(struct axas_space *space, const struct axas_ioctl *table,
+		    unsigned int n, unsigned int cmd, unsigned long arg);
+long axas_ioctl_space(struct axas_space *space, unsigned int cmd,
+		      unsigned long arg);
+
+#endif /* _AXAS_IOCTL_H */

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Part of axas_npt_algo.h: what unmap and protect share. Clear, invalidate, free;
+ * splits; the way down. Under the lock.
+ */
+
+/*
+ * Wait for whoever still turns what the leaf said into a translation of its
+ * own: it holds the page's lock from its lookup until then.
+ */
+static noinline void npt_wait_leaf(u64 entry, unsigned int level)
+{
+	unsigned long pfn = fmt_hpa(entry, level).val >> PAGE_SHIFT;
+	unsigned long end = pfn + (1UL << 9 * (level - 1));
+
+	for (; pfn < end; pfn++) {
+		if (pfn_valid(pfn))
+			folio_wait_locked(page_folio(pfn_to_page(pfn)));
+	}
+}
+
+static inline void npt_settle(struct axas_npt *npt, u64 entry,
+			      unsigned int level)
+{
+	if (unlikely(!list_empty(&npt->holders)))
+		npt_wait_leaf(entry, level);
+}
+
+/* Make all holders forget [start, start + size). */
+static void npt_invalidate(struct axas_npt *npt, u64 start, u64 size)
+{
+	u64 begin = axas_trace_begin(axas_invalidate);
+
+	axas_hal_invalidate(&npt->holders, axas_gpa(start), size);
+	trace_axas_invalidate(npt->id, start, size, axas_trace_ns(begin));
+}
+
+static void npt_gather_flush(struct axas_npt *npt)
+{
+	struct axas_npt_gather *gather = npt->gather;
+	struct page *page;
+
+	if (gather->start < gather->end)
+		npt_invalidate(npt, gather->start, gather->end - gather->start);
+	gather->start = U64_MAX;
+	gather->end = 0;
+
+	while (!list_empty(&gather->tables)) {
+		page = list_first_entry(&gather->tables, struct page, lru);
+		list_del(&page->lru);
+		call_rcu(&page->rcu_head, npt_free_table_rcu);
+	}
+	if (gather->nr)
+		axas_hal_dealloc_pages(gather->pages, gather->nr);
+	gather->nr = 0;
+}
+
+/* Note that [start, end) has been cleared. */
+static inline void npt_gather_range(struct axas_npt *npt, u64 start, u64 end)
+{
+	struct axas_npt_gather *gather = npt->gather;
+
+	gather->start = min(gather->start, start);
+	gather->end = max(gather->end, end);
+}
+
+/* Their range has been noted. */
+static inline void npt_gather_pages(struct axas_npt *npt, axas_hpa_t hpa,
+				    unsigned int n)
+{
+	struct axas_npt_gather *gather = npt->gather;
+	struct page *page = axas_hal_page(hpa);
+
+	while (n--) {
+		gather->pages[gather->nr++] = page++;
+		if (unlikely(gather->nr == NPT_GATHER_MAX)) {
+			u64 start = gather->start, end = gather->end;
+
+			npt_gather_flush(npt);
+			npt_gather_range(npt, start, end);
+		}
+	}
+}
+
+/*
+ * Begin a change. Areas that a fault remembers from before are void, and those
+ * it finds from here on are the new ones.
+ */
+static u64 npt_new_epoch(struct axas_npt *npt)
+{
+	lockdep_assert_held(npt->lock);
+	/* The areas change before the epoch does, for fault_area(). */
+	smp_wmb();
+	WRITE_ONCE(npt->epoch, npt->epoch + 1);
+	/* The epoch changes before the first entry does, for fault_area(). */
+	smp_wmb();
+	return npt->epoch;
+}
+
+/*
+ * Turn a leaf into a table of the next smaller leaves. The pool has a page,
+ * unless a fault has put the leaf there since it was filled.
+ */
+static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
+		      u64 gpa)
+{
+	struct axas_npt *npt = change->npt;
+	u64 size = axas_level_size(level), start = ALIGN_DOWN(gpa, size);
+	u64 *table = npt_alloc_table(change->pool,
+				     GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	u64 link = fmt_table(axas_hal_virt_to_phys(table));
+	u64 begin = axas_trace_begin(axas_split);
+	u64 entry = READ_ONCE(*ptr);
+
+	if (FMT_BREAK_BEFORE_MAKE) {
+		entry = xchg(ptr, AXAS_NPT_FROZEN);
+		npt_invalidate(npt, start, size);
+		npt_fill(table, AXAS_TABLE_ENTRIES, fmt_child(entry, level),
+			 level - 1);
+		/* What the table holds is visible before the table is. */
+		smp_store_release(ptr, link);
+	} else {
+		/* The CPU may set flags in the leaf meanwhile. */
+		do {
+			npt_fill(table, AXAS_TABLE_ENTRIES,
+				 fmt_child(entry, level), level - 1);
+		} while (!try_cmpxchg(ptr, &entry, link));
+	}
+
+	npt_count(&npt->counts.leaves[level - 1], -1);
+	npt_count(&npt->counts.leaves[level - 2], AXAS_TABLE_ENTRIES);
+	npt_count_tables(npt, level - 1, 1);
+	trace_axas_split(npt->id, start, size, axas_trace_ns(begin));
+}
+
+/*
+ * Tables that are needed to split whatever leaf there is or may be at gpa:
+ * tables only go away under the lock, so the answer can become too large but
+ * never too small.
+ */
+static unsigned int npt_split_cost(const struct axas_npt *npt, axas_gpa_t gpa,
+				   unsigned int max_level)
+{
+	unsigned int level = npt->levels, cost = 0;
+	u64 *ptr = npt_root_entry(npt, gpa.val);
+
+	lockdep_assert_held(npt->lock);
+	while (level > 1 && fmt_is_table(READ_ONCE(*ptr), level)) {
+		ptr = npt_child(READ_ONCE(*ptr), level);
+		ptr = npt_entry(ptr, gpa.val, --level);
+	}
+	for (level = min(level, max_level); level > 1; level--)
+		cost += !IS_ALIGNED(gpa.val, axas_level_size(level));
+	return cost;
+}
+
+/* Does what the entry of this level around gpa covers lie in the range? */
+static inline bool npt_covers(const struct npt_change *change, u64 gpa,
+			      unsigned int level)
+{
+	u64 size = axas_level_size(level), start = ALIGN_DOWN(gpa, size);
+
+	return start >= change->start && start + size <= change->end;
+}
+
+/*
+ * Does what this entry points to go without a look at it? It does if unmap takes
+ * all of a table of leaves that own nothing, and nobody has to be waited for.
+ */
+static inline bool npt_goes_whole(const struct npt_change *change, u64 entry,
+				  unsigned int level, u64 gpa)
+{
+	return !change->prot && fmt_is_table(entry, level) &&
+	       entry & FMT_SW_FULL && npt_covers(change, gpa, level) &&
+	       list_empty(&change->npt->holders);
+}
+
+/*
+ * Go down to the entry from which the range goes on. A leaf that reaches out of
+ * the range is split. path[l] gets the entry of level l that led there.
+ */
+static u64 *npt_descend(struct npt_change *change, u64 gpa, u64 **path,
+			unsigned int *level)
+{
+	unsigned int l = change->npt->levels;
+	u64 *ptr = npt_root_entry(change->npt, gpa);
+	u64 entry = READ_ONCE(*ptr);
+
+	while (l > 1 && fmt_present(entry)) {
+		if (npt_goes_whole(change, entry, l, gpa))
+			break;
+		if (!fmt_is_table(entry, l)) {
+			if (npt_covers(change, gpa, l))
+				break;
+			npt_split(change, ptr, l, gpa);
+			entry = READ_ONCE(*ptr);
+		}
+		/* Leaves below may go one by one from here on. */
+		if (entry & FMT_SW_FULL)
+			WRITE_ONCE(*ptr, entry & ~FMT_SW_FULL);
+		path[l] = ptr;
+		ptr = npt_entry(npt_child(entry, l), gpa, l - 1);
+		entry = READ_ONCE(*ptr);
+		l--;
+	}
+	*level = l;
+	return ptr;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Part of axas_npt_algo.h: lookups, installs of faults, and walks. Under RCU.
+ */
+
+/* One step down, if there is a table. */
+static __always_inline bool npt_step(struct axas_npt_slot *slot, u64 gpa,
+				     unsigned int level)
+{
+	if (!fmt_is_table(slot->old, level))
+		return false;
+	slot->ptr = npt_entry(npt_child(slot->old, level), gpa, level - 1);
+	slot->old = READ_ONCE(*slot->ptr);
+	slot->level = level - 1;
+	return true;
+}
+
+/* With levels that are constants a step is a few instructions. */
+static __always_inline void npt_peek(const struct axas_npt *npt, u64 gpa,
+				     struct axas_npt_slot *slot)
+{
+	axas_npt_assert_walk(npt);
+	slot->ptr = npt_root_entry(npt, gpa);
+	slot->old = READ_ONCE(*slot->ptr);
+	slot->level = npt->levels;
+	switch (npt->levels) {
+	case 5:
+		if (!npt_step(slot, gpa, 5))
+			return;
+		fallthrough;
+	case 4:
+		if (!npt_step(slot, gpa, 4))
+			return;
+		fallthrough;
+	case 3:
+		if (!npt_step(slot, gpa, 3))
+			return;
+		fallthrough;
+	default:
+		npt_step(slot, gpa, 2);
+	}
+}
+
+static void npt_decode(const struct axas_npt *npt, u64 entry,
+		       unsigned int level, struct axas_leaf *leaf)
+{
+	leaf->hpa = fmt_hpa(entry, level);
+	leaf->level = level;
+	leaf->attr.owned = fmt_owned(entry);
+	fmt_decode(npt, entry, leaf);
+}
+
+static bool npt_lookup(const struct axas_npt *npt, axas_gpa_t gpa,
+		       struct axas_npt_slot *slot, struct axas_leaf *leaf)
+{
+	npt_peek(npt, gpa.val, slot);
+	if (!fmt_present(slot->old))
+		return false;
+	npt_decode(npt, slot->old, slot->level, leaf);
+	return true;
+}
+
+static axas_hpa_t npt_translate(const struct axas_npt *npt, axas_gpa_t gpa)
+{
+	struct axas_npt_slot slot;
+	u64 offset;
+
+	npt_peek(npt, gpa.val, &slot);
+	if (!fmt_present(slot.old))
+		return AXAS_NO_FRAME;
+	offset = gpa.val & (axas_level_size(slot.level) - 1);
+	return axas_hpa(fmt_hpa(slot.old, slot.level).val | offset);
+}
+
+static inline enum axas_look npt_find(const struct axas_npt *npt, u64 gpa,
+				      unsigned int access,
+				      struct axas_npt_cursor *cursor,
+				      struct axas_npt_slot *slot)
+{
+	u64 base = gpa / SZ_2M, epoch = READ_ONCE(npt->epoch);
+
+	if (likely(cursor->base == base && cursor->epoch == epoch)) {
+		slot->ptr = npt_entry(cursor->table, gpa, 1);
+		slot->old = READ_ONCE(*slot->ptr);
+		slot->level = 1;
+	} else {
+		npt_peek(npt, gpa, slot);
+		cursor->table = PTR_ALIGN_DOWN(slot->ptr, SZ_4K);
+		cursor->base = slot->level > 1 ? AXAS_CURSOR_NONE : base;
+		cursor->epoch = epoch;
+	}
+
+	if (fmt_present(slot->old))
+		return access & ~fmt_prot(slot->old) ? AXAS_LOOK_DENIED :
+						       AXAS_LOOK_ALLOWED;
+	return unlikely(axas_npt_busy(slot)) ? AXAS_LOOK_BUSY : AXAS_LOOK_EMPTY;
+}
+
+static enum axas_look npt_look(const struct axas_npt *npt, axas_gpa_t gpa,
+			       unsigned int access,
+			       struct axas_npt_cursor *cursor,
+			       struct axas_npt_slot *slot)
+{
+	return npt_find(npt, gpa.val, access, cursor, slot);
+}
+
+static unsigned int npt_allowed(const struct axas_npt *npt,
+				const struct axas_fault_entry *entries,
+				unsigned int n, struct axas_npt_cursor *cursor)
+{
+	struct axas_npt_slot slot;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		const struct axas_fault_entry *entry = &entries[i];
+
+		if (entry->bus || !axas_width_ok(entry->width) ||
+		    !entry->access ||
+		    entry->gpa >> npt->gpa_bits ||
+		    npt_find(npt, entry->gpa, entry->access, cursor, &slot) !=
+			    AXAS_LOOK_ALLOWED)
+			break;
+	}
+	return i;
+}
+
+static u64 npt_encode(const struct axas_npt *npt, struct axas_attr attr)
+{
+	return fmt_attr(npt, attr);
+}
+
+/* Free the tables above @level of a chain that was never linked. */
+static void npt_free_chain(u64 entry, u64 gpa, unsigned int top,
+			   unsigned int level)
+{
+	for (; top > level; top--) {
+		u64 *table = npt_child(entry, top);
+
+		entry = *npt_entry(table, gpa, top - 1);
+		npt_free_table(table);
+	}
+}
+
+/*
+ * Build the missing tables around the leaf in private, then publish all of it
+ * by one compare-and-exchange.
+ */
+static int npt_install(struct axas_npt *npt, const struct axas_npt_slot *slot,
+		       axas_gpa_t gpa, axas_hpa_t hpa, unsigned int level,
+		       u64 shared, struct axas_npt_pool *pool)
+{
+	u64 entry = fmt_leaf(shared, hpa, level), old = slot->old;
+	unsigned int top;
+
+	for (top = level; unlikely(top < slot->level); top++) {
+		u64 *table = npt_alloc_table(pool, GFP_NOWAIT | __GFP_ACCOUNT |
+							   __GFP_ZERO);
+
+		if (!table) {
+			npt_free_chain(entry, gpa.val, top, level);
+			return -ENOMEM;
+		}
+		*npt_entry(table, gpa.val, top) = entry;
+		entry = fmt_table(axas_hal_virt_to_phys(table));
+	}
+
+	if (unlikely(!try_cmpxchg(slot->ptr, &old, entry))) {
+		npt_free_chain(entry, gpa.val, slot->level, level);
+		return -EAGAIN;
+	}
+
+	for (top = level; unlikely(top < slot->level); top++)
+		this_cpu_inc(npt->installs->tables[top - 1]);
+	this_cpu_inc(npt->installs->leaves[fmt_owned(shared)][level - 1]);
+	return 0;
+}
+
+struct npt_walk {
+	const struct axas_npt *npt;
+	axas_npt_visit_fn visit;
+	void *arg;
+};
+
+static int npt_walk_table(const struct npt_walk *walk, u64 *ptr,
+			  unsigned int level, u64 gpa, u64 end)
+{
+	struct axas_leaf leaf;
+	u64 entry, next;
+	int ret = 0;
+
+	for (; gpa < end && !ret; gpa = next, ptr++) {
+		next = npt_next(gpa, end, level);
+		entry = READ_ONCE(*ptr);
+		if (fmt_is_table(entry, level)) {
+			u64 *table = npt_child(entry, level);
+
+			ret = npt_walk_table(walk,
+					     npt_entry(table, gpa, level - 1),
+					     level - 1, gpa, next);
+		} else if (fmt_present(entry)) {
+			u64 start = ALIGN_DOWN(gpa, axas_level_size(level));
+
+			npt_decode(walk->npt, entry, level, &leaf);
+			ret = walk->visit(walk->arg, axas_gpa(start), &leaf);
+		}
+	}
+	return ret;
+}
+
+static int npt_walk(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		    axas_npt_visit_fn visit, void *arg)
+{
+	const struct npt_walk walk = { npt, visit, arg };
+
+	axas_npt_assert_walk(npt);
+	return npt_walk_table(&walk, npt_root_entry(npt, gpa.val), npt->levels,
+			      gpa.val, gpa.val + size);
+}

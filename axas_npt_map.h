@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Part of axas_npt_algo.h: map. Under the lock; no area allows faults in the
+ * range.
+ */
+
+/* The rest of a range, from @gpa to @end. */
+struct npt_map {
+	struct axas_npt *npt;
+	u64 shared;
+	u64 offset;
+	u64 gpa;
+	u64 end;
+	unsigned int max_level;
+	bool owned;
+};
+
+/* Make the table below *ptr. */
+static noinline u64 *npt_make_table(struct axas_npt *npt, u64 *ptr,
+				    unsigned int level)
+{
+	u64 *table = npt_alloc_table(NULL, AXAS_GFP | __GFP_ZERO);
+	u64 entry = READ_ONCE(*ptr);
+
+	if (!table)
+		return NULL;
+	/* A fault beside the range may install a table at the same time. */
+	do {
+		if (fmt_is_table(entry, level)) {
+			npt_free_table(table);
+			return npt_child(entry, level);
+		}
+	} while (!try_cmpxchg(ptr, &entry,
+			      fmt_table(axas_hal_virt_to_phys(table))));
+	npt_count_tables(npt, level - 1, 1);
+	return table;
+}
+
+/* The entry for gpa in the table below *ptr, which is made if need be. */
+static inline u64 *npt_make_step(struct axas_npt *npt, u64 *ptr, u64 gpa,
+				 unsigned int level)
+{
+	u64 entry = READ_ONCE(*ptr);
+	u64 *table = likely(fmt_is_table(entry, level)) ?
+			     npt_child(entry, level) :
+			     npt_make_table(npt, ptr, level);
+
+	return likely(table) ? npt_entry(table, gpa, level - 1) : NULL;
+}
+
+/* The entry of a level for gpa. Tables on the way are made if need be. */
+static inline u64 *npt_make_path(struct axas_npt *npt, u64 gpa,
+				 unsigned int level)
+{
+	u64 *ptr = npt_root_entry(npt, gpa);
+	unsigned int l;
+
+	for (l = npt->levels; ptr && l > level; l--)
+		ptr = npt_make_step(npt, ptr, gpa, l);
+	return ptr;
+}
+
+/* Leaves of this level, each where the one before it ends. */
+static inline void npt_fill(u64 *ptr, unsigned int n, u64 leaf,
+			    unsigned int level)
+{
+	u64 step = fmt_leaf(0, axas_hpa(axas_level_size(level)), level) -
+		   fmt_leaf(0, axas_hpa(0), level);
+	u64 *end = ptr + n;
+
+	unrolled_count(4)
+	for (; ptr < end; ptr++, leaf += step)
+		WRITE_ONCE(*ptr, leaf);
+}
+
+/* Does the rest of the range fill what an entry of this level covers? */
+static inline bool npt_map_fills(const struct npt_map *map, unsigned int level)
+{
+	u64 size = axas_level_size(level);
+
+	return map->end - map->gpa >= size && IS_ALIGNED(map->gpa, size);
+}
+
+/* Does a leaf of this level fit where the rest of the range begins? */
+static inline bool npt_map_fits(const struct npt_map *map, unsigned int level)
+{
+	return npt_map_fills(map, level) &&
+	       IS_ALIGNED(map->gpa + map->offset, axas_level_size(level));
+}
+
+/* Leaves up to the end of the range or of the table. */
+static void npt_map_leaves(struct npt_map *map, u64 *ptr, unsigned int level)
+{
+	u64 stop = npt_next(map->gpa, map->end, level + 1);
+	unsigned int n = (stop - map->gpa) >> axas_level_shift(level);
+	axas_hpa_t hpa = axas_hpa(map->gpa + map->offset);
+
+	npt_fill(ptr, n, fmt_leaf(map->shared, hpa, level), level);
+	npt_count_leaves(map->npt, level, n, map->owned ? n : 0);
+	map->gpa += n * axas_level_size(level);
+}
+
+/* A table that is filled as a whole needs no clearing. */
+static int npt_map_table(struct npt_map *map, u64 *ptr, unsigned int level)
+{
+	u64 *table = npt_alloc_table(NULL, AXAS_GFP);
+	u64 link;
+
+	if (!table)
+		return -ENOMEM;
+	link = fmt_table(axas_hal_virt_to_phys(table));
+	npt_map_leaves(map, table, level - 1);
+	npt_count_tables(map->npt, level - 1, 1);
+	/* What the table holds is visible before the table is. */
+	smp_store_release(ptr, map->owned ? link : link | FMT_SW_FULL);
+	return 0;
+}
+
+/* Map what goes into one table, with the largest leaves that fit. */
+static int npt_map_run(struct npt_map *map)
+{
+	struct axas_npt *npt = map->npt;
+	unsigned int level = min_t(unsigned int, map->max_level, npt->levels);
+	unsigned int above;
+	u64 *ptr;
+
+	while (!npt_map_fits(map, level))
+		level--;
+	above = min_t(unsigned int, level + 1, npt->levels);
+	ptr = npt_make_path(npt, map->gpa, above);
+	if (ptr && above > level) {
+		if (!fmt_present(READ_ONCE(*ptr)) && npt_map_fills(map, above))
+			return npt_map_table(map, ptr, above);
+		ptr = npt_make_step(npt, ptr, map->gpa, above);
+	}
+	if (!ptr)
+		return -ENOMEM;
+	npt_map_leaves(map, ptr, level);
+	return 0;
+}
+
+static int npt_map(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
+		   u64 size, struct axas_attr attr, unsigned int max_level)
+{
+	struct npt_map map = {
+		.npt = npt,
+		.shared = fmt_attr(npt, attr),
+		.offset = hpa.val - gpa.val,
+		.gpa = gpa.val,
+		.end = gpa.val + size,
+		.max_level = max_level,
+		.owned = attr.owned,
+	};
+	int ret;
+
+	lockdep_assert_held(npt->lock);
+	/* What the frames hold is visible before the first entry is. */
+	smp_wmb();
+	for (;;) {
+		ret = npt_map_run(&map);
+		if (ret || map.gpa == map.end)
+			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+}
+
+static int npt_map_frames(struct axas_npt *npt, axas_gpa_t gpa,
+			  const axas_hpa_t *frames, unsigned int n,
+			  struct axas_attr attr)
+{
+	u64 shared = fmt_attr(npt, attr);
+	unsigned int i;
+	u64 *ptr;
+
+	lockdep_assert_held(npt->lock);
+	ptr = npt_make_path(npt, gpa.val, 1);
+	if (!ptr)
+		return -ENOMEM;
+	/* What the frames hold is visible before the first entry is. */
+	smp_wmb();
+	for (i = 0; i < n; i++)
+		WRITE_ONCE(ptr[i], fmt_leaf(shared, frames[i], 1));
+	npt_count_leaves(npt, 1, n, attr.owned ? n : 0);
+	return 0;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Part of axas_npt_algo.h: unmap. Under the lock.
+ */
+
+static inline bool npt_none_present(const u64 *ptr, const u64 *end)
+{
+	for (; ptr < end; ptr++)
+		if (fmt_present(READ_ONCE(*ptr)))
+			return false;
+	return true;
+}
+
+/*
+ * Freeze a table if it has no valid entry. The search begins at hint, beside
+ * what was just cleared, where a valid entry is most likely.
+ */
+static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
+{
+	unsigned int i;
+	u64 entry;
+
+	if (!npt_none_present(table + hint, table + AXAS_TABLE_ENTRIES) ||
+	    !npt_none_present(table, table + hint))
+		return false;
+
+	/* A fault that meets a frozen entry waits: don't be preempted. */
+	guard(preempt)();
+	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
+		entry = READ_ONCE(table[i]);
+		if (fmt_present(entry) ||
+		    !try_cmpxchg(&table[i], &entry, AXAS_NPT_FROZEN))
+			break;
+	}
+	if (i == AXAS_TABLE_ENTRIES)
+		return true;
+	while (i--)
+		WRITE_ONCE(table[i], empty);
+	return false;
+}
+
+/* What an entry of this level becomes: frozen, if its table goes with it. */
+static inline u64 npt_vacant(const struct npt_change *change, u64 gpa,
+			     unsigned int level)
+{
+	return level < change->npt->levels &&
+	       npt_covers(change, gpa, level + 1) ? AXAS_NPT_FROZEN :
+						    change->empty;
+}
+
+/*
+ * Take a table out of its parent. It has no place for a fault that still walks
+ * through it: all its entries are frozen, or leaves.
+ */
+static void npt_reap(struct npt_change *change, u64 *ptr, unsigned int level,
+		     u64 gpa)
+{
+	struct axas_npt *npt = change->npt;
+	u64 size = axas_level_size(level), start = ALIGN_DOWN(gpa, size);
+	struct page *page = axas_hal_page(fmt_hpa(READ_ONCE(*ptr), level));
+
+	WRITE_ONCE(*ptr, npt_vacant(change, gpa, level));
+	npt_count_tables(npt, level - 1, -1);
+	npt_gather_range(npt, start, start + size);
+	list_add(&page->lru, &npt->gather->tables);
+}
+
+/*
+ * Clear entries from gpa on, up to the end of the table or the range, or to an
+ * entry that takes a descent. Return: where that is.
+ */
+static __always_inline u64 npt_unmap_entries(struct npt_change *change,
+					     u64 *ptr, unsigned int level,
+					     u64 gpa)
+{
+	u64 stop = npt_next(gpa, change->end, level + 1), next;
+	u64 vacant = npt_vacant(change, gpa, level);
+	struct axas_npt *npt = change->npt;
+	s64 leaves = 0, owned = 0;
+
+	for (; gpa < stop; gpa = next, ptr++) {
+		u64 entry = READ_ONCE(*ptr);
+
+		next = npt_next(gpa, stop, level);
+		/* If it isn't empty any more, a fault was faster. */
+		if (!fmt_present(entry) && try_cmpxchg(ptr, &entry, vacant))
+			continue;
+		if (npt_goes_whole(change, entry, level, gpa)) {
+			npt_reap(change, ptr, level, gpa);
+			npt_count_leaves(npt, level - 1, -AXAS_TABLE_ENTRIES, 0);
+			continue;
+		}
+		if (level > 1 && (fmt_is_table(entry, level) ||
+				  !npt_covers(change, gpa, level)))
+			break;
+
+		/* Nobody else writes a leaf but the CPU, its flags. */
+		WRITE_ONCE(*ptr, vacant);
+		leaves++;
+		npt_settle(npt, entry, level);
+		npt_gather_range(npt, gpa, next);
+		if (fmt_owned(entry)) {
+			owned++;
+			npt_gather_pages(npt, fmt_hpa(entry, level),
+					 1U << 9 * (level - 1));
+		}
+	}
+	npt_count_leaves(npt, level, -leaves, -owned);
+	return gpa;
+}
+
+/* Take out the table below *ptr if it lies in the range or has become empty. */
+static bool npt_close(struct npt_change *change, u64 *ptr, unsigned int level,
+		      u64 end)
+{
+	u64 *table = npt_child(READ_ONCE(*ptr), level);
+
+	if (!npt_covers(change, end - 1, level) &&
+	    !npt_freeze(table, npt_entry(table, end, level - 1) - table,
+			change->empty))
+		return false;
+	npt_reap(change, ptr, level, end - 1);
+	return true;
+}
+
+/* Unmap what lies in one table. Return: where to go on. */
+static u64 npt_unmap_run(struct npt_change *change, u64 gpa)
+{
+	u64 *path[AXAS_MAX_LEVELS + 1], *ptr, next;
+	unsigned int level;
+
+	ptr = npt_descend(change, gpa, path, &level);
+	if (level == 1)
+		next = npt_unmap_entries(change, ptr, 1, gpa);
+	else
+		next = npt_unmap_entries(change, ptr, level, gpa);
+	if (next == gpa)
+		return gpa;
+
+	while (level < change->npt->levels &&
+	       (next == change->end ||
+		IS_ALIGNED(next, axas_level_size(level + 1)))) {
+		level++;
+		if (!npt_close(change, path[level], level, next))
+			break;
+	}
+	return next;
+}
+
+static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		      struct axas_npt_pool *pool)
+{
+	struct npt_change change = {
+		.npt = npt,
+		.pool = pool,
+		.start = gpa.val,
+		.end = gpa.val + size,
+		.empty = npt_new_epoch(npt) << PAGE_SHIFT,
+	};
+	u64 next = gpa.val;
+
+	for (;;) {
+		next = npt_unmap_run(&change, next);
+		if (next == change.end)
+			break;
+		cond_resched();
+	}
+	npt_gather_flush(npt);
+}
