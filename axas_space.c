@@ -38,6 +38,9 @@ static int space_init_npt(struct axas_space *space,
 	if (!npt->ops || args->features & ~AXAS_FEAT_ALL)
 		return -EINVAL;
 	npt->ops->caps(&npt->caps);
+	/* An entry has to hold whatever the allocator may return. */
+	if ((axas_hal_memory_end() - 1) >> npt->caps.hpa_bits)
+		return -EOPNOTSUPP;
 	if (!bits)
 		bits = npt->caps.default_gpa_bits;
 	if (bits >= 64 || !(npt->caps.gpa_bits & BIT_ULL(bits)) ||

@@ -122,6 +122,25 @@ static void register_space_pins_format(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR(axas_space_create(&bad)), -EINVAL);
 }
 
+static void register_narrow_caps(struct axas_npt_caps *caps)
+{
+	axas_npt_ept_ops.caps(caps);
+	caps->hpa_bits = 24;
+}
+
+/* This machine has memory that an entry of 24 bits doesn't hold. */
+static void register_format_holds_memory(struct kunit *test)
+{
+	struct axas_npt_ops ops = register_format(OTHER);
+	struct axas_create args = { .format = OTHER };
+
+	ops.caps = register_narrow_caps;
+	KUNIT_ASSERT_EQ(test, axas_format_register(&ops), 0);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(axas_space_create(&args)),
+			-EOPNOTSUPP);
+	axas_format_unregister(&ops);
+}
+
 /* Each area, and each that protect cuts from one, pins the module once. */
 static void register_area_pins_backend(struct kunit *test)
 {
@@ -161,6 +180,7 @@ static struct kunit_case register_cases[] = {
 	KUNIT_CASE(register_numbers),
 	KUNIT_CASE(register_taken),
 	KUNIT_CASE(register_space_pins_format),
+	KUNIT_CASE(register_format_holds_memory),
 	KUNIT_CASE(register_area_pins_backend),
 	{}
 };

@@ -95,19 +95,35 @@ static inline axas_hpa_t axas_hal_virt_to_phys(const void *virt)
 	return axas_hpa(__pa(virt));
 }
 
-/* Width of the host physical addresses that this machine's own tables hold. */
+/*
+ * Width of the host physical addresses that this machine's own tables hold, and
+ * of those that its caches are looked up with.
+ */
 #ifdef CONFIG_X86
 #define AXAS_HAL_PHYS_BITS	(boot_cpu_data.x86_phys_bits)
+#define AXAS_HAL_CACHE_BITS	(boot_cpu_data.x86_cache_bits)
 #else
 #define AXAS_HAL_PHYS_BITS	MAX_PHYSMEM_BITS
+#define AXAS_HAL_CACHE_BITS	52
 #endif
+
+/**
+ * axas_hal_memory_end - where this machine's memory ends
+ *
+ * Return: the first HPA behind all memory that axas_hal_alloc_frame() may
+ * return.
+ */
+static inline u64 axas_hal_memory_end(void)
+{
+	return __pa((unsigned long)high_memory - 1) + 1ULL;
+}
 
 /**
  * struct axas_holder - someone who holds translations of a space
  * @invalidate: forget all translations of [@gpa, @gpa + @size); when it
  *	returns none of them is used any more. May sleep. Runs under the
- *	space's lock and must not call what takes it: of the same space only
- *	faults and translations.
+ *	space's lock, while entries may be frozen: it must call nothing of the
+ *	same space, faults and translations neither.
  * @node: for the space's list of holders
  */
 struct axas_holder {

@@ -207,8 +207,9 @@ struct axas_info {
  * Return: a descriptor (close-on-exec).
  *
  * Errors: EINVAL, ERANGE when @base and @length don't fit @gpa_bits,
- * EOPNOTSUPP when the format or the CPU lacks @gpa_bits or @features,
- * ENOMEM, EMFILE, ENFILE.
+ * EOPNOTSUPP when the format or the CPU lacks @gpa_bits or @features, or when the
+ * machine has memory at addresses that an entry of the format can't hold, ENOMEM,
+ * EMFILE, ENFILE.
  */
 struct axas_create {
 	__u32 size;
