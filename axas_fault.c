@@ -60,7 +60,10 @@ static const struct axas_area *fault_area(struct axas_space *space,
 	return fault->area;
 }
 
-/* One try, under RCU. -EAGAIN: get what the fault wants and try again. */
+/*
+ * One try, under RCU. -EAGAIN: get what the fault wants and try again; -EBUSY:
+ * wait for who replaces the entry and try again.
+ */
 static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 {
 	struct axas_npt *npt = &space->npt;
@@ -79,7 +82,7 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 	if (!area)
 		return AXAS_FAULT_NO_AREA;
 	if (look == AXAS_LOOK_BUSY)
-		return -EAGAIN;
+		return -EBUSY;
 	if (fault->access & ~area->attr.prot)
 		return AXAS_FAULT_DENIED;
 	ret = area->ops->fault(area, npt, &slot, fault);
@@ -136,7 +139,8 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 		fault->cursor.base = AXAS_CURSOR_NONE;
 		fault->area = NULL;
 		rcu_read_unlock();
-		ret = fault_prepare(fault);
+		ret = ret == -EBUSY ? axas_npt_wait(&space->npt) :
+				      fault_prepare(fault);
 		rcu_read_lock();
 		if (ret)
 			return AXAS_FAULT_NO_MEMORY;
@@ -308,8 +312,9 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 	u64 size, offset;
 
 	guard(rcu)();
+	/* A fault also knows what to do where the entry is being replaced. */
 	if (!npt->ops->lookup(npt, gpa, &slot, &leaf))
-		return axas_npt_busy(&slot) ? -EAGAIN : -ENOENT;
+		return -ENOENT;
 	if (access & ~leaf.attr.prot)
 		return -EACCES;
 

@@ -5,25 +5,15 @@
  */
 
 /*
- * Wait for whoever still turns what the leaf said into a translation of its
- * own: it holds the page's lock from its lookup until then.
+ * Wait for whoever still turns what an entry said about these pages into a
+ * translation of its own: it holds the page's lock from its lookup until then.
+ * Only who owns a frame may lock its page. The entry has changed, and a full
+ * barrier was passed since; window_lock_page() has the other one.
  */
-static noinline void npt_wait_leaf(u64 entry, unsigned int level)
+static noinline void npt_wait_pages(struct page *page, unsigned int n)
 {
-	unsigned long pfn = fmt_hpa(entry, level).val >> PAGE_SHIFT;
-	unsigned long end = pfn + (1UL << 9 * (level - 1));
-
-	for (; pfn < end; pfn++) {
-		if (pfn_valid(pfn))
-			folio_wait_locked(page_folio(pfn_to_page(pfn)));
-	}
-}
-
-static inline void npt_settle(struct axas_npt *npt, u64 entry,
-			      unsigned int level)
-{
-	if (unlikely(!list_empty(&npt->holders)))
-		npt_wait_leaf(entry, level);
+	for (; n--; page++)
+		folio_wait_locked(page_folio(page));
 }
 
 /* Make all holders forget [start, start + size). */
@@ -39,7 +29,14 @@ static void npt_gather_flush(struct axas_npt *npt)
 {
 	struct axas_npt_gather *gather = npt->gather;
 	struct page *page;
+	unsigned int i;
 
+	if (unlikely(!list_empty(&npt->holders))) {
+		/* Entries were cleared by plain stores. */
+		smp_mb();
+		for (i = 0; i < gather->nr; i++)
+			npt_wait_pages(gather->pages[i], 1);
+	}
 	if (gather->start < gather->end)
 		npt_invalidate(npt, gather->start, gather->end - gather->start);
 	gather->start = U64_MAX;
@@ -64,37 +61,42 @@ static inline void npt_gather_range(struct axas_npt *npt, u64 start, u64 end)
 	gather->end = max(gather->end, end);
 }
 
-/* Their range has been noted. */
+/*
+ * Note the pages of a leaf that covered [start, end). Where they don't fit, the
+ * rest of them has to be invalidated after the flush, and nothing but that.
+ */
 static inline void npt_gather_pages(struct axas_npt *npt, axas_hpa_t hpa,
-				    unsigned int n)
+				    unsigned int n, u64 start, u64 end)
 {
 	struct axas_npt_gather *gather = npt->gather;
 	struct page *page = axas_hal_page(hpa);
 
+	npt_gather_range(npt, start, end);
 	while (n--) {
 		gather->pages[gather->nr++] = page++;
 		if (unlikely(gather->nr == NPT_GATHER_MAX)) {
-			u64 start = gather->start, end = gather->end;
-
 			npt_gather_flush(npt);
-			npt_gather_range(npt, start, end);
+			if (n)
+				npt_gather_range(npt, start, end);
 		}
 	}
 }
 
 /*
  * Begin a change. Areas that a fault remembers from before are void, and those
- * it finds from here on are the new ones.
+ * it finds from here on are the new ones. Return: the change's epoch.
  */
 static u64 npt_new_epoch(struct axas_npt *npt)
 {
+	u64 epoch = axas_npt_next_epoch(npt);
+
 	lockdep_assert_held(npt->lock);
 	/* The areas change before the epoch does, for fault_area(). */
 	smp_wmb();
-	WRITE_ONCE(npt->epoch, npt->epoch + 1);
+	WRITE_ONCE(npt->epoch, epoch);
 	/* The epoch changes before the first entry does, for fault_area(). */
 	smp_wmb();
-	return npt->epoch;
+	return epoch;
 }
 
 /*

@@ -5,7 +5,7 @@
 
 /*
  * As npt_unmap_entries(), but leaves get other permissions. The CPU may set
- * flags in them meanwhile.
+ * flags in them meanwhile. The exchange is a full barrier for npt_wait_pages().
  */
 static u64 npt_protect_entries(struct npt_change *change, u64 *ptr,
 			       unsigned int level, u64 gpa)
@@ -28,7 +28,9 @@ static u64 npt_protect_entries(struct npt_change *change, u64 *ptr,
 
 		if (!fmt_present(entry) || entry == new)
 			continue;
-		npt_settle(npt, entry, level);
+		if (fmt_owned(entry) && unlikely(!list_empty(&npt->holders)))
+			npt_wait_pages(axas_hal_page(fmt_hpa(entry, level)),
+				       1U << 9 * (level - 1));
 		npt_gather_range(npt, gpa, next);
 	}
 	return gpa;
@@ -43,7 +45,7 @@ static void npt_protect(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.start = gpa.val,
 		.end = gpa.val + size,
 		.prot = prot,
-		.empty = npt_new_epoch(npt) << PAGE_SHIFT,
+		.empty = axas_npt_empty(npt_new_epoch(npt)),
 	};
 	u64 *path[AXAS_MAX_LEVELS + 1], *ptr, next = gpa.val;
 	unsigned int level;

@@ -13,29 +13,31 @@ static inline bool npt_none_present(const u64 *ptr, const u64 *end)
 
 /*
  * Freeze a table if it has no valid entry. The search begins at hint, beside
- * what was just cleared, where a valid entry is most likely.
+ * what was just cleared, where a valid entry is most likely. If that fails, an
+ * entry that was frozen before, as npt_reap() left it, stays so.
  */
 static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 {
-	unsigned int i;
+	unsigned int i, kept = AXAS_TABLE_ENTRIES;
 	u64 entry;
 
 	if (!npt_none_present(table + hint, table + AXAS_TABLE_ENTRIES) ||
 	    !npt_none_present(table, table + hint))
 		return false;
 
-	/* A fault that meets a frozen entry waits: don't be preempted. */
-	guard(preempt)();
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
 		entry = READ_ONCE(table[i]);
-		if (fmt_present(entry) ||
-		    !try_cmpxchg(&table[i], &entry, AXAS_NPT_FROZEN))
+		if (entry == AXAS_NPT_FROZEN)
+			kept = i;
+		else if (fmt_present(entry) ||
+			 !try_cmpxchg(&table[i], &entry, AXAS_NPT_FROZEN))
 			break;
 	}
 	if (i == AXAS_TABLE_ENTRIES)
 		return true;
 	while (i--)
-		WRITE_ONCE(table[i], empty);
+		if (i != kept)
+			WRITE_ONCE(table[i], empty);
 	return false;
 }
 
@@ -49,6 +51,17 @@ static inline u64 npt_vacant(const struct npt_change *change, u64 gpa,
 }
 
 /*
+ * Must the entry above a table that goes stay frozen until the invalidation? If
+ * the table reaches out of the range a fault may link another one at once, and
+ * break before make wants the way through the old one forgotten first.
+ */
+static inline bool npt_reopens(const struct npt_change *change, u64 gpa,
+			       unsigned int level)
+{
+	return FMT_BREAK_BEFORE_MAKE && !npt_covers(change, gpa, level);
+}
+
+/*
  * Take a table out of its parent. It has no place for a fault that still walks
  * through it: all its entries are frozen, or leaves.
  */
@@ -59,7 +72,9 @@ static void npt_reap(struct npt_change *change, u64 *ptr, unsigned int level,
 	u64 size = axas_level_size(level), start = ALIGN_DOWN(gpa, size);
 	struct page *page = axas_hal_page(fmt_hpa(READ_ONCE(*ptr), level));
 
-	WRITE_ONCE(*ptr, npt_vacant(change, gpa, level));
+	WRITE_ONCE(*ptr, npt_reopens(change, gpa, level) ?
+				 AXAS_NPT_FROZEN :
+				 npt_vacant(change, gpa, level));
 	npt_count_tables(npt, level - 1, -1);
 	npt_gather_range(npt, start, start + size);
 	list_add(&page->lru, &npt->gather->tables);
@@ -97,12 +112,12 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 		/* Nobody else writes a leaf but the CPU, its flags. */
 		WRITE_ONCE(*ptr, vacant);
 		leaves++;
-		npt_settle(npt, entry, level);
-		npt_gather_range(npt, gpa, next);
 		if (fmt_owned(entry)) {
 			owned++;
 			npt_gather_pages(npt, fmt_hpa(entry, level),
-					 1U << 9 * (level - 1));
+					 1U << 9 * (level - 1), gpa, next);
+		} else {
+			npt_gather_range(npt, gpa, next);
 		}
 	}
 	npt_count_leaves(npt, level, -leaves, -owned);
@@ -126,7 +141,7 @@ static bool npt_close(struct npt_change *change, u64 *ptr, unsigned int level,
 /* Unmap what lies in one table. Return: where to go on. */
 static u64 npt_unmap_run(struct npt_change *change, u64 gpa)
 {
-	u64 *path[AXAS_MAX_LEVELS + 1], *ptr, next;
+	u64 *path[AXAS_MAX_LEVELS + 1], *ptr, *closed = NULL, next;
 	unsigned int level;
 
 	ptr = npt_descend(change, gpa, path, &level);
@@ -140,9 +155,13 @@ static u64 npt_unmap_run(struct npt_change *change, u64 gpa)
 	while (level < change->npt->levels &&
 	       (next == change->end ||
 		IS_ALIGNED(next, axas_level_size(level + 1)))) {
-		level++;
-		if (!npt_close(change, path[level], level, next))
+		if (!npt_close(change, path[level + 1], level + 1, next))
 			break;
+		closed = path[++level];
+	}
+	if (closed && npt_reopens(change, next - 1, level)) {
+		npt_gather_flush(change->npt);
+		WRITE_ONCE(*closed, change->empty);
 	}
 	return next;
 }
@@ -155,7 +174,7 @@ static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.pool = pool,
 		.start = gpa.val,
 		.end = gpa.val + size,
-		.empty = npt_new_epoch(npt) << PAGE_SHIFT,
+		.empty = axas_npt_empty(npt_new_epoch(npt)),
 	};
 	u64 next = gpa.val;
 

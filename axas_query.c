@@ -7,19 +7,37 @@
 
 #include <axas/space.h>
 
+/* What the area of an address says of it, if there is one. */
+static bool translate_area(struct axas_space *space,
+			   struct axas_translate_entry *entry)
+{
+	MA_STATE(mas, &space->areas, entry->gpa, entry->gpa);
+	const struct axas_area *area;
+
+	guard(rcu)();
+	area = mas_walk(&mas);
+	if (!area)
+		return false;
+	entry->limit = mas.last - entry->gpa + 1;
+	entry->state = area->max_level ? AXAS_TRANSLATE_LAZY :
+					 AXAS_TRANSLATE_DEVICE;
+	entry->prot = area->attr.prot;
+	entry->memtype = area->attr.memtype;
+	entry->flags = area->attr.ignore_pat ? AXAS_TRANSLATE_IGNORE_PAT : 0;
+	return true;
+}
+
 /**
  * axas_space_translate - look an address up
  * @space: the space
  * @entry: in: gpa; out: all else, the HPA included
  *
- * Context: may sleep.
+ * Context: may sleep. May wait for the space's lock.
  */
 void axas_space_translate(struct axas_space *space,
 			  struct axas_translate_entry *entry)
 {
-	MA_STATE(mas, &space->areas, entry->gpa, entry->gpa);
 	u64 gpa = entry->gpa, offset;
-	struct axas_area *area;
 	struct axas_leaf leaf;
 	int ret;
 
@@ -29,21 +47,12 @@ void axas_space_translate(struct axas_space *space,
 	};
 	if (!axas_range_in(gpa, 1, space->base, space->length))
 		return;
-	while ((ret = axas_npt_lookup(&space->npt, axas_gpa(gpa), &leaf)) ==
-	       -EAGAIN)
-		cond_resched();
-
-	guard(rcu)();
-	area = mas_walk(&mas);
 	entry->state = AXAS_TRANSLATE_NO_AREA;
-	if (!area)
-		return;
-	entry->limit = mas.last - gpa + 1;
-	entry->state = area->max_level ? AXAS_TRANSLATE_LAZY :
-					 AXAS_TRANSLATE_DEVICE;
-	entry->prot = area->attr.prot;
-	entry->memtype = area->attr.memtype;
-	entry->flags = area->attr.ignore_pat ? AXAS_TRANSLATE_IGNORE_PAT : 0;
+	do {
+		ret = axas_npt_lookup(&space->npt, axas_gpa(gpa), &leaf);
+		if (!translate_area(space, entry))
+			return;
+	} while (ret == -EAGAIN && !axas_npt_wait(&space->npt));
 	if (ret)
 		return;
 

@@ -219,6 +219,24 @@ static const char *raw_full_bad(enum axas_format format, u64 entry,
 	return NULL;
 }
 
+/*
+ * L1TF: with an entry that isn't present a CPU looks its first cache up, by the
+ * address that the entry holds, as wide as the cache knows.
+ */
+static const char *raw_empty_bad(u64 entry)
+{
+	u64 addr = entry & 0x000ffffffffff000ULL;
+
+#ifdef CONFIG_X86
+	addr &= BIT_ULL(boot_cpu_data.x86_cache_bits) - 1;
+#endif
+	if (!addr && entry & ~0xfffULL)
+		return "not present, and at the first page";
+	if (addr && addr < __pa((unsigned long)high_memory - 1))
+		return "not present, and points at memory";
+	return entry >> 63 ? "not present, and bit 63 is set" : NULL;
+}
+
 static void raw_read_leaf(struct raw_reader *reader, u64 entry, u64 gpa,
 			  unsigned int level)
 {
@@ -255,8 +273,10 @@ static void raw_read_table(struct raw_reader *reader, const u64 *table,
 		u64 entry = READ_ONCE(table[i]);
 		bool is_table;
 
-		if (!raw_present(format, entry))
+		if (!raw_present(format, entry)) {
+			raw_note_bad(reader, raw_empty_bad(entry), entry);
 			continue;
+		}
 		is_table = raw_is_table(format, entry, level);
 		raw_note_bad(reader, format == AXAS_FORMAT_EPT ?
 				     ept_bad(entry, level, !is_table) :

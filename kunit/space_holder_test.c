@@ -3,6 +3,10 @@
  * Who holds translations is told, in the right order, once, and of all that is
  * cleared.
  */
+#include <kunit/test-bug.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+
 #include "cases.h"
 #include "context.h"
 #include "snapshot.h"
@@ -186,8 +190,10 @@ struct test_holder {
 	unsigned int calls;
 	u64 gpa[HOLDER_CALLS];
 	u64 size[HOLDER_CALLS];
+	u64 told;
 	u64 probe;
 	u64 seen[HOLDER_CALLS];
+	unsigned int level[HOLDER_CALLS];
 };
 
 static void test_holder_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
@@ -195,14 +201,15 @@ static void test_holder_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
 {
 	struct test_holder *h =
 		container_of(holder, struct test_holder, holder);
-	unsigned int level;
 
 	if (h->calls < HOLDER_CALLS) {
 		h->gpa[h->calls] = gpa.val;
 		h->size[h->calls] = size;
-		h->seen[h->calls] = raw_entry(h->npt, h->probe, &level);
+		h->seen[h->calls] = raw_entry(h->npt, h->probe,
+					      &h->level[h->calls]);
 	}
 	h->calls++;
+	h->told += size;
 }
 
 static struct test_holder *test_holder_new(struct kunit *test,
@@ -329,6 +336,170 @@ void holder_sees_break_before_make(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, holder->gpa[0], gpa);
 	KUNIT_EXPECT_EQ(test, holder->size[0], (u64)SZ_2M);
 }
+
+/* More pages than are gathered: what a flush has told isn't told again. */
+void holder_is_told_of_a_page_once(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	struct test_holder *holder = test_holder_new(test, space, 0);
+	const u64 size = SZ_16M;
+
+	/* Its neighbour keeps the tables above alive. */
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G + size, SZ_4K, PROT_RW,
+					     AXAS_MAP_POPULATE, 0), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, size, PROT_RW,
+					     AXAS_MAP_POPULATE, 0), 0);
+	KUNIT_ASSERT_EQ(test, axas_unmap_range(space, SZ_1G, size), 0);
+	KUNIT_EXPECT_GE(test, holder->calls, 4U);
+	/* Of a table that goes it is told with the last of its entries. */
+	KUNIT_EXPECT_LE(test, holder->told, size + holder->calls * SZ_2M);
+
+	holder->told = 0;
+	holder->calls = 0;
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, size, PROT_RW,
+					     AXAS_MAP_POPULATE, SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test, axas_unmap_range(space, SZ_1G, size), 0);
+	/* A flush in the middle of a leaf: that one is told of again. */
+	KUNIT_EXPECT_LE(test, holder->told, size + holder->calls * SZ_2M);
+}
+
+/*
+ * Stage 2, D8.16.1: between two tables in one entry lies an invalidation. A fault
+ * beside what is unmapped may bring the second.
+ */
+void holder_forgets_a_closed_table(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	struct test_holder *holder = test_holder_new(test, space, SZ_1G);
+	enum axas_format format = axas_context(test)->format;
+	unsigned int i, level, told = 0;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, 2 * SZ_4K, PROT_RW,
+					     AXAS_MAP_POPULATE, 0), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G + 2 * SZ_4K, SZ_64K,
+					     PROT_RW, 0, 0), 0);
+	raw_entry(&space->npt, SZ_1G, &level);
+	KUNIT_ASSERT_EQ(test, level, 1U);
+	KUNIT_ASSERT_EQ(test, axas_unmap_range(space, SZ_1G, 2 * SZ_4K), 0);
+	KUNIT_ASSERT_LE(test, holder->calls, (unsigned int)HOLDER_CALLS);
+	for (i = 0; i < holder->calls; i++) {
+		KUNIT_EXPECT_FALSE(test, raw_present(format, holder->seen[i]));
+		/* Frozen, above the table that was closed: nothing is linked. */
+		told += holder->level[i] > 1 && holder->seen[i] == BIT(11) &&
+			holder->gpa[i] <= SZ_1G &&
+			holder->gpa[i] + holder->size[i] >= SZ_1G + SZ_2M;
+	}
+	if (axas_is_ept(test))
+		KUNIT_EXPECT_EQ(test, told, 0U);
+	else
+		KUNIT_EXPECT_GE(test, told, 1U);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, SZ_1G + 2 * SZ_4K, PROT_W),
+			(int)AXAS_FAULT_RESOLVED);
+}
+
+/* ---- who meets a frozen entry ---- */
+
+struct busy {
+	struct axas_holder holder;
+	struct axas_space *space;
+	struct task_struct *task;
+	u64 gpa;
+	int result;
+	bool slept;
+};
+
+static int busy_fault(void *arg)
+{
+	struct busy *busy = arg;
+
+	busy->result = axas_fault_at(busy->space, busy->gpa, PROT_R);
+	return 0;
+}
+
+/* A large leaf is being broken: a real-time thread faults on it now. */
+static void busy_invalidate(struct axas_holder *holder, axas_gpa_t gpa, u64 size)
+{
+	struct busy *busy = container_of(holder, struct busy, holder);
+	unsigned long end = jiffies + 10 * HZ;
+
+	if (busy->task)
+		return;
+	busy->task = kthread_create(busy_fault, busy, "axas-busy");
+	if (IS_ERR(busy->task))
+		return;
+	get_task_struct(busy->task);
+	sched_set_fifo(busy->task);
+	kthread_bind(busy->task, raw_smp_processor_id());
+	wake_up_process(busy->task);
+	while (!busy->slept && time_before(jiffies, end)) {
+		msleep(20);
+		busy->slept = READ_ONCE(busy->task->__state) & TASK_UNINTERRUPTIBLE;
+	}
+}
+
+/* Stage 2 freezes a leaf across the holders' callbacks; EPT never does. */
+void busy_entry_is_slept_on(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	struct busy *busy;
+
+	if (axas_is_ept(test))
+		kunit_skip(test, "EPT freezes no entry across a callback");
+	busy = kunit_kzalloc(test, sizeof(*busy), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, busy);
+	INIT_LIST_HEAD(&busy->holder.node);
+	busy->holder.invalidate = busy_invalidate;
+	busy->space = space;
+	busy->gpa = SZ_1G + SZ_1M;
+	KUNIT_ASSERT_EQ(test, axas_space_add_holder(space, &busy->holder), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_linear(space, SZ_1G, SZ_2M, HPA_NOWHERE,
+					      PROT_RW), 0);
+	KUNIT_ASSERT_EQ(test, axas_unmap_range(space, SZ_1G, SZ_4K), 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(busy->task));
+	kthread_stop(busy->task);
+	put_task_struct(busy->task);
+	KUNIT_EXPECT_TRUE(test, busy->slept);
+	KUNIT_EXPECT_EQ(test, busy->result, (int)AXAS_FAULT_SPURIOUS);
+	axas_space_del_holder(space, &busy->holder);
+}
+
+/* ---- epochs ---- */
+
+static u64 epoch_at(struct axas_space *space, u64 gpa)
+{
+	unsigned int level;
+
+	KUNIT_EXPECT_EQ(kunit_get_current_test(),
+			axas_unmap_range(space, gpa, SZ_4K), 0);
+	return raw_entry(&space->npt, gpa, &level);
+}
+
+/* Not in the same space, nor in another one of the module. */
+void epochs_never_come_back(struct kunit *test)
+{
+	const struct axas_create args = { .format = axas_context(test)->format };
+	struct axas_space *one = axas_test_space(test), *two;
+	u64 *seen = kunit_kcalloc(test, 512, sizeof(*seen), GFP_KERNEL);
+	unsigned int i, j, same = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+	two = axas_space_create(&args);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(two));
+	/* A page stays, so that the table does. */
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, axas_map_alloc(i ? two : one, 0, SZ_2M,
+						     PROT_RW, AXAS_MAP_POPULATE,
+						     0), 0);
+	for (i = 0; i < 510; i++)
+		seen[i] = epoch_at(i & 1 ? two : one, i * SZ_4K);
+	for (i = 0; i < 510; i++)
+		for (j = 0; j < i; j++)
+			same += seen[i] == seen[j];
+	KUNIT_EXPECT_EQ(test, same, 0U);
+	axas_space_destroy(two);
+}
+
+/* ---- coming and going ---- */
 
 void holder_comes_and_goes(struct kunit *test)
 {

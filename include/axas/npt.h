@@ -182,8 +182,8 @@ struct axas_npt_gather;
  * @lock: the owner's lock; held for map, unmap and protect
  * @holders: who holds translations; under @lock
  * @gather: frames and tables between clear and free; under @lock
- * @epoch: goes up with each change that takes something away, after the areas
- *	have changed and before the first entry does; cleared entries get it
+ * @epoch: another one with each change that takes something away, after the
+ *	areas have changed and before the first entry does; cleared entries get it
  * @counts: figures of what changes under @lock
  * @installs: figures of what faults change
  * @levels: number of levels
@@ -337,6 +337,52 @@ static inline void axas_npt_assert_walk(const struct axas_npt *npt)
  * and an empty one is 0 or an epoch, which leaves the low 12 bits clear.
  */
 #define AXAS_NPT_FROZEN	BIT_ULL(11)
+
+/* A table takes as many epochs at a time, so that tables share no counter. */
+#define AXAS_EPOCH_BLOCK	4096
+
+u64 axas_npt_epoch_block(void);
+int axas_npt_wait(const struct axas_npt *npt);
+
+/**
+ * axas_npt_next_epoch - the epoch of a change
+ * @npt: the table
+ *
+ * No two changes of tables of this module have the same epoch, and none has 0.
+ *
+ * Context: any; under the table's lock.
+ * Return: the epoch, for the caller to make it @npt's.
+ */
+static inline u64 axas_npt_next_epoch(const struct axas_npt *npt)
+{
+	u64 last = npt->epoch;
+
+	if (unlikely(!(last % AXAS_EPOCH_BLOCK)))
+		last = axas_npt_epoch_block();
+	return last + 1;
+}
+
+/* Bits of an epoch that an entry holds. */
+#define AXAS_EPOCH_BITS	46
+
+/**
+ * axas_npt_empty - what an entry becomes that a change leaves empty
+ * @epoch: the epoch of the change
+ *
+ * A CPU with L1TF goes on with the address in an entry that isn't present, as
+ * far as its cache. So the five highest bits of what a cache is looked up with
+ * are set, where no machine has memory. The epoch lies around them, in bits 62:12.
+ *
+ * Return: the entry.
+ */
+static inline u64 axas_npt_empty(u64 epoch)
+{
+	unsigned int top = min_t(unsigned int, AXAS_HAL_CACHE_BITS, 52) - 5;
+	u64 bits = (epoch & (BIT_ULL(AXAS_EPOCH_BITS) - 1)) << 12;
+	u64 low = bits & (BIT_ULL(top) - 1);
+
+	return low | (bits - low) << 5 | 31ULL << top;
+}
 
 /**
  * axas_npt_busy - is someone else replacing what the slot holds?

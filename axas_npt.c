@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What tables of all formats share.
+ */
+#include <linux/atomic.h>
+#include <linux/export.h>
+
+#include <axas/npt.h>
+
+static atomic64_t npt_epoch_blocks;
+
+/**
+ * axas_npt_epoch_block - take a block of epochs that nobody else has
+ *
+ * Context: any.
+ * Return: the number before the first of them; they end with the next multiple
+ * of %AXAS_EPOCH_BLOCK.
+ */
+u64 axas_npt_epoch_block(void)
+{
+	return (atomic64_inc_return(&npt_epoch_blocks) - 1) * AXAS_EPOCH_BLOCK;
+}
+EXPORT_SYMBOL_GPL(axas_npt_epoch_block);
+
+/**
+ * axas_npt_wait - sleep until whoever replaces entries is through
+ * @npt: a table in which a frozen entry was met
+ *
+ * Entries are frozen under the table's lock and for no longer than that. So its
+ * holder gets the CPU, whatever the priorities are.
+ *
+ * Context: may sleep; outside of RCU. Takes the table's lock.
+ * Return: 0, or -EINTR if the task has been killed.
+ */
+int axas_npt_wait(const struct axas_npt *npt)
+{
+	int ret = mutex_lock_killable(npt->lock);
+
+	if (!ret)
+		mutex_unlock(npt->lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(axas_npt_wait);
