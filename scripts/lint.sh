@@ -164,13 +164,12 @@ if [ -n "$do_build" ]; then
 	lint_kernel newest arm64 prepare
 fi
 
-# our_files PATTERN...: files of the checkout, except those copied from the
-# kernel as they are
+# our_files PATTERN...: files of the checkout
 our_files() {
 	local p args=()
 	for p; do args+=(-o -name "$p"); done
 	(cd "$AXAS_TREE" && find . \( -path ./.git -o -path ./build \) -prune -o -type f \
-		\( "${args[@]:1}" \) ! -name 'kselftest*.h' ! -name '*.mod.c' -print | sed 's#^\./##' | sort)
+		\( "${args[@]:1}" \) ! -name '*.mod.c' -print | sed 's#^\./##' | sort)
 }
 
 if [ -n "$do_style" ]; then
@@ -215,7 +214,7 @@ if [ -n "$do_style" ]; then
 
 	if command -v clang-format >/dev/null; then
 		mapfile -t files < <(our_files '*.[ch]')
-		n=$(clang-format --dry-run "${files[@]}" 2>&1 | grep -c 'code should be clang-formatted' || true)
+		n=$(clang-format --dry-run --style="file:$src/.clang-format" "${files[@]}" 2>&1 | grep -c 'code should be clang-formatted' || true)
 		echo "note   clang-format would change $n places (for information only)"
 	fi
 fi

@@ -6,7 +6,7 @@
 #ifndef AXAS_FIXTURE_H
 #define AXAS_FIXTURE_H
 
-#include "kselftest_harness.h"
+#include <kselftest_harness.h>
 #include "axas_util.h"
 
 FIXTURE(space) {
