@@ -207,6 +207,12 @@ if [ -n "$do_style" ]; then
 		grep -vE 'no structured comments found' | grep -E '(warning|error|Warning|Error):' || true)
 	verdict "kernel-doc -Wall" "$found"
 
+	# What cannot have the line: texts of licences, what Debian's own
+	# debian/copyright covers, recorded data, and what tools have made.
+	found=$(git ls-files | grep -Ev '^(LICENSES/|debian/|VERSION$|tools/tests/[a-z]+/|Documentation/space.svg$)|\.gz$' |
+		while read -r f; do head -n 3 "$f" | grep -q SPDX-License-Identifier: || echo "$f: no SPDX-License-Identifier"; done)
+	verdict "licences" "$found"
+
 	mapfile -t files < <(our_files '*.sh')
 	# SC2317 takes the handler of a trap for dead code.
 	found=$(shellcheck -x -P SCRIPTDIR -e SC2317 -f gcc "${files[@]}" .ci/run 2>&1 || true)
