@@ -258,7 +258,7 @@ module_sources() {
 		{
 			find . -maxdepth 1 -type f \( -name '*.[chS]' -o -name Kbuild -o -name 'Kconfig*' \
 				-o -name VERSION \)
-			for d in include kunit samples; do
+			for d in include kunit probe samples; do
 				[ ! -d "$d" ] || find "./$d" -type f \( -name '*.[chS]' -o -name Kbuild \
 					-o -name Makefile -o -name 'Kconfig*' -o -name .kunitconfig \)
 			done

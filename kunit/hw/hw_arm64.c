@@ -3,7 +3,7 @@
  * What the test knows of Arm. The probe itself is compiled in, so that its
  * registers can be held between probes.
  */
-#include "../../axas_probe_arm64.c"
+#include "../../probe/arm64.c"
 
 #include "hw.h"
 

@@ -6,7 +6,7 @@
 #include <linux/kthread.h>
 #include <linux/module.h>
 
-#include "../../axas_probe_vmx.c"
+#include "../../probe/vmx.c"
 
 #include "hw.h"
 

@@ -20,7 +20,7 @@
 
 #include <axas/space.h>
 
-#include "../../axas_vmx.h"
+#include "../../probe/vmx.h"
 #include "minivm.h"
 
 /* Of VMX, everything: volume 3C, table C-1. */

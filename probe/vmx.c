@@ -3,7 +3,7 @@
  * Probes by Intel VMX: a guest of one instruction.
  *
  * Section numbers are those of the Intel SDM, volume 3C. What it takes to run a
- * guest is in axas_vmx.h.
+ * guest is in vmx.h.
  *
  * The guest runs in 64-bit mode at CPL 3 with paging of its own, and executes
  * one instruction: a load, a store that changes nothing, or what it fetches from
@@ -43,7 +43,7 @@
 
 #include <axas/probe.h>
 
-#include "axas_vmx.h"
+#include "vmx.h"
 
 /* 29.3.2: an entry that allows everything, write-back in leaves. */
 #define EPT_RWX		GENMASK_ULL(2, 0)
