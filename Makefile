@@ -55,6 +55,9 @@ dkms-source: ## put the source in DESTDIR/usr/src/axas-VERSION, for dkms
 	$(INSTALL) -D -m 644 -t $(dkms)/include/axas include/axas/*.h
 	$(INSTALL) -D -m 644 -t $(dkms)/include/uapi/linux include/uapi/linux/axas.h
 
+shell: ## a shell in a guest with the module loaded, on this terminal
+	@scripts/try.sh
+
 demo: ## see it work: boot the distribution's kernel in QEMU and replay a trace
 	@scripts/demo.sh
 
@@ -95,5 +98,5 @@ help: ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 .PHONY: all modules modules_install tools install install-user uninstall \
-	dkms-source demo check check-kunit check-selftests check-replay check-hw \
+	dkms-source shell demo check check-kunit check-selftests check-replay check-hw \
 	bench lint docs clean help

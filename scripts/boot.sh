@@ -24,6 +24,10 @@
 #   --timeout SEC      stop after SEC seconds (300)
 #   --log FILE         copy the console to FILE too
 #   --quiet            do not show the console
+#   --interactive      connect this terminal to the console; no log, no time limit.
+#                      Ctrl-a x ends QEMU.
+#   --share DIR        the directory DIR, read-only, at /host in the guest (needs
+#                      --modules, or 9p in the kernel)
 #   --initrd FILE      boot nothing: leave the initramfs that would be booted in
 #                      FILE
 #
@@ -35,11 +39,16 @@
 help_wanted "$@"
 
 kernel='' init='' arch=$(host_arch) mem=1G smp=2 cpu='' append='' qemu_extra='' limit=300
-log='' quiet='' ext4='' ivshmem='' moddir='' initrd='' files=() modprobe=()
+log='' quiet='' interactive='' share='' ext4='' ivshmem='' moddir='' initrd='' files=() modprobe=()
 while [ $# -gt 0 ]; do
 	case "$1" in
 	--quiet)
 		quiet=1
+		shift
+		continue
+		;;
+	--interactive)
+		interactive=1
 		shift
 		continue
 		;;
@@ -61,6 +70,7 @@ while [ $# -gt 0 ]; do
 	--qemu) qemu_extra="$qemu_extra $2" ;;
 	--timeout) limit=$2 ;;
 	--log) log=$2 ;;
+	--share) share=$2 ;;
 	--initrd) initrd=$2 ;;
 	*) usage_error "unknown argument '$1'" ;;
 	esac
@@ -124,6 +134,11 @@ for f in ${files[@]+"${files[@]}"}; do
 	cp "$from" "$root/$to"
 done
 
+if [ -n "$share" ]; then
+	[ -d "$share" ] || die "no directory '$share' to share"
+	mkdir "$root/host"
+	[ -z "$moddir" ] || modprobe+=(9p 9pnet_virtio virtio_pci)
+fi
 if [ "${#modprobe[@]}" -gt 0 ]; then
 	[ -d "$moddir" ] || die "--modprobe needs --modules with an existing directory"
 	n=0
@@ -160,6 +175,8 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null
 [ ! -e /etc/modules ] || while read -r m; do
 	insmod "$m" || echo "boot: cannot load $m"
 done </etc/modules
+[ ! -d /host ] || mount -t 9p -o ro,trans=virtio,version=9p2000.L host /host ||
+	echo "boot: cannot mount /host"
 if [ -e /etc/ext4 ]; then
 	dd if=/dev/zero of=/tmp/ext4.img bs=1 count=0 seek="$(cat /etc/ext4)" 2>/dev/null
 	mke2fs -F /tmp/ext4.img >/dev/null 2>&1 && mount -t ext4 -o loop /tmp/ext4.img /mnt ||
@@ -181,13 +198,18 @@ if [ -n "$initrd" ]; then
 	exit 0
 fi
 
-cmd+=(-accel tcg -nodefaults -no-user-config -display none -no-reboot -serial stdio
+cmd+=(-accel tcg -nodefaults -no-user-config -display none -no-reboot -serial "${interactive:+mon:}stdio"
 	-m "$mem" -smp "$smp" -kernel "$kernel" -initrd "$work/initrd"
 	-append "console=$console panic=-1 rcupdate.rcu_cpu_stall_timeout=120 random.trust_cpu=on$append")
 [ -z "$ivshmem" ] || cmd+=(-object "memory-backend-ram,id=shmem,size=$ivshmem,share=on"
 	-device "ivshmem-plain,memdev=shmem")
+[ -z "$share" ] || cmd+=(-virtfs "local,path=$share,mount_tag=host,security_model=none,readonly=on")
 # shellcheck disable=SC2206 # a list of words
 cmd+=($qemu_extra)
+if [ -n "$interactive" ]; then
+	"${cmd[@]}"
+	exit
+fi
 
 [ -n "$log" ] || log=$work/console
 show() { if [ -n "$quiet" ]; then cat >/dev/null; else cat; fi; }
