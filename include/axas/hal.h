@@ -10,6 +10,10 @@
 
 #include <axas/addr.h>
 
+#if PAGE_SHIFT != 12
+#error "axas: frames are 4 KiB: this takes a kernel with pages of 4 KiB"
+#endif
+
 /**
  * DOC: HAL
  *
