@@ -8,6 +8,7 @@
  */
 #include <linux/bitfield.h>
 #ifdef CONFIG_X86
+#include <linux/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #endif
@@ -143,6 +144,9 @@ static u64 ept_cpu_caps(void)
 	if (!boot_cpu_has(X86_FEATURE_VMX) ||
 	    rdmsr_safe(MSR_IA32_VMX_EPT_VPID_CAP, &ept, &vpid) || !ept)
 		return EPT_CAP_ALL;
+	/* A fetch while a large leaf is split can stop such a CPU for good. */
+	if (boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off())
+		ept &= ~(EPT_CAP_2M | EPT_CAP_1G);
 	return ept;
 }
 

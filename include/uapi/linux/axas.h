@@ -174,6 +174,10 @@ enum axas_feature {
  * For the host's own format these are the limits of the CPU. A format that the
  * CPU doesn't walk has the limits of its architecture.
  *
+ * EPT has no leaves but 4 KiB where the CPU walks it and has the erratum
+ * itlb_multihit (/proc/cpuinfo says so), by which a guest that executes from a
+ * large leaf can stop the host. Booted with mitigations=off it has all.
+ *
  * Errors: EINVAL for an unknown @format.
  */
 struct axas_info {
