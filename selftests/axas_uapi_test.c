@@ -691,6 +691,21 @@ TEST_F(device, no_large_leaves_with_itlb_multihit)
 	close(fd);
 }
 
+/* What no CPU here walks has the limits of its architecture. */
+TEST_F(device, foreign_format_has_its_own_limits)
+{
+	struct axas_info info;
+
+#if defined(__x86_64__)
+	ASSERT_EQ(0, ax_info(self->dev, AXAS_FORMAT_S2, &info));
+	EXPECT_EQ(48, info.hpa_bits);
+	if (line_has("/proc/cpuinfo", "flags", "vmx"))
+		SKIP(return, "EPT isn't foreign here");
+#endif
+	ASSERT_EQ(0, ax_info(self->dev, AXAS_FORMAT_EPT, &info));
+	EXPECT_EQ(52, info.hpa_bits);
+}
+
 TEST_F(space, info)
 {
 	struct axas_info info, host;
