@@ -31,6 +31,7 @@ static int ioctl_info(struct axas_space *none, union axas_args *args)
 		.memtypes = caps.memtypes,
 		.hpa_bits = caps.hpa_bits,
 		.default_gpa_bits = caps.default_gpa_bits,
+		.control_bits = caps.control_bits,
 	};
 	module_put(ops->owner);
 	return 0;

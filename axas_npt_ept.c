@@ -170,6 +170,7 @@ static u32 ept_cpu_hpa_bits(void)
 static void ept_caps(struct axas_npt_caps *caps)
 {
 	u64 cpu = ept_cpu_caps();
+	u64 control = BIT_ULL(48) | (cpu & EPT_CAP_WALK_5 ? BIT_ULL(57) : 0);
 
 	*caps = (struct axas_npt_caps){
 		.features = (cpu & EPT_CAP_EXEC_ONLY ? AXAS_FEAT_EXEC_ONLY : 0) |
@@ -177,8 +178,8 @@ static void ept_caps(struct axas_npt_caps *caps)
 		.memtypes = BIT(AXAS_MEM_WB) | BIT(AXAS_MEM_WT) |
 			    BIT(AXAS_MEM_WP) | BIT(AXAS_MEM_NC) |
 			    BIT(AXAS_MEM_UC),
-		.gpa_bits = BIT_ULL(39) | BIT_ULL(48) |
-			    (cpu & EPT_CAP_WALK_5 ? BIT_ULL(57) : 0),
+		.gpa_bits = BIT_ULL(39) | control,
+		.control_bits = control,
 		.leaf_sizes = SZ_4K | (cpu & EPT_CAP_2M ? SZ_2M : 0) |
 			      (cpu & EPT_CAP_1G ? SZ_1G : 0),
 		.hpa_bits = ept_cpu_hpa_bits(),

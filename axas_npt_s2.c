@@ -208,6 +208,7 @@ static void s2_caps(struct axas_npt_caps *caps)
 		.memtypes = BIT(AXAS_MEM_WB) | BIT(AXAS_MEM_NC) |
 			    BIT(AXAS_MEM_UC) | BIT(AXAS_MEM_DEVICE),
 		.gpa_bits = GENMASK_ULL(48, 32),
+		.control_bits = GENMASK_ULL(48, 32),
 		.leaf_sizes = SZ_4K | SZ_2M | SZ_1G,
 		.hpa_bits = s2_cpu_hpa_bits(),
 		.default_gpa_bits = 40,

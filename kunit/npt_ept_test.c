@@ -242,6 +242,8 @@ static void ept_limits(struct kunit *test)
 	/* 39, 48 and, where the CPU has it, 57; 4 KiB always. */
 	KUNIT_EXPECT_EQ(test, caps.gpa_bits & ~(1ULL << 57),
 			1ULL << 39 | 1ULL << 48);
+	/* Table 25-9: a walk is 4 or 5 levels long. */
+	KUNIT_EXPECT_EQ(test, caps.control_bits, caps.gpa_bits & ~(1ULL << 39));
 	KUNIT_EXPECT_EQ(test, caps.leaf_sizes & ~(SZ_2M | SZ_1G), (u64)SZ_4K);
 	KUNIT_EXPECT_EQ(test, caps.memtypes, 0x1fU);
 	KUNIT_EXPECT_EQ(test, caps.hpa_bits, 52U);

@@ -8,7 +8,7 @@
 #include "axas_fixture.h"
 
 /* The layout is part of the interface. */
-_Static_assert(sizeof(struct axas_info) == 48, "axas_info");
+_Static_assert(sizeof(struct axas_info) == 56, "axas_info");
 _Static_assert(sizeof(struct axas_create) == 40, "axas_create");
 _Static_assert(sizeof(struct axas_map) == 64, "axas_map");
 _Static_assert(sizeof(struct axas_unmap) == 24, "axas_unmap");
@@ -706,6 +706,25 @@ TEST_F(device, foreign_format_has_its_own_limits)
 	EXPECT_EQ(52, info.hpa_bits);
 }
 
+/* The first published structure ends where control_bits begins. */
+TEST_F(device, info_of_an_older_caller)
+{
+	struct {
+		struct axas_info info;
+		__u64 behind;
+	} a;
+
+	memset(&a, 0xff, sizeof(a));
+	a.info.size = offsetof(struct axas_info, control_bits);
+	a.info.flags = 0;
+	a.info.format = AXAS_FORMAT_EPT;
+	ASSERT_EQ(0, ax_ioctl(self->dev, AXAS_INFO, &a.info));
+	EXPECT_EQ(48, a.info.size);
+	EXPECT_EQ(48, a.info.default_gpa_bits);
+	EXPECT_EQ(~0ULL, a.info.control_bits);
+	EXPECT_EQ(~0ULL, a.behind);
+}
+
 TEST_F(space, info)
 {
 	struct axas_info info, host;
@@ -727,6 +746,8 @@ TEST_F(space, info)
 		EXPECT_TRUE(info.gpa_bits >> info.default_gpa_bits & 1);
 		EXPECT_LE(36, info.hpa_bits);
 		EXPECT_GE(52, info.hpa_bits);
+		EXPECT_EQ(0, info.control_bits & ~info.gpa_bits);
+		EXPECT_TRUE(info.control_bits >> info.default_gpa_bits & 1);
 		EXPECT_TRUE(info.memtypes & 1 << AXAS_MEM_WB);
 		if (info.format == AXAS_FORMAT_EPT) {
 			EXPECT_EQ(0x1f, info.memtypes);

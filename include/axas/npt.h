@@ -74,6 +74,7 @@ struct axas_leaf {
  * @features: &enum axas_feature bits
  * @memtypes: bit n for &enum axas_memtype n
  * @gpa_bits: bit n if tables may be n bits wide
+ * @control_bits: bit n if &struct axas_npt_ops.control has a value for such
  * @leaf_sizes: sizes of leaves in bytes, or-ed
  * @hpa_bits: width of the addresses that an entry holds
  * @default_gpa_bits: width of a table that doesn't ask for one
@@ -83,6 +84,7 @@ struct axas_npt_caps {
 	u32 features;
 	u32 memtypes;
 	u64 gpa_bits;
+	u64 control_bits;
 	u64 leaf_sizes;
 	u32 hpa_bits;
 	u32 default_gpa_bits;

@@ -170,6 +170,9 @@ enum axas_feature {
  * @memtypes: out: bit n is set if @format has &enum axas_memtype n
  * @hpa_bits: out: width of the host physical addresses that an entry can hold
  * @default_gpa_bits: out: width of a space that doesn't ask for one
+ * @control_bits: out: bit n is set if AXAS_ROOT has a control value for a space
+ *	n bits wide: no CPU can be told to use the table of another. EPT lacks
+ *	39, whose three levels no EPTP can hold
  *
  * For the host's own format these are the limits of the CPU. A format that the
  * CPU doesn't walk has the limits of its architecture.
@@ -191,6 +194,7 @@ struct axas_info {
 	__u32 memtypes;
 	__u32 hpa_bits;
 	__u32 default_gpa_bits;
+	__u64 control_bits;
 };
 
 #define AXAS_INFO	_IO(AXAS_IOC_TYPE, AXAS_CMD_INFO)
