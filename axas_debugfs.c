@@ -12,6 +12,9 @@
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include <axas/show.h>
 
@@ -380,14 +383,71 @@ static int stats_open(struct inode *inode, struct file *filp)
 	return single_open(filp, stats_show, inode->i_private);
 }
 
-/* ---- files ---- */
+/*
+ * ---- files: debugfs_remove() waits for whoever is between debugfs_file_get()
+ * and debugfs_file_put(), so nobody touches user memory there ----
+ */
+
+/* What a read makes at most. */
+#define READ_MAX	SZ_4K
+
+static ssize_t debugfs_make(struct file *filp, char *text, size_t count,
+			    loff_t pos)
+{
+	struct kvec vec = { .iov_base = text, .iov_len = count };
+	struct dentry *dentry = file_dentry(filp);
+	struct iov_iter iter;
+	struct kiocb iocb;
+	ssize_t ret;
+
+	init_sync_kiocb(&iocb, filp);
+	iocb.ki_pos = pos;
+	iov_iter_kvec(&iter, READ, &vec, 1, count);
+	ret = debugfs_file_get(dentry);
+	if (ret)
+		return ret;
+	ret = seq_read_iter(&iocb, &iter);
+	debugfs_file_put(dentry);
+	return ret;
+}
+
+/* What doesn't reach the reader is made again: the position stays before it. */
+static ssize_t debugfs_read(struct file *filp, char __user *buf, size_t count,
+			    loff_t *pos)
+{
+	char *text __free(kfree) = NULL;
+	ssize_t ret;
+
+	count = min_t(size_t, count, READ_MAX);
+	text = kmalloc(count, AXAS_GFP);
+	if (!text)
+		return -ENOMEM;
+	ret = debugfs_make(filp, text, count, *pos);
+	if (ret <= 0)
+		return ret;
+	count = ret - copy_to_user(buf, text, ret);
+	*pos += count;
+	return count ? count : -EFAULT;
+}
+
+static loff_t debugfs_llseek(struct file *filp, loff_t offset, int whence)
+{
+	struct dentry *dentry = file_dentry(filp);
+	loff_t ret = debugfs_file_get(dentry);
+
+	if (ret)
+		return ret;
+	ret = seq_lseek(filp, offset, whence);
+	debugfs_file_put(dentry);
+	return ret;
+}
 
 #define DEBUGFS_FILE(name, do_release)					\
 static const struct file_operations name##_fops = {			\
 	.owner = THIS_MODULE,						\
 	.open = name##_open,						\
-	.read = seq_read,						\
-	.llseek = seq_lseek,						\
+	.read = debugfs_read,						\
+	.llseek = debugfs_llseek,					\
 	.release = do_release,						\
 }
 
@@ -407,6 +467,13 @@ static struct dentry *debugfs_dir(const char *name, struct dentry *parent)
 	return dir;
 }
 
+/* Unsafe says that the file itself calls debugfs_file_get(). */
+static void debugfs_file(const char *name, struct axas_debugfs *debugfs,
+			 const struct file_operations *fops)
+{
+	debugfs_create_file_unsafe(name, 0400, debugfs->dir, debugfs, fops);
+}
+
 /**
  * axas_debugfs_add - make a space's directory
  * @debugfs: the directory
@@ -424,11 +491,10 @@ void axas_debugfs_add(struct axas_debugfs *debugfs, struct axas_space *space)
 	get_task_comm(debugfs->comm, current);
 	snprintf(name, sizeof(name), "%u", space->npt.id);
 	debugfs->dir = debugfs_dir(name, debugfs_root);
-	debugfs_create_file("stats", 0400, debugfs->dir, debugfs, &stats_fops);
-	debugfs_create_file("areas", 0400, debugfs->dir, debugfs, &areas_fops);
-	debugfs_create_file("table", 0400, debugfs->dir, debugfs, &table_fops);
-	debugfs_create_file("devices", 0400, debugfs->dir, debugfs,
-			    &devices_fops);
+	debugfs_file("stats", debugfs, &stats_fops);
+	debugfs_file("areas", debugfs, &areas_fops);
+	debugfs_file("table", debugfs, &table_fops);
+	debugfs_file("devices", debugfs, &devices_fops);
 }
 
 /**
@@ -436,7 +502,7 @@ void axas_debugfs_add(struct axas_debugfs *debugfs, struct axas_space *space)
  * @debugfs: what axas_debugfs_add() has made
  *
  * When it returns nobody reads there any more. Who has a file open gets errors
- * from it.
+ * from it. It doesn't wait for a reader whose memory takes its time.
  *
  * Context: may sleep.
  */

@@ -60,6 +60,15 @@ static const struct axas_area *fault_area(struct axas_space *space,
 	return fault->area;
 }
 
+/* A frame that is left over is as its backend has left it. */
+static inline void fault_enter_backend(struct axas_nested_fault *fault,
+				       const struct axas_backend_ops *ops)
+{
+	if (unlikely(axas_frame_valid(fault->frame.hpa)) && fault->ops != ops)
+		axas_frame_free(&fault->frame);
+	fault->ops = ops;
+}
+
 /*
  * One try, under RCU. -EAGAIN: get what the fault wants and try again; -EBUSY:
  * wait for who replaces the entry and try again.
@@ -85,6 +94,7 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 		return -EBUSY;
 	if (fault->access & ~area->attr.prot)
 		return AXAS_FAULT_DENIED;
+	fault_enter_backend(fault, area->ops);
 	ret = area->ops->fault(area, npt, &slot, fault);
 	return ret ? ret : AXAS_FAULT_RESOLVED;
 }

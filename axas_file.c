@@ -98,6 +98,8 @@ static ssize_t axas_rw_piece(struct axas_space *space, axas_gpa_t gpa,
 		n = min(iov_iter_count(iter), view.size - offset);
 		ret = write ? copy_from_iter(view.addr + offset, n, iter) :
 			      copy_to_iter(view.addr + offset, n, iter);
+		if (write && ret)
+			axas_space_wrote(space, &view.memory, offset, ret);
 		ret = ret ? ret : -EFAULT;
 	}
 	view_close(&view);

@@ -29,8 +29,9 @@ static int ioctl_info(struct axas_space *none, union axas_args *args)
 		.gpa_bits = caps.gpa_bits,
 		.features = caps.features,
 		.memtypes = caps.memtypes,
-		.hpa_bits = min_t(u32, caps.hpa_bits, AXAS_HAL_PHYS_BITS),
+		.hpa_bits = caps.hpa_bits,
 		.default_gpa_bits = caps.default_gpa_bits,
+		.control_bits = caps.control_bits,
 	};
 	module_put(ops->owner);
 	return 0;

@@ -8,6 +8,7 @@
  */
 #include <linux/bitfield.h>
 #ifdef CONFIG_X86
+#include <linux/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #endif
@@ -135,6 +136,12 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	leaf->dirty = ad && (entry & EPT_DIRTY);
 }
 
+/* On x86 everybody looks into the caches. */
+static inline unsigned int fmt_sync(u64 entry)
+{
+	return 0;
+}
+
 #ifdef CONFIG_X86
 static u64 ept_cpu_caps(void)
 {
@@ -143,6 +150,9 @@ static u64 ept_cpu_caps(void)
 	if (!boot_cpu_has(X86_FEATURE_VMX) ||
 	    rdmsr_safe(MSR_IA32_VMX_EPT_VPID_CAP, &ept, &vpid) || !ept)
 		return EPT_CAP_ALL;
+	/* A fetch while a large leaf is split can stop such a CPU for good. */
+	if (boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off())
+		ept &= ~(EPT_CAP_2M | EPT_CAP_1G);
 	return ept;
 }
 
@@ -166,6 +176,7 @@ static u32 ept_cpu_hpa_bits(void)
 static void ept_caps(struct axas_npt_caps *caps)
 {
 	u64 cpu = ept_cpu_caps();
+	u64 control = BIT_ULL(48) | (cpu & EPT_CAP_WALK_5 ? BIT_ULL(57) : 0);
 
 	*caps = (struct axas_npt_caps){
 		.features = (cpu & EPT_CAP_EXEC_ONLY ? AXAS_FEAT_EXEC_ONLY : 0) |
@@ -173,8 +184,8 @@ static void ept_caps(struct axas_npt_caps *caps)
 		.memtypes = BIT(AXAS_MEM_WB) | BIT(AXAS_MEM_WT) |
 			    BIT(AXAS_MEM_WP) | BIT(AXAS_MEM_NC) |
 			    BIT(AXAS_MEM_UC),
-		.gpa_bits = BIT_ULL(39) | BIT_ULL(48) |
-			    (cpu & EPT_CAP_WALK_5 ? BIT_ULL(57) : 0),
+		.gpa_bits = BIT_ULL(39) | control,
+		.control_bits = control,
 		.leaf_sizes = SZ_4K | (cpu & EPT_CAP_2M ? SZ_2M : 0) |
 			      (cpu & EPT_CAP_1G ? SZ_1G : 0),
 		.hpa_bits = ept_cpu_hpa_bits(),

@@ -169,6 +169,18 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	leaf->dirty = ad && s2_dirty(entry);
 }
 
+/*
+ * D8.6.6: with FWB a guest looks into the caches whatever its own attributes
+ * say, where the leaf is write-back.
+ */
+static inline unsigned int fmt_sync(u64 entry)
+{
+	bool fwb = FIELD_GET(S2_MEMATTR, entry) == S2_ATTR_FWB_WB;
+
+	return (fwb ? 0 : AXAS_SYNC_DATA) |
+	       (entry & S2_XN1 ? 0 : AXAS_SYNC_CODE);
+}
+
 #ifdef CONFIG_ARM64
 /* D24.2: what ID_AA64MMFR1_EL1.HAFDBS and ID_AA64MMFR2_EL1.FWB say. */
 static u32 s2_cpu_features(void)
@@ -208,6 +220,7 @@ static void s2_caps(struct axas_npt_caps *caps)
 		.memtypes = BIT(AXAS_MEM_WB) | BIT(AXAS_MEM_NC) |
 			    BIT(AXAS_MEM_UC) | BIT(AXAS_MEM_DEVICE),
 		.gpa_bits = GENMASK_ULL(48, 32),
+		.control_bits = GENMASK_ULL(48, 32),
 		.leaf_sizes = SZ_4K | SZ_2M | SZ_1G,
 		.hpa_bits = s2_cpu_hpa_bits(),
 		.default_gpa_bits = 40,

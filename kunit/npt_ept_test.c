@@ -3,9 +3,12 @@
  * EPT: values of entries and of the EPTP, worked out by hand from the Intel
  * SDM, volume 3C: 29.3.2 with tables 29-1 to 29-7, and 25.6.11 with table 25-9.
  */
+#include <linux/cpu.h>
+
 #include "context.h"
 #include "suites.h"
 #include "cases.h"
+#include "fake_cpu.h"
 
 /* Above 4 GiB, 1 GiB, 2 MiB and 4 KiB: each level has an index of its own. */
 #define GPA_4K	0x0000123456789000ULL
@@ -239,6 +242,8 @@ static void ept_limits(struct kunit *test)
 	/* 39, 48 and, where the CPU has it, 57; 4 KiB always. */
 	KUNIT_EXPECT_EQ(test, caps.gpa_bits & ~(1ULL << 57),
 			1ULL << 39 | 1ULL << 48);
+	/* Table 25-9: a walk is 4 or 5 levels long. */
+	KUNIT_EXPECT_EQ(test, caps.control_bits, caps.gpa_bits & ~(1ULL << 39));
 	KUNIT_EXPECT_EQ(test, caps.leaf_sizes & ~(SZ_2M | SZ_1G), (u64)SZ_4K);
 	KUNIT_EXPECT_EQ(test, caps.memtypes, 0x1fU);
 	KUNIT_EXPECT_EQ(test, caps.hpa_bits, 52U);
@@ -247,6 +252,41 @@ static void ept_limits(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, caps.ignore_pat);
 }
 
+#ifdef CONFIG_X86
+static u64 ept_leaf_sizes_of(struct fake_cpu cpu)
+{
+	struct axas_npt_caps caps;
+
+	fake_cpu = cpu;
+	axas_npt_ept_ops.caps(&caps);
+	fake_cpu = (struct fake_cpu){};
+	return caps.leaf_sizes;
+}
+
+/*
+ * A guest that executes from large leaves could stop a CPU with that erratum.
+ * Those without it, and those that don't walk EPT, have what they had.
+ */
+static void ept_itlb_multihit(struct kunit *test)
+{
+	/* A.10: bits 16 and 17; a CPU of that time. */
+	struct fake_cpu cpu = { .vmx = true, .ept = 0x06334141 };
+	const u64 all = SZ_4K | SZ_2M | SZ_1G;
+
+	KUNIT_EXPECT_EQ(test, ept_leaf_sizes_of(cpu), all);
+	cpu.itlb_multihit = true;
+	KUNIT_EXPECT_EQ(test, ept_leaf_sizes_of(cpu),
+			cpu_mitigations_off() ? all : SZ_4K);
+	cpu.vmx = false;
+	KUNIT_EXPECT_EQ(test, ept_leaf_sizes_of(cpu), all);
+}
+#else
+static void ept_itlb_multihit(struct kunit *test)
+{
+	kunit_skip(test, "an erratum of x86 CPUs");
+}
+#endif
+
 static struct kunit_case ept_cases[] = {
 	KUNIT_CASE(ept_leaf_values),
 	KUNIT_CASE(ept_leaf_all_combinations),
@@ -254,6 +294,7 @@ static struct kunit_case ept_cases[] = {
 	KUNIT_CASE_PARAM(ept_indexes_and_table_entries, ept_width_gen_params),
 	KUNIT_CASE(ept_accessed_and_dirty),
 	KUNIT_CASE(ept_limits),
+	KUNIT_CASE(ept_itlb_multihit),
 #include "npt_case_list.h"
 	{}
 };

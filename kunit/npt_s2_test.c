@@ -301,6 +301,7 @@ static void s2_limits(struct kunit *test)
 
 	axas_npt_s2_ops.caps(&caps);
 	KUNIT_EXPECT_EQ(test, caps.gpa_bits, 0x0001ffff00000000ULL);
+	KUNIT_EXPECT_EQ(test, caps.control_bits, caps.gpa_bits);
 	KUNIT_EXPECT_EQ(test, caps.leaf_sizes, (u64)(SZ_4K | SZ_2M | SZ_1G));
 	/* WB, NC, UC and DEVICE. */
 	KUNIT_EXPECT_EQ(test, caps.memtypes, 0x39U);

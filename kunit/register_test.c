@@ -176,12 +176,67 @@ static void register_area_pins_backend(struct kunit *test)
 	axas_backend_unregister(&ops);
 }
 
+/* Says that it wants a frame, writes to it, and then has no place for it. */
+static int dirty_fault(const struct axas_area *area, struct axas_npt *npt,
+		       const struct axas_npt_slot *slot,
+		       struct axas_nested_fault *fault)
+{
+	if (!axas_frame_valid(fault->frame.hpa)) {
+		fault->want_frame = true;
+		fault->order = 0;
+		fault->nid = NUMA_NO_NODE;
+		return -EAGAIN;
+	}
+	memset(axas_hal_phys_to_virt(fault->frame.hpa), 0xee, SZ_4K);
+	return AXAS_FAULT_DENIED;
+}
+
+/*
+ * What a fault leaves for the next one of its array is its backend's: alloc's
+ * frames are zeroed when they are allocated and never looked at.
+ */
+static void register_frame_stays_with_its_backend(struct kunit *test)
+{
+	struct axas_backend_ops ops = register_backend(OTHER);
+	struct axas_space *space = axas_test_space(test);
+	struct axas_fault_entry entries[] = {
+		{ .gpa = 0, .access = PROT_W },
+		{ .gpa = SZ_1G, .access = PROT_W },
+		{ .gpa = SZ_4K, .access = PROT_W },
+		{ .gpa = SZ_8K, .access = PROT_W },
+		{ .gpa = SZ_1G + SZ_4K, .access = PROT_W },
+	};
+	unsigned int i;
+	u64 gpa;
+
+	ops.fault = dirty_fault;
+	KUNIT_ASSERT_EQ(test, axas_backend_register(&ops), 0);
+	KUNIT_ASSERT_EQ(test, register_map(space, 0, SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, SZ_2M, PROT_RW, 0, 0),
+			0);
+	axas_space_faults(space, entries, ARRAY_SIZE(entries));
+	for (i = 0; i < ARRAY_SIZE(entries); i++) {
+		gpa = entries[i].gpa;
+		KUNIT_EXPECT_EQ(test, entries[i].result,
+				0U + (gpa < SZ_1G ? AXAS_FAULT_DENIED :
+						    AXAS_FAULT_RESOLVED));
+		if (gpa >= SZ_1G)
+			KUNIT_EXPECT_NULL(test,
+					  memchr_inv(axas_virt_at(test, space,
+								  gpa),
+						     0, SZ_4K));
+	}
+	axas_test_drop_space(test);
+	axas_backend_unregister(&ops);
+}
+
 static struct kunit_case register_cases[] = {
 	KUNIT_CASE(register_numbers),
 	KUNIT_CASE(register_taken),
 	KUNIT_CASE(register_space_pins_format),
 	KUNIT_CASE(register_format_holds_memory),
 	KUNIT_CASE(register_area_pins_backend),
+	KUNIT_CASE(register_frame_stays_with_its_backend),
 	{}
 };
 

@@ -162,6 +162,21 @@ check_dkms-upgrade() {
 	is "the module's version" "$newer" "$(modinfo -F version "$(dkms_module)")"
 }
 
+# A kernel with large pages is left alone: 77 is not an error for a package.
+check_dkms-pages() {
+	local size rc
+	for size in 16 64; do
+		mkdir -p "$work/headers-$size"
+		echo "CONFIG_ARM64_${size}K_PAGES=y" >"$work/headers-$size/.config"
+		rc=0
+		headers=$work/headers-$size release=$release-${size}k \
+			dkms_run build axas/"$newer" >"$work/dkms.out" 2>&1 || rc=$?
+		cat "$work/dkms.out"
+		is "status for ${size}K pages" 77 "$rc"
+		grep 'BUILD_EXCLUSIVE directive which does not match' "$work/dkms.out"
+	done
+}
+
 check_dkms-remove() {
 	dkms_run remove axas/"$newer"
 	is "modules left" '' "$(dkms_module)"
@@ -348,6 +363,7 @@ check "dkms: build and install for $release" dkms-install
 check "the guest loads it, and the rule gives it to a group" guest
 bump
 check "dkms: upgrade to $newer" dkms-upgrade
+check "dkms: no build for pages of 16 or 64 KiB" dkms-pages
 check "dkms: remove" dkms-remove
 check "packages of $newer are built" packages new
 check "make install and uninstall without DESTDIR" make-root

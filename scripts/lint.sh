@@ -153,6 +153,25 @@ lint_kernel() { # lint_kernel SERIES ARCH FLAVOUR
 	fi
 }
 
+# lint_pages SERIES FLAVOUR: on arm64 with larger pages it doesn't compile, and says
+# why; the option is changed behind the kernel's own configuration
+lint_pages() {
+	local kernel out log shift name
+	kernel=$("$scripts/build-kernel.sh" "$1" arm64 "$2")
+	out=$AXAS_TREE/build/lint-pages
+	for shift in 14 16; do
+		log=$logs/lint-pages-$1-$shift.log
+		rm -rf "$out"
+		mkdir -p "$out"
+		for name in CONFIG_PAGE_SHIFT CONFIG_ARM64_PAGE_SHIFT; do
+			printf '#undef %s\n#define %s %s\n' $name $name "$shift"
+		done >"$out/pages.h"
+		"$scripts/build-module.sh" "$kernel" "$out" KCFLAGS="-include $out/pages.h" >"$log" 2>&1 || true
+		verdict "$1-arm64 with $((1 << shift - 10))K pages is refused" \
+			"$(grep -q 'error.*axas: frames are 4 KiB' "$log" || echo "nothing says so; see $log")"
+	done
+}
+
 if [ -n "$do_build" ]; then
 	need sparse
 	[ -z "$(cross_of arm64)" ] || need gcc-aarch64-linux-gnu
@@ -162,6 +181,7 @@ if [ -n "$do_build" ]; then
 	lint_kernel 6.12 arm64 debug
 	lint_kernel newest x86_64 plain
 	lint_kernel newest arm64 prepare
+	lint_pages 6.12 debug
 fi
 
 # our_files PATTERN...: files of the checkout

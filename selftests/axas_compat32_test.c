@@ -18,7 +18,7 @@
 #define COOKIE		0x1122334455667788ULL
 
 _Static_assert(sizeof(void *) == 4, "this is the 32-bit test");
-_Static_assert(sizeof(struct axas_info) == 48, "axas_info");
+_Static_assert(sizeof(struct axas_info) == 56, "axas_info");
 _Static_assert(sizeof(struct axas_create) == 40, "axas_create");
 _Static_assert(sizeof(struct axas_map) == 64, "axas_map");
 _Static_assert(sizeof(struct axas_unmap) == 24, "axas_unmap");
@@ -267,6 +267,7 @@ __attribute__((used, noreturn)) static void run(void)
 
 	CHECK(sys_ioctl(dev, AXAS_INFO, &info) == 0);
 	CHECK(info.gpa_bits & 1ULL << 48);
+	CHECK(info.control_bits & 1ULL << 48);
 	CHECK(info.leaf_sizes & 0x1000);
 	CHECK(info.format == AXAS_FORMAT_EPT);
 	fd = sys_ioctl(dev, AXAS_CREATE, &create);

@@ -3,6 +3,9 @@
  * A space's directory in debugfs: figures, areas, and the table with runs of
  * alike leaves folded, also while all of it changes.
  */
+#include <poll.h>
+#include <linux/userfaultfd.h>
+
 #define AX_FEW_VARIANTS
 #include "axas_fixture.h"
 #include "axas_look.h"
@@ -523,6 +526,102 @@ TEST_F(device, gone_with_the_space)
 		EXPECT_EQ(EIO, errno);
 		EXPECT_EQ(0, close(fd[i]));
 	}
+}
+
+struct stuck {
+	int fd;
+	void *buf;
+	ssize_t got;
+};
+
+static void *read_into(void *arg)
+{
+	struct stuck *s = arg;
+
+	s->got = read(s->fd, s->buf, AX_PAGE);
+	return NULL;
+}
+
+/* Its text was made while there was a space; it gets it when its page comes. */
+TEST_F_TIMEOUT(device, stuck_reader_holds_nobody_up, 60)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_zeropage zero = { .range.len = AX_PAGE };
+	struct uffdio_register reg = {
+		.range.len = AX_PAGE, .mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct pollfd ready = { .events = POLLIN };
+	struct stuck s = {};
+	pthread_t thread;
+	unsigned int id;
+	int space;
+
+	AX_NEED_DEBUGFS();
+	if (access("/proc/sys/vm/unprivileged_userfaultfd", F_OK))
+		SKIP(return, "this kernel has no userfaultfd");
+	ready.fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	ASSERT_LE(0, ready.fd);
+	ASSERT_EQ(0, ioctl(ready.fd, UFFDIO_API, &api));
+	s.buf = mmap(NULL, AX_PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, s.buf);
+	reg.range.start = zero.range.start = (uintptr_t)s.buf;
+	ASSERT_EQ(0, ioctl(ready.fd, UFFDIO_REGISTER, &reg));
+	space = ax_create(self->dev, AXAS_FORMAT_HOST, 0);
+	ASSERT_LE(0, space);
+	id = ax_space_id(space);
+	s.fd = open(ax_debugfs_file(id, "stats"), O_RDONLY);
+	ASSERT_LE(0, s.fd);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, read_into, &s));
+	ASSERT_EQ(1, poll(&ready, 1, 20000));
+	EXPECT_EQ(0, close(space));
+	EXPECT_EQ(-1, access(ax_debugfs_file(id, ""), F_OK));
+	ASSERT_EQ(0, ioctl(ready.fd, UFFDIO_ZEROPAGE, &zero));
+	pthread_join(thread, NULL);
+	EXPECT_LT(0, s.got);
+	EXPECT_EQ(id, strtoul((char *)s.buf + 3, NULL, 10));
+	EXPECT_EQ(-1, read(s.fd, s.buf, 1));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, lseek(s.fd, 0, SEEK_SET));
+	EXPECT_EQ(EIO, errno);
+	close(s.fd);
+	close(ready.fd);
+}
+
+/* Opaque to the compiler, which would object to bad buffers. */
+static __attribute__((noipa)) ssize_t read_100(int fd, void *buf)
+{
+	ssize_t ret = read(fd, buf, 100);
+
+	return ret < 0 ? -errno : ret;
+}
+
+/* What didn't reach the reader comes again, from the first byte it lacks. */
+TEST_F(space, bad_buffer)
+{
+	char *all, *text, *buf;
+	int fd;
+
+	AX_NEED_DEBUGFS();
+	buf = mmap(NULL, 2 * AX_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, buf);
+	ASSERT_EQ(0, munmap(buf + AX_PAGE, AX_PAGE));
+	all = ax_debugfs(self->fd, "stats");
+	ASSERT_NE(NULL, all);
+	fd = open(ax_debugfs_file(ax_space_id(self->fd), "stats"), O_RDONLY);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EFAULT, read_100(fd, buf + AX_PAGE));
+	EXPECT_EQ(10, read_100(fd, buf + AX_PAGE - 10));
+	EXPECT_EQ(0, memcmp(all, buf + AX_PAGE - 10, 10));
+	EXPECT_EQ(-EFAULT, read_100(fd, buf + AX_PAGE));
+	text = ax_slurp_fd(fd, 100);
+	ASSERT_NE(NULL, text);
+	EXPECT_TRUE(ax_same_text("stats", all + 10, text));
+	free(text);
+	free(all);
+	close(fd);
+	munmap(buf, AX_PAGE);
 }
 
 /* ---- while all of it changes ---- */

@@ -47,6 +47,7 @@ TEST_F(device, gstage_info)
 	EXPECT_EQ(1ULL << 41 | 1ULL << 50 | 1ULL << 59, info.gpa_bits);
 	EXPECT_EQ(AX_PAGE | AX_2M | AX_1G, info.leaf_sizes);
 	EXPECT_EQ(50, info.default_gpa_bits);
+	EXPECT_EQ(info.gpa_bits, info.control_bits);
 	EXPECT_EQ(-EINVAL, ax_info(self->dev, AXAS_FORMAT_MODULE + 1, &info));
 }
 

@@ -48,6 +48,8 @@ TEST_F(space, root_and_control)
 		/* The manual knows no EPT of three levels. */
 		EXPECT_EQ(variant->bits == 39 && variant->format == AXAS_FORMAT_EPT ?
 			  -EOPNOTSUPP : 0, get_root(fd, &r));
+		EXPECT_EQ(variant->bits != 39 || variant->format != AXAS_FORMAT_EPT,
+			  self->info.control_bits >> variant->bits & 1);
 		EXPECT_EQ(sizeof(r), r.size);
 		EXPECT_EQ(0, r.flags);
 		EXPECT_EQ(variant->format, r.format);

@@ -8,7 +8,7 @@
 #include "axas_fixture.h"
 
 /* The layout is part of the interface. */
-_Static_assert(sizeof(struct axas_info) == 48, "axas_info");
+_Static_assert(sizeof(struct axas_info) == 56, "axas_info");
 _Static_assert(sizeof(struct axas_create) == 40, "axas_create");
 _Static_assert(sizeof(struct axas_map) == 64, "axas_map");
 _Static_assert(sizeof(struct axas_unmap) == 24, "axas_unmap");
@@ -634,6 +634,97 @@ TEST_F(space, wrong_descriptor_or_number)
 	close(null);
 }
 
+/* Is there a line of the file that begins with key and has the word? */
+static bool line_has(const char *path, const char *key, const char *word)
+{
+	FILE *f = fopen(path, "r");
+	char *line = NULL, *at;
+	size_t size = 0, len = strlen(word);
+	bool has = false;
+
+	while (f && !has && getline(&line, &size, f) > 0) {
+		if (strncmp(line, key, strlen(key)))
+			continue;
+		for (at = line; !has && (at = strstr(at, word)); at += len)
+			has = (at == line || at[-1] == ' ') &&
+			      (at[len] == ' ' || at[len] == '\n' || !at[len]);
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return has;
+}
+
+/* Executable large leaves can stop some of the CPUs that walk EPT. */
+static __u64 ept_leaf_sizes(void)
+{
+	if (line_has("/proc/cpuinfo", "flags", "vmx") &&
+	    line_has("/proc/cpuinfo", "bugs", "itlb_multihit") &&
+	    !line_has("/proc/cmdline", "", "mitigations=off"))
+		return AX_PAGE;
+	return AX_PAGE | AX_2M | AX_1G;
+}
+
+TEST_F(device, no_large_leaves_with_itlb_multihit)
+{
+	struct axas_info info;
+	struct axas_stats st;
+	bool large;
+	__u64 hpa;
+	int fd;
+
+	ASSERT_EQ(0, ax_info(self->dev, AXAS_FORMAT_EPT, &info));
+	/* Some CPUs have no 1 GiB leaves anyway. */
+	EXPECT_EQ(ept_leaf_sizes(), info.leaf_sizes | (ept_leaf_sizes() & AX_1G));
+	large = info.leaf_sizes & AX_2M;
+	fd = ax_create(self->dev, AXAS_FORMAT_EPT, 48);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(large ? 0 : -EOPNOTSUPP,
+		  ax_map_alloc(fd, 0, AX_2M, AX_RWX, AXAS_MAP_POPULATE, AX_2M));
+	hpa = ax_find_unused_hpa(AX_1G, info.hpa_bits);
+	if (hpa) {
+		/* Linear takes the largest there are. */
+		EXPECT_EQ(0, ax_map_linear(fd, AX_1G, 2 * AX_2M, hpa, AX_RX, 0));
+		ASSERT_EQ(0, ax_stats(fd, &st));
+		EXPECT_EQ(large ? 0 : 1024, st.leaves[0]);
+	}
+	close(fd);
+}
+
+/* What no CPU here walks has the limits of its architecture. */
+TEST_F(device, foreign_format_has_its_own_limits)
+{
+	struct axas_info info;
+
+#if defined(__x86_64__)
+	ASSERT_EQ(0, ax_info(self->dev, AXAS_FORMAT_S2, &info));
+	EXPECT_EQ(48, info.hpa_bits);
+	if (line_has("/proc/cpuinfo", "flags", "vmx"))
+		SKIP(return, "EPT isn't foreign here");
+#endif
+	ASSERT_EQ(0, ax_info(self->dev, AXAS_FORMAT_EPT, &info));
+	EXPECT_EQ(52, info.hpa_bits);
+}
+
+/* The first published structure ends where control_bits begins. */
+TEST_F(device, info_of_an_older_caller)
+{
+	struct {
+		struct axas_info info;
+		__u64 behind;
+	} a;
+
+	memset(&a, 0xff, sizeof(a));
+	a.info.size = offsetof(struct axas_info, control_bits);
+	a.info.flags = 0;
+	a.info.format = AXAS_FORMAT_EPT;
+	ASSERT_EQ(0, ax_ioctl(self->dev, AXAS_INFO, &a.info));
+	EXPECT_EQ(48, a.info.size);
+	EXPECT_EQ(48, a.info.default_gpa_bits);
+	EXPECT_EQ(~0ULL, a.info.control_bits);
+	EXPECT_EQ(~0ULL, a.behind);
+}
+
 TEST_F(space, info)
 {
 	struct axas_info info, host;
@@ -649,11 +740,14 @@ TEST_F(space, info)
 			EXPECT_EQ(format, info.format);
 		EXPECT_EQ(self->info.formats, info.formats);
 		EXPECT_EQ(0x1000, info.leaf_sizes & 0x1fffff);
-		EXPECT_EQ(AX_2M, info.leaf_sizes & AX_2M);
+		if (info.format == AXAS_FORMAT_S2)
+			EXPECT_EQ(AX_2M, info.leaf_sizes & AX_2M);
 		EXPECT_EQ(0, info.leaf_sizes & ~(0x1000 | AX_2M | AX_1G));
 		EXPECT_TRUE(info.gpa_bits >> info.default_gpa_bits & 1);
 		EXPECT_LE(36, info.hpa_bits);
 		EXPECT_GE(52, info.hpa_bits);
+		EXPECT_EQ(0, info.control_bits & ~info.gpa_bits);
+		EXPECT_TRUE(info.control_bits >> info.default_gpa_bits & 1);
 		EXPECT_TRUE(info.memtypes & 1 << AXAS_MEM_WB);
 		if (info.format == AXAS_FORMAT_EPT) {
 			EXPECT_EQ(0x1f, info.memtypes);

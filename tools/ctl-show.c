@@ -96,6 +96,12 @@ static void print_format(const struct axas_info *info, bool host)
 	printf("  %-16s", "guest addresses");
 	print_bits(info->gpa_bits);
 	printf(" bits; %u unless asked\n", info->default_gpa_bits);
+	/* An older module says nothing of it. */
+	if (info->control_bits && info->gpa_bits & ~info->control_bits) {
+		printf("  %-16s", "");
+		print_bits(info->gpa_bits & ~info->control_bits);
+		puts(" bits: no CPU can use such a table");
+	}
 	printf("  %-16sup to %u bits\n", "host addresses", info->hpa_bits);
 	printf("  %-15s", "leaves");
 	for (leaf = 12; leaf < 40; leaf++)
@@ -150,6 +156,7 @@ static struct json_object *json_format(const struct axas_info *info, bool host)
 	json_add_number(o, "number", info->format);
 	json_object_object_add(o, "host", json_object_new_boolean(host));
 	json_object_object_add(o, "gpa_bits", json_bits(info->gpa_bits));
+	json_object_object_add(o, "control_bits", json_bits(info->control_bits));
 	json_add_number(o, "default_gpa_bits", info->default_gpa_bits);
 	json_add_number(o, "hpa_bits", info->hpa_bits);
 	json_object_object_add(o, "leaf_sizes",

@@ -58,7 +58,8 @@ struct axas_area {
  * @epoch: the table's epoch before @area was looked up
  * @start: first byte of the area's range
  * @last: last byte of the area's range
- * @frame: frame got for it, if any
+ * @frame: frame got for it, if any; its backend may have written to it
+ * @ops: the backend that @frame was got for
  * @pool: tables got for it
  * @order: order of the frame that is wanted before the next try
  * @nid: where it should come from
@@ -81,6 +82,7 @@ struct axas_nested_fault {
 	u64 start;
 	u64 last;
 	struct axas_frame frame;
+	const struct axas_backend_ops *ops;
 	struct axas_npt_pool pool;
 	unsigned int order;
 	int nid;

@@ -113,6 +113,12 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	leaf->dirty = ad && (entry & GS_DIRTY);
 }
 
+/* Svpbmt aside RISC-V has coherent caches; fence.i is the guest's. */
+static inline unsigned int fmt_sync(u64 entry)
+{
+	return 0;
+}
+
 /* Two-stage: two bits more than Sv39, Sv48 and Sv57, in a root of 16 KiB. */
 static inline void fmt_setup(struct axas_npt *npt)
 {
@@ -122,11 +128,14 @@ static inline void fmt_setup(struct axas_npt *npt)
 
 static void gstage_caps(struct axas_npt_caps *caps)
 {
+	u64 bits = BIT_ULL(41) | BIT_ULL(50) | BIT_ULL(59);
+
 	*caps = (struct axas_npt_caps){
 		.features = AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD,
 		.memtypes = BIT(AXAS_MEM_WB) | BIT(AXAS_MEM_NC) |
 			    BIT(AXAS_MEM_UC),
-		.gpa_bits = BIT_ULL(41) | BIT_ULL(50) | BIT_ULL(59),
+		.gpa_bits = bits,
+		.control_bits = bits,
 		.leaf_sizes = SZ_4K | SZ_2M | SZ_1G,
 		.hpa_bits = 56,
 		.default_gpa_bits = 50,

@@ -471,6 +471,11 @@ static void test_ctl_info(void)
 	EXPECT(number(o, "hpa_bits") == info.hpa_bits);
 	EXPECT(json_object_array_length(get(o, "gpa_bits")) ==
 	       (size_t)__builtin_popcountll(info.gpa_bits));
+	o = json_object_array_get_idx(list, 0);
+	EXPECT(!axas_info(dev, AXAS_FORMAT_EPT, &info));
+	EXPECT(json_object_array_length(get(o, "control_bits")) ==
+	       (size_t)__builtin_popcountll(info.control_bits));
+	EXPECT(!(info.control_bits >> 39 & 1));
 	json_object_put(list);
 }
 

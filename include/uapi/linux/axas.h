@@ -149,7 +149,8 @@ enum axas_memtype {
  * enum axas_feature - what a format, or a space, can do
  * @AXAS_FEAT_EXEC_ONLY: areas may be executable and not readable
  * @AXAS_FEAT_AD: the CPU keeps accessed and dirty flags in the entries
- * @AXAS_FEAT_FWB: stage 2 memory attributes as with HCR_EL2.FWB set
+ * @AXAS_FEAT_FWB: stage 2 memory attributes as with HCR_EL2.FWB set. Without it
+ *	each frame is cleaned from the caches when it comes into the space
  */
 enum axas_feature {
 	AXAS_FEAT_EXEC_ONLY = 1 << 0,
@@ -170,9 +171,16 @@ enum axas_feature {
  * @memtypes: out: bit n is set if @format has &enum axas_memtype n
  * @hpa_bits: out: width of the host physical addresses that an entry can hold
  * @default_gpa_bits: out: width of a space that doesn't ask for one
+ * @control_bits: out: bit n is set if AXAS_ROOT has a control value for a space
+ *	n bits wide: no CPU can be told to use the table of another. EPT lacks
+ *	39, whose three levels no EPTP can hold
  *
  * For the host's own format these are the limits of the CPU. A format that the
  * CPU doesn't walk has the limits of its architecture.
+ *
+ * EPT has no leaves but 4 KiB where the CPU walks it and has the erratum
+ * itlb_multihit (/proc/cpuinfo says so), by which a guest that executes from a
+ * large leaf can stop the host. Booted with mitigations=off it has all.
  *
  * Errors: EINVAL for an unknown @format.
  */
@@ -187,6 +195,7 @@ struct axas_info {
 	__u32 memtypes;
 	__u32 hpa_bits;
 	__u32 default_gpa_bits;
+	__u64 control_bits;
 };
 
 #define AXAS_INFO	_IO(AXAS_IOC_TYPE, AXAS_CMD_INFO)
