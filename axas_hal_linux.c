@@ -2,11 +2,16 @@
 /*
  * The HAL over the page allocator.
  */
+#include <linux/bitfield.h>
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
 #include <linux/pfn.h>
 #include <linux/sched.h>
+#ifdef CONFIG_ARM64
+#include <asm/cacheflush.h>
+#include <asm/cpufeature.h>
+#endif
 
 #include <axas/hal.h>
 
@@ -87,3 +92,51 @@ void axas_hal_invalidate(struct list_head *holders, axas_gpa_t gpa, u64 size)
 		holder->invalidate(holder, gpa, size);
 }
 EXPORT_SYMBOL_GPL(axas_hal_invalidate);
+
+#ifdef CONFIG_ARM64
+/* D24.2: CTR_EL0: log2 of the words in the smallest line; how code is indexed. */
+#define CTR_DMINLINE	GENMASK_ULL(19, 16)
+#define CTR_L1IP_FIELD	GENMASK_ULL(15, 14)
+#define CTR_L1IP_PIPT	3
+
+/* To the point of coherency; whoever calls waits for the end of it. */
+static void hal_clean(unsigned long start, unsigned long end, u64 ctr)
+{
+	unsigned long line = 4UL << FIELD_GET(CTR_DMINLINE, ctr);
+
+	for (start = ALIGN_DOWN(start, line); start < end; start += line)
+		asm volatile("dc civac, %0" : : "r" (start) : "memory");
+}
+
+/*
+ * The kernel's function does what CTR_EL0 doesn't spare it, by address: lines of
+ * an instruction cache that goes by virtual index may have others.
+ */
+static void hal_sync_code(unsigned long start, unsigned long end, u64 ctr)
+{
+	caches_clean_inval_pou(start, end);
+	if (FIELD_GET(CTR_L1IP_FIELD, ctr) != CTR_L1IP_PIPT)
+		icache_inval_all_pou();
+}
+
+void axas_hal_sync_frames(const axas_hpa_t *frames, unsigned int nr, u64 size,
+			  unsigned int what)
+{
+	u64 ctr = read_sanitised_ftr_reg(SYS_CTR_EL0);
+	unsigned long start;
+	unsigned int i;
+
+	if (what & AXAS_SYNC_DATA) {
+		for (i = 0; i < nr; i++) {
+			start = (unsigned long)axas_hal_phys_to_virt(frames[i]);
+			hal_clean(start, start + size, ctr);
+		}
+		dsb(sy);
+	}
+	for (i = 0; what & AXAS_SYNC_CODE && i < nr; i++) {
+		start = (unsigned long)axas_hal_phys_to_virt(frames[i]);
+		hal_sync_code(start, start + size, ctr);
+	}
+}
+EXPORT_SYMBOL_GPL(axas_hal_sync_frames);
+#endif

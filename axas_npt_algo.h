@@ -14,6 +14,8 @@
  *	fmt_set_prot(npt, e, prot)	a leaf with other permissions
  *	fmt_child(e, level)		first leaf of level - 1 that a split makes
  *	fmt_decode(npt, e, leaf)	attributes and flags of a leaf
+ *	fmt_sync(e)			enum axas_sync: who may look at the frame of
+ *					a leaf past the caches of the CPUs
  *	fmt_setup(npt)			choose levels and root order
  *	FMT_BREAK_BEFORE_MAKE		a live leaf can't become a table directly
  *	FMT_SW_FULL			a bit that the CPU ignores where an entry
@@ -129,6 +131,23 @@ static void npt_free_table_rcu(struct rcu_head *head)
 	npt_free_table(page_address(container_of(head, struct page, rcu_head)));
 }
 
+/*
+ * Before a leaf is written: what its frame holds is there for whoever it lets
+ * look. What a linear leaf leads to is its owner's.
+ */
+static inline void npt_sync(u64 leaf, unsigned int what,
+			    const axas_hpa_t *frames, unsigned int nr, u64 size)
+{
+	if (what && fmt_owned(leaf))
+		axas_hal_sync_frames(frames, nr, size, what);
+}
+
+static unsigned int npt_sync_attr(const struct axas_npt *npt,
+				  struct axas_attr attr)
+{
+	return fmt_sync(fmt_attr(npt, attr));
+}
+
 #include "axas_npt_look.h"
 #include "axas_npt_map.h"
 #include "axas_npt_change.h"
@@ -141,6 +160,7 @@ static void npt_free_table_rcu(struct rcu_head *head)
 	.lookup = npt_lookup,			\
 	.translate = npt_translate,		\
 	.encode = npt_encode,			\
+	.sync = npt_sync_attr,			\
 	.look = npt_look,			\
 	.allowed = npt_allowed,			\
 	.install = npt_install,			\

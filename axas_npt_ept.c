@@ -136,6 +136,12 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	leaf->dirty = ad && (entry & EPT_DIRTY);
 }
 
+/* On x86 everybody looks into the caches. */
+static inline unsigned int fmt_sync(u64 entry)
+{
+	return 0;
+}
+
 #ifdef CONFIG_X86
 static u64 ept_cpu_caps(void)
 {

@@ -164,6 +164,7 @@ static int npt_install(struct axas_npt *npt, const struct axas_npt_slot *slot,
 		entry = fmt_table(axas_hal_virt_to_phys(table));
 	}
 
+	npt_sync(shared, fmt_sync(shared), &hpa, 1, axas_level_size(level));
 	if (unlikely(!try_cmpxchg(slot->ptr, &old, entry))) {
 		npt_free_chain(entry, gpa.val, slot->level, level);
 		return -EAGAIN;

@@ -154,6 +154,7 @@ static int npt_map(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
 	int ret;
 
 	lockdep_assert_held(npt->lock);
+	npt_sync(map.shared, fmt_sync(map.shared), &hpa, 1, size);
 	/* What the frames hold is visible before the first entry is. */
 	smp_wmb();
 	for (;;) {
@@ -178,6 +179,7 @@ static int npt_map_frames(struct axas_npt *npt, axas_gpa_t gpa,
 	ptr = npt_make_path(npt, gpa.val, 1);
 	if (!ptr)
 		return -ENOMEM;
+	npt_sync(shared, fmt_sync(shared), frames, n, SZ_4K);
 	/* What the frames hold is visible before the first entry is. */
 	smp_wmb();
 	for (i = 0; i < n; i++)

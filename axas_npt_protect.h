@@ -3,6 +3,18 @@
  * Part of axas_npt_algo.h: protect. Under the lock.
  */
 
+/* What a leaf becomes. Who could not look at its frame before can now. */
+static inline u64 npt_protected(struct npt_change *change, u64 entry,
+				unsigned int level)
+{
+	u64 new = fmt_set_prot(change->npt, entry, change->prot);
+	axas_hpa_t hpa = fmt_hpa(entry, level);
+
+	npt_sync(entry, fmt_sync(new) & ~fmt_sync(entry), &hpa, 1,
+		 axas_level_size(level));
+	return new;
+}
+
 /*
  * As npt_unmap_entries(), but leaves get other permissions. The CPU may set
  * flags in them meanwhile.
@@ -22,7 +34,7 @@ static u64 npt_protect_entries(struct npt_change *change, u64 *ptr,
 			     !npt_covers(change, gpa, level)))
 				return gpa;
 			new = fmt_present(entry) ?
-				      fmt_set_prot(npt, entry, change->prot) :
+				      npt_protected(change, entry, level) :
 				      change->empty;
 		} while (!try_cmpxchg(ptr, &entry, new));
 

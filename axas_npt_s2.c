@@ -169,6 +169,18 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	leaf->dirty = ad && s2_dirty(entry);
 }
 
+/*
+ * D8.6.6: with FWB a guest looks into the caches whatever its own attributes
+ * say, where the leaf is write-back.
+ */
+static inline unsigned int fmt_sync(u64 entry)
+{
+	bool fwb = FIELD_GET(S2_MEMATTR, entry) == S2_ATTR_FWB_WB;
+
+	return (fwb ? 0 : AXAS_SYNC_DATA) |
+	       (entry & S2_XN1 ? 0 : AXAS_SYNC_CODE);
+}
+
 #ifdef CONFIG_ARM64
 /* D24.2: what ID_AA64MMFR1_EL1.HAFDBS and ID_AA64MMFR2_EL1.FWB say. */
 static u32 s2_cpu_features(void)

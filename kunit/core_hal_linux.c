@@ -7,4 +7,5 @@
 #define axas_hal_dealloc_pages	linux_hal_dealloc_pages
 #define axas_hal_invalidate	linux_hal_invalidate
 #define axas_hal_pages		linux_hal_pages
+#define axas_hal_sync_frames	linux_hal_sync_frames
 #include "../axas_hal_linux.c"

@@ -13,11 +13,12 @@ struct fake_cpu fake_cpu;
 #include <asm/msr.h>
 
 #undef boot_cpu_has
-#define boot_cpu_has(feature)	(fake_cpu.vmx)
+#define boot_cpu_has(feature)	((void)(feature), fake_cpu.vmx)
 #undef boot_cpu_has_bug
-#define boot_cpu_has_bug(bug)	(fake_cpu.itlb_multihit)
+#define boot_cpu_has_bug(bug)	((void)(bug), fake_cpu.itlb_multihit)
 #undef rdmsr_safe
-#define rdmsr_safe(msr, low, high) (*(low) = fake_cpu.ept, *(high) = 0, 0)
+#define rdmsr_safe(msr, low, high) \
+	((void)(msr), *(low) = fake_cpu.ept, *(high) = 0, 0)
 #endif
 
 #include "../axas_npt_ept.c"

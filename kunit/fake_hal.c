@@ -223,6 +223,16 @@ void axas_hal_invalidate(struct list_head *holders, axas_gpa_t gpa, u64 size)
 		holder->invalidate(holder, gpa, size);
 }
 
+void axas_hal_sync_frames(const axas_hpa_t *frames, unsigned int nr, u64 size,
+			  unsigned int what)
+{
+	struct fake_hal_watch *watch = hal_watching();
+	unsigned int i;
+
+	for (i = 0; watch && watch->sync && i < nr; i++)
+		watch->sync(watch, frames[i], size, what);
+}
+
 long axas_hal_pages(void)
 {
 	return atomic_long_read(&hal_pages);

@@ -21,6 +21,7 @@
  * @free: memory is about to be freed
  * @invalidate: holders are about to be told; comes before any of them is
  * @sleep: an allocation is about to be made by someone who may sleep
+ * @sync: what a frame holds is about to be seen by all, &enum axas_sync says how
  *
  * Each may be NULL. @free may be called from an RCU callback.
  */
@@ -30,6 +31,8 @@ struct fake_hal_watch {
 	void (*invalidate)(struct fake_hal_watch *watch, axas_gpa_t gpa,
 			   u64 size);
 	void (*sleep)(struct fake_hal_watch *watch);
+	void (*sync)(struct fake_hal_watch *watch, axas_hpa_t hpa, u64 size,
+		     unsigned int what);
 };
 
 /**
@@ -60,5 +63,7 @@ bool fake_hal_shall_fail(gfp_t gfp);
 axas_hpa_t linux_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp);
 void linux_hal_dealloc_frame(axas_hpa_t frame, unsigned int order);
 long linux_hal_pages(void);
+void linux_hal_sync_frames(const axas_hpa_t *frames, unsigned int nr, u64 size,
+			   unsigned int what);
 
 #endif /* _AXAS_KUNIT_FAKE_HAL_H */

@@ -35,7 +35,8 @@ static struct kunit_suite axas_space_s2_suite = {
 kunit_test_suites(&axas_addr_suite, &axas_hal_suite, &axas_npt_ept_suite,
 		  &axas_npt_s2_suite, &axas_backend_suite,
 		  &axas_space_ept_suite, &axas_space_s2_suite,
-		  &axas_race_suite, &axas_register_suite);
+		  &axas_race_suite, &axas_register_suite,
+		  &axas_sync_ept_suite, &axas_sync_s2_suite);
 
 MODULE_DESCRIPTION("KUnit tests for guest physical address spaces");
 MODULE_AUTHOR("The axas authors");

@@ -17,10 +17,11 @@
 /**
  * DOC: HAL
  *
- * Four functions and an invalidation stand between axas and the machine
- * (AxMmHal in the Rust original). Which implementation runs is decided by the
- * linker: axas.ko has axas_hal_linux.c, the KUnit module a second one that
- * counts and fails on demand. Addresses are converted inline.
+ * Four functions and an invalidation stand between axas and the machine (AxMmHal
+ * in the Rust original), and on arm64 one that keeps caches coherent. Which
+ * implementation runs is decided by the linker: axas.ko has axas_hal_linux.c, the
+ * KUnit module a second one that counts and fails on demand. Addresses are
+ * converted inline.
  */
 
 /*
@@ -98,6 +99,42 @@ static inline axas_hpa_t axas_hal_virt_to_phys(const void *virt)
 {
 	return axas_hpa(__pa(virt));
 }
+
+/**
+ * enum axas_sync - who has to see what frames hold
+ * @AXAS_SYNC_DATA: who reads and writes past the caches
+ * @AXAS_SYNC_CODE: who fetches instructions
+ */
+enum axas_sync {
+	AXAS_SYNC_DATA = 1 << 0,
+	AXAS_SYNC_CODE = 1 << 1,
+};
+
+#if defined(CONFIG_ARM64) || defined(AXAS_FAKE_HAL)
+/**
+ * axas_hal_sync_frames - what has been written there is seen by all
+ * @frames: where
+ * @nr: how many
+ * @size: bytes in each
+ * @what: &enum axas_sync bits
+ *
+ * Who finds a frame through an entry that is written when this has returned
+ * doesn't find what it held before. With %AXAS_SYNC_DATA no cache has a line of
+ * it. Nothing but arm64 needs it, and elsewhere it is nothing.
+ *
+ * Context: any.
+ */
+void axas_hal_sync_frames(const axas_hpa_t *frames, unsigned int nr, u64 size,
+			  unsigned int what);
+#define AXAS_HAL_SYNCS	1
+#else
+#define AXAS_HAL_SYNCS	0
+static inline void axas_hal_sync_frames(const axas_hpa_t *frames,
+					unsigned int nr, u64 size,
+					unsigned int what)
+{
+}
+#endif
 
 /* Width of the host physical addresses that this machine's own tables hold. */
 #ifdef CONFIG_X86

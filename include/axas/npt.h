@@ -238,6 +238,7 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @allowed: how many of n faults, from the first on, are on memory and find a
  *	leaf that allows the access; moves the cursor. Under RCU.
  * @encode: what all leaves with these attributes have in common, for @install
+ * @sync: &enum axas_sync: who may look past the caches through such leaves
  * @install: put the leaf that holds gpa into an empty slot. Tables come from @pool and then
  *	from the allocator, without sleeping. Return: 0; -EAGAIN if the slot has
  *	changed; -ENOMEM. Under RCU.
@@ -275,6 +276,7 @@ struct axas_npt_ops {
 				const struct axas_fault_entry *entries,
 				unsigned int n, struct axas_npt_cursor *cursor);
 	u64 (*encode)(const struct axas_npt *npt, struct axas_attr attr);
+	unsigned int (*sync)(const struct axas_npt *npt, struct axas_attr attr);
 	int (*install)(struct axas_npt *npt, const struct axas_npt_slot *slot,
 		       axas_gpa_t gpa, axas_hpa_t hpa, unsigned int level,
 		       u64 shared, struct axas_npt_pool *pool);

@@ -125,6 +125,33 @@ void axas_space_del_holder(struct axas_space *space,
 			   struct axas_holder *holder);
 
 /**
+ * axas_space_wrote - the kernel has written to guest memory
+ * @space: the space
+ * @memory: from axas_space_get_memory(), with the reference still held
+ * @offset: where in it the first byte was written
+ * @size: bytes that were written
+ *
+ * The guest sees them even if its caches are off. What a space doesn't own is its
+ * owner's.
+ *
+ * Context: any.
+ */
+static inline void axas_space_wrote(const struct axas_space *space,
+				    const struct axas_memory *memory,
+				    size_t offset, size_t size)
+{
+	const struct axas_npt *npt = &space->npt;
+	axas_hpa_t hpa = axas_hpa(memory->hpa.val + offset);
+	unsigned int what;
+
+	if (!AXAS_HAL_SYNCS || !memory->attr.owned)
+		return;
+	what = npt->ops->sync(npt, memory->attr);
+	if (what)
+		axas_hal_sync_frames(&hpa, 1, size, what);
+}
+
+/**
  * axas_space_add_ports - axas_space_add_device() for I/O ports
  * @space: the space
  * @range: the ports

@@ -113,6 +113,12 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	leaf->dirty = ad && (entry & GS_DIRTY);
 }
 
+/* Svpbmt aside RISC-V has coherent caches; fence.i is the guest's. */
+static inline unsigned int fmt_sync(u64 entry)
+{
+	return 0;
+}
+
 /* Two-stage: two bits more than Sv39, Sv48 and Sv57, in a root of 16 KiB. */
 static inline void fmt_setup(struct axas_npt *npt)
 {

@@ -149,7 +149,8 @@ enum axas_memtype {
  * enum axas_feature - what a format, or a space, can do
  * @AXAS_FEAT_EXEC_ONLY: areas may be executable and not readable
  * @AXAS_FEAT_AD: the CPU keeps accessed and dirty flags in the entries
- * @AXAS_FEAT_FWB: stage 2 memory attributes as with HCR_EL2.FWB set
+ * @AXAS_FEAT_FWB: stage 2 memory attributes as with HCR_EL2.FWB set. Without it
+ *	each frame is cleaned from the caches when it comes into the space
  */
 enum axas_feature {
 	AXAS_FEAT_EXEC_ONLY = 1 << 0,
