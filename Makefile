@@ -19,13 +19,19 @@ rules = $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 sysusers = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 dkms = $(DESTDIR)/usr/src/axas-$(AXAS_VERSION)
 
-all: modules tools ## build the module for the running kernel, and the tools
+all: tools $(if $(wildcard $(KDIR)/Makefile),modules,no-modules) ## build the module for the running kernel, and the tools
+
+no_headers = { \
+	echo "make: no kernel headers at $(KDIR)." >&2; \
+	echo "make: install linux-headers-$$(uname -r), or give KDIR=<kernel build directory>;" >&2; \
+	echo "make: 'make demo' and 'make check' fetch what they need themselves." >&2; }
+
+no-modules: tools
+	@$(no_headers)
+	@echo "make: the tools are built, the module is left out." >&2
 
 modules: ## build the module in place against KDIR (the running kernel's headers)
-	@test -r $(KDIR)/Makefile || { \
-		echo "make: no kernel headers at $(KDIR)." >&2; \
-		echo "make: install linux-headers-$$(uname -r), or give KDIR=<kernel build directory>;" >&2; \
-		echo "make: 'make demo' and 'make check' fetch what they need themselves." >&2; exit 1; }
+	@test -r $(KDIR)/Makefile || { $(no_headers); exit 1; }
 	$(MAKE) -C $(KDIR) M=$(CURDIR) $(KBUILD_ARGS) modules
 
 modules_install: modules ## install the module for the kernel of KDIR
@@ -97,6 +103,6 @@ clean: ## remove what was built here (built kernels stay in the cache)
 help: ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-.PHONY: all modules modules_install tools install install-user uninstall \
+.PHONY: all modules no-modules modules_install tools install install-user uninstall \
 	dkms-source shell demo check check-kunit check-selftests check-replay check-hw \
 	bench lint docs clean help

@@ -96,10 +96,12 @@ static ssize_t axas_rw_piece(struct axas_space *space, axas_gpa_t gpa,
 	ret = view_open(&view, offset + iov_iter_count(iter));
 	if (!ret) {
 		n = min(iov_iter_count(iter), view.size - offset);
-		ret = write ? copy_from_iter(view.addr + offset, n, iter) :
-			      copy_to_iter(view.addr + offset, n, iter);
-		if (write && ret)
+		if (write) {
+			ret = copy_from_iter(view.addr + offset, n, iter);
 			axas_space_wrote(space, &view.memory, offset, ret);
+		} else {
+			ret = copy_to_iter(view.addr + offset, n, iter);
+		}
 		ret = ret ? ret : -EFAULT;
 	}
 	view_close(&view);

@@ -16,6 +16,7 @@ struct fake_cpu fake_cpu;
 #define boot_cpu_has(feature)	((void)(feature), fake_cpu.vmx)
 #undef boot_cpu_has_bug
 #define boot_cpu_has_bug(bug)	((void)(bug), fake_cpu.itlb_multihit)
+#define cpu_mitigations_off()	(fake_cpu.mitigations_off)
 #undef rdmsr_safe
 #define rdmsr_safe(msr, low, high) \
 	((void)(msr), *(low) = fake_cpu.ept, *(high) = 0, 0)

@@ -8,6 +8,7 @@
  * struct fake_cpu - the x86 CPU that the format under test asks
  * @vmx: it walks EPT
  * @itlb_multihit: it has that erratum
+ * @mitigations_off: its kernel was told not to mind
  * @ept: low half of its IA32_VMX_EPT_VPID_CAP
  *
  * By default it is one that doesn't walk EPT, whatever the tests run on.
@@ -15,6 +16,7 @@
 struct fake_cpu {
 	bool vmx;
 	bool itlb_multihit;
+	bool mitigations_off;
 	u32 ept;
 };
 

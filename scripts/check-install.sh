@@ -102,6 +102,14 @@ installed_files() {
 
 files_in() { (cd "$1" && find . ! -type d ! -name 'modules.*' | sed 's#^\./##') >"$work/files"; }
 
+check_no-headers() {
+	make -C "$tree" KDIR="$work/nowhere" 2>&1 | tee "$work/make.out"
+	[ -x "$tree/tools/axasctl" ]
+	grep "no kernel headers at $work/nowhere" "$work/make.out"
+	grep 'the tools are built, the module is left out' "$work/make.out"
+	! make -C "$tree" modules KDIR="$work/nowhere"
+}
+
 check_make() {
 	make -C "$tree" install KDIR="$headers" DESTDIR="$work/dest" PREFIX=/usr
 	files_in "$work/dest"
@@ -354,6 +362,7 @@ check_guest() {
 # ---- go ----
 
 check "one version everywhere ($version)" versions
+check "make without headers builds the tools" no-headers
 check "make install" make
 check "make uninstall" uninstall
 check "packages are built" packages old

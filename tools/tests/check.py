@@ -275,7 +275,8 @@ class Install(unittest.TestCase):
         with open(example + ".c", "w", encoding="utf-8") as f:
             f.write(re.search(r"```c\n(.*?)```", read(TREE + "/README.md"), re.S).group(1))
         flags = run("pkg-config", "--cflags", "--libs", "libaxas",
-                    env={"PKG_CONFIG_PATH": self.usr + "/lib/pkgconfig"}).stdout.split()
+                    env={"PKG_CONFIG_PATH": self.usr + "/lib/pkgconfig",
+                         "PKG_CONFIG_SYSROOT_DIR": ""}).stdout.split()
         run("gcc", "-Wall", "-Wextra", "-Werror", example + ".c", "-o", example, *flags)
         return example
 
@@ -287,6 +288,7 @@ class Install(unittest.TestCase):
         r = run(self.build_readme_example(), check=False,
                 env={"LD_LIBRARY_PATH": self.usr + "/lib"})
         self.assertEqual(r.returncode, 1)
+        self.assertRegex(r.stderr, r"^/dev/axas: [A-Z].+\n$")
 
     def test_uninstall(self):
         others = {"libaxas.so.00", "libaxas.so.01.2", "libaxas.so.1", "libother.so.0.1"}
