@@ -3,11 +3,12 @@
 """report.py RAW OUT - the table, the JSON and the plots of what bench.sh ran
 
 Reads RAW/{native-*,calls-erms,calls-noerms,smp}.log, of which any may be
-missing, and writes OUT/bench.txt (also printed), OUT/bench.json and
-OUT/bench-GROUP.svg.
+missing, and writes OUT/bench.txt (also printed), OUT/bench.json,
+OUT/bench-GROUP.svg, and OUT/bench-peers.svg, which the documentation shows.
 """
 import glob
 import json
+import math
 import os
 import re
 import statistics
@@ -452,6 +453,46 @@ def plot(path, source, group):
     return True
 
 
+# What of the targets is a comparison with somebody, not with a floor.
+PEERS = ('generic_pt', 'io-pgtable', 'MADV_POPULATE_WRITE', 'KVM')
+
+
+def plot_peers(path, rows):
+    """rows: [what, {format: axas over the peer}]; how many times as long it takes"""
+    left, width, bar, y, low, high = 330, 360, 13, 70, 0.5, 32
+    x = lambda v: left + width * math.log(min(max(v, low), high) / low) / math.log(high / low)
+    body, labels = [], []
+    for what, values in rows:
+        body.append('<text x="%d" y="%d" text-anchor="end">%s</text>' %
+                    (left - 10, y + 13, escape(what.replace(' / ', ': '))))
+        for f in AXAS:
+            times = 1 / values[f]
+            a, b = sorted((x(1), x(times)))
+            body.append('<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s"/>' %
+                        (a, y, max(b - a, 1), bar - 3, COLOURS[f]))
+            labels.append('<text x="%.1f" y="%d" class="figure">%.1f</text>' %
+                          (b + 5, y + 9, times))
+            y += bar
+        y += 8
+    head = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" '
+            'font-family="sans-serif" font-size="12">' % (left + width + 60, y + 8),
+            '<!-- SPDX-License-Identifier: GPL-2.0 -->',
+            '<title>How many times as long others take as axas</title>',
+            '<style>.figure{font-size:10px;fill:#333}</style>',
+            '<rect width="100%" height="100%" fill="white"/>',
+            '<text x="10" y="22" font-size="15" font-weight="bold">'
+            'How many times as long others take as axas</text>',
+            '<text x="10" y="42" fill="#555">longer bars are better; '
+            '<tspan fill="%s">EPT</tspan>, <tspan fill="%s">stage 2</tspan></text>' %
+            (COLOURS['ept'], COLOURS['s2'])]
+    for v in (0.5, 1, 2, 4, 8, 16, 32):
+        head.append('<path d="M%.1f 60 V%d" stroke="%s"/><text x="%.1f" y="57" '
+                    'text-anchor="middle" font-size="10" fill="#555">%g</text>' %
+                    (x(v), y - 6, '#c00' if v == 1 else '#ddd', x(v), v))
+    with open(path, 'w') as out:
+        out.write('\n'.join(head + body + labels + ['</svg>']) + '\n')
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -511,6 +552,11 @@ def main():
 
     t = targets(native, noerms, smp)
     result['targets'] = t.json
+    rows = [(j['target'], j['measured']) for j in t.json
+            if any(p in j['target'].rsplit(' / ', 1)[1] for p in PEERS)]
+    if rows:
+        plot_peers(os.path.join(out, 'bench-peers.svg'), rows)
+        plots.append('bench-peers.svg')
     text += ['==== targets ====']
     text += print_table(t.lines)
     text.append('%d of %d targets missed' % (t.missed, len(t.json)))
