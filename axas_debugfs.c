@@ -353,7 +353,7 @@ static int stats_show(struct seq_file *m, void *v)
 	struct axas_stats stats;
 
 	axas_space_stats(debugfs->space, &stats);
-	seq_printf(m, "id %u\n", debugfs->space->npt.id);
+	seq_printf(m, "id %llu\n", debugfs->space->npt.id);
 	seq_printf(m, "format %s\n", debugfs->space->npt.ops->name);
 	seq_printf(m, "gpa-bits %u\n", stats.gpa_bits);
 	seq_printf(m, "levels %u\n", stats.levels);
@@ -417,12 +417,12 @@ static struct dentry *debugfs_dir(const char *name, struct dentry *parent)
  */
 void axas_debugfs_add(struct axas_debugfs *debugfs, struct axas_space *space)
 {
-	char name[12];
+	char name[24];
 
 	debugfs->space = space;
 	debugfs->pid = task_tgid_nr(current);
 	get_task_comm(debugfs->comm, current);
-	snprintf(name, sizeof(name), "%u", space->npt.id);
+	snprintf(name, sizeof(name), "%llu", space->npt.id);
 	debugfs->dir = debugfs_dir(name, debugfs_root);
 	debugfs_create_file("stats", 0400, debugfs->dir, debugfs, &stats_fops);
 	debugfs_create_file("areas", 0400, debugfs->dir, debugfs, &areas_fops);

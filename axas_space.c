@@ -61,7 +61,7 @@ static int space_init_npt(struct axas_space *space,
 }
 
 /* Numbers of spaces begin with 1 and aren't used twice. */
-static atomic_t space_last_id;
+static atomic64_t space_last_id;
 
 static struct axas_space *space_create(const struct axas_create *args)
 {
@@ -87,7 +87,7 @@ static struct axas_space *space_create(const struct axas_create *args)
 		free_percpu(space->faults);
 		return ERR_PTR(ret);
 	}
-	space->npt.id = atomic_inc_return(&space_last_id);
+	space->npt.id = atomic64_inc_return(&space_last_id);
 	return_ptr(space);
 }
 
@@ -125,7 +125,7 @@ void axas_space_destroy(struct axas_space *space)
 {
 	MA_STATE(mas, &space->areas, 0, 0);
 	u64 begin = axas_trace_begin(axas_destroy);
-	u32 id = space->npt.id;
+	u64 id = space->npt.id;
 	struct axas_area *area;
 
 	space->npt.ops->destroy(&space->npt);

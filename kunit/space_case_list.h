@@ -13,6 +13,7 @@
 	AXAS_CASE(space_get_and_check_memory)
 	AXAS_CASE(space_stats_and_limits)
 	AXAS_CASE(space_interrupted)
+	AXAS_CASE(space_numbers_do_not_wrap)
 	AXAS_CASE(fault_every_result)
 	AXAS_CASE(fault_spurious_keeps_the_frame)
 	AXAS_CASE(fault_with_all_rights_of_an_area)
