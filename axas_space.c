@@ -72,7 +72,7 @@ static struct axas_space *space_create(const struct axas_create *args)
 	if (!space)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&space->lock);
-	seqcount_mutex_init(&space->main_area.seq, &space->lock);
+	seqcount_init(&space->main_area.seq);
 	/* Without gap tracking, freeing a large tree behind RCU goes astray. */
 	mt_init_flags(&space->areas, MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE);
 	axas_devices_init(&space->devices);
@@ -155,6 +155,8 @@ static void main_area_set(struct axas_space *space, struct axas_area *area,
 {
 	struct axas_main_area *main = &space->main_area;
 
+	/* A fault that reads meanwhile spins, and may have a higher priority. */
+	guard(preempt)();
 	write_seqcount_begin(&main->seq);
 	main->area = area;
 	main->start = start;
