@@ -100,7 +100,7 @@ static int list_open(struct inode *inode, struct file *filp,
 
 static void *areas_find(struct debugfs_list *list, u64 gpa)
 {
-	MA_STATE(mas, &list->debugfs->space->areas, gpa, gpa);
+	MA_STATE(mas, &list->debugfs->space->areas.mt, gpa, gpa);
 	const struct axas_area *area;
 
 	cond_resched();

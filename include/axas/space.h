@@ -2,13 +2,13 @@
 #ifndef _AXAS_SPACE_H
 #define _AXAS_SPACE_H
 
-#include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/seqlock.h>
 
 #include <axas/backend.h>
 #include <axas/device.h>
 #include <axas/npt.h>
+#include <axas/tree.h>
 
 /**
  * DOC: Spaces
@@ -62,7 +62,7 @@ struct axas_main_area {
  */
 struct axas_space {
 	struct axas_npt npt;
-	struct maple_tree areas;
+	struct axas_tree areas;
 	struct axas_main_area main_area;
 	struct mutex lock; /* areas, and all that takes entries away */
 	u64 base;
