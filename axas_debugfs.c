@@ -103,7 +103,7 @@ static int list_open(struct inode *inode, struct file *filp,
 
 static void *areas_find(struct debugfs_list *list, u64 gpa)
 {
-	MA_STATE(mas, &list->debugfs->space->areas, gpa, gpa);
+	MA_STATE(mas, &list->debugfs->space->areas.mt, gpa, gpa);
 	const struct axas_area *area;
 
 	cond_resched();
@@ -356,7 +356,7 @@ static int stats_show(struct seq_file *m, void *v)
 	struct axas_stats stats;
 
 	axas_space_stats(debugfs->space, &stats);
-	seq_printf(m, "id %u\n", debugfs->space->npt.id);
+	seq_printf(m, "id %llu\n", debugfs->space->npt.id);
 	seq_printf(m, "format %s\n", debugfs->space->npt.ops->name);
 	seq_printf(m, "gpa-bits %u\n", stats.gpa_bits);
 	seq_printf(m, "levels %u\n", stats.levels);
@@ -484,12 +484,12 @@ static void debugfs_file(const char *name, struct axas_debugfs *debugfs,
  */
 void axas_debugfs_add(struct axas_debugfs *debugfs, struct axas_space *space)
 {
-	char name[12];
+	char name[24];
 
 	debugfs->space = space;
 	debugfs->pid = task_tgid_nr(current);
 	get_task_comm(debugfs->comm, current);
-	snprintf(name, sizeof(name), "%u", space->npt.id);
+	snprintf(name, sizeof(name), "%llu", space->npt.id);
 	debugfs->dir = debugfs_dir(name, debugfs_root);
 	debugfs_file("stats", debugfs, &stats_fops);
 	debugfs_file("areas", debugfs, &areas_fops);

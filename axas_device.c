@@ -16,34 +16,25 @@ struct device_range {
 	struct rcu_head rcu;
 };
 
+static void range_put(void *entry)
+{
+	struct device_range *range = entry;
+
+	kfree_rcu(range, rcu);
+}
+
+static const struct axas_tree_ops bus_tree_ops = {
+	.put = range_put,
+};
+
 /**
  * axas_devices_init - no devices yet
  * @devices: uninitialized
  */
 void axas_devices_init(struct axas_devices *devices)
 {
-	/* ALLOC_RANGE as for the areas: see axas_space_create(). */
-	mt_init_flags(&devices->ports,
-		      MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE);
-	mt_init_flags(&devices->sysregs,
-		      MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE);
-}
-
-static void bus_destroy(struct maple_tree *tree)
-{
-	MA_STATE(mas, tree, 0, 0);
-	struct device_range *range;
-
-	mas_lock(&mas);
-	mas_for_each(&mas, range, ULONG_MAX) {
-		kfree_rcu(range, rcu);
-		if (need_resched()) {
-			mas_pause(&mas);
-			cond_resched_lock(&tree->ma_lock);
-		}
-	}
-	__mt_destroy(tree);
-	mas_unlock(&mas);
+	axas_tree_init(&devices->ports, &bus_tree_ops);
+	axas_tree_init(&devices->sysregs, &bus_tree_ops);
 }
 
 /**
@@ -54,13 +45,13 @@ static void bus_destroy(struct maple_tree *tree)
  */
 void axas_devices_destroy(struct axas_devices *devices)
 {
-	bus_destroy(&devices->ports);
-	bus_destroy(&devices->sysregs);
+	axas_tree_destroy(&devices->ports);
+	axas_tree_destroy(&devices->sysregs);
 }
 
 /* The tree of a bus and its last address; NULL if there is no such bus. */
-static struct maple_tree *bus_tree(struct axas_devices *devices,
-				   unsigned int bus, u64 *last)
+static struct axas_tree *bus_tree(struct axas_devices *devices,
+				  unsigned int bus, u64 *last)
 {
 	switch (bus) {
 	case AXAS_BUS_PORT:
@@ -75,10 +66,10 @@ static struct maple_tree *bus_tree(struct axas_devices *devices,
 }
 
 /* The tree of a range that a call names, or an ERR_PTR() of its errno. */
-static struct maple_tree *bus_range(struct axas_devices *devices,
-				    const struct axas_device *args)
+static struct axas_tree *bus_range(struct axas_devices *devices,
+				   const struct axas_device *args)
 {
-	struct maple_tree *tree;
+	struct axas_tree *tree;
 	u64 last;
 
 	tree = bus_tree(devices, args->bus, &last);
@@ -89,34 +80,22 @@ static struct maple_tree *bus_range(struct axas_devices *devices,
 	return tree;
 }
 
-static int bus_store(struct maple_tree *tree, const struct axas_device *args,
-		     struct device_range *range)
-{
-	MA_STATE(mas, tree, args->first, args->last);
-	int ret;
-
-	mas_lock(&mas);
-	ret = mas_store_gfp(&mas, range, AXAS_GFP);
-	mas_unlock(&mas);
-	return ret;
-}
-
 /*
  * The first range that meets the one of the call; found is where it lies, and
  * its cookie. What is returned stays as long as the space's lock is held.
  */
-static struct device_range *bus_first(struct maple_tree *tree,
+static struct device_range *bus_first(struct axas_tree *tree,
 				      const struct axas_device *args,
 				      struct axas_device *found)
 {
-	MA_STATE(mas, tree, args->first, args->first);
+	u64 first = args->first, last = args->last;
 	struct device_range *range;
 
 	guard(rcu)();
-	range = mas_find(&mas, args->last);
+	range = axas_tree_find(tree, &first, &last);
 	if (range) {
-		found->first = mas.index;
-		found->last = mas.last;
+		found->first = first;
+		found->last = last;
 		found->cookie = range->cookie;
 	}
 	return range;
@@ -133,7 +112,7 @@ static struct device_range *bus_first(struct maple_tree *tree,
 int axas_devices_add(struct axas_devices *devices,
 		     const struct axas_device *args)
 {
-	struct maple_tree *tree = bus_range(devices, args);
+	struct axas_tree *tree = bus_range(devices, args);
 	struct device_range *range;
 	struct axas_device found;
 	int ret;
@@ -146,7 +125,7 @@ int axas_devices_add(struct axas_devices *devices,
 	if (!range)
 		return -ENOMEM;
 	range->cookie = args->cookie;
-	ret = bus_store(tree, args, range);
+	ret = axas_tree_insert(tree, args->first, args->last, range);
 	if (ret)
 		kfree(range);
 	return ret;
@@ -163,20 +142,16 @@ int axas_devices_add(struct axas_devices *devices,
 int axas_devices_del(struct axas_devices *devices,
 		     const struct axas_device *args)
 {
-	struct maple_tree *tree = bus_range(devices, args);
+	struct axas_tree *tree = bus_range(devices, args);
 	struct device_range *range;
 	struct axas_device found;
-	int ret;
 
 	if (IS_ERR(tree))
 		return PTR_ERR(tree);
 	range = bus_first(tree, args, &found);
 	if (!range || found.first != args->first || found.last != args->last)
 		return -ENOENT;
-	ret = bus_store(tree, args, NULL);
-	if (!ret)
-		kfree_rcu(range, rcu);
-	return ret;
+	return axas_tree_erase(tree, args->first, args->last);
 }
 
 /**
@@ -191,17 +166,17 @@ int axas_devices_del(struct axas_devices *devices,
 bool axas_devices_next(struct axas_devices *devices, struct axas_device *found)
 {
 	struct axas_device rest = *found;
-	struct maple_tree *tree;
+	struct axas_tree *tree;
 
 	tree = bus_tree(devices, found->bus, &rest.last);
 	return rest.first <= rest.last && bus_first(tree, &rest, found);
 }
 
 /* Look an address up. Under RCU. */
-static enum axas_fault_result bus_access(struct maple_tree *tree,
+static enum axas_fault_result bus_access(struct axas_tree *tree,
 					 struct axas_fault_entry *entry)
 {
-	MA_STATE(mas, tree, entry->gpa, entry->gpa);
+	MA_STATE(mas, &tree->mt, entry->gpa, entry->gpa);
 	struct device_range *range = mas_walk(&mas);
 
 	if (!range)
@@ -226,7 +201,7 @@ enum axas_fault_result axas_devices_access(struct axas_devices *devices,
 					   struct axas_fault_entry *entry)
 {
 	const unsigned int known = AXAS_PROT_READ | AXAS_PROT_WRITE;
-	struct maple_tree *tree;
+	struct axas_tree *tree;
 	u64 last;
 
 	tree = bus_tree(devices, entry->bus, &last);

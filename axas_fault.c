@@ -28,7 +28,7 @@ static bool fault_in_main_area(struct axas_space *space,
 static noinline void fault_find_area(struct axas_space *space,
 				     struct axas_nested_fault *fault)
 {
-	MA_STATE(mas, &space->areas, fault->gpa.val, fault->gpa.val);
+	MA_STATE(mas, &space->areas.mt, fault->gpa.val, fault->gpa.val);
 
 	fault->area = mas_walk(&mas);
 	fault->start = mas.index;

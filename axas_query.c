@@ -11,7 +11,7 @@
 static bool translate_area(struct axas_space *space,
 			   struct axas_translate_entry *entry)
 {
-	MA_STATE(mas, &space->areas, entry->gpa, entry->gpa);
+	MA_STATE(mas, &space->areas.mt, entry->gpa, entry->gpa);
 	const struct axas_area *area;
 
 	guard(rcu)();
@@ -77,10 +77,8 @@ EXPORT_SYMBOL_GPL(axas_space_translate);
  */
 void axas_space_stats(struct axas_space *space, struct axas_stats *stats)
 {
-	MA_STATE(mas, &space->areas, 0, 0);
 	const struct axas_npt *npt = &space->npt;
 	struct axas_npt_stats sum;
-	struct axas_area *area;
 	int cpu, i;
 
 	*stats = (struct axas_stats){
@@ -90,6 +88,7 @@ void axas_space_stats(struct axas_space *space, struct axas_stats *stats)
 		.features = npt->features,
 		.base = space->base,
 		.length = space->length,
+		.areas = READ_ONCE(space->areas.ranges),
 	};
 	axas_npt_sum(npt, &sum);
 	stats->resident = sum.owned * SZ_4K;
@@ -101,10 +100,6 @@ void axas_space_stats(struct axas_space *space, struct axas_stats *stats)
 		for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
 			stats->faults[i] +=
 				per_cpu_ptr(space->faults, cpu)->results[i];
-
-	guard(rcu)();
-	mas_for_each(&mas, area, ULONG_MAX)
-		stats->areas++;
 }
 EXPORT_SYMBOL_GPL(axas_space_stats);
 
@@ -168,8 +163,8 @@ static void areas_describe(const struct axas_area *area, u64 start, u64 last,
 int axas_space_areas(struct axas_space *space, struct axas_areas *areas,
 		     struct axas_area_entry *entries)
 {
-	MA_STATE(mas, &space->areas, areas->start, areas->start);
-	struct axas_area *area;
+	u64 start = areas->start, last = U64_MAX;
+	const struct axas_area *area = NULL;
 	int ret;
 
 	ret = mutex_lock_killable(&space->lock);
@@ -177,15 +172,14 @@ int axas_space_areas(struct axas_space *space, struct axas_areas *areas,
 		return ret;
 	areas->done = 0;
 	areas->generation = space->generation;
-	rcu_read_lock();
-	mas_for_each(&mas, area, ULONG_MAX) {
-		if (areas->done == areas->nr)
-			break;
-		areas_describe(area, mas.index, mas.last,
-			       &entries[areas->done++]);
-		areas->start = mas.last + 1;
+	while ((area = axas_tree_find(&space->areas, &start, &last)) &&
+	       areas->done < areas->nr) {
+		areas_describe(area, start, last, &entries[areas->done++]);
+		start = last + 1;
+		areas->start = start;
+		last = U64_MAX;
+		cond_resched();
 	}
-	rcu_read_unlock();
 	mutex_unlock(&space->lock);
 	if (!area)
 		areas->start = U64_MAX;

@@ -44,7 +44,7 @@ void axas_show_fdinfo(struct seq_file *m, struct axas_space *space)
 	axas_space_stats(space, &stats);
 	for (i = 0; i < AXAS_MAX_LEVELS; i++)
 		tables += stats.tables[i];
-	seq_printf(m, "axas-id:\t%u\n", space->npt.id);
+	seq_printf(m, "axas-id:\t%llu\n", space->npt.id);
 	seq_printf(m, "axas-format:\t%s\n", space->npt.ops->name);
 	seq_printf(m, "axas-gpa-bits:\t%u\n", stats.gpa_bits);
 	seq_printf(m, "axas-levels:\t%u\n", stats.levels);

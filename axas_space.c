@@ -28,6 +28,26 @@ static void area_free(struct axas_area *area)
 
 DEFINE_FREE(axas_area, struct axas_area *, area_free(_T))
 
+static void area_get(void *entry)
+{
+	struct axas_area *area = entry;
+
+	area->ranges++;
+}
+
+static void area_put(void *entry)
+{
+	struct axas_area *area = entry;
+
+	if (!--area->ranges)
+		area_free(area);
+}
+
+static const struct axas_tree_ops area_tree_ops = {
+	.get = area_get,
+	.put = area_put,
+};
+
 static int space_init_npt(struct axas_space *space,
 			  const struct axas_create *args)
 {
@@ -64,7 +84,7 @@ static int space_init_npt(struct axas_space *space,
 }
 
 /* Numbers of spaces begin with 1 and aren't used twice. */
-static atomic_t space_last_id;
+static atomic64_t space_last_id;
 
 static struct axas_space *space_create(const struct axas_create *args)
 {
@@ -75,9 +95,8 @@ static struct axas_space *space_create(const struct axas_create *args)
 	if (!space)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&space->lock);
-	seqcount_mutex_init(&space->main_area.seq, &space->lock);
-	/* Without gap tracking, freeing a large tree behind RCU goes astray. */
-	mt_init_flags(&space->areas, MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE);
+	seqcount_init(&space->main_area.seq);
+	axas_tree_init(&space->areas, &area_tree_ops);
 	axas_devices_init(&space->devices);
 	space->faults = alloc_percpu_gfp(struct axas_fault_stats,
 					 AXAS_GFP | __GFP_ZERO);
@@ -90,7 +109,7 @@ static struct axas_space *space_create(const struct axas_create *args)
 		free_percpu(space->faults);
 		return ERR_PTR(ret);
 	}
-	space->npt.id = atomic_inc_return(&space_last_id);
+	space->npt.id = atomic64_inc_return(&space_last_id);
 	return_ptr(space);
 }
 
@@ -126,23 +145,11 @@ EXPORT_SYMBOL_GPL(axas_space_create);
  */
 void axas_space_destroy(struct axas_space *space)
 {
-	MA_STATE(mas, &space->areas, 0, 0);
 	u64 begin = axas_trace_begin(axas_destroy);
-	u32 id = space->npt.id;
-	struct axas_area *area;
+	u64 id = space->npt.id;
 
 	space->npt.ops->destroy(&space->npt);
-	mas_lock(&mas);
-	mas_for_each(&mas, area, ULONG_MAX) {
-		if (!--area->ranges)
-			area_free(area);
-		if (need_resched()) {
-			mas_pause(&mas);
-			cond_resched_lock(&space->areas.ma_lock);
-		}
-	}
-	__mt_destroy(&space->areas);
-	mas_unlock(&mas);
+	axas_tree_destroy(&space->areas);
 	axas_devices_destroy(&space->devices);
 	free_percpu(space->faults);
 	module_put(space->npt.ops->owner);
@@ -158,6 +165,8 @@ static void main_area_set(struct axas_space *space, struct axas_area *area,
 {
 	struct axas_main_area *main = &space->main_area;
 
+	/* A fault that reads meanwhile spins, and may have a higher priority. */
+	guard(preempt)();
 	write_seqcount_begin(&main->seq);
 	main->area = area;
 	main->start = start;
@@ -184,67 +193,14 @@ static void main_area_offer(struct axas_space *space, struct axas_area *area,
 		main_area_set(space, area, start, last);
 }
 
-/* Is there an area in [start, last]? */
-static struct axas_area *areas_first(struct axas_space *space, u64 start,
-				     u64 last)
-{
-	MA_STATE(mas, &space->areas, start, start);
-
-	guard(rcu)();
-	return mas_find(&mas, last);
-}
-
-static int areas_store(struct axas_space *space, struct axas_area *area,
-		       u64 start, u64 last, gfp_t gfp)
-{
-	MA_STATE(mas, &space->areas, start, last);
-	int ret;
-
-	mas_lock(&mas);
-	ret = mas_store_gfp(&mas, area, gfp);
-	mas_unlock(&mas);
-	space->generation += !ret;
-	return ret;
-}
-
-/*
- * Account for [start, last] being taken from all areas that it meets (sign 1),
- * or for that being undone (sign -1). An area without a range left goes to
- * dead.
- */
-static void areas_account(struct axas_space *space, u64 start, u64 last,
-			  int sign, struct list_head *dead)
-{
-	MA_STATE(mas, &space->areas, start, start);
-	struct axas_area *area;
-
-	guard(rcu)();
-	mas_for_each(&mas, area, last) {
-		bool head = mas.index < start, tail = mas.last > last;
-
-		area->ranges += sign * (head + tail - 1);
-		if (!area->ranges)
-			list_add(&area->dead, dead);
-	}
-}
-
-static void areas_free(struct list_head *dead)
-{
-	struct axas_area *area, *next;
-
-	list_for_each_entry_safe(area, next, dead, dead)
-		area_free(area);
-}
-
 /* Tables that splitting the leaves around gpa can take. */
 static unsigned int areas_split_cost(struct axas_space *space, u64 gpa)
 {
-	MA_STATE(mas, &space->areas, gpa, gpa);
-	struct axas_area *area;
+	u64 start = gpa, last = gpa;
+	const struct axas_area *area = axas_tree_find(&space->areas, &start,
+						      &last);
 
-	guard(rcu)();
-	area = mas_walk(&mas);
-	if (!area || mas.index == gpa)
+	if (!area || start == gpa)
 		return 0;
 	return space->npt.ops->split_cost(&space->npt, axas_gpa(gpa),
 					  area->max_level);
@@ -345,21 +301,23 @@ static int space_setup_area(const struct axas_space *space,
 static int space_map_locked(struct axas_space *space, struct axas_area *area,
 			    const struct axas_map *args)
 {
+	u64 start = args->gpa, last = start + args->length - 1, end = last;
 	struct axas_npt_pool pool = {};
-	u64 last = args->gpa + args->length - 1;
 	int ret;
 
-	if (areas_first(space, args->gpa, last))
+	if (axas_tree_find(&space->areas, &start, &end))
 		return -EEXIST;
 	ret = area->ops->map(area, &space->npt, args);
 	if (!ret)
-		ret = areas_store(space, area, args->gpa, last, AXAS_GFP);
-	/* No leaf reaches out of the range: there is nothing to split. */
-	if (!ret)
+		ret = axas_tree_insert(&space->areas, args->gpa, last, area);
+	if (!ret) {
+		space->generation++;
 		main_area_offer(space, area, args->gpa, last);
-	else
-		space->npt.ops->unmap(&space->npt, axas_gpa(args->gpa),
-				      args->length, &pool);
+		return 0;
+	}
+	/* No leaf reaches out of the range: there is nothing to split. */
+	space->npt.ops->unmap(&space->npt, axas_gpa(args->gpa), args->length,
+			      &pool);
 	return ret;
 }
 
@@ -408,24 +366,21 @@ EXPORT_SYMBOL_GPL(axas_space_map);
 static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 {
 	struct axas_npt_pool pool __free(axas_npt_pool) = {};
-	u64 last = gpa + size - 1;
-	LIST_HEAD(dead);
+	u64 start = gpa, last = gpa + size - 1, end = last;
 	int ret;
 
-	if (!areas_first(space, gpa, last))
+	if (!axas_tree_find(&space->areas, &start, &end))
 		return 0;
 	ret = areas_fill_pool(space, gpa, size, &pool);
 	if (ret)
 		return ret;
 
+	/* All areas are gone before the epoch changes, however many steps. */
 	main_area_forget(space, gpa, last);
-	areas_account(space, gpa, last, 1, &dead);
-	ret = areas_store(space, NULL, gpa, last, AXAS_GFP);
-	if (ret) {
-		areas_account(space, gpa, last, -1, &dead);
+	ret = axas_tree_erase(&space->areas, gpa, last);
+	if (ret)
 		return ret;
-	}
-	areas_free(&dead);
+	space->generation++;
 	space->npt.ops->unmap(&space->npt, axas_gpa(gpa), size, &pool);
 	return 0;
 }
@@ -481,20 +436,22 @@ EXPORT_SYMBOL_GPL(axas_space_clear);
 
 /*
  * Copies, with other rights, of the areas that [start, last] meets, in order.
- * Fails with -ENOENT if there is a hole.
+ * Fails with -ENOENT if there is a hole. This is most of the work, so whoever is
+ * killed needn't wait for the end of it.
  */
 static int areas_copy(struct axas_space *space, u64 start, u64 last,
 		      unsigned int prot, struct list_head *copies)
 {
-	MA_STATE(mas, &space->areas, start, start);
 	struct axas_area *area, *copy;
-	u64 next = start;
+	u64 next = start, end;
 
-	for (; next <= last; next = mas.last + 1) {
-		mas_set(&mas, next);
-		rcu_read_lock();
-		area = mas_walk(&mas);
-		rcu_read_unlock();
+	for (; next <= last; next = end + 1) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		start = next;
+		end = next;
+		area = axas_tree_find(&space->areas, &start, &end);
 		if (!area)
 			return -ENOENT;
 		copy = kmemdup(area, sizeof(*area), AXAS_GFP);
@@ -504,65 +461,32 @@ static int areas_copy(struct axas_space *space, u64 start, u64 last,
 		copy->attr.prot = prot;
 		copy->shared = space->npt.ops->encode(&space->npt, copy->attr);
 		copy->ranges = 1;
-		list_add_tail(&copy->dead, copies);
+		list_add_tail(&copy->node, copies);
 	}
 	return 0;
 }
 
-/* The range of the tree that holds gpa. */
-static struct axas_area *areas_range(struct axas_space *space, u64 gpa,
-				     u64 *start, u64 *last)
+/* Of copies that have not come into the tree. */
+static void areas_free(struct list_head *copies)
 {
-	MA_STATE(mas, &space->areas, gpa, gpa);
-	struct axas_area *area;
+	struct axas_area *copy, *next;
 
-	guard(rcu)();
-	area = mas_walk(&mas);
-	*start = mas.index;
-	*last = mas.last;
-	return area;
-}
-
-/*
- * Make start and last + 1 begin ranges of the tree of their own. On failure
- * the tree is as it was.
- */
-static int areas_cut(struct axas_space *space, u64 start, u64 last)
-{
-	u64 head, tail, end;
-	struct axas_area *area = areas_range(space, start, &head, &end);
-	int ret = 0;
-
-	if (head < start)
-		ret = areas_store(space, area, start, end, AXAS_GFP);
-	if (ret)
-		return ret;
-
-	area = areas_range(space, last, &tail, &end);
-	if (end > last)
-		ret = areas_store(space, area, tail, last, AXAS_GFP);
-	if (ret && head < start) {
-		area = areas_range(space, start, &tail, &end);
-		areas_store(space, area, head, end,
-			    GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	list_for_each_entry_safe(copy, next, copies, node) {
+		area_free(copy);
+		cond_resched();
 	}
-	return ret;
 }
 
 /* Put the copies in the place of the areas. The edges have been cut. */
-static void areas_replace(struct axas_space *space, u64 start, u64 last,
+static void areas_replace(struct axas_space *space, u64 start,
 			  struct list_head *copies)
 {
 	struct axas_area *copy, *next;
-	u64 first, end;
 
-	list_for_each_entry_safe(copy, next, copies, dead) {
-		list_del(&copy->dead);
-		areas_range(space, start, &first, &end);
-		/* An exact fit: only a pointer is exchanged. */
-		areas_store(space, copy, first, end,
-			    GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
-		start = end + 1;
+	list_for_each_entry_safe(copy, next, copies, node) {
+		list_del(&copy->node);
+		start = axas_tree_exchange(&space->areas, start, copy);
+		cond_resched();
 	}
 }
 
@@ -572,25 +496,21 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 	struct axas_npt_pool pool __free(axas_npt_pool) = {};
 	u64 last = gpa + size - 1;
 	LIST_HEAD(copies);
-	LIST_HEAD(dead);
 	int ret;
 
 	ret = areas_copy(space, gpa, last, prot, &copies);
 	if (!ret)
 		ret = areas_fill_pool(space, gpa, size, &pool);
-	if (!ret) {
-		main_area_forget(space, gpa, last);
-		areas_account(space, gpa, last, 1, &dead);
-		ret = areas_cut(space, gpa, last);
-		if (ret)
-			areas_account(space, gpa, last, -1, &dead);
-	}
+	if (!ret)
+		ret = axas_tree_cut(&space->areas, gpa, last);
 	if (ret) {
 		areas_free(&copies);
 		return ret;
 	}
-	areas_replace(space, gpa, last, &copies);
-	areas_free(&dead);
+	/* All areas are exchanged before the epoch changes. */
+	main_area_forget(space, gpa, last);
+	areas_replace(space, gpa, &copies);
+	space->generation++;
 	space->npt.ops->protect(&space->npt, axas_gpa(gpa), size, prot, &pool);
 	return 0;
 }

@@ -66,6 +66,7 @@ struct axas_space *axas_test_space(struct kunit *test);
 struct axas_space *axas_test_space_with(struct kunit *test,
 					const struct axas_create *args);
 void axas_test_drop_space(struct kunit *test);
+void axas_test_set_last_id(u64 id);
 struct axas_npt *axas_test_npt(struct kunit *test, unsigned int gpa_bits,
 			       u32 features);
 void axas_test_drop_npt(struct kunit *test);

@@ -3,21 +3,30 @@
 #define _AXAS_KUNIT_FAKE_TREE_H
 
 #include <linux/maple_tree.h>
+#include <linux/sched.h>
 
-#include "fake_hal.h"
-
-/*
- * The tree asks twice for a node, so that fail_nth never makes it fail. Here it
- * fails as one of the HAL's allocations does.
+/**
+ * DOC: The fake tree
+ *
+ * A file that includes this before it includes one of the core sees the maple
+ * tree through functions that count what one call does between two points at
+ * which it lets others run. Stores fail on demand.
  */
-static inline int fake_mas_store_gfp(struct ma_state *mas, void *entry,
-				     gfp_t gfp)
-{
-	if (fake_hal_shall_fail(gfp))
-		return -ENOMEM;
-	return mas_store_gfp(mas, entry, gfp);
-}
 
-#define mas_store_gfp fake_mas_store_gfp
+int fake_mas_store_gfp(struct ma_state *mas, void *entry, gfp_t gfp);
+void *fake_mas_find(struct ma_state *mas, unsigned long max);
+void *fake_mas_walk(struct ma_state *mas);
+int fake_cond_resched(void);
+
+void fake_tree_count(void);
+unsigned long fake_tree_longest(void);
+
+#ifndef FAKE_TREE_ITSELF
+#define mas_store_gfp	fake_mas_store_gfp
+#define mas_find	fake_mas_find
+#define mas_walk	fake_mas_walk
+#undef cond_resched
+#define cond_resched	fake_cond_resched
+#endif
 
 #endif /* _AXAS_KUNIT_FAKE_TREE_H */

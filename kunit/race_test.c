@@ -3,6 +3,8 @@
  * Many threads on one space. While they run only what holds at any time can be
  * checked; afterwards all of it is.
  */
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/wait.h>
 
@@ -431,6 +433,71 @@ static void race_splits(struct kunit *test)
 	race_expect_sane(test, space);
 }
 
+/* A fault that reads the area of most faults, and whoever is writing that. */
+struct race_reader {
+	struct axas_space *space;
+	bool odd;
+	bool reads;
+	int result;
+	struct completion done;
+};
+
+static int race_read_main_area(void *arg)
+{
+	struct race_reader *reader = arg;
+
+	while (!READ_ONCE(reader->odd))
+		cond_resched();
+	WRITE_ONCE(reader->reads, true);
+	reader->result = axas_fault_at(reader->space, RACE_GPA, PROT_R);
+	complete(&reader->done);
+	return 0;
+}
+
+/*
+ * It is under RCU and may wait for the writer's three stores, but not for the
+ * space's lock, which a sequence counter can drag in on PREEMPT_RT.
+ */
+static void race_main_area_takes_no_lock(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	const struct axas_map args = {
+		.backend = AXAS_BACKEND_DEVICE, .gpa = RACE_GPA,
+		.length = RACE_SIZE, .prot = PROT_RW,
+	};
+	struct race_reader reader = { .space = space };
+	struct task_struct *task;
+	unsigned long left;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	KUNIT_ASSERT_EQ(test, axas_space_map(space, &args), 0);
+	init_completion(&reader.done);
+	task = kthread_create(race_read_main_area, &reader, "axas_reader");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+	migrate_disable();
+	kthread_bind(task, cpumask_any_but(cpu_online_mask, smp_processor_id()));
+	wake_up_process(task);
+
+	mutex_lock(&space->lock);
+	preempt_disable();
+	write_seqcount_begin(&space->main_area.seq);
+	WRITE_ONCE(reader.odd, true);
+	while (!READ_ONCE(reader.reads))
+		cpu_relax();
+	mdelay(1);
+	write_seqcount_end(&space->main_area.seq);
+	preempt_enable();
+	migrate_enable();
+	left = wait_for_completion_timeout(&reader.done, 10 * HZ);
+	mutex_unlock(&space->lock);
+
+	KUNIT_EXPECT_GT(test, left, 0UL);
+	if (!left)
+		wait_for_completion(&reader.done);
+	KUNIT_EXPECT_EQ(test, reader.result, AXAS_FAULT_DEVICE);
+}
+
 KUNIT_ARRAY_PARAM(axas_format, axas_formats, axas_format_desc);
 
 static struct kunit_case race_cases[] = {
@@ -439,6 +506,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE_PARAM(race_faults_and_changes, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_without_memory, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_splits, axas_format_gen_params),
+	KUNIT_CASE_PARAM(race_main_area_takes_no_lock, axas_format_gen_params),
 	{}
 };
 

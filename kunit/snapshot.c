@@ -21,7 +21,7 @@ static u64 hash_area(u64 hash, const struct axas_area *area, u64 start,
 /* Each range of the tree, also where two belong to one area. */
 static u64 hash_areas(struct axas_space *space)
 {
-	MA_STATE(mas, &space->areas, 0, 0);
+	MA_STATE(mas, &space->areas.mt, 0, 0);
 	struct axas_area *area;
 	u64 hash = 0;
 
@@ -62,8 +62,8 @@ void axas_snapshot_take(struct axas_space *space,
 	snapshot->stats = axas_stats_of(space);
 	memset(snapshot->stats.faults, 0, sizeof(snapshot->stats.faults));
 	snapshot->areas = hash_areas(space);
-	snapshot->devices = hash_bus(&space->devices.ports, 1);
-	snapshot->devices = hash_bus(&space->devices.sysregs,
+	snapshot->devices = hash_bus(&space->devices.ports.mt, 1);
+	snapshot->devices = hash_bus(&space->devices.sysregs.mt,
 				     snapshot->devices);
 	snapshot->pages = axas_hal_pages();
 }
@@ -110,7 +110,7 @@ struct check {
 static const char *leaf_bad(struct axas_space *space,
 			    const struct raw_leaf *leaf)
 {
-	MA_STATE(mas, &space->areas, leaf->gpa, leaf->gpa);
+	MA_STATE(mas, &space->areas.mt, leaf->gpa, leaf->gpa);
 	u64 last = leaf->gpa + (4096ULL << 9 * (leaf->level - 1)) - 1;
 	struct axas_area *area = mas_walk(&mas);
 

@@ -287,6 +287,47 @@ static const struct fail_scenario unmap_areas = {
 	setup_areas, call_unmap_areas,
 };
 
+/* More than go by one store; the next range that is added is paid for. */
+static int setup_many(struct axas_space *space)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < 39 && !ret; i++)
+		ret = axas_map_alloc(space, SZ_1G + i * SZ_64K, SZ_64K, PROT_RW,
+				     0, 0);
+	return ret;
+}
+
+static int call_unmap_many(struct axas_space *space)
+{
+	return axas_unmap_range(space, SZ_1G + SZ_4K, 39 * SZ_64K - 2 * SZ_4K);
+}
+
+static int call_protect_many(struct axas_space *space)
+{
+	return axas_protect_range(space, SZ_1G + SZ_4K,
+				  39 * SZ_64K - 2 * SZ_4K, PROT_R);
+}
+
+static const struct fail_scenario unmap_many = {
+	setup_many, call_unmap_many,
+};
+
+static const struct fail_scenario protect_many = {
+	setup_many, call_protect_many,
+};
+
+/* A hole in the first of them. */
+static int call_unmap_hole(struct axas_space *space)
+{
+	return axas_unmap_range(space, SZ_1G + SZ_4K, SZ_4K);
+}
+
+static const struct fail_scenario unmap_hole = {
+	setup_many, call_unmap_hole,
+};
+
 static int setup_lazy(struct axas_space *space)
 {
 	int ret = axas_map_alloc(space, SZ_1G, SZ_2M, PROT_RW, 0, SZ_2M);
@@ -406,6 +447,17 @@ void fail_hal_protect_areas(struct kunit *test)
 	fail_hal(test, &protect_areas);
 }
 
+void fail_hal_unmap_many(struct kunit *test)
+{
+	fail_hal(test, &unmap_many);
+	fail_hal(test, &unmap_hole);
+}
+
+void fail_hal_protect_many(struct kunit *test)
+{
+	fail_hal(test, &protect_many);
+}
+
 void fail_hal_fault(struct kunit *test)
 {
 	fail_hal(test, &fault_small);
@@ -465,6 +517,17 @@ void fail_nth_protect_splits(struct kunit *test)
 void fail_nth_protect_areas(struct kunit *test)
 {
 	fail_nth(test, &protect_areas);
+}
+
+void fail_nth_unmap_many(struct kunit *test)
+{
+	fail_nth(test, &unmap_many);
+	fail_nth(test, &unmap_hole);
+}
+
+void fail_nth_protect_many(struct kunit *test)
+{
+	fail_nth(test, &protect_many);
 }
 
 void fail_nth_fault(struct kunit *test)

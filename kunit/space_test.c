@@ -362,3 +362,9 @@ void space_interrupted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, eager, -EINTR);
 	axas_expect_empty(test, space);
 }
+
+void space_numbers_do_not_wrap(struct kunit *test)
+{
+	axas_test_set_last_id(U32_MAX);
+	KUNIT_EXPECT_EQ(test, axas_test_space(test)->npt.id, 1ULL << 32);
+}

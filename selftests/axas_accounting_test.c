@@ -219,6 +219,7 @@ struct caller {
 	int dev;
 	unsigned int resolved;
 	unsigned int tables;
+	unsigned int ranges[2];
 	int ret[16];
 };
 
@@ -307,6 +308,73 @@ static void run_caller(struct caller *c, __u32 format, __u32 bits)
 	exit(0);
 }
 
+/*
+ * What a range may be charged by: the model is a slab object and its share of
+ * the tree of ranges, for which internals.rst has the bounds.
+ */
+#define RANGE_LEAST	32
+#define RANGE_MOST	400
+
+/* Until there is no memory any more: the result of the last one. */
+static int make_ranges(int fd, bool devices, unsigned int *ranges)
+{
+	unsigned int failed = 0;
+	int ret = 0;
+
+	for (*ranges = 0; *ranges < 2 * LIMIT / RANGE_LEAST && failed < 32;) {
+		if (devices)
+			ret = ax_device(fd, AXAS_DEVICE_ADD, AXAS_BUS_SYSREG,
+					2 * *ranges, 2 * *ranges, 0);
+		else
+			ret = ax_unmap(fd, (2 * *ranges + 1) * AX_PAGE, AX_PAGE);
+		if (!ret) {
+			(*ranges)++;
+			failed = 0;
+		} else {
+			failed++;
+		}
+	}
+	return ret;
+}
+
+static void run_ranges(struct caller *c, __u32 format, __u32 bits)
+{
+	struct axas_stats st;
+	int fd, *ret = c->ret;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!stay_on_this_cpu() || mlockall(MCL_CURRENT) || setuid(65534))
+		exit(2);
+	caller_step(c, 1);
+	fd = ax_create(c->dev, format, bits);
+	if (fd < 0)
+		exit(3);
+	*ret++ = ax_map(fd, 0, 512 * AX_1G);
+	*ret++ = make_ranges(fd, false, &c->ranges[0]);
+	*ret++ = ax_protect(fd, 0, AX_PAGE, AX_R);
+	ax_stats(fd, &st);
+	*ret++ = st.areas != c->ranges[0] + 1;
+	caller_step(c, 2);
+
+	*ret++ = ax_clear(fd);
+	*ret++ = make_ranges(fd, true, &c->ranges[1]);
+	caller_step(c, 3);
+	*ret++ = close(fd);
+	exit(0);
+}
+
+static const struct {
+	char what[40];
+	int want;
+} wanted_of_ranges[] = {
+	{ "map", 0 },
+	{ "unmap pages until there is no more", -ENOMEM },
+	{ "protect at the limit", -ENOMEM },
+	{ "and nothing is left of it", 0 },
+	{ "clear at the limit", 0 },
+	{ "add devices until there is no more", -ENOMEM },
+};
+
 static const struct {
 	char what[40];
 	int want;
@@ -389,6 +457,86 @@ static const char *make_cgroup(void)
 	if (ax_write_file(CGROUP "/memory.max", limit))
 		return "this kernel has no memory cgroups";
 	return NULL;
+}
+
+/*
+ * Slab memory of the kernel since @before, freed objects gone: behind grace
+ * periods, so that it goes down for a while.
+ */
+static __s64 slab_growth(__s64 before)
+{
+	__s64 least = ax_meminfo("SUnreclaim"), is;
+	unsigned int i, same;
+
+	for (i = 0, same = 0; i < 100 && same < 20; i++) {
+		ax_sleep_ms(100);
+		is = ax_meminfo("SUnreclaim");
+		same = is < least ? 0 : same + 1;
+		least = is < least ? is : least;
+	}
+	return least - before;
+}
+
+/* Debugging makes objects larger and slow, and keeps them when they are freed. */
+static bool slab_is_plain(void)
+{
+	char *object = ax_slurp("/sys/kernel/slab/maple_node/object_size");
+	char *slab = ax_slurp("/sys/kernel/slab/maple_node/slab_size");
+	bool plain = !object || !slab || !strcmp(object, slab);
+
+	free(object);
+	free(slab);
+	return plain;
+}
+
+/* Nobody gets more out of the kernel by holes and devices than is charged. */
+TEST_F_TIMEOUT(space, ranges_are_charged, 300)
+{
+	const char *why = make_cgroup();
+	const bool plain = slab_is_plain();
+	const __s64 limit = plain ? LIMIT : LIMIT / 8;
+	__s64 before = 0, grown = 0;
+	struct caller *c;
+	char text[24];
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	if (why)
+		SKIP(return, "%s", why);
+	c = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, c);
+	c->dev = self->dev;
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		run_ranges(c, variant->format, variant->bits);
+	ASSERT_TRUE(wait_for_step(c, pid, 1));
+	snprintf(text, sizeof(text), "%lld", limit);
+	ASSERT_EQ(0, ax_write_file(CGROUP "/memory.max", text));
+	snprintf(text, sizeof(text), "%d", pid);
+	ASSERT_EQ(0, ax_write_file(CGROUP "/cgroup.procs", text));
+	if (plain)
+		before = slab_growth(0);
+	c->step = 0;
+	for (i = 0; i < 2; i++) {
+		ASSERT_TRUE(wait_for_step(c, pid, i + 2));
+		if (plain)
+			grown = slab_growth(before);
+		printf("# %u ranges, %lld KiB\n", c->ranges[i], grown >> 10);
+		EXPECT_LT(limit / RANGE_MOST, c->ranges[i]);
+		EXPECT_GT(limit / 64, c->ranges[i]);
+		/* The nodes, and as much again that is charged for them. */
+		EXPECT_GT(2 * limit, grown);
+		c->step = 0;
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	for (i = 0; i < ARRAY_SIZE(wanted_of_ranges); i++)
+		EXPECT_EQ(wanted_of_ranges[i].want, c->ret[i])
+			TH_LOG("%s", wanted_of_ranges[i].what);
+	EXPECT_EQ(0, keyed(CGROUP "/memory.events", "oom_kill"));
+	EXPECT_EQ(0, rmdir(CGROUP));
 }
 
 TEST_F_TIMEOUT(space, limit_of_a_cgroup, 240)

@@ -5,6 +5,8 @@
  */
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include "axas_fixture.h"
 
 #define GPA	0x40000000ULL
@@ -418,6 +420,86 @@ TEST_F_TIMEOUT(space, slow_caller_holds_nobody_up, 60)
 	EXPECT_EQ(1, l.done);
 	EXPECT_EQ(GPA, ((struct axas_area_entry *)l.entries)->gpa);
 	close(ready.fd);
+}
+
+/* Areas of a page each, as many as a machine makes in a while. */
+static unsigned int map_many(int fd)
+{
+	double end = ax_now() + 3;
+	unsigned int n = 0;
+
+	while (n < 30000 && ax_now() < end &&
+	       !ax_map(fd, GPA + n * AX_PAGE, AX_PAGE))
+		n++;
+	return n;
+}
+
+/* How many areas have these rights. */
+static unsigned int count_prot(int fd, __u32 prot)
+{
+	__u64 start = 0, generation;
+	unsigned int n = 0;
+	__u32 done, i;
+
+	while (start != ~0ULL) {
+		if (list(fd, &start, entries, MAX, &done, &generation))
+			return 0;
+		for (i = 0; i < done; i++)
+			n += entries[i].prot == prot;
+	}
+	return n;
+}
+
+/* Changes the rights of all, and is killed so many seconds after it began. */
+static void protect_and_die(int fd, volatile int *begun, unsigned int n, __u32 prot,
+			    double after)
+{
+	pid_t pid;
+
+	*begun = false;
+	pid = fork();
+	if (!pid) {
+		*begun = true;
+		exit(ax_protect(fd, GPA, n * AX_PAGE, prot));
+	}
+	while (!*begun)
+		sched_yield();
+	usleep(after * 1000000);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/*
+ * A kill that comes while areas are still being copied ends the call, and none
+ * has changed. One that comes later finds all changed.
+ */
+TEST_F_TIMEOUT(device, a_kill_ends_a_large_protect, 240)
+{
+	int fd = ax_create(self->dev, AXAS_FORMAT_HOST, 0);
+	unsigned int i, n, ended = 0;
+	__u32 prot = AX_RW, other;
+	volatile int *begun;
+	double took;
+
+	begun = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, begun);
+	ASSERT_LE(0, fd);
+	n = map_many(fd);
+	ASSERT_LT(100, n);
+	took = ax_now();
+	ASSERT_EQ(0, ax_protect(fd, GPA, n * AX_PAGE, AX_RW));
+	took = ax_now() - took;
+	for (i = 5; i <= 40 && ended < 3; i++) {
+		other = prot ^ AX_W;
+		protect_and_die(fd, begun, n, other, took * i / 50);
+		if (count_prot(fd, other) == n)
+			prot = other;
+		else
+			ended++;
+		ASSERT_EQ(n, count_prot(fd, prot));
+	}
+	EXPECT_LT(0, ended);
+	close(fd);
 }
 
 TEST_HARNESS_MAIN

@@ -11,6 +11,7 @@
 #include <argp.h>
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -265,9 +266,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static void run_command(const struct space *s, const char *command)
 {
-	char id[16];
+	char id[24];
 
-	snprintf(id, sizeof(id), "%d", axas_id(s->fd));
+	snprintf(id, sizeof(id), "%" PRId64, axas_id(s->fd));
 	if (setenv("AXAS_SPACE", id, 1) || system(command))
 		die("--then %s: failed", command);
 }

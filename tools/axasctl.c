@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,16 +93,16 @@ void *xcalloc(size_t nr, size_t size)
 	return p;
 }
 
-static unsigned long parse_number(struct argp_state *state, const char *what,
-				  const char *arg, unsigned long max)
+static uint64_t parse_number(struct argp_state *state, const char *what,
+				  const char *arg, uint64_t max)
 {
-	unsigned long n;
+	uint64_t n;
 	char *end;
 
 	errno = 0;
-	n = strtoul(arg, &end, 10);
+	n = strtoull(arg, &end, 10);
 	if (*arg < '0' || *arg > '9' || *end || errno || !n || n > max)
-		argp_error(state, "%s %s: not a number from 1 to %lu", what,
+		argp_error(state, "%s %s: not a number from 1 to %" PRIu64, what,
 			   arg, max);
 	return n;
 }
@@ -123,7 +124,7 @@ static void parse_id(struct argp_state *state, struct parse *p,
 {
 	if (p->command->id == NO_ID || p->req.id)
 		argp_error(state, "%s: one argument too many", arg);
-	p->req.id = parse_number(state, "ID", arg, UINT32_MAX);
+	p->req.id = parse_number(state, "ID", arg, UINT64_MAX);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -138,7 +139,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		p->req.svg = arg;
 		break;
 	case OPT_COUNT:
-		p->req.count = parse_number(state, "--count", arg, UINT32_MAX);
+		p->req.count = parse_number(state, "--count", arg, UINT64_MAX);
 		break;
 	case OPT_INTERVAL:
 		p->req.interval = parse_seconds(state, arg);

@@ -189,7 +189,7 @@ static void draw_head(const struct picture *p)
 	const struct figures *f = &p->space->figures;
 
 	colour(p, "1");
-	printf("space %u", f->id);
+	printf("space %" PRIu64, f->id);
 	colour(p, "0");
 	printf("  %s, %u bits, %u levels; made by %s (%d)\n", f->format,
 	       f->gpa_bits, f->levels, f->comm, f->pid);

@@ -56,16 +56,16 @@ static _Noreturn void die_without_spaces(int err)
 
 static int compare_ids(const void *a, const void *b)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return (x > y) - (x < y);
 }
 
-size_t list_spaces(uint32_t **ids)
+size_t list_spaces(uint64_t **ids)
 {
 	size_t nr = 0, room = 0;
 	struct dirent *entry;
-	unsigned long id;
+	unsigned long long id;
 	char *end;
 	DIR *dir;
 
@@ -74,7 +74,7 @@ size_t list_spaces(uint32_t **ids)
 	if (!dir)
 		die_without_spaces(errno);
 	while ((entry = readdir(dir))) {
-		id = strtoul(entry->d_name, &end, 10);
+		id = strtoull(entry->d_name, &end, 10);
 		if (*end || !id)
 			continue;
 		if (nr == room) {
@@ -92,50 +92,50 @@ size_t list_spaces(uint32_t **ids)
 }
 
 /* While a space ends its directory may still be there: it isn't alive. */
-static _Noreturn void die_without_space(uint32_t id)
+static _Noreturn void die_without_space(uint64_t id)
 {
 	char text[256] = "";
 	const char *comma = "", *more = "";
 	size_t nr, i, at = 0;
-	uint32_t *ids;
+	uint64_t *ids;
 
 	nr = list_spaces(&ids);
 	for (i = 0; i < nr && !*more; i++) {
 		if (ids[i] == id)
 			continue;
-		if (at < sizeof(text) - 16)
-			at += snprintf(text + at, sizeof(text) - at, "%s%u",
-				       comma, ids[i]);
+		if (at < sizeof(text) - 32)
+			at += snprintf(text + at, sizeof(text) - at,
+				       "%s%" PRIu64, comma, ids[i]);
 		else
 			more = ", ...";
 		comma = ", ";
 	}
 	if (!at)
-		die("no space %u: none is alive", id);
-	die("no space %u; alive: %s%s", id, text, more);
+		die("no space %" PRIu64 ": none is alive", id);
+	die("no space %" PRIu64 "; alive: %s%s", id, text, more);
 }
 
 /* Without debugfs, or without the module, nobody knows. */
-bool space_ended(uint32_t id)
+bool space_ended(uint64_t id)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%u", spaces_dir(), id);
+	snprintf(path, sizeof(path), "%s/%" PRIu64, spaces_dir(), id);
 	return access(path, F_OK) && errno == ENOENT &&
 	       !access(spaces_dir(), F_OK);
 }
 
-void check_space(uint32_t id)
+void check_space(uint64_t id)
 {
 	if (space_ended(id))
 		die_without_space(id);
 }
 
-static FILE *open_file(uint32_t id, const char *name)
+static FILE *open_file(uint64_t id, const char *name)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%u/%s", spaces_dir(), id, name);
+	snprintf(path, sizeof(path), "%s/%" PRIu64 "/%s", spaces_dir(), id, name);
 	return fopen(path, "re");
 }
 
@@ -145,11 +145,11 @@ static bool is_end(int err)
 	return err == ENOENT || err == ENXIO || err == ENODEV || err == EIO;
 }
 
-void die_of_file(uint32_t id, const char *name, int err)
+void die_of_file(uint64_t id, const char *name, int err)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%u", spaces_dir(), id);
+	snprintf(path, sizeof(path), "%s/%" PRIu64, spaces_dir(), id);
 	if (err == ENOENT && !access(path, F_OK))
 		die("%s has no file %s; are module and axasctl of one version?",
 		    path, name);
@@ -160,7 +160,7 @@ void die_of_file(uint32_t id, const char *name, int err)
 	die("%s/%s: %s", path, name, strerror(err));
 }
 
-FILE *open_table(uint32_t id)
+FILE *open_table(uint64_t id)
 {
 	FILE *f = open_file(id, "table");
 
@@ -173,7 +173,7 @@ FILE *open_table(uint32_t id)
  * Call @each for each line, which may change it; it says if it understood.
  * Returns 0, or what open or read said.
  */
-static int try_lines(uint32_t id, const char *name,
+static int try_lines(uint64_t id, const char *name,
 		     bool (*each)(char *line, void *arg), void *arg)
 {
 	FILE *f = open_file(id, name);
@@ -192,7 +192,7 @@ static int try_lines(uint32_t id, const char *name,
 		if (*line == '#' || !*line)
 			continue;
 		if (!each(line, arg))
-			die("%s/%u/%s, line %u: cannot read \"%s\"; are module and axasctl of one version?",
+			die("%s/%" PRIu64 "/%s, line %u: cannot read \"%s\"; are module and axasctl of one version?",
 			    spaces_dir(), id, name, number, line);
 	}
 	err = ferror(f) ? errno : 0;
@@ -201,7 +201,7 @@ static int try_lines(uint32_t id, const char *name,
 	return err;
 }
 
-static void read_lines(uint32_t id, const char *name,
+static void read_lines(uint64_t id, const char *name,
 		       bool (*each)(char *line, void *arg), void *arg)
 {
 	int err = try_lines(id, name, each, arg);
@@ -302,7 +302,7 @@ static bool each_figure(char *line, void *arg)
 }
 
 /* Returns 0, or what open or read said. */
-static int figures_or_error(uint32_t id, struct figures *f)
+static int figures_or_error(uint64_t id, struct figures *f)
 {
 	int err;
 
@@ -311,12 +311,12 @@ static int figures_or_error(uint32_t id, struct figures *f)
 	if (err)
 		return err;
 	if (!f->gpa_bits || !f->levels || f->levels > NR_LEVELS)
-		die("%s/%u/stats tells no gpa-bits or levels; are module and axasctl of one version?",
+		die("%s/%" PRIu64 "/stats tells no gpa-bits or levels; are module and axasctl of one version?",
 		    spaces_dir(), id);
 	return 0;
 }
 
-void read_figures(uint32_t id, struct figures *f)
+void read_figures(uint64_t id, struct figures *f)
 {
 	int err = figures_or_error(id, f);
 
@@ -324,7 +324,7 @@ void read_figures(uint32_t id, struct figures *f)
 		die_of_file(id, "stats", err);
 }
 
-bool try_figures(uint32_t id, struct figures *f)
+bool try_figures(uint64_t id, struct figures *f)
 {
 	int err = figures_or_error(id, f);
 
@@ -464,7 +464,7 @@ static void keep_run(const struct run *run, void *arg)
 	s->runs[s->nr_runs++] = *run;
 }
 
-void read_space(uint32_t id, struct space *s)
+void read_space(uint64_t id, struct space *s)
 {
 	struct growing list = { .space = s };
 

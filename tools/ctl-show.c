@@ -244,7 +244,7 @@ struct json_object *json_figures(const struct figures *f)
 
 static void print_row(const struct figures *f)
 {
-	printf("%4u  %-6s  %5u  %6" PRIu64 "  %8s  %8s  %s (%d)\n", f->id,
+	printf("%4" PRIu64 "  %-6s  %5u  %6" PRIu64 "  %8s  %8s  %s (%d)\n", f->id,
 	       f->format, f->gpa_bits, f->areas, size_short(f->resident).text,
 	       size_short(table_pages(f) * PAGE_SIZE).text, f->comm, f->pid);
 }
@@ -253,7 +253,7 @@ static void print_figures(const struct figures *f)
 {
 	unsigned int i;
 
-	printf("space %u\n", f->id);
+	printf("space %" PRIu64 "\n", f->id);
 	printf("  %-10s%s, %u bits, %u levels\n", "format", f->format,
 	       f->gpa_bits, f->levels);
 	printf("  %-10s%s to %s\n", "addresses",
@@ -284,7 +284,7 @@ static int show_all(const struct request *req, const char *head,
 {
 	struct json_object *list = json_object_new_array();
 	struct figures f;
-	uint32_t *ids;
+	uint64_t *ids;
 	size_t nr, i;
 
 	nr = list_spaces(&ids);

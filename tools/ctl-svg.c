@@ -336,7 +336,7 @@ static void head(struct svg *svg)
 
 	fprintf(svg->f,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\">\n"
-		"<title>Guest physical address space %u</title>\n"
+		"<title>Guest physical address space %" PRIu64 "</title>\n"
 		"<style>\n"
 		"text { font: 11px Helvetica, Arial, \"Liberation Sans\", sans-serif; fill: #222222 }\n"
 		".title { font-size: 17px; font-weight: bold }\n"
@@ -355,7 +355,7 @@ static void head(struct svg *svg)
 		"<defs><pattern id=\"device\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><line x1=\"0\" y1=\"0\" x2=\"0\" y2=\"7\" stroke=\"#888888\" stroke-width=\"2\"/></pattern></defs>\n"
 		"<rect width=\"%d\" height=\"%.0f\" fill=\"#ffffff\"/>\n",
 		WIDTH, h, WIDTH, h, f->id, WIDTH, h);
-	text(svg, LEFT, 36, "title", "Guest physical address space %u", f->id);
+	text(svg, LEFT, 36, "title", "Guest physical address space %" PRIu64, f->id);
 	text(svg, LEFT, 56, "key", "%s, addresses of %u bits, %u levels; made by %s (process %d)",
 	     !strcmp(f->format, "ept") ? "Intel EPT" :
 	     !strcmp(f->format, "s2") ? "Arm stage 2" : f->format,

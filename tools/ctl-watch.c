@@ -27,7 +27,7 @@
 
 /* What the kernel has counted for a space so far, and at the last look. */
 struct counter {
-	uint32_t id;
+	uint64_t id;
 	uint64_t now[AXAS_NR_FAULT_RESULTS], last[AXAS_NR_FAULT_RESULTS];
 	uint64_t ns, last_ns;
 };
@@ -126,14 +126,14 @@ static void arm(const struct request *req)
 	length = snprintf(trigger, sizeof(trigger), TRIGGER);
 	if (req->id)
 		length += snprintf(trigger + length, sizeof(trigger) - length,
-				   " if space == %u", req->id);
+				   " if space == %" PRIu64, req->id);
 	if (write(fd, trigger, length) != length)
 		die("this kernel takes no histogram trigger (CONFIG_HIST_TRIGGERS): %s",
 		    strerror(errno));
 	close(fd);
 }
 
-static struct counter *counter_of(struct watch *w, uint32_t id)
+static struct counter *counter_of(struct watch *w, uint64_t id)
 {
 	size_t i;
 
@@ -153,11 +153,12 @@ static void read_line(struct watch *w, const char *line)
 {
 	uint64_t hits, ns;
 	struct counter *c;
-	uint32_t id, result;
+	uint64_t id;
+	uint32_t result;
 
 	if (sscanf(line, " Dropped: %" SCNu64, &w->dropped) == 1)
 		return;
-	if (sscanf(line, "{ space: %u, result: %u } hitcount: %" SCNu64 " ns: %" SCNu64,
+	if (sscanf(line, "{ space: %" SCNu64 ", result: %u } hitcount: %" SCNu64 " ns: %" SCNu64,
 		   &id, &result, &hits, &ns) != 4)
 		return;
 	c = counter_of(w, id);
@@ -237,7 +238,7 @@ static void print_row(const struct watch *w, const struct counter *c)
 	uint64_t sum = all(c);
 	unsigned int i;
 
-	printf("%8u", c->id);
+	printf("%8" PRIu64, c->id);
 	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
 		printf(" %*.0f", column_width(i),
 		       rate(w, c->now[i] - c->last[i]));
@@ -365,7 +366,7 @@ static bool look(struct watch *w)
 		return false;
 	keep(w);
 	if (ended)
-		fprintf(stderr, "axasctl: space %u has ended\n", w->req->id);
+		fprintf(stderr, "axasctl: space %" PRIu64 " has ended\n", w->req->id);
 	return !ended;
 }
 

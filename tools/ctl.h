@@ -28,7 +28,7 @@
 
 /* What the command line asks for. */
 struct request {
-	uint32_t id;		/* 0: none given */
+	uint64_t id;		/* 0: none given */
 	bool json;
 	const char *svg;
 	unsigned int count;	/* 0: for ever */
@@ -37,7 +37,7 @@ struct request {
 
 /* debugfs: stats */
 struct figures {
-	uint32_t id;
+	uint64_t id;
 	char format[16];
 	unsigned int gpa_bits, levels;
 	uint64_t areas, resident;
@@ -100,17 +100,17 @@ _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...);
 void *xcalloc(size_t nr, size_t size);
 
 /* ctl-read.c */
-size_t list_spaces(uint32_t **ids);
-bool space_ended(uint32_t id);
-void check_space(uint32_t id);			/* it is alive, or die */
-void read_figures(uint32_t id, struct figures *f);
-bool try_figures(uint32_t id, struct figures *f);	/* false: it has ended */
+size_t list_spaces(uint64_t **ids);
+bool space_ended(uint64_t id);
+void check_space(uint64_t id);			/* it is alive, or die */
+void read_figures(uint64_t id, struct figures *f);
+bool try_figures(uint64_t id, struct figures *f);	/* false: it has ended */
 void read_runs(struct space *s, void (*each)(const struct run *run, void *arg),
 	       void *arg);
-void read_space(uint32_t id, struct space *s);
+void read_space(uint64_t id, struct space *s);
 void free_space(struct space *s);
-FILE *open_table(uint32_t id);
-_Noreturn void die_of_file(uint32_t id, const char *name, int err);
+FILE *open_table(uint64_t id);
+_Noreturn void die_of_file(uint64_t id, const char *name, int err);
 bool module_loaded(void);
 
 /* ctl-text.c */

@@ -25,11 +25,11 @@
  * @offset: linear: HPA less GPA; device: the GPA that it was made at
  * @cookie: the caller's
  * @ranges: ranges of the space's tree that point here; under the space's lock
- * @dead: for a list of areas that have no range left
+ * @node: for a list of areas that are not in the tree yet
  * @rcu: lookups run under RCU
  *
  * An area doesn't know where it lies: cutting a range in two makes both halves
- * point to the same area. All but @ranges and @dead stays as it is.
+ * point to the same area. All but @ranges and @node stays as it is.
  */
 struct axas_area {
 	const struct axas_backend_ops *ops;
@@ -39,8 +39,8 @@ struct axas_area {
 	int nid;
 	u64 offset;
 	u64 cookie;
-	unsigned int ranges;
-	struct list_head dead;
+	u64 ranges;
+	struct list_head node;
 	struct rcu_head rcu;
 };
 

@@ -3,10 +3,11 @@
 #define _AXAS_DEVICE_H
 
 #include <linux/limits.h>
-#include <linux/maple_tree.h>
 #include <linux/types.h>
 
 #include <uapi/linux/axas.h>
+
+#include <axas/tree.h>
 
 /**
  * DOC: Devices
@@ -117,8 +118,8 @@ static inline bool axas_width_fits(u64 addr, unsigned int width, u64 last)
  * Changed under the space's lock, read under RCU.
  */
 struct axas_devices {
-	struct maple_tree ports;
-	struct maple_tree sysregs;
+	struct axas_tree ports;
+	struct axas_tree sysregs;
 };
 
 void axas_devices_init(struct axas_devices *devices);

@@ -195,7 +195,7 @@ struct axas_npt_gather;
  */
 struct axas_npt {
 	const struct axas_npt_ops *ops;
-	u32 id;
+	u64 id;
 	u64 *root;
 	struct axas_npt_caps caps;
 	struct mutex *lock; /* the space's */

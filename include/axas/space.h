@@ -2,13 +2,13 @@
 #ifndef _AXAS_SPACE_H
 #define _AXAS_SPACE_H
 
-#include <linux/maple_tree.h>
 #include <linux/mutex.h>
 #include <linux/seqlock.h>
 
 #include <axas/backend.h>
 #include <axas/device.h>
 #include <axas/npt.h>
+#include <axas/tree.h>
 
 /**
  * DOC: Spaces
@@ -34,13 +34,14 @@ struct axas_fault_stats {
 
 /**
  * struct axas_main_area - the area that most faults are in, outside of the tree
- * @seq: written under the space's lock, read under RCU
+ * @seq: written under the space's lock with preemption off, read under RCU. Not
+ *	bound to the lock, which a reader would take on PREEMPT_RT
  * @area: the largest area that was mapped since the last one was cut; or NULL
  * @start: its first byte
  * @last: its last byte
  */
 struct axas_main_area {
-	seqcount_mutex_t seq;
+	seqcount_t seq;
 	struct axas_area *area;
 	u64 start;
 	u64 last;
@@ -61,7 +62,7 @@ struct axas_main_area {
  */
 struct axas_space {
 	struct axas_npt npt;
-	struct maple_tree areas;
+	struct axas_tree areas;
 	struct axas_main_area main_area;
 	struct mutex lock; /* areas, and all that takes entries away */
 	u64 base;

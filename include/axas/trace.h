@@ -83,11 +83,11 @@ TRACE_DEFINE_ENUM(AXAS_FAULT_DEVICE);
 			 { AXAS_FAULT_DEVICE, "device" })
 
 TRACE_EVENT(axas_create,
-	TP_PROTO(u32 space, u32 format, u32 gpa_bits, u64 base, u64 length,
+	TP_PROTO(u64 space, u32 format, u32 gpa_bits, u64 base, u64 length,
 		 int ret, u64 ns),
 	TP_ARGS(space, format, gpa_bits, base, length, ret, ns),
 	TP_STRUCT__entry(
-		__field(u32, space)
+		__field(u64, space)
 		__field(u32, format)
 		__field(u32, gpa_bits)
 		__field(u64, base)
@@ -104,17 +104,17 @@ TRACE_EVENT(axas_create,
 		__entry->ret = ret;
 		__entry->ns = ns;
 	),
-	TP_printk("space=%u format=%s gpa_bits=%u base=0x%llx length=0x%llx ret=%d ns=%llu",
+	TP_printk("space=%llu format=%s gpa_bits=%u base=0x%llx length=0x%llx ret=%d ns=%llu",
 		  __entry->space, axas_show_format(__entry->format),
 		  __entry->gpa_bits, __entry->base, __entry->length,
 		  __entry->ret, __entry->ns)
 );
 
 TRACE_EVENT(axas_map,
-	TP_PROTO(u32 space, const struct axas_map *map, int ret, u64 ns),
+	TP_PROTO(u64 space, const struct axas_map *map, int ret, u64 ns),
 	TP_ARGS(space, map, ret, ns),
 	TP_STRUCT__entry(
-		__field(u32, space)
+		__field(u64, space)
 		__field(u64, gpa)
 		__field(u64, size)
 		__field(u32, backend)
@@ -131,17 +131,17 @@ TRACE_EVENT(axas_map,
 		__entry->ret = ret;
 		__entry->ns = ns;
 	),
-	TP_printk("space=%u gpa=0x%llx size=0x%llx backend=%s prot=%s ret=%d ns=%llu",
+	TP_printk("space=%llu gpa=0x%llx size=0x%llx backend=%s prot=%s ret=%d ns=%llu",
 		  __entry->space, __entry->gpa, __entry->size,
 		  axas_show_backend(__entry->backend),
 		  axas_show_prot(__entry->prot), __entry->ret, __entry->ns)
 );
 
 TRACE_EVENT(axas_unmap,
-	TP_PROTO(u32 space, u64 gpa, u64 size, int ret, u64 ns),
+	TP_PROTO(u64 space, u64 gpa, u64 size, int ret, u64 ns),
 	TP_ARGS(space, gpa, size, ret, ns),
 	TP_STRUCT__entry(
-		__field(u32, space)
+		__field(u64, space)
 		__field(u64, gpa)
 		__field(u64, size)
 		__field(int, ret)
@@ -154,16 +154,16 @@ TRACE_EVENT(axas_unmap,
 		__entry->ret = ret;
 		__entry->ns = ns;
 	),
-	TP_printk("space=%u gpa=0x%llx size=0x%llx ret=%d ns=%llu",
+	TP_printk("space=%llu gpa=0x%llx size=0x%llx ret=%d ns=%llu",
 		  __entry->space, __entry->gpa, __entry->size, __entry->ret,
 		  __entry->ns)
 );
 
 TRACE_EVENT(axas_protect,
-	TP_PROTO(u32 space, u64 gpa, u64 size, u32 prot, int ret, u64 ns),
+	TP_PROTO(u64 space, u64 gpa, u64 size, u32 prot, int ret, u64 ns),
 	TP_ARGS(space, gpa, size, prot, ret, ns),
 	TP_STRUCT__entry(
-		__field(u32, space)
+		__field(u64, space)
 		__field(u64, gpa)
 		__field(u64, size)
 		__field(u32, prot)
@@ -178,17 +178,17 @@ TRACE_EVENT(axas_protect,
 		__entry->ret = ret;
 		__entry->ns = ns;
 	),
-	TP_printk("space=%u gpa=0x%llx size=0x%llx prot=%s ret=%d ns=%llu",
+	TP_printk("space=%llu gpa=0x%llx size=0x%llx prot=%s ret=%d ns=%llu",
 		  __entry->space, __entry->gpa, __entry->size,
 		  axas_show_prot(__entry->prot), __entry->ret, __entry->ns)
 );
 
 TRACE_EVENT(axas_fault,
-	TP_PROTO(u32 space, const struct axas_fault_entry *fault, u32 result,
+	TP_PROTO(u64 space, const struct axas_fault_entry *fault, u32 result,
 		 u64 ns),
 	TP_ARGS(space, fault, result, ns),
 	TP_STRUCT__entry(
-		__field(u32, space)
+		__field(u64, space)
 		__field(u32, bus)
 		__field(u64, gpa)
 		__field(u32, access)
@@ -203,17 +203,17 @@ TRACE_EVENT(axas_fault,
 		__entry->result = result;
 		__entry->ns = ns;
 	),
-	TP_printk("space=%u bus=%s gpa=0x%llx access=%s result=%s ns=%llu",
+	TP_printk("space=%llu bus=%s gpa=0x%llx access=%s result=%s ns=%llu",
 		  __entry->space, axas_show_bus(__entry->bus), __entry->gpa,
 		  axas_show_prot(__entry->access),
 		  axas_show_result(__entry->result), __entry->ns)
 );
 
 TRACE_EVENT(axas_invalidate,
-	TP_PROTO(u32 space, u64 gpa, u64 size, u64 ns),
+	TP_PROTO(u64 space, u64 gpa, u64 size, u64 ns),
 	TP_ARGS(space, gpa, size, ns),
 	TP_STRUCT__entry(
-		__field(u32, space)
+		__field(u64, space)
 		__field(u64, gpa)
 		__field(u64, size)
 		__field(u64, ns)
@@ -224,15 +224,15 @@ TRACE_EVENT(axas_invalidate,
 		__entry->size = size;
 		__entry->ns = ns;
 	),
-	TP_printk("space=%u gpa=0x%llx size=0x%llx ns=%llu", __entry->space,
+	TP_printk("space=%llu gpa=0x%llx size=0x%llx ns=%llu", __entry->space,
 		  __entry->gpa, __entry->size, __entry->ns)
 );
 
 TRACE_EVENT(axas_split,
-	TP_PROTO(u32 space, u64 gpa, u64 size, u64 ns),
+	TP_PROTO(u64 space, u64 gpa, u64 size, u64 ns),
 	TP_ARGS(space, gpa, size, ns),
 	TP_STRUCT__entry(
-		__field(u32, space)
+		__field(u64, space)
 		__field(u64, gpa)
 		__field(u64, size)
 		__field(u64, ns)
@@ -243,22 +243,22 @@ TRACE_EVENT(axas_split,
 		__entry->size = size;
 		__entry->ns = ns;
 	),
-	TP_printk("space=%u gpa=0x%llx size=0x%llx ns=%llu", __entry->space,
+	TP_printk("space=%llu gpa=0x%llx size=0x%llx ns=%llu", __entry->space,
 		  __entry->gpa, __entry->size, __entry->ns)
 );
 
 TRACE_EVENT(axas_destroy,
-	TP_PROTO(u32 space, u64 ns),
+	TP_PROTO(u64 space, u64 ns),
 	TP_ARGS(space, ns),
 	TP_STRUCT__entry(
-		__field(u32, space)
+		__field(u64, space)
 		__field(u64, ns)
 	),
 	TP_fast_assign(
 		__entry->space = space;
 		__entry->ns = ns;
 	),
-	TP_printk("space=%u ns=%llu", __entry->space, __entry->ns)
+	TP_printk("space=%llu ns=%llu", __entry->space, __entry->ns)
 );
 
 #endif /* _AXAS_TRACE_H */

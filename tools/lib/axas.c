@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,9 +75,10 @@ int axas_create(int dev, const struct axas_create *how)
  * It stands in the descriptor's fdinfo, which is there without debugfs. A
  * thread may have descriptors of its own, hence not /proc/self.
  */
-int axas_id(int space)
+int64_t axas_id(int space)
 {
-	int saved = errno, id = -ENOTTY;
+	int64_t id = -ENOTTY;
+	int saved = errno;
 	char path[64], line[128];
 	FILE *f;
 
@@ -88,7 +90,7 @@ int axas_id(int space)
 		return id;
 	}
 	while (fgets(line, sizeof(line), f) &&
-	       sscanf(line, "axas-id: %d", &id) != 1)
+	       sscanf(line, "axas-id: %" SCNd64, &id) != 1)
 		;
 	fclose(f);
 	errno = saved;

@@ -55,7 +55,7 @@ int axas_create(int dev, const struct axas_create *how);
  *
  * Return: the number, from 1, or -errno.
  */
-int axas_id(int space);
+int64_t axas_id(int space);
 
 /**
  * axas_map() - make an area

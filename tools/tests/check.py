@@ -410,6 +410,17 @@ class Errors(unittest.TestCase):
             self.assertEqual(r.returncode, 1)
             self.assertIn("no space 9; alive: 3", r.stderr)
 
+    def test_large_number(self):
+        """Numbers of spaces have 64 bits."""
+        number = str(2**32 + 3)
+        with tempfile.TemporaryDirectory() as tmp:
+            spaces = make_space(tmp + "/s", [])
+            os.rename(spaces + "/1", spaces + "/" + number)
+            alive = json.loads(ctl("list", "--json", spaces=spaces).stdout)
+            self.assertEqual([space["id"] for space in alive], [int(number)])
+            self.assertIn("space " + number, ctl("stats", number, spaces=spaces).stdout)
+            self.assertIn("no space 3; alive: " + number, self.fails("stats", "3", spaces=spaces))
+
     def test_space_that_ends(self):
         """Its files are gone, or end in EIO as this one of /proc does."""
         with tempfile.TemporaryDirectory() as tmp:

@@ -278,7 +278,7 @@ static void test_linear(void)
 	EXPECT(!axas_read(s, G + 4 * K - 3, back, sizeof(back)));
 	EXPECT(!strcmp(text, back));
 	EXPECT(runs("axasctl map --json %d | grep -q '\"hpa\": \"%#llx\"'",
-		    axas_id(s), (unsigned long long)hpa));
+		    (int)axas_id(s), (unsigned long long)hpa));
 	close(s);
 }
 

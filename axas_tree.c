@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Trees of ranges whose memory is charged and whose changes are short.
+ */
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include <axas/compat.h>
+#include <axas/hal.h>
+#include <axas/tree.h>
+
+/*
+ * The maple tree takes its nodes without the caller's flags while there are any
+ * to be had, so that nobody is charged for them. Something of the same size is:
+ * one charge for ten ranges begun is at least as large as their nodes, however
+ * badly these are filled. Documentation/internals.rst has the sum.
+ */
+#define TREE_CHARGE	1024
+#define TREE_CHARGED	10
+
+/* Ranges that are taken out by one store, and freed by one RCU callback. */
+#define TREE_STRETCH	32
+
+#define TREE_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL)
+#define TREE_NOFAIL	(GFP_KERNEL | __GFP_NOFAIL)
+
+struct axas_tree_charge {
+	struct axas_tree_charge *next;
+	u8 unused[TREE_CHARGE - sizeof(void *)];
+};
+
+/**
+ * axas_tree_init - no ranges yet
+ * @tree: uninitialized
+ * @ops: whose it is
+ */
+void axas_tree_init(struct axas_tree *tree, const struct axas_tree_ops *ops)
+{
+	*tree = (struct axas_tree){ .ops = ops };
+	/* Without gap tracking, freeing a large tree behind RCU goes astray. */
+	mt_init_flags(&tree->mt, MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE);
+}
+
+/* ---- what the nodes cost ---- */
+
+/* Be charged for that many ranges. */
+static int tree_charge(struct axas_tree *tree, u64 ranges)
+{
+	struct axas_tree_charge *charge;
+
+	while (ranges >= tree->nr_charges * TREE_CHARGED) {
+		charge = kmalloc(sizeof(*charge), AXAS_GFP);
+		if (!charge)
+			return -ENOMEM;
+		charge->next = tree->charges;
+		tree->charges = charge;
+		tree->nr_charges++;
+	}
+	return 0;
+}
+
+/* The tree has that many ranges now. One charge too many is kept for the next. */
+static void tree_set_ranges(struct axas_tree *tree, u64 ranges)
+{
+	struct axas_tree_charge *charge;
+
+	WRITE_ONCE(tree->ranges, ranges);
+	while (ranges + 2 * TREE_CHARGED <= tree->nr_charges * TREE_CHARGED) {
+		charge = tree->charges;
+		tree->charges = charge->next;
+		tree->nr_charges--;
+		kfree(charge);
+	}
+}
+
+static int tree_store(struct axas_tree *tree, u64 first, u64 last, void *entry,
+		      gfp_t gfp)
+{
+	MA_STATE(mas, &tree->mt, first, last);
+	int ret;
+
+	mas_lock(&mas);
+	ret = mas_store_gfp(&mas, entry, gfp);
+	mas_unlock(&mas);
+	return ret;
+}
+
+/* ---- one range ---- */
+
+/**
+ * axas_tree_find - the first range that meets some addresses
+ * @tree: the tree
+ * @first: in: the first address; out: where the range begins
+ * @last: in: the last address; out: where the range ends, inclusive
+ *
+ * Context: any; takes RCU. What is returned stays while the tree isn't changed.
+ * Return: its entry; NULL if there is none, with nothing said about where.
+ */
+void *axas_tree_find(struct axas_tree *tree, u64 *first, u64 *last)
+{
+	MA_STATE(mas, &tree->mt, *first, *first);
+	void *entry;
+
+	guard(rcu)();
+	entry = mas_find(&mas, *last);
+	*first = mas.index;
+	*last = mas.last;
+	return entry;
+}
+
+/**
+ * axas_tree_insert - enter a range
+ * @tree: the tree
+ * @first: its first address
+ * @last: its last address; nothing is there
+ * @entry: what it is; isn't told of this range
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int axas_tree_insert(struct axas_tree *tree, u64 first, u64 last, void *entry)
+{
+	int ret = tree_charge(tree, tree->ranges + 1);
+
+	if (!ret)
+		ret = tree_store(tree, first, last, entry, TREE_GFP);
+	if (!ret)
+		tree_set_ranges(tree, tree->ranges + 1);
+	return ret;
+}
+
+/**
+ * axas_tree_exchange - give a range another entry
+ * @tree: the tree
+ * @first: where the range begins
+ * @entry: what it is from now on; isn't told of this range
+ *
+ * Context: may sleep.
+ * Return: the address behind the range.
+ */
+u64 axas_tree_exchange(struct axas_tree *tree, u64 first, void *entry)
+{
+	u64 last = first;
+	void *old = axas_tree_find(tree, &first, &last);
+
+	/* An exact fit: only a pointer is exchanged. */
+	tree_store(tree, first, last, entry, TREE_NOFAIL);
+	tree->ops->put(old);
+	return last + 1;
+}
+
+/* ---- cuts ---- */
+
+/* If an address lies inside of a range, it becomes the first of one. */
+static int tree_cut(struct axas_tree *tree, u64 addr)
+{
+	u64 first = addr, last = addr;
+	void *entry = axas_tree_find(tree, &first, &last);
+	int ret;
+
+	if (!entry || first == addr)
+		return 0;
+	ret = tree_charge(tree, tree->ranges + 1);
+	if (!ret)
+		ret = tree_store(tree, addr, last, entry, TREE_GFP);
+	if (ret)
+		return ret;
+	tree_set_ranges(tree, tree->ranges + 1);
+	tree->ops->get(entry);
+	return 0;
+}
+
+/* Undo that. */
+static void tree_join(struct axas_tree *tree, u64 addr)
+{
+	u64 first = addr - 1, last = addr, mid = addr - 1;
+	void *entry;
+
+	axas_tree_find(tree, &first, &mid);
+	entry = axas_tree_find(tree, &addr, &last);
+	tree_store(tree, first, last, entry, TREE_NOFAIL);
+	tree_set_ranges(tree, tree->ranges - 1);
+	tree->ops->put(entry);
+}
+
+/**
+ * axas_tree_cut - cut ranges in two at both ends of some addresses
+ * @tree: the tree
+ * @first: the first address
+ * @last: the last one, less than %U64_MAX
+ *
+ * Context: may sleep.
+ * Return: 0; or -ENOMEM, and then all is as it was.
+ */
+int axas_tree_cut(struct axas_tree *tree, u64 first, u64 last)
+{
+	u64 ranges = tree->ranges;
+	int ret = tree_cut(tree, first);
+
+	if (ret)
+		return ret;
+	ranges = tree->ranges - ranges;
+	ret = tree_cut(tree, last + 1);
+	if (ret && ranges)
+		tree_join(tree, first);
+	return ret;
+}
+
+/* ---- many ranges ---- */
+
+/* Ranges one behind the other. */
+struct tree_stretch {
+	u64 first;
+	u64 last;
+	unsigned int n;
+	void *entries[TREE_STRETCH];
+};
+
+/* The first ranges that meet [first, last], as many as a stretch has. */
+static void tree_collect(struct axas_tree *tree, u64 first, u64 last,
+			 struct tree_stretch *stretch)
+{
+	MA_STATE(mas, &tree->mt, first, first);
+	void *entry;
+
+	stretch->n = 0;
+	guard(rcu)();
+	mas_for_each(&mas, entry, last) {
+		if (!stretch->n)
+			stretch->first = mas.index;
+		stretch->last = mas.last;
+		stretch->entries[stretch->n++] = entry;
+		if (stretch->n == TREE_STRETCH)
+			break;
+	}
+}
+
+/* Take [first, last] out of a stretch that nothing else lies in, by one store. */
+static int tree_erase_stretch(struct axas_tree *tree, u64 first, u64 last,
+			      const struct tree_stretch *stretch, gfp_t gfp)
+{
+	bool head = stretch->first < first, tail = stretch->last > last;
+	u64 ranges = tree->ranges + head + tail - stretch->n;
+	unsigned int i;
+	int ret;
+
+	ret = tree_charge(tree, ranges);
+	if (!ret)
+		ret = tree_store(tree, first, last, NULL, gfp);
+	if (ret)
+		return ret;
+	tree_set_ranges(tree, ranges);
+	if (head + tail > stretch->n)
+		tree->ops->get(stretch->entries[0]);
+	for (i = head; i + tail < stretch->n; i++)
+		tree->ops->put(stretch->entries[i]);
+	return 0;
+}
+
+/* Take out all ranges in [first, last], which reaches into none. */
+static void tree_erase_many(struct axas_tree *tree, u64 first, u64 last)
+{
+	struct tree_stretch stretch;
+
+	for (;;) {
+		tree_collect(tree, first, last, &stretch);
+		if (!stretch.n)
+			break;
+		tree_erase_stretch(tree, stretch.first, stretch.last, &stretch,
+				   TREE_NOFAIL);
+		if (stretch.last >= last)
+			break;
+		first = stretch.last + 1;
+		cond_resched();
+	}
+}
+
+/**
+ * axas_tree_erase - take addresses out of all ranges
+ * @tree: the tree
+ * @first: the first address
+ * @last: the last one
+ *
+ * A few ranges go by one store. Many are cut at both ends first, which may fail;
+ * the rest can't, and goes piece by piece.
+ *
+ * Context: may sleep.
+ * Return: 0; or -ENOMEM, and then all is as it was.
+ */
+int axas_tree_erase(struct axas_tree *tree, u64 first, u64 last)
+{
+	struct tree_stretch stretch;
+	int ret;
+
+	tree_collect(tree, first, last, &stretch);
+	if (!stretch.n)
+		return 0;
+	if (stretch.n < TREE_STRETCH)
+		return tree_erase_stretch(tree, first, last, &stretch,
+					  TREE_GFP);
+	ret = axas_tree_cut(tree, first, last);
+	if (!ret)
+		tree_erase_many(tree, first, last);
+	return ret;
+}
+
+/**
+ * axas_tree_destroy - take out all ranges and free what the tree has
+ * @tree: nobody looks anything up there any more
+ *
+ * Context: may sleep.
+ */
+void axas_tree_destroy(struct axas_tree *tree)
+{
+	struct axas_tree_charge *charge;
+
+	tree_erase_many(tree, 0, U64_MAX);
+	mtree_destroy(&tree->mt);
+	while ((charge = tree->charges)) {
+		tree->charges = charge->next;
+		kfree(charge);
+	}
+}
