@@ -7,11 +7,9 @@
 #include <linux/export.h>
 #include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 
@@ -40,94 +38,18 @@ struct axas_file {
 
 /* ---- guest memory: pread and pwrite ---- */
 
-/* The kernel's view of a piece of guest memory. */
-struct axas_view {
-	struct axas_memory memory;
-	void *remapped;
-	void *addr;
-	size_t size;
-};
-
-/* Bytes of linear memory that are mapped at a time. */
-#define AXAS_VIEW_MAX	SZ_1M
-
-/*
- * Memory that was kept from the kernel isn't in its linear map, even where it
- * has struct pages.
- */
-static int view_open(struct axas_view *view, size_t size)
-{
-	const struct axas_memory *memory = &view->memory;
-
-	view->remapped = NULL;
-	if (memory->attr.owned) {
-		view->addr = page_address(memory->page);
-		view->size = PAGE_SIZE;
-		return 0;
-	}
-	view->size = min3(memory->left, PAGE_ALIGN(size), AXAS_VIEW_MAX);
-	view->remapped = memremap(memory->hpa.val, view->size, MEMREMAP_WB);
-	view->addr = view->remapped;
-	return view->addr ? 0 : -EIO;
-}
-
-static void view_close(struct axas_view *view)
-{
-	if (view->remapped)
-		memunmap(view->remapped);
-	if (view->memory.page)
-		put_page(view->memory.page);
-}
-
-/* Copy what lies in one piece. Return: bytes copied or an errno. */
-static ssize_t axas_rw_piece(struct axas_space *space, axas_gpa_t gpa,
-			     struct iov_iter *iter, bool write)
-{
-	size_t offset = gpa.val & ~PAGE_MASK;
-	struct axas_view view;
-	ssize_t ret;
-	size_t n;
-
-	ret = axas_space_get_memory(space, gpa,
-				    write ? AXAS_PROT_WRITE : AXAS_PROT_READ,
-				    &view.memory);
-	if (ret)
-		return ret;
-	ret = view_open(&view, offset + iov_iter_count(iter));
-	if (!ret) {
-		n = min(iov_iter_count(iter), view.size - offset);
-		ret = write ? copy_from_iter(view.addr + offset, n, iter) :
-			      copy_to_iter(view.addr + offset, n, iter);
-		ret = ret ? ret : -EFAULT;
-	}
-	view_close(&view);
-	return ret;
-}
-
-/* Stops short where the memory does; fails only if nothing was done. */
 static ssize_t axas_rw(struct kiocb *iocb, struct iov_iter *iter, bool write)
 {
 	struct axas_file *file = iocb->ki_filp->private_data;
 	struct axas_space *space = file->space;
-	u64 pos = iocb->ki_pos, end = space->base + space->length;
-	ssize_t done = 0, ret = 0;
+	ssize_t ret;
 
-	if (iov_iter_count(iter) && pos >= end)
+	if (iov_iter_count(iter) && iocb->ki_pos >= space->base + space->length)
 		return write ? -ENOSPC : 0;
-	while (iov_iter_count(iter) && pos < end) {
-		if (fatal_signal_pending(current)) {
-			ret = -EINTR;
-			break;
-		}
-		cond_resched();
-		ret = axas_rw_piece(space, axas_gpa(pos), iter, write);
-		if (ret < 0)
-			break;
-		pos += ret;
-		done += ret;
-	}
-	iocb->ki_pos = pos;
-	return done ? done : ret;
+	ret = axas_space_rw_iter(space, axas_gpa(iocb->ki_pos), iter, write);
+	if (ret > 0)
+		iocb->ki_pos += ret;
+	return ret;
 }
 
 static ssize_t axas_read_iter(struct kiocb *iocb, struct iov_iter *iter)
@@ -179,7 +101,7 @@ static vm_fault_t window_error(int err)
 /* Lock a page if it is still what the table says. */
 static vm_fault_t window_lock_page(struct axas_file *file, axas_gpa_t gpa,
 				   unsigned int access,
-				   const struct axas_memory *memory)
+				   struct axas_memory *memory)
 {
 	int ret;
 
@@ -194,7 +116,7 @@ static vm_fault_t window_lock_page(struct axas_file *file, axas_gpa_t gpa,
 /* Memory without struct page: the PTE is made here. */
 static vm_fault_t window_insert_pfn(struct vm_fault *vmf, axas_gpa_t gpa,
 				    unsigned int access,
-				    const struct axas_memory *memory)
+				    struct axas_memory *memory)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct axas_file *file = vma->vm_file->private_data;
@@ -256,7 +178,7 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 static vm_fault_t window_page_mkwrite(struct vm_fault *vmf)
 {
 	struct axas_file *file = vmf->vma->vm_file->private_data;
-	const struct axas_memory memory = {
+	struct axas_memory memory = {
 		.hpa = axas_hpa(PFN_PHYS(page_to_pfn(vmf->page))),
 		.page = vmf->page,
 	};

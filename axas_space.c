@@ -11,6 +11,8 @@
 #include <axas/space.h>
 #include <axas/trace.h>
 
+#include "axas_hold.h"
+
 #define AXAS_FEAT_ALL	(AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB)
 #define AXAS_MAP_ALL	(AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE)
 
@@ -142,6 +144,7 @@ void axas_space_destroy(struct axas_space *space)
 	mas_unlock(&mas);
 	axas_devices_destroy(&space->devices);
 	free_percpu(space->faults);
+	kfree(space->hold);
 	module_put(space->npt.ops->owner);
 	kfree(space);
 	trace_axas_destroy(id, axas_trace_ns(begin));
@@ -277,6 +280,15 @@ static int space_check_prot(const struct axas_space *space, u32 prot)
 	return space->npt.features & AXAS_FEAT_EXEC_ONLY ? 0 : -EOPNOTSUPP;
 }
 
+/* Take a range out of the table. Nobody touches its memory any more then. */
+static void space_unmap_npt(struct axas_space *space, u64 gpa, u64 size,
+			    struct axas_npt_pool *pool)
+{
+	axas_hold_write(space->hold, &space->lock);
+	space->npt.ops->unmap(&space->npt, axas_gpa(gpa), size, pool);
+	axas_hold_end(space->hold);
+}
+
 /* ---- map ---- */
 
 /* The level of args->max_leaf, or an errno. */
@@ -355,8 +367,7 @@ static int space_map_locked(struct axas_space *space, struct axas_area *area,
 	if (!ret)
 		main_area_offer(space, area, args->gpa, last);
 	else
-		space->npt.ops->unmap(&space->npt, axas_gpa(args->gpa),
-				      args->length, &pool);
+		space_unmap_npt(space, args->gpa, args->length, &pool);
 	return ret;
 }
 
@@ -423,7 +434,7 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 		return ret;
 	}
 	areas_free(&dead);
-	space->npt.ops->unmap(&space->npt, axas_gpa(gpa), size, &pool);
+	space_unmap_npt(space, gpa, size, &pool);
 	return 0;
 }
 
@@ -588,7 +599,9 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 	}
 	areas_replace(space, gpa, last, &copies);
 	areas_free(&dead);
+	axas_hold_write(space->hold, &space->lock);
 	space->npt.ops->protect(&space->npt, axas_gpa(gpa), size, prot, &pool);
+	axas_hold_end(space->hold);
 	return 0;
 }
 

@@ -5,8 +5,9 @@
  * data need memory that the kernel was told to leave alone (memmap=64M$ADDRESS)
  * in AXAS_LINEAR_HPA and AXAS_LINEAR_SIZE, or an ivshmem device.
  */
-#include <dirent.h>
+#include <linux/userfaultfd.h>
 #include "axas_fixture.h"
+#include "axas_hpa.h"
 
 #define G	0x40000000ULL		/* a GPA aligned to 1 GiB */
 
@@ -300,67 +301,13 @@ TEST_F(space, beside_kernel_frames)
 	EXPECT_TRUE(lies_at(self->fd, G + 0x9000, unused_hpa + 0x1000, 4096));
 }
 
-/* BAR 2 of QEMU's ivshmem device: memory, and the kernel doesn't own it. */
-static bool find_ivshmem(__u64 *hpa, __u64 *len)
-{
-	DIR *dir = opendir("/sys/bus/pci/devices");
-	unsigned int id[2], i;
-	struct dirent *d;
-	__u64 end;
-	FILE *f;
-	bool found = false;
-
-	while (dir && !found && (d = readdir(dir))) {
-		static const char * const ids[] = { "vendor", "device" };
-		char path[300];
-
-		memset(id, 0, sizeof(id));
-		for (i = 0; i < 2; i++) {
-			snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s",
-				 d->d_name, ids[i]);
-			f = fopen(path, "r");
-			if (f && fscanf(f, "%x", &id[i]) != 1)
-				id[i] = 0;
-			if (f)
-				fclose(f);
-		}
-		if (id[0] != 0x1af4 || id[1] != 0x1110)
-			continue;
-		/* Firmware may have left it switched off. */
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/enable", d->d_name);
-		f = fopen(path, "w");
-		if (f) {
-			fputs("1", f);
-			fclose(f);
-		}
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource", d->d_name);
-		f = fopen(path, "r");
-		found = f && fscanf(f, "%*[^\n]\n%*[^\n]\n%llx%llx", hpa, &end) == 2 &&
-			*hpa && end > *hpa;
-		if (found)
-			*len = end - *hpa + 1;
-		if (f)
-			fclose(f);
-	}
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
 TEST_F(space, data_in_reserved_memory)
 {
-	const char *hpa_env = getenv("AXAS_LINEAR_HPA") ?: getenv("AXAS_RESERVED_HPA");
-	const char *len_env = getenv("AXAS_LINEAR_SIZE") ?: getenv("AXAS_RESERVED_SIZE");
 	__u64 hpa, len, i, val, *w, *small;
 
-	if (hpa_env && len_env) {
-		hpa = strtoull(hpa_env, NULL, 0);
-		len = strtoull(len_env, NULL, 0);
-	} else if (!find_ivshmem(&hpa, &len)) {
+	if (!ax_find_reserved(&hpa, &len) && !ax_find_ivshmem(&hpa, &len))
 		SKIP(return, "no reserved memory: AXAS_LINEAR_HPA and AXAS_LINEAR_SIZE");
-	}
-	ASSERT_LE(2 * AX_2M, len);
-	hpa = (hpa + AX_2M - 1) & ~(AX_2M - 1);
+	ASSERT_LE(AX_2M, len);
 	/* The same memory at three places, in large leaves and in small ones. */
 	ASSERT_EQ(0, ax_map_linear(self->fd, G, AX_2M, hpa, AX_RW, 0));
 	ASSERT_EQ(0, ax_map_linear(self->fd, 2 * G, AX_2M, hpa, AX_RW, 4096));
@@ -398,6 +345,207 @@ TEST_F(space, data_in_reserved_memory)
 	EXPECT_EQ(56, ax_get64(self->fd, G + 0x5010));
 	munmap(w, AX_2M);
 	munmap(small, 0x1000);
+}
+
+/* A window on host memory at @gpa, in an area of its own. */
+static __u64 *host_window(int fd, __u64 gpa, const struct ax_host *host,
+			  __u64 len, __u32 prot)
+{
+	if (ax_map_linear(fd, gpa, len, host->hpa, prot, 0))
+		return MAP_FAILED;
+	return ax_window(fd, gpa, len, PROT_READ | PROT_WRITE);
+}
+
+/* Memory of a type that not every instruction may touch. */
+TEST_F(space, read_write_uncached)
+{
+	static unsigned char model[0x3000], got[0x3000];
+	struct ax_host host[2];
+	unsigned int n, i, type, k;
+	__u64 *w, val;
+
+	AX_NEED_HOST(host, n);
+	for (i = 0; i < n; i++) {
+		for (type = AXAS_MEM_NC; type <= AXAS_MEM_DEVICE; type++) {
+			struct axas_map m = {
+				.size = sizeof(m), .gpa = G, .length = sizeof(got),
+				.hpa = host[i].hpa, .prot = AX_RW,
+				.backend = AXAS_BACKEND_LINEAR, .memtype = type,
+			};
+
+			if (!(self->info.memtypes >> type & 1))
+				continue;
+			ASSERT_EQ(0, ax_ioctl(self->fd, AXAS_MAP, &m));
+			for (k = 0; k < sizeof(model); k++)
+				model[k] = k * 7 + (k >> 8) + type + i;
+			EXPECT_EQ(sizeof(model), ax_pwrite(self->fd, model, sizeof(model), G));
+			memset(model + 0xffb, 0x5a, 9);
+			EXPECT_EQ(9, ax_pwrite(self->fd, model + 0xffb, 9, G + 0xffb));
+			memset(got, 0, sizeof(got));
+			EXPECT_EQ(sizeof(got), ax_pread(self->fd, got, sizeof(got), G));
+			EXPECT_EQ(0, memcmp(model, got, sizeof(got)))
+				TH_LOG("type %u in %s", type, host[i].what);
+			EXPECT_EQ(-EFAULT, ax_pread(self->fd, (void *)8, 64, G));
+			EXPECT_EQ(-EFAULT, ax_pwrite(self->fd, (void *)8, 64, G));
+			EXPECT_EQ(-EFAULT, ax_pread(self->fd, got, 1, G + sizeof(got)));
+			w = ax_window(self->fd, G, sizeof(got), PROT_READ | PROT_WRITE);
+			ASSERT_NE(MAP_FAILED, (void *)w);
+			EXPECT_EQ(0, ax_store(w + 2, 0x77));
+			EXPECT_EQ(0x77, ax_get64(self->fd, G + 16));
+			EXPECT_EQ(0, ax_load(w + 512, &val));
+			EXPECT_EQ(0, memcmp(&val, model + 0x1000, 8));
+			ASSERT_EQ(0, ax_unmap(self->fd, G, sizeof(got)));
+			EXPECT_EQ(-EFAULT, ax_load(w, &val));
+			munmap(w, sizeof(got));
+		}
+	}
+}
+
+/* ---- against changes that run beside ---- */
+
+struct beside {
+	int fd;
+	__u64 *w;
+	char *buf;
+	size_t len;
+	ssize_t ret;
+	bool stop;
+};
+
+static void *write_once(void *arg)
+{
+	struct beside *b = arg;
+
+	b->ret = ax_pwrite(b->fd, b->buf, b->len, G);
+	return NULL;
+}
+
+/* A page that isn't there until somebody answers. */
+static int slow_page(char *page)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)page, .len = 0x1000 },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/*
+ * A writer is held up by its own buffer while the range is unmapped, or loses
+ * the right. What it writes afterwards must not land.
+ */
+TEST_F(device, write_held_up_by_its_buffer)
+{
+	struct uffdio_copy copy;
+	struct uffd_msg msg;
+	struct ax_host host[2];
+	unsigned int n, i;
+	static char page[0x1000];
+	struct beside b;
+	pthread_t thread;
+	int a, other, uffd;
+
+	AX_NEED_HOST(host, n);
+	for (i = 0; i < 2 * n; i++) {
+		const struct ax_host *h = &host[i / 2];
+		bool unmap = i % 2;
+
+		a = ax_create(self->dev, AXAS_FORMAT_HOST, 0);
+		other = ax_create(self->dev, AXAS_FORMAT_HOST, 0);
+		ASSERT_LE(0, a);
+		ASSERT_LE(0, other);
+		ASSERT_EQ(0, ax_map_linear(a, G, 0x2000, h->hpa, AX_RW, 0));
+		ASSERT_EQ(0, ax_map_linear(other, 0, 0x2000, h->hpa, AX_RW, 0));
+		b = (struct beside){ .fd = a, .len = 0x1000 };
+		b.buf = mmap(NULL, 0x1000, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		uffd = slow_page(b.buf);
+		if (uffd < 0)
+			SKIP(return, "no userfaultfd");
+		ASSERT_EQ(0, pthread_create(&thread, NULL, write_once, &b));
+		ASSERT_EQ(sizeof(msg), read(uffd, &msg, sizeof(msg)));
+		ASSERT_EQ(0, unmap ? ax_unmap(a, G, 0x2000) :
+				     ax_protect(a, G, 0x2000, AX_R));
+		ASSERT_EQ(0, ax_put64(other, 0, 0x1111));
+		memset(page, 0xee, sizeof(page));
+		copy = (struct uffdio_copy){
+			.dst = (uintptr_t)b.buf, .src = (uintptr_t)page, .len = 0x1000,
+		};
+		ASSERT_EQ(0, ioctl(uffd, UFFDIO_COPY, &copy));
+		pthread_join(thread, NULL);
+		EXPECT_EQ(unmap ? -EFAULT : -EACCES, b.ret);
+		EXPECT_EQ(0x1111, ax_get64(other, 0))
+			TH_LOG("%s was written after it had gone", h->what);
+		close(uffd);
+		munmap(b.buf, 0x1000);
+		close(a);
+		close(other);
+	}
+}
+
+static void *write_on(void *arg)
+{
+	struct beside *b = arg;
+
+	while (!__atomic_load_n(&b->stop, __ATOMIC_RELAXED))
+		ax_pwrite(b->fd, b->buf, b->len, G);
+	return NULL;
+}
+
+/* The same without anything that holds the writer up but what it has to do. */
+TEST_F(device, no_write_after_unmap)
+{
+	struct ax_host host[2];
+	unsigned int n, i, rounds, hits;
+	struct beside b;
+	pthread_t thread;
+	__u64 *w, at;
+	double end;
+	int fd;
+
+	AX_NEED_HOST(host, n);
+	b = (struct beside){ .len = 1 << 20, .buf = malloc(1 << 20) };
+	ASSERT_NE(NULL, b.buf);
+	memset(b.buf, 0xee, b.len);
+	for (i = 0; i < n; i++) {
+		b.fd = ax_create(self->dev, AXAS_FORMAT_HOST, 0);
+		fd = ax_create(self->dev, AXAS_FORMAT_HOST, 0);
+		ASSERT_LE(0, b.fd);
+		ASSERT_LE(0, fd);
+		w = host_window(fd, 0, &host[i], b.len, AX_RW);
+		ASSERT_NE(MAP_FAILED, (void *)w);
+		b.stop = false;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, write_on, &b));
+		end = ax_now() + 3;
+		for (rounds = hits = 0; ax_now() < end && !hits; rounds++) {
+			ASSERT_EQ(0, ax_map_linear(b.fd, G, b.len, host[i].hpa, AX_RW, 0));
+			while (w[0] != 0xeeeeeeeeeeeeeeeeULL && ax_now() < end)
+				;
+			ASSERT_EQ(0, ax_unmap(b.fd, G, b.len));
+			for (at = 0; at < b.len / 8; at += 512)
+				w[at] = 0;
+			ax_sleep_ms(2);
+			for (at = 0; at < b.len / 8; at += 512)
+				hits += w[at] != 0;
+		}
+		__atomic_store_n(&b.stop, true, __ATOMIC_RELAXED);
+		pthread_join(thread, NULL);
+		EXPECT_EQ(0, hits)
+			TH_LOG("%s was written after its unmap, round %u", host[i].what, rounds);
+		munmap(w, b.len);
+		close(fd);
+		close(b.fd);
+	}
+	free(b.buf);
 }
 
 TEST_HARNESS_MAIN

@@ -452,4 +452,46 @@ TEST_F(space, descriptor_passed_outlives_its_maker)
 	close(fd);
 }
 
+/* Without the right too: there is nothing that a right could be for. */
+TEST_F(space, device_area_is_efault)
+{
+	char c = 0;
+
+	ASSERT_EQ(0, ax_map_device(self->fd, GPA, 0x1000, AX_R, 1));
+	ASSERT_EQ(0, ax_map_device(self->fd, GPA + 0x1000, 0x1000, AX_RW, 2));
+	EXPECT_EQ(-EFAULT, ax_pread(self->fd, &c, 1, GPA));
+	EXPECT_EQ(-EFAULT, ax_pwrite(self->fd, &c, 1, GPA));
+	EXPECT_EQ(-EFAULT, ax_pread(self->fd, &c, 1, GPA + 0x1000));
+	EXPECT_EQ(-EFAULT, ax_pwrite(self->fd, &c, 1, GPA + 0x1000));
+}
+
+/* Buffers that have yet to come in, wherever they end. */
+TEST_F(space, buffers_that_nobody_has_touched)
+{
+	static unsigned char model[0x6000];
+	unsigned char *fresh;
+	size_t at, len;
+
+	fill(model, sizeof(model), 3);
+	ASSERT_EQ(0, ax_populate(self->fd, GPA, sizeof(model)));
+	ASSERT_EQ(sizeof(model), ax_pwrite(self->fd, model, sizeof(model), GPA));
+	for (at = 0; at < 0x1003; at += 0x401) {
+		for (len = 1; at + len < sizeof(model); len = len * 3 + 1) {
+			fresh = mmap(NULL, 0x8000, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			ASSERT_NE(MAP_FAILED, (void *)fresh);
+			EXPECT_EQ(len, ax_pread(self->fd, fresh + 0x7f1 - at % 7, len, GPA + at));
+			EXPECT_EQ(0, memcmp(fresh + 0x7f1 - at % 7, model + at, len));
+			munmap(fresh, 0x8000);
+			/* And the zero page. */
+			fresh = mmap(NULL, 0x8000, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			ASSERT_NE(MAP_FAILED, (void *)fresh);
+			EXPECT_EQ(len, ax_pwrite(self->fd, fresh + 0x7f1, len, GPA + at));
+			EXPECT_EQ(len, ax_pread(self->fd, fresh, len, GPA + at));
+			EXPECT_TRUE(all_zero(fresh, len));
+			munmap(fresh, 0x8000);
+			ASSERT_EQ(len, ax_pwrite(self->fd, model + at, len, GPA + at));
+		}
+	}
+}
+
 TEST_HARNESS_MAIN

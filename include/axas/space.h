@@ -27,6 +27,9 @@
 
 #define AXAS_PROT_ALL	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
 
+struct axas_hold;
+struct iov_iter;
+
 /* Faults by result, per CPU. */
 struct axas_fault_stats {
 	u64 results[AXAS_NR_FAULT_RESULTS];
@@ -56,6 +59,8 @@ struct axas_main_area {
  * @length: bytes
  * @generation: goes up with every change of @areas; under @lock
  * @devices: ports and system registers; changed under @lock, read under RCU
+ * @hold: R, once somebody has touched the memory from the kernel; set under
+ *	@lock
  * @file: the file that the space lives and dies with, if it has one
  * @faults: figures
  */
@@ -68,6 +73,7 @@ struct axas_space {
 	u64 length;
 	u64 generation;
 	struct axas_devices devices;
+	struct axas_hold *hold;
 	struct file *file;
 	struct axas_fault_stats __percpu *faults;
 };
@@ -117,8 +123,9 @@ int axas_space_del_device(struct axas_space *space,
 int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 			  unsigned int access, struct axas_memory *memory);
 int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
-			    unsigned int access,
-			    const struct axas_memory *memory);
+			    unsigned int access, struct axas_memory *memory);
+ssize_t axas_space_rw_iter(struct axas_space *space, axas_gpa_t gpa,
+			   struct iov_iter *iter, bool write);
 
 int axas_space_add_holder(struct axas_space *space, struct axas_holder *holder);
 void axas_space_del_holder(struct axas_space *space,

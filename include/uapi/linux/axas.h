@@ -53,13 +53,16 @@
  * areas and stop short where those or the areas end, with what was done. If
  * nothing was done:
  *
- * - EFAULT: there is no area, or a device, which has no memory; or the caller's
- *   buffer is bad.
+ * - EFAULT: there is no area, or a device, which has no memory whatever its
+ *   rights; or the caller's buffer is bad.
  * - EACCES: the area doesn't allow it.
  * - ENOMEM: no memory for a frame or a table.
  * - EINTR: a fatal signal is pending.
  * - EIO: the kernel can't map the linear memory there.
  * - ENOSPC: a write at or behind the end of the space; a read there gives 0.
+ *
+ * No byte is copied after an AXAS_UNMAP or AXAS_PROTECT that took it away has
+ * returned.
  *
  * mmap(2) with MAP_SHARED makes a window: the frames of the guest at an address
  * of the process. Pages come in on first touch through the area's backend. A
