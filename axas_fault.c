@@ -283,17 +283,6 @@ EXPORT_SYMBOL_GPL(axas_space_faults);
 
 /* ---- guest memory ---- */
 
-/* Is there a struct page that may be mapped and pinned like any other? */
-static struct page *memory_page(const struct axas_leaf *leaf, axas_hpa_t hpa)
-{
-	unsigned long pfn = hpa.val >> PAGE_SHIFT;
-
-	if (leaf->attr.owned)
-		return pfn_to_page(pfn);
-	return pfn_valid(pfn) && PageReserved(pfn_to_page(pfn)) ?
-		       pfn_to_page(pfn) : NULL;
-}
-
 /* What a leaf says of the page around gpa. */
 static void memory_set(struct axas_memory *memory, const struct axas_leaf *leaf,
 		       axas_gpa_t gpa)
@@ -325,9 +314,11 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 		return -EACCES;
 
 	memory_set(memory, &leaf, gpa);
-	memory->page = memory_page(&leaf, memory->hpa);
-	if (!memory->page)
+	memory->page = NULL;
+	/* Others may have a struct page too, but none that counts for anyone. */
+	if (!leaf.attr.owned)
 		return 0;
+	memory->page = axas_hal_page(memory->hpa);
 	if (!get_page_unless_zero(memory->page))
 		return -EAGAIN;
 	if (READ_ONCE(*slot.ptr) != slot.old) {
@@ -414,7 +405,8 @@ int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
 	if (axas_npt_lookup(&space->npt, gpa, &leaf))
 		return -EAGAIN;
 	memory_set(&now, &leaf, gpa);
-	if (now.hpa.val != memory->hpa.val)
+	if (now.hpa.val != memory->hpa.val ||
+	    now.attr.owned != memory->attr.owned)
 		return -EAGAIN;
 	if (access & ~now.attr.prot)
 		return -EACCES;

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 
@@ -17,6 +18,7 @@
 
 #include "axas_file.h"
 #include "axas_ioctl.h"
+#include "axas_memory.h"
 
 /**
  * struct axas_file - an open space
@@ -24,8 +26,7 @@
  * @window: told by the space when a translation goes; told from the first
  *	mmap() on
  * @mapping: finds all VMAs of the space
- * @lock: read-held from checking a leaf to the PTE that is made from it, where
- *	there is no struct page whose lock does the same
+ * @lock: read-held from checking a leaf to the special PTE that is made from it
  * @debugfs: what people see of it
  */
 struct axas_file {
@@ -73,9 +74,8 @@ static loff_t axas_llseek(struct file *filp, loff_t offset, int whence)
 /* ---- guest memory: windows ---- */
 
 /*
- * Take a range out of all windows. A PTE for memory with a struct page is made
- * under the page's lock, for which the table has waited; any other under the
- * file's.
+ * Take a range out of all windows. An ordinary PTE is made under its page's
+ * lock, for which the table has waited; a special one under the file's.
  */
 static void window_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
 			      u64 size)
@@ -106,6 +106,11 @@ static vm_fault_t window_lock_page(struct axas_file *file, axas_gpa_t gpa,
 	int ret;
 
 	lock_page(memory->page);
+	/*
+	 * The page is locked before the entry is read. Pairs with the barrier
+	 * between a changed entry and the look at the lock in npt_wait_leaf().
+	 */
+	smp_mb();
 	ret = axas_space_check_memory(file->space, gpa, access, memory);
 	if (!ret)
 		return VM_FAULT_LOCKED;
@@ -113,33 +118,74 @@ static vm_fault_t window_lock_page(struct axas_file *file, axas_gpa_t gpa,
 	return window_error(ret);
 }
 
-/* Memory without struct page: the PTE is made here. */
+/* Rights and type of a special PTE. */
+static pgprot_t window_prot(const struct vm_area_struct *vma,
+			    const struct axas_memory *memory)
+{
+	bool writable = memory->attr.prot & AXAS_PROT_WRITE;
+	pgprot_t prot = vm_get_page_prot(writable ? vma->vm_flags :
+						    vma->vm_flags & ~VM_WRITE);
+
+	if (memory->attr.owned || memory->attr.memtype == AXAS_MEM_WB)
+		return prot;
+	return memory->attr.memtype == AXAS_MEM_NC ? pgprot_writecombine(prot) :
+						     pgprot_noncached(prot);
+}
+
+/*
+ * In a VMA that has ordinary pages too the kernel takes the rights from the VMA,
+ * which has none to write, so that it hears of the first store. Lend it one that
+ * says what the leaf does: nobody but the kernel's own helper sees it.
+ */
+static vm_fault_t window_insert_mixed(const struct vm_area_struct *vma,
+				      unsigned long addr, unsigned long pfn,
+				      pgprot_t prot)
+{
+	struct vm_area_struct lent = *vma;
+
+	lent.vm_page_prot = prot;
+	return vmf_insert_mixed(&lent, addr, axas_pfn(pfn));
+}
+
+/*
+ * Make a special PTE. On x86 its type becomes the one that the kernel maps the
+ * memory by, and uncached if it doesn't map it at all. So it does, meanwhile.
+ */
+static vm_fault_t window_insert(struct vm_area_struct *vma, unsigned long addr,
+				const struct axas_memory *memory)
+{
+	unsigned long pfn = PHYS_PFN(memory->hpa.val);
+	struct axas_view view = { .memory = *memory };
+	pgprot_t prot = window_prot(vma, memory);
+	vm_fault_t ret;
+
+	if (axas_memory_is_alien(memory))
+		return VM_FAULT_SIGBUS;
+	if (IS_ENABLED(CONFIG_X86) && axas_view_open(&view, PAGE_SIZE))
+		return VM_FAULT_SIGBUS;
+	if (vma->vm_flags & VM_MIXEDMAP)
+		ret = window_insert_mixed(vma, addr, pfn, prot);
+	else
+		ret = vmf_insert_pfn_prot(vma, addr, pfn, prot);
+	if (IS_ENABLED(CONFIG_X86))
+		axas_view_close(&view);
+	return ret;
+}
+
+/* Nothing counts special PTEs: invalidation has to find each. */
 static vm_fault_t window_insert_pfn(struct vm_fault *vmf, axas_gpa_t gpa,
 				    unsigned int access,
 				    struct axas_memory *memory)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct axas_file *file = vma->vm_file->private_data;
-	bool writable = memory->attr.prot & AXAS_PROT_WRITE;
-	unsigned long pfn = memory->hpa.val >> PAGE_SHIFT;
-	pgprot_t prot;
 	int ret;
-
-	/* Valid but not reserved: somebody else's, a device's memory map. */
-	if (pfn_valid(pfn))
-		return VM_FAULT_SIGBUS;
-	prot = vm_get_page_prot(writable ? vma->vm_flags :
-					   vma->vm_flags & ~VM_WRITE);
-	if (memory->attr.memtype == AXAS_MEM_NC)
-		prot = pgprot_writecombine(prot);
-	else if (memory->attr.memtype != AXAS_MEM_WB)
-		prot = pgprot_noncached(prot);
 
 	guard(rwsem_read)(&file->lock);
 	ret = axas_space_check_memory(file->space, gpa, access, memory);
 	if (ret)
 		return window_error(ret);
-	return vmf_insert_pfn_prot(vma, vmf->address & PAGE_MASK, pfn, prot);
+	return window_insert(vma, vmf->address & PAGE_MASK, memory);
 }
 
 static axas_gpa_t window_gpa(const struct vm_fault *vmf)
@@ -163,13 +209,13 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 	if (err)
 		return window_error(err);
-	if (!memory.page)
-		return window_insert_pfn(vmf, gpa, access, &memory);
-
-	ret = window_lock_page(file, gpa, access, &memory);
+	if (memory.page && !(vmf->vma->vm_flags & VM_PFNMAP))
+		ret = window_lock_page(file, gpa, access, &memory);
+	else
+		ret = window_insert_pfn(vmf, gpa, access, &memory);
 	if (ret == VM_FAULT_LOCKED)
 		vmf->page = memory.page;
-	else
+	else if (memory.page)
 		put_page(memory.page);
 	return ret;
 }
@@ -181,13 +227,14 @@ static vm_fault_t window_page_mkwrite(struct vm_fault *vmf)
 	struct axas_memory memory = {
 		.hpa = axas_hpa(PFN_PHYS(page_to_pfn(vmf->page))),
 		.page = vmf->page,
+		.attr.owned = true,
 	};
 
 	return window_lock_page(file, window_gpa(vmf), AXAS_PROT_WRITE,
 				&memory);
 }
 
-/* The same without struct page: drop the PTE, the next fault makes it anew. */
+/* The same of a special PTE: drop it, the next fault makes it anew. */
 static vm_fault_t window_pfn_mkwrite(struct vm_fault *vmf)
 {
 	struct axas_file *file = vmf->vma->vm_file->private_data;
@@ -201,24 +248,81 @@ static vm_fault_t window_pfn_mkwrite(struct vm_fault *vmf)
 	return VM_FAULT_NOPAGE;
 }
 
+/* /proc/PID/mem and ptrace, where there is no page to be had. */
+static int window_access(struct vm_area_struct *vma, unsigned long addr,
+			 void *buf, int len, int write)
+{
+	struct axas_file *file = vma->vm_file->private_data;
+	unsigned long offset = addr - vma->vm_start;
+	struct kvec vec = {
+		.iov_base = buf,
+		.iov_len = min_t(unsigned long, len, vma->vm_end - addr),
+	};
+	struct iov_iter iter;
+
+	if (write && !(vma->vm_flags & VM_WRITE))
+		return -EFAULT;
+	iov_iter_kvec(&iter, write ? ITER_SOURCE : ITER_DEST, &vec, 1,
+		      vec.iov_len);
+	return axas_space_rw_iter(file->space,
+				  axas_gpa(((u64)vma->vm_pgoff << PAGE_SHIFT) +
+					   offset), &iter, write);
+}
+
 static const struct vm_operations_struct window_ops = {
 	.fault = window_fault,
 	.page_mkwrite = window_page_mkwrite,
 	.pfn_mkwrite = window_pfn_mkwrite,
+	.access = window_access,
 };
 
+/* Are there areas everywhere in a range, and is no frame there the space's? */
+static int window_is_io(struct axas_space *space, u64 gpa, u64 size)
+{
+	u64 end = gpa + size;
+
+	while (gpa < end) {
+		MA_STATE(mas, &space->areas, gpa, gpa);
+		const struct axas_area *area;
+		bool io;
+
+		rcu_read_lock();
+		area = mas_walk(&mas);
+		io = area && !area->attr.owned;
+		rcu_read_unlock();
+		if (!io)
+			return false;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		gpa = mas.last + 1;
+	}
+	return true;
+}
+
+/*
+ * There are two kinds of windows. One for memory has ordinary PTEs, with pages
+ * that others can take, and special ones where the space doesn't own the frame.
+ * One for I/O has special PTEs alone, which KVM only then follows.
+ */
 static int axas_mmap(struct file *filp, struct vm_area_struct *vma)
 {
 	struct axas_file *file = filp->private_data;
 	struct axas_space *space = file->space;
+	u64 gpa = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 size = vma->vm_end - vma->vm_start;
+	int io;
 
-	if (!(vma->vm_flags & VM_SHARED))
+	/* A descriptor for reading takes VM_SHARED away. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
-	if (!axas_range_in((u64)vma->vm_pgoff << PAGE_SHIFT, size, space->base,
-			   space->length))
+	if (!axas_range_in(gpa, size, space->base, space->length))
 		return -EINVAL;
-	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	io = window_is_io(space, gpa, size);
+	if (io < 0)
+		return io;
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP |
+			  (io ? VM_IO | VM_PFNMAP : VM_MIXEDMAP));
 	vma->vm_ops = &window_ops;
 	return axas_space_add_holder(space, &file->window);
 }

@@ -323,6 +323,15 @@ void space_get_and_check_memory(struct kunit *test)
 						    &memory), 0);
 	KUNIT_EXPECT_NULL(test, memory.page);
 	KUNIT_EXPECT_EQ(test, memory.hpa.val, HPA_NOWHERE + SZ_4K);
+
+	/* Nor has memory that only looks as if it had: it is nobody's. */
+	KUNIT_ASSERT_TRUE(test, PageReserved(ZERO_PAGE(0)));
+	KUNIT_ASSERT_EQ(test, axas_map_linear(space, SZ_2G, SZ_4K,
+					      page_to_phys(ZERO_PAGE(0)),
+					      PROT_R), 0);
+	KUNIT_ASSERT_EQ(test, axas_space_get_memory(space, axas_gpa(SZ_2G),
+						    PROT_R, &memory), 0);
+	KUNIT_EXPECT_NULL(test, memory.page);
 }
 
 /* What was true before the lock was taken is not what counts. */

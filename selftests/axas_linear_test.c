@@ -6,6 +6,8 @@
  * in AXAS_LINEAR_HPA and AXAS_LINEAR_SIZE, or an ivshmem device.
  */
 #include <linux/userfaultfd.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include "axas_fixture.h"
 #include "axas_hpa.h"
 
@@ -356,6 +358,183 @@ static __u64 *host_window(int fd, __u64 gpa, const struct ax_host *host,
 	return ax_window(fd, gpa, len, PROT_READ | PROT_WRITE);
 }
 
+/* In a child that is nobody: through /proc/self/mem. */
+static int proc_mem_as_nobody(__u64 *w, __u64 want)
+{
+	__u64 got[3] = { 0 }, word = want + 1, back = 0;
+	int mem, bad = 0;
+
+	if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534) ||
+	    prctl(PR_SET_DUMPABLE, 1))
+		return 1;
+	mem = open("/proc/self/mem", O_RDWR);
+	if (mem < 0)
+		return 2;
+	bad |= pread(mem, got, 8, (uintptr_t)w) != 8 || got[0] != want ? 4 : 0;
+	/* Across a page, and beyond the end of the window. */
+	bad |= pread(mem, got, 16, (uintptr_t)(w + 511)) != 16 ||
+	       got[0] != want + 2 || got[1] != want + 3 ? 8 : 0;
+	bad |= pread(mem, got, 24, (uintptr_t)(w + 2 * 512 - 1)) < 8 ||
+	       got[0] != want + 4 ? 16 : 0;
+	bad |= pwrite(mem, &word, 8, (uintptr_t)(w + 1)) != 8 ? 32 : 0;
+	bad |= pread(mem, &back, 8, (uintptr_t)(w + 1)) != 8 || back != word ? 64 : 0;
+	return bad;
+}
+
+TEST_F(space, proc_mem_linear)
+{
+	struct ax_host host[2];
+	unsigned int n, i;
+	__u64 *w, val;
+	pid_t pid;
+	int mem;
+
+	AX_NEED_HOST(host, n);
+	mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, mem);
+	for (i = 0; i < n; i++) {
+		w = host_window(self->fd, G, &host[i], 0x2000, AX_RW);
+		ASSERT_NE(MAP_FAILED, (void *)w);
+		w[0] = 0x1000 + i;
+		w[511] = w[0] + 2;
+		w[512] = w[0] + 3;
+		w[1023] = w[0] + 4;
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid)
+			_exit(proc_mem_as_nobody(w, 0x1000 + i));
+		EXPECT_EQ(0, ax_wait(pid))
+			TH_LOG("in %s", host[i].what);
+		EXPECT_EQ(0x1001 + i, ax_get64(self->fd, G + 8));
+		/* What the area doesn't allow, nobody gets this way either. */
+		ASSERT_EQ(0, ax_protect(self->fd, G, 0x1000, AX_R));
+		EXPECT_EQ(-EIO, ax_pwrite(mem, &val, 8, (uintptr_t)w));
+		EXPECT_EQ(8, ax_pread(mem, &val, 8, (uintptr_t)w));
+		EXPECT_EQ(0x1000 + i, val);
+		/* Nor what the mapping doesn't. */
+		ASSERT_EQ(0, mprotect(w + 512, 0x1000, PROT_READ));
+		EXPECT_EQ(-EIO, ax_pwrite(mem, &val, 8, (uintptr_t)(w + 512)));
+		ASSERT_EQ(0, ax_unmap(self->fd, G, 0x2000));
+		EXPECT_EQ(-EIO, ax_pread(mem, &val, 8, (uintptr_t)w));
+		munmap(w, 0x2000);
+	}
+	close(mem);
+}
+
+TEST_F(space, ptrace_linear)
+{
+	struct ax_host host[2];
+	unsigned int n, i;
+	int status;
+	__u64 *w;
+	pid_t pid;
+
+	AX_NEED_HOST(host, n);
+	for (i = 0; i < n; i++) {
+		w = host_window(self->fd, G, &host[i], 0x1000, AX_RW);
+		ASSERT_NE(MAP_FAILED, (void *)w);
+		w[3] = 0x2000 + i;
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+			raise(SIGSTOP);
+			_exit(w[3] == 0x3000 + i ? 0 : 1);
+		}
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_TRUE(WIFSTOPPED(status));
+		errno = 0;
+		EXPECT_EQ(0x2000 + i, ptrace(PTRACE_PEEKDATA, pid, w + 3, NULL));
+		EXPECT_EQ(0, errno);
+		EXPECT_EQ(0, ptrace(PTRACE_POKEDATA, pid, w + 3, (void *)(0x3000UL + i)));
+		EXPECT_EQ(0, ptrace(PTRACE_CONT, pid, NULL, NULL));
+		EXPECT_EQ(0, ax_wait(pid));
+		ASSERT_EQ(0, ax_unmap(self->fd, G, 0x1000));
+		munmap(w, 0x1000);
+	}
+}
+
+/* Linear memory, frames and a hole in one window: each as it is alone. */
+TEST_F(space, linear_in_a_memory_window)
+{
+	struct ax_host host[2];
+	unsigned int n, i;
+	__u64 *w, val;
+
+	AX_NEED_HOST(host, n);
+	for (i = 0; i < n; i++) {
+		ASSERT_EQ(0, ax_map(self->fd, G, 0x1000));
+		ASSERT_EQ(0, ax_map_linear(self->fd, G + 0x1000, 0x2000, host[i].hpa, AX_RW, 0));
+		w = ax_window(self->fd, G, 0x4000, PROT_READ | PROT_WRITE);
+		ASSERT_NE(MAP_FAILED, (void *)w);
+		EXPECT_EQ(0, ax_store(w, 1));
+		/* A write at once, and one after a read. */
+		EXPECT_EQ(0, ax_store(w + 512, 0x4000 + i));
+		EXPECT_EQ(0, ax_load(w + 1024, &val));
+		EXPECT_EQ(0, ax_store(w + 1024, 0x5000 + i));
+		EXPECT_EQ(-EFAULT, ax_store(w + 1536, 1));
+		EXPECT_EQ(0x4000 + i, ax_get64(self->fd, G + 0x1000));
+		EXPECT_EQ(0x5000 + i, ax_get64(self->fd, G + 0x2000));
+		/* Rights, in both orders of use, and given back. */
+		ASSERT_EQ(0, ax_protect(self->fd, G + 0x1000, 0x2000, AX_R));
+		EXPECT_EQ(-EFAULT, ax_store(w + 512, 2));
+		EXPECT_EQ(0, ax_load(w + 512, &val));
+		EXPECT_EQ(0x4000 + i, val);
+		EXPECT_EQ(-EFAULT, ax_store(w + 512, 2));
+		ASSERT_EQ(0, ax_protect(self->fd, G + 0x1000, 0x2000, AX_RW));
+		EXPECT_EQ(0, ax_store(w + 512, 3));
+		/* mprotect() there and back asks for nothing new. */
+		ASSERT_EQ(0, mprotect(w, 0x4000, PROT_READ));
+		ASSERT_EQ(0, mprotect(w, 0x4000, PROT_READ | PROT_WRITE));
+		EXPECT_EQ(0, ax_store(w + 512, 5));
+		EXPECT_EQ(5, ax_get64(self->fd, G + 0x1000));
+		ASSERT_EQ(0, ax_unmap(self->fd, G + 0x1000, 0x1000));
+		EXPECT_EQ(-EFAULT, ax_load(w + 512, &val));
+		EXPECT_EQ(0, ax_load(w + 1024, &val));
+		ASSERT_EQ(0, ax_clear(self->fd));
+		EXPECT_EQ(-EFAULT, ax_load(w + 1024, &val));
+		munmap(w, 0x4000);
+	}
+}
+
+/* A window for I/O stays one, whatever comes to lie under it. */
+TEST_F(space, frames_in_an_io_window)
+{
+	struct iovec v;
+	struct ax_host host[2];
+	unsigned int n, i;
+	__u64 *w, val;
+	int p[2];
+
+	AX_NEED_HOST(host, n);
+	ASSERT_EQ(0, pipe(p));
+	for (i = 0; i < n; i++) {
+		w = host_window(self->fd, G, &host[i], 0x3000, AX_RW);
+		ASSERT_NE(MAP_FAILED, (void *)w);
+		EXPECT_EQ(0, ax_store(w + 512, 7));
+		ASSERT_EQ(0, ax_unmap(self->fd, G + 0x1000, 0x1000));
+		EXPECT_EQ(-EFAULT, ax_load(w + 512, &val));
+		ASSERT_EQ(0, ax_map(self->fd, G + 0x1000, 0x1000));
+		EXPECT_EQ(0, ax_load(w + 512, &val));
+		EXPECT_EQ(0, val);
+		EXPECT_EQ(0, ax_store(w + 512, 8));
+		EXPECT_EQ(8, ax_get64(self->fd, G + 0x1000));
+		v = (struct iovec){ w + 512, 0x1000 };
+		errno = 0;
+		EXPECT_EQ(-1, vmsplice(p[1], &v, 1, 0));
+		EXPECT_EQ(EFAULT, errno);
+		ASSERT_EQ(0, ax_protect(self->fd, G + 0x1000, 0x1000, AX_R));
+		EXPECT_EQ(-EFAULT, ax_store(w + 512, 9));
+		EXPECT_EQ(0, ax_load(w + 512, &val));
+		EXPECT_EQ(8, val);
+		ASSERT_EQ(0, ax_clear(self->fd));
+		EXPECT_EQ(-EFAULT, ax_load(w + 512, &val));
+		munmap(w, 0x3000);
+	}
+	close(p[0]);
+	close(p[1]);
+}
+
 /* Memory of a type that not every instruction may touch. */
 TEST_F(space, read_write_uncached)
 {
@@ -411,6 +590,56 @@ struct beside {
 	ssize_t ret;
 	bool stop;
 };
+
+#define RACE_PAGES	4
+
+static void *read_faults(void *arg)
+{
+	struct beside *b = arg;
+	unsigned int i;
+	__u64 val;
+
+	for (i = 0; !__atomic_load_n(&b->stop, __ATOMIC_RELAXED); i++)
+		ax_load(b->w + i % RACE_PAGES * 512, &val);
+	return NULL;
+}
+
+/* A read fault that began before the right went makes no writable PTE after. */
+TEST_F(device, protect_beside_read_faults)
+{
+	const __u64 len = RACE_PAGES * AX_PAGE;
+	unsigned int n, i, k, rounds, hits;
+	struct ax_host host[2];
+	pthread_t thread[2];
+	struct beside b;
+	double end;
+	int fd;
+
+	AX_NEED_HOST(host, n);
+	for (i = 0; i < n; i++) {
+		fd = ax_create(self->dev, AXAS_FORMAT_HOST, 0);
+		ASSERT_LE(0, fd);
+		b = (struct beside){ .w = host_window(fd, G, &host[i], len, AX_RW) };
+		ASSERT_NE(MAP_FAILED, (void *)b.w);
+		for (k = 0; k < 2; k++)
+			ASSERT_EQ(0, pthread_create(&thread[k], NULL, read_faults, &b));
+		end = ax_now() + 4;
+		for (rounds = hits = 0; ax_now() < end && !hits; rounds++) {
+			ASSERT_EQ(0, ax_protect(fd, G, len, AX_RW));
+			ASSERT_EQ(0, ax_protect(fd, G, len, AX_R));
+			for (k = 0; k < RACE_PAGES; k++)
+				hits += !ax_store(b.w + k * 512, 1);
+		}
+		__atomic_store_n(&b.stop, true, __ATOMIC_RELAXED);
+		for (k = 0; k < 2; k++)
+			pthread_join(thread[k], NULL);
+		EXPECT_EQ(0, hits)
+			TH_LOG("a store into %s passed in round %u", host[i].what, rounds);
+		printf("# %s: %u rounds\n", host[i].what, rounds);
+		munmap(b.w, len);
+		close(fd);
+	}
+}
 
 static void *write_once(void *arg)
 {

@@ -17,6 +17,13 @@
 #include <linux/unroll.h>
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#include <linux/pfn_t.h>
+#define axas_pfn(pfn)	__pfn_to_pfn_t(pfn, PFN_DEV)
+#else
+#define axas_pfn(pfn)	(pfn)
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {

@@ -82,8 +82,9 @@ struct axas_space {
  * struct axas_memory - a page of guest memory that the caller may use
  * @hpa: host physical address of the page
  * @left: bytes from there to the end of the leaf, all in one piece
- * @page: its struct page with a reference for the caller, or NULL where host
- *	memory has none
+ * @page: its struct page with a reference for the caller, or NULL if the space
+ *	doesn't own the frame: then nobody says how long it is there, and the
+ *	kernel may not have it mapped
  * @attr: what the leaf allows
  */
 struct axas_memory {

@@ -69,19 +69,28 @@
  * touch outside of areas, in a device, or one that the area doesn't allow, gives
  * SIGBUS, and so does one that there is no memory for.
  * AXAS_UNMAP and AXAS_PROTECT take effect in all windows before they return.
- * Pages can be taken with get_user_pages(): direct I/O into a window works, and
- * so does a KVM memory slot over it. A page that somebody has pinned outlives
- * its unmap and is freed when it is let go. Errors of mmap(2):
+ * Frames of the space can be taken with get_user_pages(): direct I/O into a
+ * window works. A page that somebody has pinned outlives its unmap and is freed
+ * when it is let go. Errors of mmap(2):
  *
  * - EINVAL: the range doesn't lie inside of the space, or is MAP_PRIVATE.
  * - EINTR: a fatal signal is pending.
  *
  * The kernel refuses long-term pins with write access to any shared file
- * mapping that tracks writes, and a window is one. Windows over linear memory
- * that has no struct page, such as a device's BAR, can be touched but not
- * pinned. A window maps frames write-back whatever the memory type of the area,
- * which is that of the guest; only memory without struct page takes its type
- * from the area.
+ * mapping that tracks writes, and a window is one. Memory that the space doesn't
+ * own, that is linear memory, can be touched but not pinned: direct I/O there
+ * gives EFAULT, or EEXIST from some kernels. /proc/PID/mem and ptrace(2) reach all of a
+ * window.
+ *
+ * A KVM memory slot works over a window of frames. It works over linear memory, a
+ * device's BAR for example, if that has a window of its own: if areas cover all of
+ * the range when mmap(2) is called, and the space owns no frame of any.
+ *
+ * A window maps frames of the space write-back whatever the memory type of the
+ * area, which is that of the guest. Linear memory it maps by the area's type, and
+ * uncached where that says write-back but the kernel knows better, as it does
+ * of BARs on x86; a type that another mapping of the kernel's rules out gives
+ * SIGBUS. pread(2) and pwrite(2) do the same, and give EIO.
  */
 
 #define AXAS_IOC_TYPE	0xBA
