@@ -2,14 +2,15 @@
 /*
  * A space's file: guest memory by read, write and windows.
  */
-#include <linux/anon_inodes.h>
 #include <linux/compat.h>
 #include <linux/export.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/mount.h>
 #include <linux/pagemap.h>
+#include <linux/pseudo_fs.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -21,21 +22,23 @@
 #include "axas_memory.h"
 
 /**
- * struct axas_file - an open space
+ * struct axas_file - what an inode has that is a space
  * @space: the space
  * @window: told by the space when a translation goes; told from the first
  *	mmap() on
- * @mapping: finds all VMAs of the space
+ * @mapping: the inode's; finds all VMAs of the space
  * @lock: read-held from checking a leaf to the special PTE that is made from it
  * @debugfs: what people see of it
  */
 struct axas_file {
 	struct axas_space *space;
 	struct axas_holder window;
-	struct address_space mapping;
+	struct address_space *mapping;
 	struct rw_semaphore lock;
 	struct axas_debugfs debugfs;
 };
+
+#define AXAS_FS_MAGIC	0x41584153
 
 /* ---- guest memory: pread and pwrite ---- */
 
@@ -83,7 +86,7 @@ static void window_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
 	struct axas_file *file = container_of(holder, struct axas_file, window);
 
 	guard(rwsem_write)(&file->lock);
-	unmap_mapping_range(&file->mapping, gpa.val, size, 1);
+	unmap_mapping_range(file->mapping, gpa.val, size, 1);
 }
 
 static vm_fault_t window_error(int err)
@@ -244,7 +247,7 @@ static vm_fault_t window_pfn_mkwrite(struct vm_fault *vmf)
 
 	if (!ret && !(leaf.attr.prot & AXAS_PROT_WRITE))
 		return VM_FAULT_SIGBUS;
-	unmap_mapping_range(&file->mapping, gpa.val, PAGE_SIZE, 1);
+	unmap_mapping_range(file->mapping, gpa.val, PAGE_SIZE, 1);
 	return VM_FAULT_NOPAGE;
 }
 
@@ -329,24 +332,34 @@ static int axas_mmap(struct file *filp, struct vm_area_struct *vma)
 
 /* ---- a space's file ---- */
 
+/* What a descriptor for reading is good for. */
+static bool space_ioctl_looks(unsigned int cmd)
+{
+	switch (_IOC_NR(cmd)) {
+	case AXAS_CMD_TRANSLATE:
+	case AXAS_CMD_STATS:
+	case AXAS_CMD_ROOT:
+	case AXAS_CMD_AREAS:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static long space_ioctl(struct file *filp, unsigned int cmd,
 			unsigned long arg)
 {
 	struct axas_file *file = filp->private_data;
 
+	if (!(filp->f_mode & FMODE_WRITE) && !space_ioctl_looks(cmd))
+		return -EBADF;
 	return axas_ioctl_space(file->space, cmd, arg);
 }
 
-static void axas_file_destroy(struct axas_file *file)
+/* The inode's descriptor was opened anew, through /proc. */
+static int axas_space_open(struct inode *inode, struct file *filp)
 {
-	axas_debugfs_del(&file->debugfs);
-	axas_space_destroy(file->space);
-	kfree(file);
-}
-
-static int axas_space_release(struct inode *inode, struct file *filp)
-{
-	axas_file_destroy(filp->private_data);
+	filp->private_data = inode->i_private;
 	return 0;
 }
 
@@ -359,10 +372,13 @@ static void axas_space_show_fdinfo(struct seq_file *m, struct file *filp)
 
 static const struct file_operations space_fops = {
 	.owner = THIS_MODULE,
-	.release = axas_space_release,
+	.open = axas_space_open,
 	.llseek = axas_llseek,
 	.read_iter = axas_read_iter,
 	.write_iter = axas_write_iter,
+	.splice_read = copy_splice_read,
+	.splice_write = iter_file_splice_write,
+	.fsync = noop_fsync,
 	.unlocked_ioctl = space_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = axas_mmap,
@@ -382,8 +398,9 @@ static const struct file_operations space_fops = {
  */
 struct axas_space *axas_space_get_fd(int fd)
 {
-	struct axas_file *file;
 	struct file *filp = fget(fd);
+	struct axas_space *space;
+	struct axas_file *file;
 
 	if (!filp)
 		return ERR_PTR(-EBADF);
@@ -391,8 +408,12 @@ struct axas_space *axas_space_get_fd(int fd)
 		fput(filp);
 		return ERR_PTR(-EINVAL);
 	}
+	/* Descriptors may be several; what the space lives by is the inode. */
+	path_get(&filp->f_path);
 	file = filp->private_data;
-	return file->space;
+	space = file->space;
+	fput(filp);
+	return space;
 }
 EXPORT_SYMBOL_GPL(axas_space_get_fd);
 
@@ -400,17 +421,104 @@ EXPORT_SYMBOL_GPL(axas_space_get_fd);
  * axas_space_put - give back what axas_space_get_fd() returned
  * @space: the space; the caller has no holder in it any more
  *
- * Context: any but NMI; the space may be freed later.
+ * Context: may sleep. The space goes with the last reference.
  */
 void axas_space_put(struct axas_space *space)
 {
-	fput(space->file);
+	struct path path = space->path;
+
+	path_put(&path);
 }
 EXPORT_SYMBOL_GPL(axas_space_put);
 
-static const struct address_space_operations no_aops = {};
+/* ---- a space's inode ---- */
 
-static struct axas_file *axas_file_create(const struct axas_create *create)
+static void axas_file_destroy(struct axas_file *file)
+{
+	axas_debugfs_del(&file->debugfs);
+	axas_space_destroy(file->space);
+	kfree(file);
+}
+
+static struct file_system_type axas_fs;
+static struct vfsmount *axas_mnt;
+static int axas_mnt_count;
+
+/* Each space has the file system, and the file system the module. */
+static int axas_fs_get(void)
+{
+	return simple_pin_fs(&axas_fs, &axas_mnt, &axas_mnt_count);
+}
+
+static void axas_fs_put(void)
+{
+	simple_release_fs(&axas_mnt, &axas_mnt_count);
+}
+
+/* Nobody has a descriptor, a window or another reference any more. */
+static void axas_evict_inode(struct inode *inode)
+{
+	struct axas_file *file = inode->i_private;
+
+	truncate_inode_pages_final(&inode->i_data);
+	clear_inode(inode);
+	/* There is none in the root, and in what was never finished. */
+	if (!file)
+		return;
+	axas_file_destroy(file);
+	axas_fs_put();
+}
+
+static const struct super_operations axas_super_ops = {
+	.statfs = simple_statfs,
+	.evict_inode = axas_evict_inode,
+};
+
+static char *axas_dname(struct dentry *dentry, char *buf, int len)
+{
+	static const char name[] = "anon_inode:[axas]";
+
+	if (len < sizeof(name))
+		return ERR_PTR(-ENAMETOOLONG);
+	return memcpy(buf + len - sizeof(name), name, sizeof(name));
+}
+
+static const struct dentry_operations axas_dentry_ops = {
+	.d_dname = axas_dname,
+};
+
+static int axas_init_fs_context(struct fs_context *fc)
+{
+	struct pseudo_fs_context *ctx = init_pseudo(fc, AXAS_FS_MAGIC);
+
+	if (!ctx)
+		return -ENOMEM;
+	ctx->ops = &axas_super_ops;
+	ctx->dops = &axas_dentry_ops;
+	return 0;
+}
+
+static struct file_system_type axas_fs = {
+	.owner = THIS_MODULE,
+	.name = "axas",
+	.init_fs_context = axas_init_fs_context,
+	.kill_sb = kill_anon_super,
+};
+
+/* Mode, owner and times may be set; the size is the space's. */
+static int axas_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
+			struct iattr *attr)
+{
+	return attr->ia_valid & ATTR_SIZE ? -EINVAL :
+					    simple_setattr(idmap, dentry, attr);
+}
+
+static const struct inode_operations axas_inode_ops = {
+	.setattr = axas_setattr,
+};
+
+static struct axas_file *axas_file_create(const struct axas_create *create,
+					  struct address_space *mapping)
 {
 	struct axas_file *file __free(kfree) =
 		kzalloc(sizeof(*file), AXAS_GFP);
@@ -424,11 +532,57 @@ static struct axas_file *axas_file_create(const struct axas_create *create)
 	file->window.invalidate = window_invalidate;
 	INIT_LIST_HEAD(&file->window.node);
 	init_rwsem(&file->lock);
-	address_space_init_once(&file->mapping);
-	file->mapping.a_ops = &no_aops;
-	mapping_set_gfp_mask(&file->mapping, GFP_KERNEL);
+	file->mapping = mapping;
 	axas_debugfs_add(&file->debugfs, file->space);
 	return_ptr(file);
+}
+
+/* The file system is had; the inode gets a reference of its own to it. */
+static struct inode *axas_inode_create(const struct axas_create *create)
+{
+	struct inode *inode = alloc_anon_inode(axas_mnt->mnt_sb);
+	struct axas_file *file;
+
+	if (IS_ERR(inode))
+		return inode;
+	file = axas_file_create(create, inode->i_mapping);
+	if (IS_ERR(file)) {
+		iput(inode);
+		return ERR_CAST(file);
+	}
+	axas_fs_get();
+	inode->i_private = file;
+	inode->i_op = &axas_inode_ops;
+	inode->i_fop = &space_fops;
+	inode->i_mode |= S_IFREG;
+	/* Nothing anonymous about it, as far as some kernels flag that. */
+	inode->i_flags = S_PRIVATE;
+	/* There is no name: whoever watches it doesn't keep it. */
+	clear_nlink(inode);
+	i_size_write(inode, file->space->base + file->space->length);
+	return inode;
+}
+
+static struct file *axas_filp_create(const struct axas_create *create)
+{
+	struct inode *inode = axas_inode_create(create);
+	struct axas_file *file;
+	struct file *filp;
+
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+	filp = alloc_file_pseudo(inode, axas_mnt, "axas", O_RDWR, &space_fops);
+	if (IS_ERR(filp)) {
+		iput(inode);
+		return filp;
+	}
+	/* The last fput() gives it back. */
+	__module_get(THIS_MODULE);
+	file = inode->i_private;
+	file->space->path = filp->f_path;
+	filp->private_data = file;
+	filp->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
+	return filp;
 }
 
 /**
@@ -440,31 +594,26 @@ static struct axas_file *axas_file_create(const struct axas_create *create)
  */
 int axas_file_open(const struct axas_create *create)
 {
-	struct axas_file *file;
 	struct file *filp;
-	int fd;
+	int fd, ret;
 
 	if (create->reserved)
 		return -EINVAL;
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	file = axas_file_create(create);
-	if (IS_ERR(file)) {
-		put_unused_fd(fd);
-		return PTR_ERR(file);
-	}
-	filp = anon_inode_getfile("[axas]", &space_fops, file, O_RDWR);
-	if (IS_ERR(filp)) {
-		put_unused_fd(fd);
-		axas_file_destroy(file);
-		return PTR_ERR(filp);
-	}
-	file->space->file = filp;
-	/* Windows of this space only, not of all anonymous inodes. */
-	file->mapping.host = file_inode(filp);
-	filp->f_mapping = &file->mapping;
-	filp->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
+	ret = axas_fs_get();
+	if (ret)
+		goto no_fd;
+	filp = axas_filp_create(create);
+	axas_fs_put();
+	ret = PTR_ERR_OR_ZERO(filp);
+	if (ret)
+		goto no_fd;
 	fd_install(fd, filp);
 	return fd;
+
+no_fd:
+	put_unused_fd(fd);
+	return ret;
 }

@@ -4,6 +4,7 @@
 
 #include <linux/maple_tree.h>
 #include <linux/mutex.h>
+#include <linux/path.h>
 #include <linux/seqlock.h>
 
 #include <axas/backend.h>
@@ -61,7 +62,7 @@ struct axas_main_area {
  * @devices: ports and system registers; changed under @lock, read under RCU
  * @hold: R, once somebody has touched the memory from the kernel; set under
  *	@lock
- * @file: the file that the space lives and dies with, if it has one
+ * @path: the inode that the space lives and dies with, if it has one
  * @faults: figures
  */
 struct axas_space {
@@ -74,7 +75,7 @@ struct axas_space {
 	u64 generation;
 	struct axas_devices devices;
 	struct axas_hold *hold;
-	struct file *file;
+	struct path path;
 	struct axas_fault_stats __percpu *faults;
 };
 

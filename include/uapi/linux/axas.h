@@ -46,7 +46,12 @@
 /**
  * DOC: Guest memory as a file
  *
- * A space's descriptor is also a file whose offsets are GPAs.
+ * A space's descriptor is also a file whose offsets are GPAs: a regular one of
+ * mode 0600 whose size is the end of the space and stays so. fsync(2) and msync(2)
+ * have nothing to do. Opened anew through /proc it is the same space, which lives
+ * as long as one of its descriptors or windows. A descriptor for reading alone
+ * has %AXAS_TRANSLATE, %AXAS_STATS, %AXAS_ROOT, %AXAS_AREAS, and windows for
+ * reading; other calls give EBADF.
  *
  * pread(2), pwrite(2) and their vector forms copy across pages and areas, and
  * bring in pages that were not touched yet. They obey the permissions of the
