@@ -297,15 +297,16 @@ EXPORT_SYMBOL_GPL(axas_space_faults);
 
 /* ---- guest memory ---- */
 
-/* Is there a struct page that may be mapped and pinned like any other? */
-static struct page *memory_page(const struct axas_leaf *leaf, axas_hpa_t hpa)
+/* What a leaf says of the page around gpa. */
+static void memory_set(struct axas_memory *memory, const struct axas_leaf *leaf,
+		       axas_gpa_t gpa)
 {
-	unsigned long pfn = hpa.val >> PAGE_SHIFT;
+	u64 size = axas_level_size(leaf->level);
+	u64 offset = gpa.val & PAGE_MASK & (size - 1);
 
-	if (leaf->attr.owned)
-		return pfn_to_page(pfn);
-	return pfn_valid(pfn) && PageReserved(pfn_to_page(pfn)) ?
-		       pfn_to_page(pfn) : NULL;
+	memory->attr = leaf->attr;
+	memory->hpa = axas_hpa(leaf->hpa.val + offset);
+	memory->left = size - offset;
 }
 
 /*
@@ -319,7 +320,6 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 	struct axas_npt *npt = &space->npt;
 	struct axas_npt_slot slot;
 	struct axas_leaf leaf;
-	u64 size, offset;
 
 	guard(rcu)();
 	/* A fault also knows what to do where the entry is being replaced. */
@@ -328,14 +328,12 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 	if (access & ~leaf.attr.prot)
 		return -EACCES;
 
-	size = axas_level_size(leaf.level);
-	offset = gpa.val & PAGE_MASK & (size - 1);
-	memory->attr = leaf.attr;
-	memory->hpa = axas_hpa(leaf.hpa.val + offset);
-	memory->left = size - offset;
-	memory->page = memory_page(&leaf, memory->hpa);
-	if (!memory->page)
+	memory_set(memory, &leaf, gpa);
+	memory->page = NULL;
+	/* Others may have a struct page too, but none that counts for anyone. */
+	if (!leaf.attr.owned)
 		return 0;
+	memory->page = axas_hal_page(memory->hpa);
 	if (!get_page_unless_zero(memory->page))
 		return -EAGAIN;
 	if (READ_ONCE(*slot.ptr) != slot.old) {
@@ -343,6 +341,17 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 		return -EAGAIN;
 	}
 	return 0;
+}
+
+/* Why there is no memory where an access was denied. */
+static int memory_denied(struct axas_space *space, axas_gpa_t gpa)
+{
+	MA_STATE(mas, &space->areas.mt, gpa.val, gpa.val);
+	const struct axas_area *area;
+
+	guard(rcu)();
+	area = mas_walk(&mas);
+	return area && area->ops->id == AXAS_BACKEND_DEVICE ? -EFAULT : -EACCES;
 }
 
 /**
@@ -353,10 +362,11 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
  * @memory: out: the page; the caller drops its reference with put_page()
  *
  * A page that isn't there yet comes from the area's backend. What is returned
- * may be unmapped at any time; the reference keeps the frame alive.
+ * may be unmapped at any time; the reference keeps the frame alive. Whoever only
+ * wants to copy calls axas_space_rw_iter().
  *
  * Context: may sleep.
- * Return: 0; -EFAULT outside of areas; -EACCES; -ENOMEM.
+ * Return: 0; -EFAULT outside of areas and in devices; -EACCES; -ENOMEM.
  */
 int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 			  unsigned int access, struct axas_memory *memory)
@@ -378,7 +388,7 @@ int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 		case AXAS_FAULT_SPURIOUS:
 			continue;
 		case AXAS_FAULT_DENIED:
-			return -EACCES;
+			return memory_denied(space, gpa);
 		case AXAS_FAULT_NO_MEMORY:
 			return -ENOMEM;
 		default:
@@ -393,26 +403,30 @@ EXPORT_SYMBOL_GPL(axas_space_get_memory);
  * @space: the space
  * @gpa: as for axas_space_get_memory()
  * @access: as for axas_space_get_memory()
- * @memory: what it returned
+ * @memory: what it returned; out: what the leaf allows now, and how far
  *
  * Context: any. Whoever makes a translation of its own from the answer holds
  * the page's lock, or a lock that its invalidation takes, from here until the
  * translation can be found by the invalidation.
  * Return: 0; -EAGAIN if it has changed; -EACCES if the access isn't allowed
- * any more.
+ * any more. @memory is as it was then.
  */
 int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
-			    unsigned int access,
-			    const struct axas_memory *memory)
+			    unsigned int access, struct axas_memory *memory)
 {
+	struct axas_memory now;
 	struct axas_leaf leaf;
-	u64 offset;
 
 	if (axas_npt_lookup(&space->npt, gpa, &leaf))
 		return -EAGAIN;
-	offset = gpa.val & PAGE_MASK & (axas_level_size(leaf.level) - 1);
-	if (leaf.hpa.val + offset != memory->hpa.val)
+	memory_set(&now, &leaf, gpa);
+	if (now.hpa.val != memory->hpa.val ||
+	    now.attr.owned != memory->attr.owned)
 		return -EAGAIN;
-	return access & ~leaf.attr.prot ? -EACCES : 0;
+	if (access & ~now.attr.prot)
+		return -EACCES;
+	memory->attr = now.attr;
+	memory->left = now.left;
+	return 0;
 }
 EXPORT_SYMBOL_GPL(axas_space_check_memory);

@@ -11,6 +11,8 @@
 #include <axas/space.h>
 #include <axas/trace.h>
 
+#include "axas_hold.h"
+
 #define AXAS_FEAT_ALL	(AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB)
 #define AXAS_MAP_ALL	(AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE)
 
@@ -152,6 +154,7 @@ void axas_space_destroy(struct axas_space *space)
 	axas_tree_destroy(&space->areas);
 	axas_devices_destroy(&space->devices);
 	free_percpu(space->faults);
+	kfree(space->hold);
 	module_put(space->npt.ops->owner);
 	kfree(space);
 	trace_axas_destroy(id, axas_trace_ns(begin));
@@ -236,6 +239,15 @@ static int space_check_prot(const struct axas_space *space, u32 prot)
 	return space->npt.features & AXAS_FEAT_EXEC_ONLY ? 0 : -EOPNOTSUPP;
 }
 
+/* Take a range out of the table. Nobody touches its memory any more then. */
+static void space_unmap_npt(struct axas_space *space, u64 gpa, u64 size,
+			    struct axas_npt_pool *pool)
+{
+	axas_hold_write(space->hold, &space->lock);
+	space->npt.ops->unmap(&space->npt, axas_gpa(gpa), size, pool);
+	axas_hold_end(space->hold);
+}
+
 /* ---- map ---- */
 
 /* The level of args->max_leaf, or an errno. */
@@ -316,8 +328,7 @@ static int space_map_locked(struct axas_space *space, struct axas_area *area,
 		return 0;
 	}
 	/* No leaf reaches out of the range: there is nothing to split. */
-	space->npt.ops->unmap(&space->npt, axas_gpa(args->gpa), args->length,
-			      &pool);
+	space_unmap_npt(space, args->gpa, args->length, &pool);
 	return ret;
 }
 
@@ -381,7 +392,7 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 	if (ret)
 		return ret;
 	space->generation++;
-	space->npt.ops->unmap(&space->npt, axas_gpa(gpa), size, &pool);
+	space_unmap_npt(space, gpa, size, &pool);
 	return 0;
 }
 
@@ -511,7 +522,9 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 	main_area_forget(space, gpa, last);
 	areas_replace(space, gpa, &copies);
 	space->generation++;
+	axas_hold_write(space->hold, &space->lock);
 	space->npt.ops->protect(&space->npt, axas_gpa(gpa), size, prot, &pool);
+	axas_hold_end(space->hold);
 	return 0;
 }
 

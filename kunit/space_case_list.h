@@ -11,6 +11,8 @@
 	AXAS_CASE(space_protect_over_areas)
 	AXAS_CASE(space_lazy_is_sparse)
 	AXAS_CASE(space_get_and_check_memory)
+	AXAS_CASE(space_check_says_what_it_finds)
+	AXAS_CASE(space_rw_iter)
 	AXAS_CASE(space_stats_and_limits)
 	AXAS_CASE(space_interrupted)
 	AXAS_CASE(space_numbers_do_not_wrap)

@@ -2,7 +2,10 @@
 /*
  * What a space does when all goes well.
  */
+#include <linux/io.h>
+#include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/uio.h>
 
 #include "cases.h"
 #include "context.h"
@@ -320,6 +323,102 @@ void space_get_and_check_memory(struct kunit *test)
 						    &memory), 0);
 	KUNIT_EXPECT_NULL(test, memory.page);
 	KUNIT_EXPECT_EQ(test, memory.hpa.val, HPA_NOWHERE + SZ_4K);
+
+	/* Nor has memory that only looks as if it had: it is nobody's. */
+	KUNIT_ASSERT_TRUE(test, PageReserved(ZERO_PAGE(0)));
+	KUNIT_ASSERT_EQ(test, axas_map_linear(space, SZ_2G, SZ_4K,
+					      page_to_phys(ZERO_PAGE(0)),
+					      PROT_R), 0);
+	KUNIT_ASSERT_EQ(test, axas_space_get_memory(space, axas_gpa(SZ_2G),
+						    PROT_R, &memory), 0);
+	KUNIT_EXPECT_NULL(test, memory.page);
+}
+
+/* What was true before the lock was taken is not what counts. */
+void space_check_says_what_it_finds(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	const axas_gpa_t gpa = axas_gpa(SZ_1G + 3 * SZ_4K);
+	struct axas_memory memory;
+
+	KUNIT_ASSERT_EQ(test, axas_map_linear(space, SZ_1G, SZ_2M, HPA_NOWHERE,
+					      PROT_RW), 0);
+	KUNIT_ASSERT_EQ(test, axas_space_get_memory(space, gpa, PROT_R,
+						    &memory), 0);
+	KUNIT_EXPECT_EQ(test, (unsigned int)memory.attr.prot, PROT_RW);
+	KUNIT_EXPECT_EQ(test, memory.left, SZ_2M - 3ULL * SZ_4K);
+
+	/* The leaf is split, and its rest stays as it was. */
+	KUNIT_ASSERT_EQ(test, axas_space_protect(space, axas_gpa(SZ_1G), SZ_4K,
+						 PROT_R), 0);
+	KUNIT_EXPECT_EQ(test, axas_space_check_memory(space, gpa, PROT_R,
+						      &memory), 0);
+	KUNIT_EXPECT_EQ(test, (unsigned int)memory.attr.prot, PROT_RW);
+	KUNIT_EXPECT_EQ(test, memory.left, (u64)SZ_4K);
+
+	/* The right to write has gone, that to read hasn't. */
+	KUNIT_ASSERT_EQ(test, axas_space_protect(space, axas_gpa(SZ_1G), SZ_2M,
+						 PROT_R), 0);
+	KUNIT_EXPECT_EQ(test, axas_space_check_memory(space, gpa, PROT_W,
+						      &memory), -EACCES);
+	KUNIT_EXPECT_EQ(test, (unsigned int)memory.attr.prot, PROT_RW);
+	KUNIT_EXPECT_EQ(test, axas_space_check_memory(space, gpa, PROT_R,
+						      &memory), 0);
+	KUNIT_EXPECT_EQ(test, (unsigned int)memory.attr.prot, PROT_R);
+}
+
+static ssize_t rw(struct axas_space *space, u64 gpa, void *buf, size_t n,
+		  bool write)
+{
+	struct kvec vec = { .iov_base = buf, .iov_len = n };
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, write ? ITER_SOURCE : ITER_DEST, &vec, 1, n);
+	return axas_space_rw_iter(space, axas_gpa(gpa), &iter, write);
+}
+
+void space_rw_iter(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	u8 *in = kunit_kzalloc(test, 4 * SZ_4K, GFP_KERNEL);
+	u8 *out = kunit_kzalloc(test, 4 * SZ_4K, GFP_KERNEL);
+	u8 *alien = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_TRUE(test, in && out && alien);
+	for (i = 0; i < 4 * SZ_4K; i++)
+		in[i] = i * 7 + (i >> 8);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, 2 * SZ_4K, PROT_RW,
+					     0, 0), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_linear(space, SZ_1G + 2 * SZ_4K, SZ_4K,
+					      virt_to_phys(alien), PROT_RW), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G + 3 * SZ_4K, SZ_4K,
+					     PROT_R, 0, 0), 0);
+	/* Changes pay nothing for what nobody uses. */
+	KUNIT_EXPECT_NULL(test, space->hold);
+
+	/* Across frames and areas, up to where the right ends. */
+	KUNIT_EXPECT_EQ(test, rw(space, SZ_1G + 5, in, 4 * SZ_4K, true),
+			(ssize_t)(3 * SZ_4K - 5));
+	KUNIT_EXPECT_NOT_NULL(test, space->hold);
+	KUNIT_EXPECT_EQ(test, rw(space, SZ_1G + 5, out, 3 * SZ_4K - 5, false),
+			(ssize_t)(3 * SZ_4K - 5));
+	KUNIT_EXPECT_EQ(test, memcmp(in, out, 3 * SZ_4K - 5), 0);
+	KUNIT_EXPECT_EQ(test, memcmp(alien, in + 2 * SZ_4K - 5, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, rw(space, SZ_1G + 3 * SZ_4K, out, 9, false),
+			(ssize_t)9);
+	KUNIT_EXPECT_EQ(test, rw(space, SZ_1G + 3 * SZ_4K, in, 9, true),
+			(ssize_t)-EACCES);
+	KUNIT_EXPECT_EQ(test, rw(space, SZ_1G + 4 * SZ_4K, out, 9, false),
+			(ssize_t)-EFAULT);
+	KUNIT_EXPECT_EQ(test, rw(space, U64_MAX - 3, out, 9, false),
+			(ssize_t)-EFAULT);
+	KUNIT_EXPECT_EQ(test, rw(space, SZ_1G, out, 0, false), (ssize_t)0);
+
+	/* With somebody there who holds changes up. */
+	KUNIT_ASSERT_EQ(test, axas_unmap_range(space, SZ_1G, 4 * SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, rw(space, SZ_1G, in, 9, true), (ssize_t)-EFAULT);
+	KUNIT_EXPECT_EQ(test, memcmp(alien, in + 2 * SZ_4K - 5, SZ_4K), 0);
 }
 
 void space_stats_and_limits(struct kunit *test)

@@ -7,6 +7,7 @@
 #include <linux/loop.h>
 #include <sys/uio.h>
 #include "axas_fixture.h"
+#include "axas_hpa.h"
 
 #define GPA	0x400000ULL
 #define RW	(PROT_READ | PROT_WRITE)
@@ -82,6 +83,56 @@ TEST_F(space, direct_io)
 	EXPECT_EQ(-1, pread(disk, w + 0x21000 / 8, 0x1000, 0x2000));
 	EXPECT_EQ(EFAULT, errno);
 	munmap(w, 0x30000);
+	close(disk);
+	close(file);
+}
+
+/*
+ * What the space doesn't own isn't handed out, in either kind of window: nobody
+ * knows how long it is there, and the kernel may not have it mapped.
+ */
+TEST_F(space, linear_is_not_pinned)
+{
+	const char *why = "";
+	struct ax_host host[2];
+	unsigned int n, i, whole;
+	struct iovec v, local;
+	int file, disk, p[2];
+	__u64 *w, val;
+	char *at;
+
+	AX_NEED_HOST(host, n);
+	disk = open_loop(&file, &why);
+	if (disk < 0)
+		SKIP(return, "%s", why);
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(0, ax_map(self->fd, GPA, 0x1000));
+	local = (struct iovec){ &val, 8 };
+	for (i = 0; i < 2 * n; i++) {
+		/* Alone a window for I/O; with a frame before it one for memory. */
+		whole = i % 2;
+		ASSERT_EQ(0, ax_map_linear(self->fd, GPA + 0x1000, 0x1000,
+					   host[i / 2].hpa, AX_RW, 0));
+		w = ax_window(self->fd, GPA + (whole ? 0x1000 : 0), whole ? 0x1000 : 0x2000, RW);
+		ASSERT_NE(MAP_FAILED, (void *)w);
+		at = (char *)w + (whole ? 0 : 0x1000);
+		EXPECT_EQ(0, ax_store(at, 0x900));
+		EXPECT_EQ(-1, pwrite(disk, at, 0x1000, 0));
+		/* Some kernels say EEXIST of such a PTE. */
+		EXPECT_TRUE(errno == EFAULT || (!whole && errno == EEXIST))
+			TH_LOG("errno %d in %s", errno, host[i / 2].what);
+		EXPECT_EQ(-1, pread(disk, at, 0x1000, 0));
+		v = (struct iovec){ at, 0x1000 };
+		EXPECT_EQ(-1, vmsplice(p[1], &v, 1, 0));
+		v.iov_len = 8;
+		EXPECT_EQ(-1, process_vm_readv(getpid(), &local, 1, &v, 1, 0));
+		EXPECT_EQ(0, ax_load(at, &val));
+		EXPECT_EQ(0x900, val);
+		munmap(w, whole ? 0x1000 : 0x2000);
+		ASSERT_EQ(0, ax_unmap(self->fd, GPA + 0x1000, 0x1000));
+	}
+	close(p[0]);
+	close(p[1]);
 	close(disk);
 	close(file);
 }
@@ -174,80 +225,166 @@ TEST_F(space, other_processes_reach_in)
 #ifdef __x86_64__
 #include <linux/kvm.h>
 
-/*
- * A guest of six bytes, in real mode, whose memory is a window: it adds 1 to
- * the byte at 0x2000 and halts.
- */
+/* A guest of six bytes, in real mode: it adds 1 to the byte at 0x2000 and halts. */
+static const unsigned char guest_code[] = {
+	0xfe, 0x06, 0x00, 0x20,		/* incb 0x2000 */
+	0xf4,				/* hlt */
+};
+
+struct guest {
+	int kvm;
+	int vm;
+	int cpu;
+	size_t size;
+	struct kvm_run *run;
+	struct kvm_sregs sregs;
+};
+
+static bool guest_add_cpu(struct guest *g, int nr)
+{
+	g->cpu = ioctl(g->vm, KVM_CREATE_VCPU, nr);
+	if (g->cpu < 0)
+		return false;
+	g->size = ioctl(g->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	g->run = mmap(NULL, g->size, RW, MAP_SHARED, g->cpu, 0);
+	if (g->run == MAP_FAILED || ioctl(g->cpu, KVM_GET_SREGS, &g->sregs))
+		return false;
+	g->sregs.cs.base = 0;
+	g->sregs.cs.selector = 0;
+	return !ioctl(g->cpu, KVM_SET_SREGS, &g->sregs);
+}
+
+static void guest_del_cpu(struct guest *g)
+{
+	munmap(g->run, g->size);
+	close(g->cpu);
+}
+
+/* With 64 KiB at @w. Return: why there is none, or NULL. */
+static const char *guest_create(struct guest *g, void *w)
+{
+	struct kvm_userspace_memory_region mem = {
+		.memory_size = 0x10000, .userspace_addr = (uintptr_t)w,
+	};
+
+	g->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (g->kvm < 0)
+		return "no /dev/kvm";
+	g->vm = ioctl(g->kvm, KVM_CREATE_VM, 0);
+	if (g->vm < 0)
+		return "KVM makes no guests here";
+	if (ioctl(g->vm, KVM_SET_USER_MEMORY_REGION, &mem) || !guest_add_cpu(g, 0))
+		return "KVM takes no memory slot";
+	return NULL;
+}
+
+static void guest_destroy(struct guest *g)
+{
+	guest_del_cpu(g);
+	close(g->vm);
+	close(g->kvm);
+}
+
+/* The reason of its exit, or minus errno. */
+static int guest_run(struct guest *g)
+{
+	struct kvm_regs regs = { .rip = 0x1000, .rflags = 2 };
+
+	if (ioctl(g->cpu, KVM_SET_REGS, &regs))
+		return -1;
+	return ioctl(g->cpu, KVM_RUN, 0) ? -errno : (int)g->run->exit_reason;
+}
+
 TEST_F(space, kvm_guest_in_a_window)
 {
-	static const unsigned char code[] = {
-		0xfe, 0x06, 0x00, 0x20,		/* incb 0x2000 */
-		0xf4,				/* hlt */
-	};
-	struct kvm_userspace_memory_region mem = { .memory_size = 0x10000 };
-	struct kvm_sregs sregs;
-	struct kvm_regs regs = { .rip = 0x1000, .rflags = 2 };
-	struct kvm_run *run;
-	int kvm, vm, cpu, i;
+	struct guest g;
+	const char *why;
 	__u64 hpa;
 	void *w;
+	int i;
 
-	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (kvm < 0)
-		SKIP(return, "no /dev/kvm");
-	vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	if (vm < 0)
-		SKIP(return, "KVM makes no guests here");
 	ASSERT_EQ(0, ax_map_alloc(self->fd, GPA, 0x10000, AX_RWX, 0, 0));
-	ASSERT_EQ(sizeof(code), ax_pwrite(self->fd, code, sizeof(code), GPA + 0x1000));
+	ASSERT_EQ(sizeof(guest_code),
+		  ax_pwrite(self->fd, guest_code, sizeof(guest_code), GPA + 0x1000));
 	w = ax_window(self->fd, GPA, 0x10000, RW);
 	ASSERT_NE(MAP_FAILED, w);
-	mem.userspace_addr = (uintptr_t)w;
-	ASSERT_EQ(0, ioctl(vm, KVM_SET_USER_MEMORY_REGION, &mem));
-	cpu = ioctl(vm, KVM_CREATE_VCPU, 0);
-	ASSERT_LE(0, cpu);
-	run = mmap(NULL, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), RW, MAP_SHARED, cpu, 0);
-	ASSERT_NE(MAP_FAILED, (void *)run);
-	ASSERT_EQ(0, ioctl(cpu, KVM_GET_SREGS, &sregs));
-	sregs.cs.base = 0;
-	sregs.cs.selector = 0;
-	ASSERT_EQ(0, ioctl(cpu, KVM_SET_SREGS, &sregs));
-
-#define RUN() (ioctl(cpu, KVM_SET_REGS, &regs) ? -1 :			\
-	       ioctl(cpu, KVM_RUN, 0) ? -errno : (int)run->exit_reason)
+	why = guest_create(&g, w);
+	if (why)
+		SKIP(return, "%s", why);
 	/* The page is lazy: the guest's first touch takes it. */
 	EXPECT_EQ(AXAS_TRANSLATE_LAZY, ax_state(self->fd, GPA + 0x2000));
-	EXPECT_EQ(KVM_EXIT_HLT, RUN());
+	EXPECT_EQ(KVM_EXIT_HLT, guest_run(&g));
 	EXPECT_EQ(1, ax_get64(self->fd, GPA + 0x2000));
 	hpa = ax_hpa(self->fd, GPA + 0x2000);
 	for (i = 0; i < 3; i++)
-		EXPECT_EQ(KVM_EXIT_HLT, RUN());
+		EXPECT_EQ(KVM_EXIT_HLT, guest_run(&g));
 	EXPECT_EQ(4, ax_get64(self->fd, GPA + 0x2000));
 	EXPECT_EQ(hpa, ax_hpa(self->fd, GPA + 0x2000));
 	/* Unmapped, the guest has it no more; then it has a new one. */
 	ASSERT_EQ(0, ax_unmap(self->fd, GPA + 0x2000, 0x1000));
-	EXPECT_NE(KVM_EXIT_HLT, RUN());
+	EXPECT_NE(KVM_EXIT_HLT, guest_run(&g));
 	ASSERT_EQ(0, ax_map(self->fd, GPA + 0x2000, 0x1000));
-	close(cpu);
-	cpu = ioctl(vm, KVM_CREATE_VCPU, 1);
-	ASSERT_LE(0, cpu);
-	munmap(run, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
-	run = mmap(NULL, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), RW, MAP_SHARED, cpu, 0);
-	ASSERT_NE(MAP_FAILED, (void *)run);
-	ASSERT_EQ(0, ioctl(cpu, KVM_SET_SREGS, &sregs));
-	EXPECT_EQ(KVM_EXIT_HLT, RUN());
+	guest_del_cpu(&g);
+	ASSERT_TRUE(guest_add_cpu(&g, 1));
+	EXPECT_EQ(KVM_EXIT_HLT, guest_run(&g));
 	EXPECT_EQ(1, ax_get64(self->fd, GPA + 0x2000));
 	/* Read-only for the space is read-only for the guest. */
 	ASSERT_EQ(0, ax_protect(self->fd, GPA + 0x2000, 0x1000, AX_R));
-	EXPECT_NE(KVM_EXIT_HLT, RUN());
+	EXPECT_NE(KVM_EXIT_HLT, guest_run(&g));
 	EXPECT_EQ(1, ax_get64(self->fd, GPA + 0x2000));
-	close(cpu);
-	close(vm);
-	close(kvm);
+	guest_destroy(&g);
 	munmap(w, 0x10000);
+}
+
+/* The same in memory that isn't the kernel's, with struct pages and without. */
+TEST_F(space, kvm_guest_in_linear_memory)
+{
+	struct ax_host host[2];
+	unsigned int n, i;
+	struct guest g;
+	const char *why;
+	void *w;
+
+	AX_NEED_HOST(host, n);
+	for (i = 0; i < n; i++) {
+		ASSERT_EQ(0, ax_map_linear(self->fd, GPA, 0x10000, host[i].hpa, AX_RWX, 0));
+		ASSERT_EQ(sizeof(guest_code),
+			  ax_pwrite(self->fd, guest_code, sizeof(guest_code), GPA + 0x1000));
+		ASSERT_EQ(0, ax_put64(self->fd, GPA + 0x2000, 0x10));
+		w = ax_window(self->fd, GPA, 0x10000, RW);
+		ASSERT_NE(MAP_FAILED, w);
+		why = guest_create(&g, w);
+		if (why)
+			SKIP(return, "%s", why);
+		EXPECT_EQ(KVM_EXIT_HLT, guest_run(&g))
+			TH_LOG("in %s", host[i].what);
+		EXPECT_EQ(KVM_EXIT_HLT, guest_run(&g));
+		EXPECT_EQ(0x12, ax_get64(self->fd, GPA + 0x2000));
+		ASSERT_EQ(0, ax_protect(self->fd, GPA + 0x2000, 0x1000, AX_R));
+		EXPECT_NE(KVM_EXIT_HLT, guest_run(&g));
+		EXPECT_EQ(0x12, ax_get64(self->fd, GPA + 0x2000));
+		/* Frames of the space in the place of it. */
+		ASSERT_EQ(0, ax_unmap(self->fd, GPA + 0x2000, 0x1000));
+		guest_del_cpu(&g);
+		ASSERT_TRUE(guest_add_cpu(&g, 1));
+		EXPECT_NE(KVM_EXIT_HLT, guest_run(&g));
+		ASSERT_EQ(0, ax_map(self->fd, GPA + 0x2000, 0x1000));
+		guest_del_cpu(&g);
+		ASSERT_TRUE(guest_add_cpu(&g, 2));
+		EXPECT_EQ(KVM_EXIT_HLT, guest_run(&g));
+		EXPECT_EQ(1, ax_get64(self->fd, GPA + 0x2000));
+		guest_destroy(&g);
+		munmap(w, 0x10000);
+		ASSERT_EQ(0, ax_clear(self->fd));
+	}
 }
 #else
 TEST_F(space, kvm_guest_in_a_window)
+{
+	SKIP(return, "the guest is written for x86");
+}
+
+TEST_F(space, kvm_guest_in_linear_memory)
 {
 	SKIP(return, "the guest is written for x86");
 }

@@ -3,6 +3,7 @@
  * The bytes of a space: pread, pwrite and windows made with mmap. Where the
  * first byte can't be had, a hole is EFAULT and an area without the right EACCES.
  */
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include "axas_fixture.h"
@@ -450,6 +451,239 @@ TEST_F(space, descriptor_passed_outlives_its_maker)
 	EXPECT_EQ(51, val);
 	munmap(w, 0x3000);
 	close(fd);
+}
+
+/* Without the right too: there is nothing that a right could be for. */
+TEST_F(space, device_area_is_efault)
+{
+	char c = 0;
+
+	ASSERT_EQ(0, ax_map_device(self->fd, GPA, 0x1000, AX_R, 1));
+	ASSERT_EQ(0, ax_map_device(self->fd, GPA + 0x1000, 0x1000, AX_RW, 2));
+	EXPECT_EQ(-EFAULT, ax_pread(self->fd, &c, 1, GPA));
+	EXPECT_EQ(-EFAULT, ax_pwrite(self->fd, &c, 1, GPA));
+	EXPECT_EQ(-EFAULT, ax_pread(self->fd, &c, 1, GPA + 0x1000));
+	EXPECT_EQ(-EFAULT, ax_pwrite(self->fd, &c, 1, GPA + 0x1000));
+}
+
+/* ---- what the descriptor is to those who take it for a file ---- */
+
+static void fd_path(int fd, char *path, size_t n)
+{
+	snprintf(path, n, "/proc/self/fd/%d", fd);
+}
+
+TEST_F(space, fstat_of_a_space)
+{
+	char path[32], link[64] = "";
+	struct stat st, st2;
+	int fd;
+
+	ASSERT_EQ(0, fstat(self->fd, &st));
+	EXPECT_EQ(S_IFREG | 0600, st.st_mode);
+	EXPECT_EQ(self->end, st.st_size);
+	EXPECT_EQ(geteuid(), st.st_uid);
+	EXPECT_EQ(getegid(), st.st_gid);
+	EXPECT_EQ(st.st_size, lseek(self->fd, 0, SEEK_END));
+	/* Each space is a file of its own. */
+	fd = ax_create_range(self->dev, variant->format, variant->bits, 0x10000, 0x5000);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, fstat(fd, &st2));
+	EXPECT_EQ(0x15000, st2.st_size);
+	EXPECT_EQ(st.st_dev, st2.st_dev);
+	EXPECT_NE(st.st_ino, st2.st_ino);
+	close(fd);
+	fd_path(self->fd, path, sizeof(path));
+	EXPECT_LT(0, readlink(path, link, sizeof(link) - 1));
+	EXPECT_EQ(0, strcmp(link, "anon_inode:[axas]"))
+		TH_LOG("the link says %s", link);
+	EXPECT_EQ(0, fchmod(self->fd, 0400));
+	ASSERT_EQ(0, fstat(self->fd, &st));
+	EXPECT_EQ(S_IFREG | 0400, st.st_mode);
+}
+
+TEST_F(space, size_stays)
+{
+	char path[32];
+	struct stat st;
+
+	fd_path(self->fd, path, sizeof(path));
+	EXPECT_EQ(-1, ftruncate(self->fd, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, ftruncate(self->fd, self->end * 2));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, truncate(path, 0x1000));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, open(path, O_RDWR | O_TRUNC));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, open(path, O_RDWR | O_DIRECT));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, fallocate(self->fd, 0, 0, 0x1000));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	EXPECT_EQ(-1, fallocate(self->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 0x1000));
+	EXPECT_EQ(EOPNOTSUPP, errno);
+	EXPECT_EQ(-1, fcntl(self->fd, F_GET_SEALS));
+	EXPECT_EQ(EINVAL, errno);
+	ASSERT_EQ(0, fstat(self->fd, &st));
+	EXPECT_EQ(self->end, st.st_size);
+}
+
+TEST_F(space, msync_of_a_window)
+{
+	__u64 *w;
+
+	ASSERT_EQ(0, ax_map(self->fd, GPA, 0x2000));
+	w = ax_window(self->fd, GPA, 0x2000, RW);
+	ASSERT_NE(MAP_FAILED, (void *)w);
+	EXPECT_EQ(0, ax_store(w, 61));
+	EXPECT_EQ(0, msync(w, 0x2000, MS_SYNC));
+	EXPECT_EQ(0, msync(w, 0x2000, MS_ASYNC | MS_INVALIDATE));
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, fdatasync(self->fd));
+	EXPECT_EQ(61, ax_get64(self->fd, GPA));
+	munmap(w, 0x2000);
+}
+
+TEST_F(space, reopened_for_reading)
+{
+	char path[32];
+	__u64 *w, *ro, val = 1;
+	int fd, mem;
+
+	ASSERT_EQ(0, ax_map(self->fd, GPA, 0x2000));
+	ASSERT_EQ(0, ax_put64(self->fd, GPA + 8, 71));
+	fd_path(self->fd, path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(71, ax_get64(fd, GPA + 8));
+	EXPECT_EQ(-EBADF, ax_pwrite(fd, &val, 8, GPA));
+	EXPECT_EQ(AXAS_TRANSLATE_MAPPED, ax_state(fd, GPA));
+	EXPECT_EQ(0x1000, ax_resident(fd));
+	EXPECT_EQ(-EBADF, ax_unmap(fd, GPA, 0x1000));
+	EXPECT_EQ(-EBADF, ax_clear(fd));
+	EXPECT_EQ(-EBADF, ax_map(fd, 0, 0x1000));
+	EXPECT_EQ(-EBADF, ax_protect(fd, GPA, 0x1000, AX_R));
+	EXPECT_EQ(-EBADF, ax_fault(fd, GPA, AX_W));
+	EXPECT_EQ(MAP_FAILED, ax_window(fd, GPA, 0x1000, RW));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 0x1000, PROT_READ, MAP_PRIVATE, fd, GPA));
+	EXPECT_EQ(EINVAL, errno);
+	ro = ax_window(fd, GPA, 0x2000, PROT_READ);
+	w = ax_window(self->fd, GPA, 0x2000, RW);
+	ASSERT_NE(MAP_FAILED, (void *)ro);
+	ASSERT_NE(MAP_FAILED, (void *)w);
+	EXPECT_EQ(-1, mprotect(ro, 0x2000, RW));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(0, ax_load(ro + 1, &val));
+	EXPECT_EQ(71, val);
+	EXPECT_EQ(0, ax_store(w + 512, 72));
+	EXPECT_EQ(0, ax_load(ro + 512, &val));
+	EXPECT_EQ(72, val);
+	mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, mem);
+	EXPECT_EQ(-EIO, ax_pwrite(mem, &val, 8, (uintptr_t)ro));
+	EXPECT_EQ(8, ax_pread(mem, &val, 8, (uintptr_t)(ro + 1)));
+	EXPECT_EQ(71, val);
+	close(mem);
+	/* Unmap reaches the windows of all descriptors. */
+	ASSERT_EQ(0, ax_unmap(self->fd, GPA, 0x1000));
+	EXPECT_EQ(-EFAULT, ax_load(ro, &val));
+	EXPECT_EQ(-EFAULT, ax_load(w, &val));
+	munmap(ro, 0x2000);
+	munmap(w, 0x2000);
+	close(fd);
+}
+
+/* A space lives as long as any of its descriptors, and no longer. */
+TEST_F(space, reopened_outlives_the_first)
+{
+	int fd = ax_create(self->dev, variant->format, variant->bits), again;
+	char path[32];
+	__u64 *w, val;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ax_map(fd, GPA, 0x1000));
+	ASSERT_EQ(0, ax_put64(fd, GPA, 81));
+	fd_path(fd, path, sizeof(path));
+	again = open(path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, again);
+	close(fd);
+	EXPECT_EQ(81, ax_get64(again, GPA));
+	EXPECT_EQ(0, ax_map(again, GPA + 0x1000, 0x1000));
+	w = ax_window(again, GPA, 0x2000, RW);
+	ASSERT_NE(MAP_FAILED, (void *)w);
+	/* A second one, of the second, while the first is long gone. */
+	fd_path(again, path, sizeof(path));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	close(again);
+	EXPECT_EQ(0, ax_store(w + 512, 82));
+	EXPECT_EQ(82, ax_get64(fd, GPA + 0x1000));
+	close(fd);
+	EXPECT_EQ(0, ax_load(w + 512, &val));
+	EXPECT_EQ(82, val);
+	munmap(w, 0x2000);
+}
+
+TEST_F(space, splice_both_ways)
+{
+	static unsigned char buf[0x3000], got[0x3000];
+	loff_t from = GPA + 5, to = GPA + 0x8001;
+	int p[2], file;
+
+	fill(buf, sizeof(buf), 9);
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(0, ax_map(self->fd, GPA, 0x10000));
+	ASSERT_EQ(sizeof(buf), ax_pwrite(self->fd, buf, sizeof(buf), GPA + 5));
+	ASSERT_EQ(sizeof(buf), splice(self->fd, &from, p[1], NULL, sizeof(buf), 0));
+	EXPECT_EQ(GPA + 5 + sizeof(buf), from);
+	ASSERT_EQ(sizeof(buf), splice(p[0], NULL, self->fd, &to, sizeof(buf), 0));
+	EXPECT_EQ(GPA + 0x8001 + sizeof(buf), to);
+	EXPECT_EQ(sizeof(got), ax_pread(self->fd, got, sizeof(got), GPA + 0x8001));
+	EXPECT_EQ(0, memcmp(buf, got, sizeof(got)));
+	/* To a file by way of no pipe. */
+	file = memfd_create("axas", MFD_CLOEXEC);
+	ASSERT_LE(0, file);
+	from = GPA + 5;
+	EXPECT_EQ(sizeof(buf), sendfile(file, self->fd, &from, sizeof(buf)));
+	EXPECT_EQ(sizeof(got), ax_pread(file, got, sizeof(got), 0));
+	EXPECT_EQ(0, memcmp(buf, got, sizeof(got)));
+	/* A hole: splice(2) says EAGAIN where read(2) says EFAULT. */
+	from = GPA + 0x20000;
+	EXPECT_EQ(-1, splice(self->fd, &from, p[1], NULL, 0x1000, 0));
+	EXPECT_EQ(EAGAIN, errno);
+	close(file);
+	close(p[0]);
+	close(p[1]);
+}
+
+/* Buffers that have yet to come in, wherever they end. */
+TEST_F(space, buffers_that_nobody_has_touched)
+{
+	static unsigned char model[0x6000];
+	unsigned char *fresh;
+	size_t at, len;
+
+	fill(model, sizeof(model), 3);
+	ASSERT_EQ(0, ax_populate(self->fd, GPA, sizeof(model)));
+	ASSERT_EQ(sizeof(model), ax_pwrite(self->fd, model, sizeof(model), GPA));
+	for (at = 0; at < 0x1003; at += 0x401) {
+		for (len = 1; at + len < sizeof(model); len = len * 3 + 1) {
+			fresh = mmap(NULL, 0x8000, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			ASSERT_NE(MAP_FAILED, (void *)fresh);
+			EXPECT_EQ(len, ax_pread(self->fd, fresh + 0x7f1 - at % 7, len, GPA + at));
+			EXPECT_EQ(0, memcmp(fresh + 0x7f1 - at % 7, model + at, len));
+			munmap(fresh, 0x8000);
+			/* And the zero page. */
+			fresh = mmap(NULL, 0x8000, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			ASSERT_NE(MAP_FAILED, (void *)fresh);
+			EXPECT_EQ(len, ax_pwrite(self->fd, fresh + 0x7f1, len, GPA + at));
+			EXPECT_EQ(len, ax_pread(self->fd, fresh, len, GPA + at));
+			EXPECT_TRUE(all_zero(fresh, len));
+			munmap(fresh, 0x8000);
+			ASSERT_EQ(len, ax_pwrite(self->fd, model + at, len, GPA + at));
+		}
+	}
 }
 
 TEST_HARNESS_MAIN

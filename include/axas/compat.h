@@ -6,8 +6,10 @@
 #ifndef _AXAS_COMPAT_H
 #define _AXAS_COMPAT_H
 
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/splice.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
@@ -17,7 +19,20 @@
 #include <linux/unroll.h>
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#include <linux/pfn_t.h>
+#define axas_pfn(pfn)	__pfn_to_pfn_t(pfn, PFN_DEV)
+#else
+#define axas_pfn(pfn)	(pfn)
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define copy_splice_read	generic_file_splice_read
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#define mnt_idmap	user_namespace
+
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags |= flags;

@@ -3,6 +3,7 @@
 #define _AXAS_SPACE_H
 
 #include <linux/mutex.h>
+#include <linux/path.h>
 #include <linux/seqlock.h>
 
 #include <axas/backend.h>
@@ -26,6 +27,9 @@
  */
 
 #define AXAS_PROT_ALL	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
+
+struct axas_hold;
+struct iov_iter;
 
 /* Faults by result, per CPU. */
 struct axas_fault_stats {
@@ -57,7 +61,9 @@ struct axas_main_area {
  * @length: bytes
  * @generation: goes up with every change of @areas; under @lock
  * @devices: ports and system registers; changed under @lock, read under RCU
- * @file: the file that the space lives and dies with, if it has one
+ * @hold: R, once somebody has touched the memory from the kernel; set under
+ *	@lock
+ * @path: the inode that the space lives and dies with, if it has one
  * @faults: figures
  */
 struct axas_space {
@@ -69,7 +75,8 @@ struct axas_space {
 	u64 length;
 	u64 generation;
 	struct axas_devices devices;
-	struct file *file;
+	struct axas_hold *hold;
+	struct path path;
 	struct axas_fault_stats __percpu *faults;
 };
 
@@ -77,8 +84,9 @@ struct axas_space {
  * struct axas_memory - a page of guest memory that the caller may use
  * @hpa: host physical address of the page
  * @left: bytes from there to the end of the leaf, all in one piece
- * @page: its struct page with a reference for the caller, or NULL where host
- *	memory has none
+ * @page: its struct page with a reference for the caller, or NULL if the space
+ *	doesn't own the frame: then nobody says how long it is there, and the
+ *	kernel may not have it mapped
  * @attr: what the leaf allows
  */
 struct axas_memory {
@@ -118,8 +126,9 @@ int axas_space_del_device(struct axas_space *space,
 int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 			  unsigned int access, struct axas_memory *memory);
 int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
-			    unsigned int access,
-			    const struct axas_memory *memory);
+			    unsigned int access, struct axas_memory *memory);
+ssize_t axas_space_rw_iter(struct axas_space *space, axas_gpa_t gpa,
+			   struct iov_iter *iter, bool write);
 
 int axas_space_add_holder(struct axas_space *space, struct axas_holder *holder);
 void axas_space_del_holder(struct axas_space *space,

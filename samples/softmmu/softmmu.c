@@ -98,7 +98,7 @@ static void mmu_invalidate(struct axas_holder *holder, axas_gpa_t gpa, u64 size)
  * the leaf allowed before may have gone. 0 also if the leaf has changed.
  */
 static int mmu_keep(struct softmmu *mmu, u64 gpa, unsigned int access,
-		    const struct axas_memory *memory)
+		    struct axas_memory *memory)
 {
 	struct tlb_entry *entry = mmu_entry(mmu, gpa);
 

@@ -46,39 +46,56 @@
 /**
  * DOC: Guest memory as a file
  *
- * A space's descriptor is also a file whose offsets are GPAs.
+ * A space's descriptor is also a file whose offsets are GPAs: a regular one of
+ * mode 0600 whose size is the end of the space and stays so. fsync(2) and msync(2)
+ * have nothing to do. Opened anew through /proc it is the same space, which lives
+ * as long as one of its descriptors or windows. A descriptor for reading alone
+ * has %AXAS_TRANSLATE, %AXAS_STATS, %AXAS_ROOT, %AXAS_AREAS, and windows for
+ * reading; other calls give EBADF.
  *
  * pread(2), pwrite(2) and their vector forms copy across pages and areas, and
  * bring in pages that were not touched yet. They obey the permissions of the
  * areas and stop short where those or the areas end, with what was done. If
  * nothing was done:
  *
- * - EFAULT: there is no area, or a device, which has no memory; or the caller's
- *   buffer is bad.
+ * - EFAULT: there is no area, or a device, which has no memory whatever its
+ *   rights; or the caller's buffer is bad.
  * - EACCES: the area doesn't allow it.
  * - ENOMEM: no memory for a frame or a table.
  * - EINTR: a fatal signal is pending.
  * - EIO: the kernel can't map the linear memory there.
  * - ENOSPC: a write at or behind the end of the space; a read there gives 0.
  *
+ * No byte is copied after an AXAS_UNMAP or AXAS_PROTECT that took it away has
+ * returned.
+ *
  * mmap(2) with MAP_SHARED makes a window: the frames of the guest at an address
  * of the process. Pages come in on first touch through the area's backend. A
  * touch outside of areas, in a device, or one that the area doesn't allow, gives
  * SIGBUS, and so does one that there is no memory for.
  * AXAS_UNMAP and AXAS_PROTECT take effect in all windows before they return.
- * Pages can be taken with get_user_pages(): direct I/O into a window works, and
- * so does a KVM memory slot over it. A page that somebody has pinned outlives
- * its unmap and is freed when it is let go. Errors of mmap(2):
+ * Frames of the space can be taken with get_user_pages(): direct I/O into a
+ * window works. A page that somebody has pinned outlives its unmap and is freed
+ * when it is let go. Errors of mmap(2):
  *
  * - EINVAL: the range doesn't lie inside of the space, or is MAP_PRIVATE.
  * - EINTR: a fatal signal is pending.
  *
  * The kernel refuses long-term pins with write access to any shared file
- * mapping that tracks writes, and a window is one. Windows over linear memory
- * that has no struct page, such as a device's BAR, can be touched but not
- * pinned. A window maps frames write-back whatever the memory type of the area,
- * which is that of the guest; only memory without struct page takes its type
- * from the area.
+ * mapping that tracks writes, and a window is one. Memory that the space doesn't
+ * own, that is linear memory, can be touched but not pinned: direct I/O there
+ * gives EFAULT, or EEXIST from some kernels. /proc/PID/mem and ptrace(2) reach all of a
+ * window.
+ *
+ * A KVM memory slot works over a window of frames. It works over linear memory, a
+ * device's BAR for example, if that has a window of its own: if areas cover all of
+ * the range when mmap(2) is called, and the space owns no frame of any.
+ *
+ * A window maps frames of the space write-back whatever the memory type of the
+ * area, which is that of the guest. Linear memory it maps by the area's type, and
+ * uncached where that says write-back but the kernel knows better, as it does
+ * of BARs on x86; a type that another mapping of the kernel's rules out gives
+ * SIGBUS. pread(2) and pwrite(2) do the same, and give EIO.
  */
 
 #define AXAS_IOC_TYPE	0xBA
