@@ -397,8 +397,8 @@ static const struct file_operations space_fops = {
  * until axas_space_put(). This module can't be unloaded meanwhile.
  *
  * Context: may sleep.
- * Return: the space or an ERR_PTR(): -EBADF if there is no such descriptor;
- * -EINVAL if it isn't that of a space.
+ * Return: the space or an ERR_PTR(): -EBADF if there is no such descriptor, or
+ * it can't be written to; -EINVAL if it isn't that of a space.
  */
 struct axas_space *axas_space_get_fd(int fd)
 {
@@ -409,13 +409,15 @@ struct axas_space *axas_space_get_fd(int fd)
 	if (!filp)
 		return ERR_PTR(-EBADF);
 	if (filp->f_op != &space_fops) {
-		fput(filp);
-		return ERR_PTR(-EINVAL);
+		space = ERR_PTR(-EINVAL);
+	} else if (!(filp->f_mode & FMODE_WRITE)) {
+		space = ERR_PTR(-EBADF);
+	} else {
+		/* Not this descriptor, there may be others: the inode. */
+		path_get(&filp->f_path);
+		file = filp->private_data;
+		space = file->space;
 	}
-	/* Descriptors may be several; what the space lives by is the inode. */
-	path_get(&filp->f_path);
-	file = filp->private_data;
-	space = file->space;
 	fput(filp);
 	return space;
 }

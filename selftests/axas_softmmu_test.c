@@ -211,7 +211,8 @@ TEST_F(mmu, part_of_a_large_leaf)
 
 TEST_F(mmu, refusals)
 {
-	int mmu = open_mmu(), null = open("/dev/null", O_RDWR);
+	int mmu = open_mmu(), null = open("/dev/null", O_RDWR), ro;
+	char path[32];
 	__u64 val;
 
 	ASSERT_LE(0, mmu);
@@ -221,6 +222,12 @@ TEST_F(mmu, refusals)
 	EXPECT_EQ(-EINVAL, attach(mmu, null));
 	EXPECT_EQ(-EINVAL, attach(mmu, self->dev));
 	EXPECT_EQ(-EINVAL, attach(mmu, mmu));
+	/* A descriptor for reading gives nobody a guest that writes. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	ro = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, ro);
+	EXPECT_EQ(-EBADF, attach(mmu, ro));
+	close(ro);
 	EXPECT_EQ(-ENOTCONN, mmu_load(mmu, GPA, &val));
 	EXPECT_EQ(-ENOTCONN, ax_ioctl(mmu, SOFTMMU_DETACH, NULL));
 	/* Two on one space, and one that comes back. */
