@@ -485,6 +485,12 @@ static const struct call calls[] = {
 	CALL(AXAS_DEVICE_DEL, device, false, AXAS_BUS_PORT, 0, 0x3f8, 0x3ff),
 };
 
+/* A caller from the first published interface knows no more of a structure. */
+static size_t first_size(const struct call *c)
+{
+	return c->cmd == AXAS_INFO ? offsetof(struct axas_info, control_bits) : c->size;
+}
+
 /*
  * A created space isn't kept; not every machine can be probed; not every table
  * has a root that a CPU takes; how often a device was added doesn't matter here.
@@ -519,7 +525,7 @@ TEST_F(space, struct_sizes)
 
 	for (c = calls; c < calls + ARRAY_SIZE(calls); c++) {
 		int fd = c->dev ? self->dev : self->fd;
-		const __u32 small[] = { 0, 1, 4, 7, c->size - 1 };
+		const __u32 small[] = { 0, 1, 4, 7, first_size(c) - 1 };
 		const __u32 large[] = { 4097, 8192, 0x80000000, ~0u };
 		unsigned int i;
 
