@@ -70,10 +70,15 @@ static int __init axas_init(void)
 {
 	int ret;
 
+	ret = axas_live_init();
+	if (ret)
+		return ret;
 	axas_debugfs_init();
 	ret = misc_register(&axas_misc);
-	if (ret)
+	if (ret) {
 		axas_debugfs_exit();
+		axas_live_exit();
+	}
 	return ret;
 }
 
@@ -81,6 +86,7 @@ static void __exit axas_exit(void)
 {
 	misc_deregister(&axas_misc);
 	axas_debugfs_exit();
+	axas_live_exit();
 	/* Tables are freed behind a grace period. */
 	rcu_barrier();
 	pr_info("axas: unloaded, %ld frames in use\n", axas_hal_pages());

@@ -88,6 +88,7 @@ static struct axas_space *space_create(const struct axas_create *args)
 		return ERR_PTR(ret);
 	}
 	space->npt.id = atomic_inc_return(&space_last_id);
+	axas_live_add(space);
 	return_ptr(space);
 }
 
@@ -128,6 +129,7 @@ void axas_space_destroy(struct axas_space *space)
 	u32 id = space->npt.id;
 	struct axas_area *area;
 
+	axas_live_del(space);
 	space->npt.ops->destroy(&space->npt);
 	mas_lock(&mas);
 	mas_for_each(&mas, area, ULONG_MAX) {
@@ -376,9 +378,11 @@ static int space_map(struct axas_space *space, const struct axas_map *args)
 		return ret;
 	ret = space_map_locked(space, area, args);
 	mutex_unlock(&space->lock);
-	if (!ret)
-		area = NULL;
-	return ret;
+	if (ret)
+		return ret;
+	area = NULL;
+	axas_live_own(space);
+	return 0;
 }
 
 /**
@@ -438,6 +442,7 @@ static int space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
 		return ret;
 	ret = space_unmap_locked(space, gpa.val, size);
 	mutex_unlock(&space->lock);
+	axas_live_shrunk(space);
 	return ret;
 }
 

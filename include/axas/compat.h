@@ -17,6 +17,22 @@
 #include <linux/unroll.h>
 #endif
 
+/*
+ * Add to the pages that a process has resident. mm's own add_mm_counter() calls
+ * a trace event that isn't for modules.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+static inline void axas_mm_add_shmem(struct mm_struct *mm, long pages)
+{
+	atomic_long_add(pages, &mm->rss_stat.count[MM_SHMEMPAGES]);
+}
+#else
+static inline void axas_mm_add_shmem(struct mm_struct *mm, long pages)
+{
+	percpu_counter_add(&mm->rss_stat[MM_SHMEMPAGES], pages);
+}
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {

@@ -8,6 +8,7 @@
 
 #include <axas/backend.h>
 #include <axas/device.h>
+#include <axas/live.h>
 #include <axas/npt.h>
 
 /**
@@ -57,6 +58,7 @@ struct axas_main_area {
  * @generation: goes up with every change of @areas; under @lock
  * @devices: ports and system registers; changed under @lock, read under RCU
  * @file: the file that the space lives and dies with, if it has one
+ * @live: in the list of all spaces, and whose it is
  * @faults: figures
  */
 struct axas_space {
@@ -69,6 +71,7 @@ struct axas_space {
 	u64 generation;
 	struct axas_devices devices;
 	struct file *file;
+	struct axas_live live;
 	struct axas_fault_stats __percpu *faults;
 };
 
