@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel has to know of all spaces: who pays for them when the machine
- * runs out of memory.
+ * The list of all spaces, and who pays for them when the machine runs out of
+ * memory.
  */
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/oom.h>
 #include <linux/sched/mm.h>
+#include <linux/wait.h>
 
 #include <axas/space.h>
 
@@ -16,6 +17,10 @@
  */
 static DEFINE_MUTEX(live_lock);
 static LIST_HEAD(live_spaces);
+
+/* The space that axas_live_for_each() is at without the lock; it can't go. */
+static struct axas_space *live_visited;
+static DECLARE_WAIT_QUEUE_HEAD(live_left);
 
 /* ---- whose memory it is ---- */
 
@@ -118,11 +123,22 @@ void axas_live_add(struct axas_space *space)
 	list_add_tail(&space->live.node, &live_spaces);
 }
 
+/* Leave the list, unless somebody is just there. */
+static bool live_leave(struct axas_space *space)
+{
+	guard(mutex)(&live_lock);
+	if (live_visited == space)
+		return false;
+	list_del(&space->live.node);
+	return true;
+}
+
 /**
  * axas_live_del - a space goes
  * @space: the space
  *
- * What was counted is taken off before the mm may go, which would complain.
+ * Waits for axas_live_for_each() to leave it. What was counted is taken off before
+ * the mm may go, which would complain.
  *
  * Context: may sleep.
  */
@@ -130,10 +146,11 @@ void axas_live_del(struct axas_space *space)
 {
 	struct mm_struct *mm;
 
-	scoped_guard(mutex, &live_lock) {
-		list_del(&space->live.node);
+	WRITE_ONCE(space->live.going, true);
+	while (!live_leave(space))
+		wait_event(live_left, READ_ONCE(live_visited) != space);
+	scoped_guard(mutex, &live_lock)
 		mm = live_set_owner(&space->live, NULL);
-	}
 	if (mm)
 		mmdrop(mm);
 }
@@ -153,6 +170,49 @@ static int live_oom(struct notifier_block *nb, unsigned long action,
 static struct notifier_block live_oom_nb = {
 	.notifier_call = live_oom,
 };
+
+/* ---- who looks at all of them ---- */
+
+/**
+ * axas_live_going - should whoever visits a space leave it?
+ * @space: the space that axas_live_for_each() is at
+ *
+ * Context: any.
+ * Return: true if somebody waits to free it.
+ */
+bool axas_live_going(const struct axas_space *space)
+{
+	return READ_ONCE(space->live.going);
+}
+
+/**
+ * axas_live_for_each - visit all spaces
+ * @fn: called for each, and may take its lock; returns true to end it
+ * @arg: for @fn
+ *
+ * Who frees a space waits while @fn is at it. One caller at a time.
+ *
+ * Context: may sleep.
+ */
+void axas_live_for_each(bool (*fn)(struct axas_space *space, void *arg),
+			void *arg)
+{
+	struct axas_space *space;
+	bool done;
+
+	mutex_lock(&live_lock);
+	list_for_each_entry(space, &live_spaces, live.node) {
+		WRITE_ONCE(live_visited, space);
+		mutex_unlock(&live_lock);
+		done = fn(space, arg);
+		mutex_lock(&live_lock);
+		WRITE_ONCE(live_visited, NULL);
+		wake_up_all(&live_left);
+		if (done)
+			break;
+	}
+	mutex_unlock(&live_lock);
+}
 
 /* ---- birth and death ---- */
 

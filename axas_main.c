@@ -73,12 +73,20 @@ static int __init axas_init(void)
 	ret = axas_live_init();
 	if (ret)
 		return ret;
+	ret = axas_poison_init();
+	if (ret)
+		goto err_live;
 	axas_debugfs_init();
 	ret = misc_register(&axas_misc);
-	if (ret) {
-		axas_debugfs_exit();
-		axas_live_exit();
-	}
+	if (ret)
+		goto err_debugfs;
+	return 0;
+
+err_debugfs:
+	axas_debugfs_exit();
+	axas_poison_exit();
+err_live:
+	axas_live_exit();
 	return ret;
 }
 
@@ -86,6 +94,7 @@ static void __exit axas_exit(void)
 {
 	misc_deregister(&axas_misc);
 	axas_debugfs_exit();
+	axas_poison_exit();
 	axas_live_exit();
 	/* Tables are freed behind a grace period. */
 	rcu_barrier();

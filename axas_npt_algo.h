@@ -134,6 +134,7 @@ static void npt_free_table_rcu(struct rcu_head *head)
 #include "axas_npt_change.h"
 #include "axas_npt_unmap.h"
 #include "axas_npt_protect.h"
+#include "axas_npt_poison.h"
 #include "axas_npt_life.h"
 
 #define NPT_ALGO_OPS				\
@@ -149,5 +150,6 @@ static void npt_free_table_rcu(struct rcu_head *head)
 	.split_cost = npt_split_cost,		\
 	.unmap = npt_unmap,			\
 	.protect = npt_protect,			\
+	.poison = npt_poison,			\
 	.walk = npt_walk,			\
 	.destroy = npt_destroy

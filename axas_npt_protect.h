@@ -21,9 +21,11 @@ static u64 npt_protect_entries(struct npt_change *change, u64 *ptr,
 			    (fmt_present(entry) &&
 			     !npt_covers(change, gpa, level)))
 				return gpa;
-			new = fmt_present(entry) ?
-				      fmt_set_prot(npt, entry, change->prot) :
-				      change->empty;
+			if (fmt_present(entry))
+				new = fmt_set_prot(npt, entry, change->prot);
+			else
+				new = entry == AXAS_NPT_POISONED ? entry :
+								   change->empty;
 		} while (!try_cmpxchg(ptr, &entry, new));
 
 		if (!fmt_present(entry) || entry == new)

@@ -3,32 +3,38 @@
  * Part of axas_npt_algo.h: unmap. Under the lock.
  */
 
-static inline bool npt_none_present(const u64 *ptr, const u64 *end)
+/* May a table with this entry be closed? In a leaf the bit means something else. */
+static inline bool npt_can_close(u64 entry)
+{
+	return !fmt_present(entry) && !(entry & AXAS_NPT_POISONED);
+}
+
+static inline bool npt_none_kept(const u64 *ptr, const u64 *end)
 {
 	for (; ptr < end; ptr++)
-		if (fmt_present(READ_ONCE(*ptr)))
+		if (!npt_can_close(READ_ONCE(*ptr)))
 			return false;
 	return true;
 }
 
 /*
- * Freeze a table if it has no valid entry. The search begins at hint, beside
- * what was just cleared, where a valid entry is most likely.
+ * Freeze a table if it has no valid entry and no poisoned one. The search begins
+ * at hint, beside what was just cleared, where a valid entry is most likely.
  */
 static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 {
 	unsigned int i;
 	u64 entry;
 
-	if (!npt_none_present(table + hint, table + AXAS_TABLE_ENTRIES) ||
-	    !npt_none_present(table, table + hint))
+	if (!npt_none_kept(table + hint, table + AXAS_TABLE_ENTRIES) ||
+	    !npt_none_kept(table, table + hint))
 		return false;
 
 	/* A fault that meets a frozen entry waits: don't be preempted. */
 	guard(preempt)();
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
 		entry = READ_ONCE(table[i]);
-		if (fmt_present(entry) ||
+		if (!npt_can_close(entry) ||
 		    !try_cmpxchg(&table[i], &entry, AXAS_NPT_FROZEN))
 			break;
 	}

@@ -44,6 +44,8 @@ void axas_space_translate(struct axas_space *space,
 	entry->prot = area->attr.prot;
 	entry->memtype = area->attr.memtype;
 	entry->flags = area->attr.ignore_pat ? AXAS_TRANSLATE_IGNORE_PAT : 0;
+	if (ret == -EHWPOISON)
+		entry->state = AXAS_TRANSLATE_POISONED;
 	if (ret)
 		return;
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel does about memory without asking the space: it runs out.
+ * What happens to memory without the space being asked: the machine runs out, or
+ * the memory fails.
  */
+#define AX_FEW_VARIANTS
 #include <sys/klog.h>
 #include <sys/prctl.h>
-#include "kselftest_harness.h"
 #include "axas_fixture.h"
 #include "axas_look.h"
 
@@ -363,6 +364,185 @@ TEST_F_TIMEOUT(device, oom_victim_is_not_who_made_the_space, 120)
 	EXPECT_LT(0, maker.pid);
 	finish(&monitor);
 	finish(&maker);
+}
+
+/* ---- memory that fails ---- */
+
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON	100
+#endif
+
+static sigjmp_buf bus_env;
+static volatile int bus_code;
+
+static void bus_handler(int sig, siginfo_t *info, void *context)
+{
+	bus_code = info->si_code;
+	siglongjmp(bus_env, 1);
+}
+
+/* Touch a byte: 0, or the code of the SIGBUS. */
+static __attribute__((noinline)) int touch(volatile char *p, bool write)
+{
+	struct sigaction sa = {
+		.sa_sigaction = bus_handler, .sa_flags = SA_SIGINFO,
+	}, old;
+
+	sigaction(SIGBUS, &sa, &old);
+	bus_code = 0;
+	if (!sigsetjmp(bus_env, 1)) {
+		if (write)
+			*p = 1;
+		else
+			(void)*p;
+	}
+	sigaction(SIGBUS, &old, NULL);
+	return bus_code;
+}
+
+/* NULL, or why no memory can be made to fail. */
+static const char *fail_memory(void *p)
+{
+	if (!madvise(p, AX_PAGE, MADV_HWPOISON))
+		return NULL;
+	/* It has failed, and the kernel could do nothing about it. */
+	if (errno == EBUSY)
+		return NULL;
+	return errno == EINVAL ? "this kernel has no memory failure" :
+				 strerror(errno);
+}
+
+static bool becomes(int fd, __u64 gpa, int state)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1000 && ax_state(fd, gpa) != state; i++)
+		ax_sleep_ms(5);
+	return i < 1000;
+}
+
+#define PAGES	8
+
+/* As the guest of one process that another one looks into. */
+TEST_F(space, poisoned_page_first_touched_in_another_window)
+{
+	char *one, *two;
+	const char *why;
+	unsigned int i;
+
+	ASSERT_EQ(0, ax_map(self->fd, GPA, PAGES * AX_PAGE));
+	one = ax_window(self->fd, GPA, PAGES * AX_PAGE, PROT_READ | PROT_WRITE);
+	two = ax_window(self->fd, GPA, PAGES * AX_PAGE, PROT_READ | PROT_WRITE);
+	ASSERT_NE(MAP_FAILED, one);
+	ASSERT_NE(MAP_FAILED, two);
+	for (i = 0; i < PAGES; i++)
+		one[i * AX_PAGE] = 'a' + i;
+	why = fail_memory(one + 3 * AX_PAGE);
+	if (why)
+		SKIP(return, "%s", why);
+	EXPECT_EQ(BUS_MCEERR_AR, touch(two + 3 * AX_PAGE, false));
+	EXPECT_EQ(BUS_MCEERR_AR, touch(two + 3 * AX_PAGE + 8, true));
+	for (i = 0; i < PAGES; i++)
+		if (i != 3) {
+			EXPECT_EQ(0, touch(two + i * AX_PAGE, false));
+			EXPECT_EQ('a' + i, two[i * AX_PAGE]);
+		}
+}
+
+/* Nobody touches it through the space: the kernel's own word must be enough. */
+TEST_F(space, poisoned_page_leaves_the_space)
+{
+	struct axas_translate_entry e;
+	struct axas_stats st;
+	const char *why;
+	__u64 val = 7;
+	char *p;
+
+	ASSERT_EQ(0, ax_populate(self->fd, GPA, PAGES * AX_PAGE));
+	p = ax_window(self->fd, GPA, PAGES * AX_PAGE, PROT_READ | PROT_WRITE);
+	ASSERT_NE(MAP_FAILED, p);
+	p[3 * AX_PAGE] = 'x';
+	p[4 * AX_PAGE] = 'y';
+	why = fail_memory(p + 3 * AX_PAGE);
+	if (why)
+		SKIP(return, "%s", why);
+	ASSERT_TRUE(becomes(self->fd, GPA + 3 * AX_PAGE, AXAS_TRANSLATE_POISONED));
+	EXPECT_EQ(BUS_MCEERR_AR, touch(p + 3 * AX_PAGE, false));
+	EXPECT_EQ('y', p[4 * AX_PAGE]);
+
+	ax_translate(self->fd, GPA + 3 * AX_PAGE + 5, &e);
+	EXPECT_EQ(0, e.hpa);
+	EXPECT_EQ(0, e.leaf_size);
+	EXPECT_EQ(AX_RW, e.prot);
+	EXPECT_EQ(5 * AX_PAGE - 5, e.limit);
+	EXPECT_EQ(AXAS_FAULT_POISONED, ax_fault(self->fd, GPA + 3 * AX_PAGE, AX_R));
+	EXPECT_EQ(AXAS_FAULT_POISONED, ax_fault(self->fd, GPA + 4 * AX_PAGE - 1, AX_W));
+	EXPECT_EQ(AXAS_FAULT_DENIED, ax_fault(self->fd, GPA + 3 * AX_PAGE, AX_X));
+	EXPECT_EQ(AXAS_FAULT_SPURIOUS, ax_fault(self->fd, GPA + 2 * AX_PAGE, AX_W));
+	ASSERT_EQ(0, ax_stats(self->fd, &st));
+	EXPECT_EQ((PAGES - 1) * AX_PAGE, st.resident);
+	EXPECT_EQ(PAGES - 1, st.leaves[0]);
+	EXPECT_EQ(2, st.faults[AXAS_FAULT_POISONED]);
+
+	EXPECT_EQ(-EHWPOISON, ax_pread(self->fd, &val, 8, GPA + 3 * AX_PAGE));
+	EXPECT_EQ(-EHWPOISON, ax_pwrite(self->fd, &val, 8, GPA + 3 * AX_PAGE));
+	EXPECT_EQ(4, ax_pread(self->fd, &val, 8, GPA + 3 * AX_PAGE - 4));
+
+	ASSERT_EQ(0, ax_protect(self->fd, GPA, PAGES * AX_PAGE, AX_R));
+	EXPECT_EQ(AXAS_FAULT_POISONED, ax_fault(self->fd, GPA + 3 * AX_PAGE, AX_R));
+	EXPECT_EQ(AXAS_FAULT_DENIED, ax_fault(self->fd, GPA + 3 * AX_PAGE, AX_W));
+	EXPECT_EQ(BUS_MCEERR_AR, touch(p + 3 * AX_PAGE, false));
+
+	ASSERT_EQ(0, ax_unmap(self->fd, GPA + 3 * AX_PAGE, AX_PAGE));
+	EXPECT_EQ(AXAS_FAULT_NO_AREA, ax_fault(self->fd, GPA + 3 * AX_PAGE, AX_R));
+	ASSERT_EQ(0, ax_map(self->fd, GPA + 3 * AX_PAGE, AX_PAGE));
+	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA + 3 * AX_PAGE, AX_W));
+	EXPECT_EQ(0, ax_get64(self->fd, GPA + 3 * AX_PAGE));
+	EXPECT_EQ(0, touch(p + 3 * AX_PAGE, true));
+}
+
+TEST_F(space, poisoned_page_of_a_large_leaf)
+{
+	struct axas_stats st;
+	const char *why;
+	char *p;
+
+	if (!ax_have_free_2m())
+		SKIP(return, "no free 2 MiB");
+	ASSERT_EQ(0, ax_map_alloc(self->fd, GPA, AX_2M, AX_RW, AXAS_MAP_POPULATE, AX_2M));
+	p = ax_window(self->fd, GPA, AX_2M, PROT_READ | PROT_WRITE);
+	ASSERT_NE(MAP_FAILED, p);
+	memset(p, 'z', AX_2M);
+	why = fail_memory(p + 77 * AX_PAGE);
+	if (why)
+		SKIP(return, "%s", why);
+	ASSERT_TRUE(becomes(self->fd, GPA + 77 * AX_PAGE, AXAS_TRANSLATE_POISONED));
+	ASSERT_EQ(0, ax_stats(self->fd, &st));
+	EXPECT_EQ(511, st.leaves[0]);
+	EXPECT_EQ(0, st.leaves[1]);
+	EXPECT_EQ(511 * AX_PAGE, st.resident);
+	EXPECT_EQ(BUS_MCEERR_AR, touch(p + 78 * AX_PAGE - 1, false));
+	EXPECT_EQ('z', p[77 * AX_PAGE - 1]);
+	EXPECT_EQ('z', p[78 * AX_PAGE]);
+}
+
+/* By whoever reads it, should the kernel not say a word. */
+TEST_F(space, poisoned_page_is_not_read)
+{
+	const char *why;
+	__u64 val;
+	char *p;
+
+	ASSERT_EQ(0, ax_populate(self->fd, GPA, PAGES * AX_PAGE));
+	p = ax_window(self->fd, GPA, PAGES * AX_PAGE, PROT_READ | PROT_WRITE);
+	ASSERT_NE(MAP_FAILED, p);
+	p[3 * AX_PAGE] = 'x';
+	why = fail_memory(p + 3 * AX_PAGE);
+	if (why)
+		SKIP(return, "%s", why);
+	EXPECT_EQ(-EHWPOISON, ax_pread(self->fd, &val, 8, GPA + 3 * AX_PAGE));
+	EXPECT_EQ(AXAS_TRANSLATE_POISONED, ax_state(self->fd, GPA + 3 * AX_PAGE));
+	EXPECT_EQ(BUS_MCEERR_AR, touch(p + 3 * AX_PAGE, false));
 }
 
 TEST_HARNESS_MAIN

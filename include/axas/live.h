@@ -12,6 +12,7 @@ struct axas_space;
  * @node: for the list
  * @owner: who pays if the machine runs out of memory, or NULL
  * @counted: pages of the space that @owner's resident pages hold
+ * @going: it is about to be freed
  *
  * All of it under the list's lock.
  */
@@ -19,12 +20,16 @@ struct axas_live {
 	struct list_head node;
 	struct mm_struct *owner;
 	long counted;
+	bool going;
 };
 
 void axas_live_add(struct axas_space *space);
 void axas_live_del(struct axas_space *space);
 void axas_live_own(struct axas_space *space);
 void axas_live_shrunk(struct axas_space *space);
+void axas_live_for_each(bool (*fn)(struct axas_space *space, void *arg),
+			void *arg);
+bool axas_live_going(const struct axas_space *space);
 int axas_live_init(void);
 void axas_live_exit(void);
 

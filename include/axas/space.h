@@ -123,6 +123,11 @@ int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
 			    unsigned int access,
 			    const struct axas_memory *memory);
 
+int axas_space_poison(struct axas_space *space, axas_gpa_t gpa, axas_hpa_t hpa);
+void axas_poison_frame(axas_hpa_t hpa);
+int axas_poison_init(void);
+void axas_poison_exit(void);
+
 int axas_space_add_holder(struct axas_space *space, struct axas_holder *holder);
 void axas_space_del_holder(struct axas_space *space,
 			   struct axas_holder *holder);
