@@ -18,7 +18,8 @@
 static DEFINE_MUTEX(live_lock);
 static LIST_HEAD(live_spaces);
 
-/* The space that axas_live_for_each() is at without the lock; it can't go. */
+/* One walk at a time; the space that it is at without the lock can't go. */
+static DEFINE_MUTEX(live_walk);
 static struct axas_space *live_visited;
 static DECLARE_WAIT_QUEUE_HEAD(live_left);
 
@@ -190,7 +191,7 @@ bool axas_live_going(const struct axas_space *space)
  * @fn: called for each, and may take its lock; returns true to end it
  * @arg: for @fn
  *
- * Who frees a space waits while @fn is at it. One caller at a time.
+ * Who frees a space waits while @fn is at it.
  *
  * Context: may sleep.
  */
@@ -200,6 +201,7 @@ void axas_live_for_each(bool (*fn)(struct axas_space *space, void *arg),
 	struct axas_space *space;
 	bool done;
 
+	guard(mutex)(&live_walk);
 	mutex_lock(&live_lock);
 	list_for_each_entry(space, &live_spaces, live.node) {
 		WRITE_ONCE(live_visited, space);

@@ -73,9 +73,12 @@ static int __init axas_init(void)
 	ret = axas_live_init();
 	if (ret)
 		return ret;
-	ret = axas_poison_init();
+	ret = axas_hotadd_init();
 	if (ret)
 		goto err_live;
+	ret = axas_poison_init();
+	if (ret)
+		goto err_hotadd;
 	axas_debugfs_init();
 	ret = misc_register(&axas_misc);
 	if (ret)
@@ -85,6 +88,8 @@ static int __init axas_init(void)
 err_debugfs:
 	axas_debugfs_exit();
 	axas_poison_exit();
+err_hotadd:
+	axas_hotadd_exit();
 err_live:
 	axas_live_exit();
 	return ret;
@@ -95,6 +100,7 @@ static void __exit axas_exit(void)
 	misc_deregister(&axas_misc);
 	axas_debugfs_exit();
 	axas_poison_exit();
+	axas_hotadd_exit();
 	axas_live_exit();
 	/* Tables are freed behind a grace period. */
 	rcu_barrier();

@@ -94,7 +94,7 @@ static bool scan_space(struct axas_space *space, void *hpa)
  * axas_poison_frame - take a page out of whatever space has it
  * @hpa: its host physical address
  *
- * Context: may sleep. One at a time.
+ * Context: may sleep.
  */
 void axas_poison_frame(axas_hpa_t hpa)
 {

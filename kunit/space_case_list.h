@@ -91,6 +91,8 @@
 	AXAS_CASE(poison_of_another_page)
 	AXAS_CASE(poison_order_of_death)
 	AXAS_CASE(poison_finds_the_space)
+	AXAS_CASE(live_linear_memory_is_in_use)
+	AXAS_CASE(live_visited_space_does_not_go)
 	AXAS_CASE(model_over_1g)
 	AXAS_CASE(model_over_512g)
 	AXAS_CASE(model_large_leaves)

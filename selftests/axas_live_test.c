@@ -545,4 +545,106 @@ TEST_F(space, poisoned_page_is_not_read)
 	EXPECT_EQ(BUS_MCEERR_AR, touch(p + 3 * AX_PAGE, false));
 }
 
+/* ---- whose memory it is ---- */
+
+/* A line of /proc/iomem that ends in this name, the innermost one. */
+static bool find_iomem(const char *name, __u64 *first, __u64 *last)
+{
+	char *text = ax_slurp("/proc/iomem"), *line;
+	size_t n = strlen(name), len;
+	bool found = false;
+
+	for (line = text; line && *line; line += len + !!line[len]) {
+		len = strcspn(line, "\n");
+		if (len > n && !strncmp(line + len - n, name, n) &&
+		    sscanf(line, "%llx-%llx", first, last) == 2 && *last)
+			found = true;
+	}
+	free(text);
+	return found;
+}
+
+/* The driver of this network card claims its registers for itself alone. */
+TEST_F(space, what_a_driver_has_for_itself_is_refused)
+{
+	__u64 first, last;
+
+	if (!find_iomem(": e1000e", &first, &last))
+		SKIP(return, "no device e1000e");
+	last = (last + 1) & ~(AX_PAGE - 1);
+	EXPECT_EQ(-EBUSY, ax_map_linear(self->fd, GPA, last - first, first, AX_RW, 0));
+	EXPECT_EQ(-EBUSY, ax_map_linear(self->fd, GPA, AX_PAGE, last - AX_PAGE, AX_R, 0));
+	EXPECT_EQ(-EBUSY, ax_map_linear(self->fd, GPA, 2 * AX_PAGE, first - AX_PAGE, AX_R, 0));
+	EXPECT_EQ(AXAS_TRANSLATE_NO_AREA, ax_state(self->fd, GPA));
+}
+
+/*
+ * AXAS_HOTADD is where QEMU's monitor listens and what plugs memory in; it comes
+ * to AXAS_HOTADD_HPA.
+ */
+static __u64 hotadd_hpa(void)
+{
+	const char *hpa = getenv("AXAS_HOTADD_HPA");
+
+	return getenv("AXAS_HOTADD") && hpa ? strtoull(hpa, NULL, 0) : 0;
+}
+
+/* The file of the block that holds this memory; "" if there is none. */
+static const char *block_state(__u64 hpa)
+{
+	char *text = ax_slurp("/sys/devices/system/memory/block_size_bytes");
+	__u64 size = text ? strtoull(text, NULL, 16) : 0;
+	static char path[80];
+
+	free(text);
+	path[0] = '\0';
+	if (size)
+		snprintf(path, sizeof(path),
+			 "/sys/devices/system/memory/memory%llu/state", hpa / size);
+	return path;
+}
+
+static bool plug_in(void)
+{
+	char *tty = strdup(getenv("AXAS_HOTADD")), *command = strchr(tty, ' ');
+	char line[160];
+	unsigned int i;
+
+	if (!command)
+		return false;
+	*command++ = '\0';
+	snprintf(line, sizeof(line), "%s\n", command);
+	ax_write_file(tty, line);
+	free(tty);
+	for (i = 0; i < 200 && access(block_state(hotadd_hpa()), F_OK); i++)
+		ax_sleep_ms(50);
+	return i < 200;
+}
+
+static int set_online(__u64 hpa)
+{
+	return ax_write_file(block_state(hpa), "online");
+}
+
+TEST_F_TIMEOUT(device, memory_under_a_linear_area_stays_offline, 60)
+{
+	__u64 hpa = hotadd_hpa();
+	int fd;
+
+	if (!hpa)
+		SKIP(return, "AXAS_HOTADD isn't set: no memory to plug in");
+	fd = ax_create(self->dev, AXAS_FORMAT_HOST, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ax_map_linear(fd, GPA, 4 * AX_PAGE, hpa + AX_2M, AX_RW, 0));
+	ASSERT_TRUE(plug_in());
+	EXPECT_EQ(-EACCES, ax_map_linear(fd, 2 * GPA, AX_PAGE, hpa, AX_RW, 0));
+	EXPECT_EQ(-EBUSY, set_online(hpa));
+	EXPECT_EQ(0, ax_unmap(fd, GPA, 3 * AX_PAGE));
+	EXPECT_EQ(-EBUSY, set_online(hpa));
+	EXPECT_EQ(0, ax_unmap(fd, GPA + 3 * AX_PAGE, AX_PAGE));
+	EXPECT_EQ(0, set_online(hpa));
+	EXPECT_EQ(-EACCES, ax_map_linear(fd, GPA, AX_PAGE, hpa + AX_2M, AX_RW, 0));
+	close(fd);
+}
+
 TEST_HARNESS_MAIN

@@ -127,6 +127,9 @@ int axas_space_poison(struct axas_space *space, axas_gpa_t gpa, axas_hpa_t hpa);
 void axas_poison_frame(axas_hpa_t hpa);
 int axas_poison_init(void);
 void axas_poison_exit(void);
+bool axas_linear_in_use(u64 first, u64 last);
+int axas_hotadd_init(void);
+void axas_hotadd_exit(void);
 
 int axas_space_add_holder(struct axas_space *space, struct axas_holder *holder);
 void axas_space_del_holder(struct axas_space *space,

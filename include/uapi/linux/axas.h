@@ -276,7 +276,8 @@ enum axas_map_flags {
  *
  * Errors: EEXIST when the range meets an area; EPERM when linear is asked for
  * without CAP_SYS_RAWIO or the kernel is locked down; EACCES when a linear
- * range meets ordinary RAM; ERANGE also when @hpa doesn't fit an entry;
+ * range meets ordinary RAM; EBUSY when it meets what a driver has claimed for
+ * itself alone; ERANGE also when @hpa doesn't fit an entry;
  * EOPNOTSUPP when the format lacks @prot, @memtype, @max_leaf or a flag;
  * ENOMEM; EINTR.
  */
