@@ -111,8 +111,13 @@ static struct tracepoint *poison_event;
 
 static bool poison_next(unsigned long *pfn)
 {
-	guard(raw_spinlock_irqsave)(&poison_lock);
-	return kfifo_get(&poison_pfns, pfn);
+	unsigned long flags;
+	bool got;
+
+	raw_spin_lock_irqsave(&poison_lock, flags);
+	got = kfifo_get(&poison_pfns, pfn);
+	raw_spin_unlock_irqrestore(&poison_lock, flags);
+	return got;
 }
 
 static void poison_work_fn(struct work_struct *work)
@@ -128,8 +133,11 @@ static DECLARE_WORK(poison_work, poison_work_fn);
 /* Under the locks of a memory failure, and not to sleep. */
 static void poison_noticed(void *none, unsigned long pfn, int type, int result)
 {
-	scoped_guard(raw_spinlock_irqsave, &poison_lock)
-		kfifo_put(&poison_pfns, pfn);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&poison_lock, flags);
+	kfifo_put(&poison_pfns, pfn);
+	raw_spin_unlock_irqrestore(&poison_lock, flags);
 	queue_work(poison_wq, &poison_work);
 }
 
