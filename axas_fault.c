@@ -83,7 +83,7 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 
 	look = npt->ops->look(npt, fault->gpa, fault->access, &fault->cursor,
 			      &slot);
-	if (unlikely(look != AXAS_LOOK_EMPTY && look != AXAS_LOOK_BUSY))
+	if (unlikely(look >= AXAS_LOOK_ALLOWED))
 		return look == AXAS_LOOK_ALLOWED ? AXAS_FAULT_SPURIOUS :
 						   AXAS_FAULT_DENIED;
 
@@ -94,6 +94,8 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 		return -EBUSY;
 	if (fault->access & ~area->attr.prot)
 		return AXAS_FAULT_DENIED;
+	if (unlikely(look == AXAS_LOOK_POISONED))
+		return AXAS_FAULT_POISONED;
 	fault_enter_backend(fault, area->ops);
 	ret = area->ops->fault(area, npt, &slot, fault);
 	return ret ? ret : AXAS_FAULT_RESOLVED;
@@ -354,6 +356,15 @@ static int memory_denied(struct axas_space *space, axas_gpa_t gpa)
 	return area && area->ops->id == AXAS_BACKEND_DEVICE ? -EFAULT : -EACCES;
 }
 
+/* Nobody has told the space yet. The page is given back. */
+static noinline int memory_poisoned(struct axas_space *space, axas_gpa_t gpa,
+				    const struct axas_memory *memory)
+{
+	put_page(memory->page);
+	axas_space_poison(space, axas_gpa(gpa.val & PAGE_MASK), memory->hpa);
+	return -EHWPOISON;
+}
+
 /**
  * axas_space_get_memory - get at a page of guest memory
  * @space: the space
@@ -365,8 +376,9 @@ static int memory_denied(struct axas_space *space, axas_gpa_t gpa)
  * may be unmapped at any time; the reference keeps the frame alive. Whoever only
  * wants to copy calls axas_space_rw_iter().
  *
- * Context: may sleep.
- * Return: 0; -EFAULT outside of areas and in devices; -EACCES; -ENOMEM.
+ * Context: may sleep. Takes the space's lock if the page's memory has failed.
+ * Return: 0; -EFAULT outside of areas and in devices; -EACCES; -ENOMEM;
+ * -EHWPOISON.
  */
 int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 			  unsigned int access, struct axas_memory *memory)
@@ -381,6 +393,8 @@ int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 			cond_resched();
 			continue;
 		}
+		if (!ret && memory->page && PageHWPoison(memory->page))
+			return memory_poisoned(space, gpa, memory);
 		if (ret != -ENOENT)
 			return ret;
 		switch (space_fault(space, gpa, access)) {
@@ -391,6 +405,8 @@ int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 			return memory_denied(space, gpa);
 		case AXAS_FAULT_NO_MEMORY:
 			return -ENOMEM;
+		case AXAS_FAULT_POISONED:
+			return -EHWPOISON;
 		default:
 			return -EFAULT;
 		}

@@ -98,12 +98,17 @@ static vm_fault_t window_error(const struct axas_file *file, int err)
 		return VM_FAULT_NOPAGE;
 	case -ENOMEM:
 		return VM_FAULT_OOM;
+	case -EHWPOISON:
+		return VM_FAULT_HWPOISON;
 	default:
 		return VM_FAULT_SIGBUS;
 	}
 }
 
-/* Lock a page if it is still what the table says. */
+/*
+ * Lock a page if it is still what the table says. The kernel doesn't expect a
+ * page without a mapping among those that have failed: it never gets one.
+ */
 static vm_fault_t window_lock_page(struct axas_file *file, axas_gpa_t gpa,
 				   unsigned int access,
 				   struct axas_memory *memory)
@@ -117,6 +122,8 @@ static vm_fault_t window_lock_page(struct axas_file *file, axas_gpa_t gpa,
 	 */
 	smp_mb();
 	ret = axas_space_check_memory(file->space, gpa, access, memory);
+	if (!ret && PageHWPoison(memory->page))
+		ret = -EHWPOISON;
 	if (!ret)
 		return VM_FAULT_LOCKED;
 	unlock_page(memory->page);

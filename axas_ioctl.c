@@ -16,6 +16,11 @@
 
 #include "axas_ioctl.h"
 
+static int linear_claimed(struct resource *res, void *none)
+{
+	return 1;
+}
+
 /* May the caller put this host memory into a space? */
 static int linear_allowed(const struct axas_map *map)
 {
@@ -29,21 +34,35 @@ static int linear_allowed(const struct axas_map *map)
 	if (!axas_range_in(map->hpa, map->length, 0,
 			   BIT_ULL(AXAS_HAL_PHYS_BITS)))
 		return -ERANGE;
-	return region_intersects(map->hpa, map->length, IORESOURCE_SYSTEM_RAM,
-				 IORES_DESC_NONE) == REGION_DISJOINT ?
-		       0 : -EACCES;
+	if (region_intersects(map->hpa, map->length, IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) != REGION_DISJOINT)
+		return -EACCES;
+	/* Is any of it a driver's alone? iomem_is_exclusive() isn't for modules. */
+	return walk_iomem_res_desc(IORES_DESC_NONE,
+				   IORESOURCE_MEM | IORESOURCE_EXCLUSIVE,
+				   map->hpa, map->hpa + map->length - 1, NULL,
+				   linear_claimed) > 0 ? -EBUSY : 0;
+}
+
+static int map_linear(struct axas_space *space, const struct axas_map *map)
+{
+	int ret = down_read_killable(&axas_linear_lock);
+
+	if (ret)
+		return ret;
+	ret = linear_allowed(map);
+	if (!ret)
+		ret = axas_space_map(space, map);
+	up_read(&axas_linear_lock);
+	return ret;
 }
 
 static int ioctl_map(struct axas_space *space, union axas_args *args)
 {
 	const struct axas_map *map = &args->map;
-	int ret;
 
-	if (map->backend == AXAS_BACKEND_LINEAR && map->length) {
-		ret = linear_allowed(map);
-		if (ret)
-			return ret;
-	}
+	if (map->backend == AXAS_BACKEND_LINEAR && map->length)
+		return map_linear(space, map);
 	return axas_space_map(space, map);
 }
 

@@ -2,6 +2,8 @@
 #ifndef _AXAS_IOCTL_H
 #define _AXAS_IOCTL_H
 
+#include <linux/rwsem.h>
+
 #include <axas/space.h>
 
 union axas_args {
@@ -41,6 +43,8 @@ struct axas_ioctl {
 		.run = (fn),						\
 		.writes = (wr),						\
 	}
+
+extern struct rw_semaphore axas_linear_lock;
 
 long axas_ioctl_run(struct axas_space *space, const struct axas_ioctl *table,
 		    unsigned int n, unsigned int cmd, unsigned long arg);

@@ -71,10 +71,28 @@ static int __init axas_init(void)
 {
 	int ret;
 
+	ret = axas_live_init();
+	if (ret)
+		return ret;
+	ret = axas_hotadd_init();
+	if (ret)
+		goto err_live;
+	ret = axas_poison_init();
+	if (ret)
+		goto err_hotadd;
 	axas_debugfs_init();
 	ret = misc_register(&axas_misc);
 	if (ret)
-		axas_debugfs_exit();
+		goto err_debugfs;
+	return 0;
+
+err_debugfs:
+	axas_debugfs_exit();
+	axas_poison_exit();
+err_hotadd:
+	axas_hotadd_exit();
+err_live:
+	axas_live_exit();
 	return ret;
 }
 
@@ -82,6 +100,9 @@ static void __exit axas_exit(void)
 {
 	misc_deregister(&axas_misc);
 	axas_debugfs_exit();
+	axas_poison_exit();
+	axas_hotadd_exit();
+	axas_live_exit();
 	/* Tables are freed behind a grace period. */
 	rcu_barrier();
 	pr_info("axas: unloaded, %ld frames in use\n", axas_hal_pages());

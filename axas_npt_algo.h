@@ -153,6 +153,7 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 #include "axas_npt_change.h"
 #include "axas_npt_unmap.h"
 #include "axas_npt_protect.h"
+#include "axas_npt_poison.h"
 #include "axas_npt_life.h"
 
 #define NPT_ALGO_OPS				\
@@ -169,5 +170,6 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 	.split_cost = npt_split_cost,		\
 	.unmap = npt_unmap,			\
 	.protect = npt_protect,			\
+	.poison = npt_poison,			\
 	.walk = npt_walk,			\
 	.destroy = npt_destroy

@@ -14,6 +14,8 @@ static noinline void npt_wait_pages(struct page *page, unsigned int n)
 {
 	for (; n--; page++)
 		folio_wait_locked(page_folio(page));
+	/* Invalidation sees what was done under the lock. */
+	smp_acquire__after_ctrl_dep();
 }
 
 /* Make all holders forget [start, start + size). */

@@ -93,7 +93,9 @@ static inline enum axas_look npt_find(const struct axas_npt *npt, u64 gpa,
 	if (fmt_present(slot->old))
 		return access & ~fmt_prot(slot->old) ? AXAS_LOOK_DENIED :
 						       AXAS_LOOK_ALLOWED;
-	return unlikely(axas_npt_busy(slot)) ? AXAS_LOOK_BUSY : AXAS_LOOK_EMPTY;
+	if (likely(!(slot->old & ~PAGE_MASK)))
+		return AXAS_LOOK_EMPTY;
+	return axas_npt_busy(slot) ? AXAS_LOOK_BUSY : AXAS_LOOK_POISONED;
 }
 
 static enum axas_look npt_look(const struct axas_npt *npt, axas_gpa_t gpa,

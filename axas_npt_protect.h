@@ -33,9 +33,11 @@ static u64 npt_protect_entries(struct npt_change *change, u64 *ptr,
 			    (fmt_present(entry) &&
 			     !npt_covers(change, gpa, level)))
 				return gpa;
-			new = fmt_present(entry) ?
-				      npt_protected(change, entry, level) :
-				      change->empty;
+			if (fmt_present(entry))
+				new = npt_protected(change, entry, level);
+			else
+				new = entry == AXAS_NPT_POISONED ? entry :
+								   change->empty;
 		} while (!try_cmpxchg(ptr, &entry, new));
 
 		if (!fmt_present(entry) || entry == new)

@@ -3,33 +3,39 @@
  * Part of axas_npt_algo.h: unmap. Under the lock.
  */
 
-static inline bool npt_none_present(const u64 *ptr, const u64 *end)
+/* May a table with this entry be closed? In a leaf the bit means something else. */
+static inline bool npt_can_close(u64 entry)
+{
+	return !fmt_present(entry) && !(entry & AXAS_NPT_POISONED);
+}
+
+static inline bool npt_none_kept(const u64 *ptr, const u64 *end)
 {
 	for (; ptr < end; ptr++)
-		if (fmt_present(READ_ONCE(*ptr)))
+		if (!npt_can_close(READ_ONCE(*ptr)))
 			return false;
 	return true;
 }
 
 /*
- * Freeze a table if it has no valid entry. The search begins at hint, beside
- * what was just cleared, where a valid entry is most likely. If that fails, an
- * entry that was frozen before, as npt_reap() left it, stays so.
+ * Freeze a table if it has no valid entry and no poisoned one. The search begins
+ * at hint, beside what was just cleared, where a valid entry is most likely. If
+ * that fails, an entry that was frozen before, as npt_reap() left it, stays so.
  */
 static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 {
 	unsigned int i, kept = AXAS_TABLE_ENTRIES;
 	u64 entry;
 
-	if (!npt_none_present(table + hint, table + AXAS_TABLE_ENTRIES) ||
-	    !npt_none_present(table, table + hint))
+	if (!npt_none_kept(table + hint, table + AXAS_TABLE_ENTRIES) ||
+	    !npt_none_kept(table, table + hint))
 		return false;
 
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
 		entry = READ_ONCE(table[i]);
 		if (entry == AXAS_NPT_FROZEN)
 			kept = i;
-		else if (fmt_present(entry) ||
+		else if (!npt_can_close(entry) ||
 			 !try_cmpxchg(&table[i], &entry, AXAS_NPT_FROZEN))
 			break;
 	}

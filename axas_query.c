@@ -53,6 +53,8 @@ void axas_space_translate(struct axas_space *space,
 		if (!translate_area(space, entry))
 			return;
 	} while (ret == -EAGAIN && !axas_npt_wait(&space->npt));
+	if (ret == -EHWPOISON)
+		entry->state = AXAS_TRANSLATE_POISONED;
 	if (ret)
 		return;
 

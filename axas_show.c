@@ -19,6 +19,7 @@ void axas_show_faults(struct seq_file *m, const struct axas_stats *stats)
 		[AXAS_FAULT_NO_MEMORY] = "no-memory",
 		[AXAS_FAULT_INVALID] = "invalid",
 		[AXAS_FAULT_DEVICE] = "device",
+		[AXAS_FAULT_POISONED] = "poisoned",
 	};
 	int i;
 

@@ -112,6 +112,7 @@ static struct axas_space *space_create(const struct axas_create *args)
 		return ERR_PTR(ret);
 	}
 	space->npt.id = atomic64_inc_return(&space_last_id);
+	axas_live_add(space);
 	return_ptr(space);
 }
 
@@ -150,6 +151,7 @@ void axas_space_destroy(struct axas_space *space)
 	u64 begin = axas_trace_begin(axas_destroy);
 	u64 id = space->npt.id;
 
+	axas_live_del(space);
 	space->npt.ops->destroy(&space->npt);
 	axas_tree_destroy(&space->areas);
 	axas_devices_destroy(&space->devices);
@@ -348,9 +350,11 @@ static int space_map(struct axas_space *space, const struct axas_map *args)
 		return ret;
 	ret = space_map_locked(space, area, args);
 	mutex_unlock(&space->lock);
-	if (!ret)
-		area = NULL;
-	return ret;
+	if (ret)
+		return ret;
+	area = NULL;
+	axas_live_own(space);
+	return 0;
 }
 
 /**
@@ -407,6 +411,7 @@ static int space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
 		return ret;
 	ret = space_unmap_locked(space, gpa.val, size);
 	mutex_unlock(&space->lock);
+	axas_live_shrunk(space);
 	return ret;
 }
 

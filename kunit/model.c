@@ -201,6 +201,22 @@ int model_protect(struct model *model, unsigned int from, unsigned int to,
 	return 0;
 }
 
+/**
+ * model_poison - the memory of a unit fails
+ * @model: the model; its units are 4 KiB
+ * @index: the unit; it has a frame of its own
+ */
+void model_poison(struct model *model, unsigned int index)
+{
+	struct model_unit *unit = &model->units[index];
+
+	model_split(model, index);
+	model_split(model, index + 1);
+	unit->level = 0;
+	unit->hpa = 0;
+	unit->poisoned = true;
+}
+
 /* May a fault bring 2 MiB? One area, and nothing there. Units are 4 KiB. */
 static bool model_large_fits(const struct model *model, unsigned int index)
 {
@@ -213,7 +229,8 @@ static bool model_large_fits(const struct model *model, unsigned int index)
 	    first % model->per_chunk + 512 > model->per_chunk)
 		return false;
 	for (i = first; i < first + 512; i++)
-		if (model->units[i].area != area || model->units[i].level)
+		if (model->units[i].area != area || model->units[i].level ||
+		    model->units[i].poisoned)
 			return false;
 	return true;
 }
@@ -237,6 +254,8 @@ int model_fault(struct model *model, unsigned int index, unsigned int access)
 		return AXAS_FAULT_DENIED;
 	if (unit->device)
 		return AXAS_FAULT_DEVICE;
+	if (unit->poisoned)
+		return AXAS_FAULT_POISONED;
 	if (unit->level)
 		return AXAS_FAULT_SPURIOUS;
 	if (!model_large_fits(model, index)) {

@@ -23,6 +23,7 @@
  * @ignore_pat: EPT: ignore PAT
  * @owned: alloc
  * @device: nothing is ever mapped
+ * @poisoned: its memory has failed
  * @offset: device: in the device
  */
 struct model_unit {
@@ -35,6 +36,7 @@ struct model_unit {
 	bool ignore_pat;
 	bool owned;
 	bool device;
+	bool poisoned;
 	u64 offset;
 };
 
@@ -83,6 +85,7 @@ int model_map(struct model *model, unsigned int from, unsigned int n,
 void model_unmap(struct model *model, unsigned int from, unsigned int to);
 int model_protect(struct model *model, unsigned int from, unsigned int to,
 		  unsigned int prot);
+void model_poison(struct model *model, unsigned int index);
 int model_fault(struct model *model, unsigned int index, unsigned int access);
 void model_learn(struct model *model, unsigned int from, unsigned int to);
 

@@ -37,7 +37,7 @@ static void check_leaf(void *arg, const struct raw_leaf *leaf)
 
 /*
  * Tables that the leaves need: at each level, blocks that hold a leaf which is
- * smaller than the block.
+ * smaller than the block. What is poisoned stands where a small leaf did.
  */
 static void model_tables(const struct model *model, u64 *tables)
 {
@@ -47,7 +47,8 @@ static void model_tables(const struct model *model, u64 *tables)
 	memset(last, 0xff, sizeof(last));
 	memset(tables, 0, AXAS_MAX_LEVELS * sizeof(*tables));
 	for (i = 0; i < model->n; i++) {
-		unsigned int leaf = model->units[i].level;
+		const struct model_unit *unit = &model->units[i];
+		unsigned int leaf = unit->poisoned ? 1 : unit->level;
 		u64 gpa = model_gpa(model, i);
 
 		for (level = leaf; leaf && level < levels; level++) {
@@ -153,6 +154,8 @@ static void check_translate(struct model *model, unsigned int index, u64 limit)
 		want.flags = unit->ignore_pat ? AXAS_TRANSLATE_IGNORE_PAT : 0;
 		want.limit = limit - in;
 	}
+	if (unit->poisoned)
+		want.state = AXAS_TRANSLATE_POISONED;
 	if (unit->level) {
 		want.state = AXAS_TRANSLATE_MAPPED;
 		want.hpa = unit->hpa + in;

@@ -229,6 +229,25 @@ static void op_faults(struct model *model)
 	}
 }
 
+/* Of a few units one may have a frame. */
+static void op_poison(struct model *model)
+{
+	unsigned int tries = 16, i;
+	u64 gpa;
+
+	model->what = "poison";
+	while (tries--) {
+		i = rnd(model, model->n);
+		gpa = model_gpa(model, i);
+		if (!model->units[i].owned || !model->units[i].level)
+			continue;
+		op_expect(model, gpa,
+			  axas_space_poison(model->space, axas_gpa(gpa),
+					    axas_hpa(model->units[i].hpa)), 0);
+		model_poison(model, i);
+	}
+}
+
 static void op_clear(struct model *model)
 {
 	model->what = "clear";
@@ -248,8 +267,11 @@ static void model_step(struct model *model)
 	case 18 ... 23:
 		op_protect(model);
 		break;
-	case 24 ... 30:
+	case 24 ... 29:
 		op_faults(model);
+		break;
+	case 30:
+		op_poison(model);
 		break;
 	default:
 		if (rnd(model, 4) == 0)

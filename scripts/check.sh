@@ -341,7 +341,19 @@ boot() { # boot RUN: console in $logs/RUN.log
 	fi
 	if [ "$kname" = distro ]; then
 		args+=(--modules "${moddir[distro]}")
-		case "$run" in selftests-*) args+=(--modprobe loop --modprobe ext4 --modprobe kvm_amd) ;; esac
+		case "$run" in selftests-*)
+			args+=(--modprobe loop --modprobe ext4 --modprobe kvm_amd)
+			# A driver that shares nothing; memory that the guest plugs in.
+			args+=(--modprobe e1000e --mem "2G,slots=1,maxmem=4G" --qemu "-device e1000e,netdev=n0
+				-netdev hubport,id=n0,hubid=0
+				-object memory-backend-ram,id=m0,size=128M -mon chardev=mon
+				-chardev socket,id=mon,path=$work/mon,server=on,wait=off
+				-chardev socket,id=tty,path=$work/mon -serial chardev:tty")
+			sed -i '2i stty -F /dev/ttyS1 raw -echo\
+export AXAS_HOTADD="/dev/ttyS1 device_add pc-dimm,id=d0,memdev=m0" AXAS_HOTADD_HPA=0x100000000' \
+				"$work/$run.sh"
+			;;
+		esac
 	fi
 	"$scripts/boot.sh" "${args[@]}" --append "$append" --init "$work/$run.sh"
 }

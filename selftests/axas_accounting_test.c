@@ -56,7 +56,7 @@ TEST_F(space, fdinfo)
 		 "axas-tables:\t16 KiB\n"
 		 "axas-leaves:\t3 0 1\n"
 		 "axas-faults:\tresolved 3 spurious 2 no-area 1 denied 1"
-		 " no-memory 0 invalid 1 device 0\n",
+		 " no-memory 0 invalid 1 device 0 poisoned 0\n",
 		 ax_space_id(self->fd), ept ? "ept" : "s2", ept ? 48 : 40,
 		 ept ? 4 : 3);
 	text = ax_fdinfo(self->fd);

@@ -28,7 +28,7 @@ _Static_assert(sizeof(struct axas_fault_entry) == 32, "axas_fault_entry");
 _Static_assert(sizeof(struct axas_fault) == 24, "axas_fault");
 _Static_assert(sizeof(struct axas_translate_entry) == 48, "axas_translate_entry");
 _Static_assert(sizeof(struct axas_translate) == 24, "axas_translate");
-_Static_assert(sizeof(struct axas_stats) == 176, "axas_stats");
+_Static_assert(sizeof(struct axas_stats) == 184, "axas_stats");
 _Static_assert(sizeof(struct axas_probe) == 48, "axas_probe");
 _Static_assert(sizeof(struct axas_root) == 40, "axas_root");
 _Static_assert(sizeof(struct axas_area_entry) == 64, "axas_area_entry");

@@ -40,7 +40,7 @@ TEST_F(space, figures)
 		 "tables 2 2 %s\n"
 		 "leaves 3 0 0\n"
 		 "faults resolved 1 spurious 1 no-area 0 denied 0 no-memory 0"
-		 " invalid 0 device 0\n"
+		 " invalid 0 device 0 poisoned 0\n"
 		 "base 0x0\n"
 		 "length %#llx\n"
 		 "features 0x0\n"

@@ -23,6 +23,8 @@
 #include "lib/axas.h"
 
 #define TABLE_WIDTH	76
+/* One that poisoned pages bring isn't worth a column. */
+#define TABLE_RESULTS	AXAS_FAULT_POISONED
 #define TRIGGER	"hist:keys=space,result:vals=hitcount,ns:size=4096"
 
 /* What the kernel has counted for a space so far, and at the last look. */
@@ -228,7 +230,7 @@ static void print_head(void)
 
 	strftime(now, sizeof(now), "%H:%M:%S", localtime(&t));
 	fputs(now, stdout);
-	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
+	for (i = 0; i < TABLE_RESULTS; i++)
 		printf(" %*s", column_width(i), axas_result_name(i));
 	puts(" ns each");
 }
@@ -239,7 +241,7 @@ static void print_row(const struct watch *w, const struct counter *c)
 	unsigned int i;
 
 	printf("%8" PRIu64, c->id);
-	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
+	for (i = 0; i < TABLE_RESULTS; i++)
 		printf(" %*.0f", column_width(i),
 		       rate(w, c->now[i] - c->last[i]));
 	if (sum)

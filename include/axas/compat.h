@@ -30,6 +30,22 @@
 #define copy_splice_read	generic_file_splice_read
 #endif
 
+/*
+ * Add to the pages that a process has resident. mm's own add_mm_counter() calls
+ * a trace event that isn't for modules.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+static inline void axas_mm_add_shmem(struct mm_struct *mm, long pages)
+{
+	atomic_long_add(pages, &mm->rss_stat.count[MM_SHMEMPAGES]);
+}
+#else
+static inline void axas_mm_add_shmem(struct mm_struct *mm, long pages)
+{
+	percpu_counter_add(&mm->rss_stat[MM_SHMEMPAGES], pages);
+}
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 #define mnt_idmap	user_namespace
 

@@ -146,15 +146,17 @@ struct axas_npt_cursor {
 #define AXAS_CURSOR_NONE	U64_MAX
 
 /**
- * enum axas_look - what a fault finds
+ * enum axas_look - what a fault finds; the last two are leaves
  * @AXAS_LOOK_EMPTY: an empty entry
  * @AXAS_LOOK_BUSY: an entry that is just being replaced
+ * @AXAS_LOOK_POISONED: the memory there has failed
  * @AXAS_LOOK_ALLOWED: a leaf that allows the access
  * @AXAS_LOOK_DENIED: a leaf that doesn't
  */
 enum axas_look {
 	AXAS_LOOK_EMPTY,
 	AXAS_LOOK_BUSY,
+	AXAS_LOOK_POISONED,
 	AXAS_LOOK_ALLOWED,
 	AXAS_LOOK_DENIED,
 };
@@ -254,6 +256,9 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  *	held.
  * @protect: set permissions of all leaves in the range; splits come out of the
  *	pool. May sleep. Lock held.
+ * @poison: take the page at hpa, in a leaf that owns it, out of gpa; splits what
+ *	there is to split. The entry stays poisoned until it is unmapped. Return:
+ *	false if the page isn't there, with nothing changed. May sleep. Lock held.
  * @walk: visit all leaves that meet the range. Under RCU or lock.
  * @destroy: free everything. Nobody else may have the table.
  */
@@ -292,6 +297,7 @@ struct axas_npt_ops {
 		      struct axas_npt_pool *pool);
 	void (*protect)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 			unsigned int prot, struct axas_npt_pool *pool);
+	bool (*poison)(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa);
 	int (*walk)(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		    axas_npt_visit_fn visit, void *arg);
 	void (*destroy)(struct axas_npt *npt);
@@ -341,6 +347,12 @@ static inline void axas_npt_assert_walk(const struct axas_npt *npt)
  * and an empty one is 0 or an epoch, which leaves the low 12 bits clear.
  */
 #define AXAS_NPT_FROZEN	BIT_ULL(11)
+
+/*
+ * An entry of level 1 whose page's memory has failed: no place for a fault. It
+ * isn't present either. Bit 10 would be, in an EPT with mode-based execution.
+ */
+#define AXAS_NPT_POISONED	BIT_ULL(9)
 
 /* A table takes as many epochs at a time, so that tables share no counter. */
 #define AXAS_EPOCH_BLOCK	4096
@@ -401,6 +413,19 @@ static inline bool axas_npt_busy(const struct axas_npt_slot *slot)
 }
 
 /**
+ * axas_npt_missing - why is there no leaf?
+ * @slot: a slot without
+ *
+ * Return: what axas_npt_lookup() returns.
+ */
+static inline int axas_npt_missing(const struct axas_npt_slot *slot)
+{
+	if (axas_npt_busy(slot))
+		return -EAGAIN;
+	return slot->old == AXAS_NPT_POISONED ? -EHWPOISON : -ENOENT;
+}
+
+/**
  * axas_npt_lookup - translate a GPA
  * @npt: the table
  * @gpa: address inside of the table's width
@@ -408,7 +433,7 @@ static inline bool axas_npt_busy(const struct axas_npt_slot *slot)
  *
  * Context: any; takes RCU.
  * Return: 0; -ENOENT if there is no leaf; -EAGAIN if the entry is just being
- * replaced.
+ * replaced; -EHWPOISON if the memory there has failed.
  */
 static inline int axas_npt_lookup(const struct axas_npt *npt, axas_gpa_t gpa,
 				  struct axas_leaf *leaf)
@@ -418,7 +443,7 @@ static inline int axas_npt_lookup(const struct axas_npt *npt, axas_gpa_t gpa,
 	guard(rcu)();
 	if (npt->ops->lookup(npt, gpa, &slot, leaf))
 		return 0;
-	return axas_npt_busy(&slot) ? -EAGAIN : -ENOENT;
+	return axas_npt_missing(&slot);
 }
 
 /**

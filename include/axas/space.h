@@ -8,6 +8,7 @@
 
 #include <axas/backend.h>
 #include <axas/device.h>
+#include <axas/live.h>
 #include <axas/npt.h>
 #include <axas/tree.h>
 
@@ -64,6 +65,7 @@ struct axas_main_area {
  * @hold: R, once somebody has touched the memory from the kernel; set under
  *	@lock
  * @path: the inode that the space lives and dies with, if it has one
+ * @live: in the list of all spaces, and whose it is
  * @faults: figures
  */
 struct axas_space {
@@ -77,6 +79,7 @@ struct axas_space {
 	struct axas_devices devices;
 	struct axas_hold *hold;
 	struct path path;
+	struct axas_live live;
 	struct axas_fault_stats __percpu *faults;
 };
 
@@ -129,6 +132,14 @@ int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
 			    unsigned int access, struct axas_memory *memory);
 ssize_t axas_space_rw_iter(struct axas_space *space, axas_gpa_t gpa,
 			   struct iov_iter *iter, bool write);
+
+int axas_space_poison(struct axas_space *space, axas_gpa_t gpa, axas_hpa_t hpa);
+void axas_poison_frame(axas_hpa_t hpa);
+int axas_poison_init(void);
+void axas_poison_exit(void);
+bool axas_linear_in_use(u64 first, u64 last);
+int axas_hotadd_init(void);
+void axas_hotadd_exit(void);
 
 int axas_space_add_holder(struct axas_space *space, struct axas_holder *holder);
 void axas_space_del_holder(struct axas_space *space,

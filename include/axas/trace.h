@@ -48,6 +48,7 @@ TRACE_DEFINE_ENUM(AXAS_FAULT_DENIED);
 TRACE_DEFINE_ENUM(AXAS_FAULT_NO_MEMORY);
 TRACE_DEFINE_ENUM(AXAS_FAULT_INVALID);
 TRACE_DEFINE_ENUM(AXAS_FAULT_DEVICE);
+TRACE_DEFINE_ENUM(AXAS_FAULT_POISONED);
 
 #define axas_show_format(format)					\
 	__print_symbolic(format,					\
@@ -80,7 +81,8 @@ TRACE_DEFINE_ENUM(AXAS_FAULT_DEVICE);
 			 { AXAS_FAULT_DENIED, "denied" },		\
 			 { AXAS_FAULT_NO_MEMORY, "no-memory" },		\
 			 { AXAS_FAULT_INVALID, "invalid" },		\
-			 { AXAS_FAULT_DEVICE, "device" })
+			 { AXAS_FAULT_DEVICE, "device" },		\
+			 { AXAS_FAULT_POISONED, "poisoned" })
 
 TRACE_EVENT(axas_create,
 	TP_PROTO(u64 space, u32 format, u32 gpa_bits, u64 base, u64 length,

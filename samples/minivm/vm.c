@@ -68,6 +68,7 @@ static const char *const vm_fault_names[AXAS_NR_FAULT_RESULTS] = {
 	[AXAS_FAULT_NO_MEMORY] = "no memory",
 	[AXAS_FAULT_INVALID] = "invalid",
 	[AXAS_FAULT_DEVICE] = "device",
+	[AXAS_FAULT_POISONED] = "poisoned",
 };
 
 /* ---- the guest's memory ---- */

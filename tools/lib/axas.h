@@ -331,7 +331,7 @@ const char *axas_memtype_name(uint32_t memtype);
  * @result: the value
  *
  * Return: "resolved", "spurious", "no-area", "denied", "no-memory", "invalid",
- * "device", or "unknown".
+ * "device", "poisoned", or "unknown".
  */
 const char *axas_result_name(uint32_t result);
 

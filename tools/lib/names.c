@@ -55,6 +55,7 @@ const char *axas_result_name(uint32_t result)
 		[AXAS_FAULT_NO_MEMORY] = "no-memory",
 		[AXAS_FAULT_INVALID] = "invalid",
 		[AXAS_FAULT_DEVICE] = "device",
+		[AXAS_FAULT_POISONED] = "poisoned",
 	};
 
 	return NAME(names, result);

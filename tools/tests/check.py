@@ -129,7 +129,8 @@ def make_space(path, areas, table=(), devices=(), **stats):
     """A space of text; returns the directory to give to axasctl."""
     figures = {"id": 1, "format": "ept", "gpa-bits": 48, "levels": 4, "areas": len(areas),
                "resident": 0, "tables": "0 0 0 1 0", "leaves": "0 0 0",
-               "faults": "resolved 0 spurious 0 no-area 0 denied 0 no-memory 0 invalid 0 device 0",
+               "faults": "resolved 0 spurious 0 no-area 0 denied 0 no-memory 0 invalid 0 device 0 "
+                         "poisoned 0",
                "base": "0x0", "length": "0x1000000000000", "features": "0x0", "owner": "7 vmm"}
     figures.update({k.replace("_", "-"): v for k, v in stats.items()})
     os.makedirs(path + "/1")

@@ -64,6 +64,7 @@
  * - ENOMEM: no memory for a frame or a table.
  * - EINTR: a fatal signal is pending.
  * - EIO: the kernel can't map the linear memory there.
+ * - EHWPOISON: the memory there has failed.
  * - ENOSPC: a write at or behind the end of the space; a read there gives 0.
  *
  * No byte is copied after an AXAS_UNMAP or AXAS_PROTECT that took it away has
@@ -72,7 +73,8 @@
  * mmap(2) with MAP_SHARED makes a window: the frames of the guest at an address
  * of the process. Pages come in on first touch through the area's backend. A
  * touch outside of areas, in a device, or one that the area doesn't allow, gives
- * SIGBUS, and so does one that there is no memory for.
+ * SIGBUS, and so does one that there is no memory for. Where memory has failed,
+ * the SIGBUS has the code BUS_MCEERR_AR.
  * AXAS_UNMAP and AXAS_PROTECT take effect in all windows before they return.
  * Frames of the space can be taken with get_user_pages(): direct I/O into a
  * window works. A page that somebody has pinned outlives its unmap and is freed
@@ -301,7 +303,8 @@ enum axas_map_flags {
  *
  * Errors: EEXIST when the range meets an area; EPERM when linear is asked for
  * without CAP_SYS_RAWIO or the kernel is locked down; EACCES when a linear
- * range meets ordinary RAM; ERANGE also when @hpa doesn't fit an entry;
+ * range meets ordinary RAM; EBUSY when it meets what a driver has claimed for
+ * itself alone; ERANGE also when @hpa doesn't fit an entry;
  * EOPNOTSUPP when the format lacks @prot, @memtype, @max_leaf or a flag;
  * ENOMEM; EINTR.
  */
@@ -394,6 +397,8 @@ struct axas_clear {
  *	empty or has unknown bits, or there is no such bus or width
  * @AXAS_FAULT_DEVICE: a device is there: the access is the owner's to emulate,
  *	and nothing changed
+ * @AXAS_FAULT_POISONED: the memory there has failed; what it held is lost. The
+ *	owner tells the guest, or unmaps the page and makes an area anew.
  */
 enum axas_fault_result {
 	AXAS_FAULT_RESOLVED = 0,
@@ -403,10 +408,11 @@ enum axas_fault_result {
 	AXAS_FAULT_NO_MEMORY = 4,
 	AXAS_FAULT_INVALID = 5,
 	AXAS_FAULT_DEVICE = 6,
+	AXAS_FAULT_POISONED = 7,
 };
 
 /* Number of values of enum axas_fault_result. */
-#define AXAS_NR_FAULT_RESULTS	7
+#define AXAS_NR_FAULT_RESULTS	8
 
 /**
  * enum axas_bus - what kind of address an access has
@@ -482,6 +488,7 @@ struct axas_fault {
  * @AXAS_TRANSLATE_NO_AREA: nothing
  * @AXAS_TRANSLATE_INVALID: the GPA lies outside of the space
  * @AXAS_TRANSLATE_DEVICE: an area of %AXAS_BACKEND_DEVICE: never a frame
+ * @AXAS_TRANSLATE_POISONED: an area whose frame there has failed
  */
 enum axas_translate_state {
 	AXAS_TRANSLATE_MAPPED = 0,
@@ -489,6 +496,7 @@ enum axas_translate_state {
 	AXAS_TRANSLATE_NO_AREA = 2,
 	AXAS_TRANSLATE_INVALID = 3,
 	AXAS_TRANSLATE_DEVICE = 4,
+	AXAS_TRANSLATE_POISONED = 5,
 };
 
 /**
