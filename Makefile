@@ -74,6 +74,9 @@ check-hw: ## have CPUs walk the tables, in QEMU and Bochs (SEED=, STEPS=)
 	@scripts/check-hw-arm64.sh $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS))
 	@scripts/check-hw-x86.sh $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS))
 
+litmus: ## run the litmus tests of the lock-free protocols on this machine
+	@scripts/check-litmus.sh
+
 bench: ## measure axas and its peers; QUICK=1 for a first look
 	@scripts/bench.sh $(if $(QUICK),QUICK=$(QUICK))
 
@@ -96,4 +99,4 @@ help: ## list the targets
 
 .PHONY: all modules modules_install tools install install-user uninstall \
 	dkms-source demo check check-kunit check-selftests check-replay check-hw \
-	bench lint docs clean help
+	litmus bench lint docs clean help
