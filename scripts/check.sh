@@ -6,10 +6,18 @@
 #   all                   everything (the default)
 #   kunit                 KUnit, on both architectures
 #   kunit-ARCH            ... on x86_64 or arm64
+#   kunit-rt              ... on a debug kernel with PREEMPT_RT; not in "all"
 #   selftests             the programs over /dev/axas (selftests/*_test), on
 #                         every kernel
 #   selftests-KERNEL      ... on one: 6.12-x86_64, 6.12-arm64 (both debug
-#                         kernels), distro (the prebuilt one), newest
+#                         kernels), distro (the prebuilt one), rt (the
+#                         prebuilt one with PREEMPT_RT), newest
+#   kcsan                 races of KUnit and of the programs with threads, on a
+#                         kernel that reports data races; not in "all"
+#   odd                   programs that depend on the machine's memory, with its
+#                         end amid a section and one CPU (odd-end), and with
+#                         some kept from the kernel and four CPUs (odd-hole)
+#   litmus                the litmus tests, on this machine
 #   hw                    CPUs walk the tables, on both architectures
 #   hw-ARCH               ... arm64 in QEMU, x86 in Bochs
 #   demo                  make demo, and the picture that it leaves
@@ -55,8 +63,9 @@ for what; do
 	--list) list=1 ;;
 	all)
 		add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
-			selftests-distro selftests-newest replay tools-live
-		also tools-text hw-arm64 hw-x86 demo guide install \
+			selftests-distro selftests-rt selftests-newest odd-end odd-hole \
+			replay tools-live
+		also litmus tools-text hw-arm64 hw-x86 demo guide install \
 			intree-{6.12,newest}-{x86_64,arm64}
 		;;
 	tools)
@@ -65,14 +74,17 @@ for what; do
 		;;
 	hw) also hw-arm64 hw-x86 ;;
 	intree) also intree-{6.12,newest}-{x86_64,arm64} ;;
-	tools-text | hw-arm64 | hw-x86 | demo | guide | install | intree-6.12-x86_64 | \
+	litmus | tools-text | hw-arm64 | hw-x86 | demo | guide | install | intree-6.12-x86_64 | \
 		intree-6.12-arm64 | intree-newest-x86_64 | intree-newest-arm64) also "$what" ;;
 	kunit) add kunit-x86_64 kunit-arm64 ;;
 	selftests)
-		add selftests-6.12-x86_64 selftests-6.12-arm64 selftests-distro selftests-newest
+		add selftests-{6.12-x86_64,6.12-arm64,distro,rt,newest}
 		;;
-	kunit-x86_64 | kunit-arm64 | replay | selftests-6.12-x86_64 | selftests-6.12-arm64 | \
-		selftests-distro | selftests-newest | tools-live) add "$what" ;;
+	kcsan) add kunit-kcsan selftests-kcsan ;;
+	odd) add odd-end odd-hole ;;
+	kunit-x86_64 | kunit-arm64 | kunit-rt | kunit-kcsan | selftests-kcsan | replay | \
+		selftests-6.12-x86_64 | selftests-6.12-arm64 | selftests-distro | \
+		selftests-rt | selftests-newest | odd-end | odd-hole | tools-live) add "$what" ;;
 	*) usage_error "unknown test '$what'" ;;
 	esac
 done
@@ -100,6 +112,9 @@ kernel_of() {
 	kunit-x86_64 | selftests-6.12-x86_64) kname=6.12-x86_64 karch=x86_64 kdebug=1 ;;
 	kunit-arm64 | selftests-6.12-arm64) kname=6.12-arm64 karch=arm64 kdebug=1 ;;
 	selftests-newest) kname=newest karch=x86_64 ;;
+	kunit-rt) kname=6.12-rt karch=x86_64 kdebug=1 ;;
+	*-kcsan) kname=6.12-kcsan karch=x86_64 ;;
+	selftests-rt) kname=distro-rt karch=$(host_arch) ;;
 	*) kname=distro karch=$(host_arch) ;;
 	esac
 }
@@ -109,15 +124,17 @@ fetch() { # fetch NAME: the kernel NAME
 	local lines
 	[ -z "${hdrs[$1]-}" ] || return 0
 	case "$1" in
+	6.12-rt | 6.12-kcsan) hdrs[$1]=$("$scripts/build-kernel.sh" 6.12 x86_64 "${1#6.12-}") ;;
 	6.12-*) hdrs[$1]=$("$scripts/build-kernel.sh" 6.12 "${1#6.12-}" debug) ;;
 	newest) hdrs[$1]=$("$scripts/build-kernel.sh" newest x86_64 plain) ;;
-	distro)
-		lines=$("$scripts/fetch-distro.sh")
-		image[distro]=$(sed -n 1p <<<"$lines")
-		moddir[distro]=$(sed -n 2p <<<"$lines")
-		hdrs[distro]=$(sed -n 3p <<<"$lines")
-		;;
+	distro) lines=$("$scripts/fetch-distro.sh") ;;
+	distro-rt) lines=$("$scripts/fetch-distro.sh" rt) ;;
 	esac
+	if [[ "$1" == distro* ]]; then
+		image[$1]=$(sed -n 1p <<<"$lines")
+		moddir[$1]=$(sed -n 2p <<<"$lines")
+		hdrs[$1]=$(sed -n 3p <<<"$lines")
+	fi
 	[ -n "${image[$1]-}" ] || image[$1]=${hdrs[$1]}/image
 }
 build_module() { # build_module NAME: yes or no in ready[NAME]
@@ -148,12 +165,22 @@ build_readme_example() { # build_readme_example ARCH: $work/readme_example
 
 # ---- what runs in the guest ----
 
+# programs_of RUN: the programs of selftests/ that it runs; all if it says none
+programs_of() {
+	case "$1" in
+	odd-*) echo axas_{linear,memory,gup,stress}_test ;;
+	*-kcsan) echo axas_{stress,memory,gup,softmmu,debugfs,device}_test ;;
+	esac
+}
+
 # shellcheck disable=SC2016 # for the guest's shell
 guest_head='#!/bin/sh
 say() { echo "axas-run: $*"; }
 for v in /sys/kernel/debug/fail*/verbose; do [ ! -e "$v" ] || echo 0 >"$v"; done
 for v in /sys/kernel/debug/fail*/ignore-gfp-wait; do [ ! -e "$v" ] || echo N >"$v"; done
 for v in /sys/kernel/debug/fail*/min-order; do [ ! -e "$v" ] || echo 0 >"$v"; done
+k=/sys/kernel/debug/kcsan
+[ ! -e $k ] || { echo on >$k; say "kcsan: $(sed -n "s/^enabled: //p" $k)"; }
 '
 # shellcheck disable=SC2016
 guest_tail='
@@ -201,7 +228,7 @@ leaks
 finish
 GUEST
 		;;
-	selftests-*)
+	selftests-* | odd-*)
 		cat <<'GUEST'
 run() {
 	[ -x "$1" ] || return
@@ -291,9 +318,15 @@ GUEST
 }
 
 boot() { # boot RUN: console in $logs/RUN.log
-	local run=$1 args append='printk.devkmsg=on kasan_multi_shot' f
+	local run=$1 args append='printk.devkmsg=on kasan_multi_shot' f wanted mem=2G hpa=$reserved_hpa
 	kernel_of "$run"
-	args=(--kernel "${image[$kname]}" --arch "$karch" --mem 2G --log "$logs/$run.log" --quiet
+	case "$run" in
+	odd-end) mem=1G args=(--smp 1) append="$append mem=950M" ;;
+	odd-hole) mem=1G args=(--smp 4) ;;
+	*-kcsan) args=(--smp 4) ;;
+	*) args=() ;;
+	esac
+	args+=(--kernel "${image[$kname]}" --arch "$karch" --mem "$mem" --log "$logs/$run.log" --quiet
 		--timeout "${AXAS_TIMEOUT:-900}" --ivshmem 64M --file "$build/$kname/axas.ko:/axas.ko")
 	[ -z "$kdebug" ] || append="$append page_poison=1"
 	# Only what has a source: older files may lie about.
@@ -305,10 +338,13 @@ boot() { # boot RUN: console in $logs/RUN.log
 	kunit-*)
 		args+=(--file "$build/$kname/kunit/axas_kunit.ko:/axas_kunit.ko")
 		append="$append loglevel=8"
+		[ "$run" != kunit-kcsan ] || append="$append kunit.filter_glob=axas_race"
 		;;
-	selftests-*)
+	selftests-* | odd-*)
+		wanted=$(programs_of "$run")
 		for f in "$AXAS_TREE"/selftests/*_test.c; do
 			f=$build/selftests-$karch/$(basename "$f" .c)
+			[ -z "$wanted" ] || [[ " $wanted " == *" $(basename "$f") "* ]] || continue
 			[ ! -x "$f" ] || args+=(--file "$f:/tests/$(basename "$f")")
 		done
 		args+=(--ext4 64M --file "$build/$kname/samples/softmmu/axas_softmmu.ko:/axas_softmmu.ko")
@@ -335,18 +371,37 @@ boot() { # boot RUN: console in $logs/RUN.log
 		;;
 	esac
 	guest_script "$run" >"$work/$run.sh"
+	case "$run" in
+	odd-end) hpa=0x3b600000 ;; # what mem=950M leaves out
+	odd-hole) hpa=0x3c000000 ;;
+	esac
 	if [ "$karch" = x86_64 ]; then
-		append="$append memmap=$((reserved_size >> 20))M\$$reserved_hpa"
-		sed -i "2i export AXAS_RESERVED_HPA=$reserved_hpa AXAS_RESERVED_SIZE=$reserved_size" "$work/$run.sh"
+		[ "$run" = odd-end ] || append="$append memmap=$((reserved_size >> 20))M\$$hpa"
+		sed -i "2i export AXAS_RESERVED_HPA=$hpa AXAS_RESERVED_SIZE=$reserved_size" "$work/$run.sh"
 	fi
-	if [ "$kname" = distro ]; then
-		args+=(--modules "${moddir[distro]}")
-		case "$run" in selftests-*) args+=(--modprobe loop --modprobe ext4 --modprobe kvm_amd) ;; esac
+	if [[ "$kname" == distro* ]]; then
+		args+=(--modules "${moddir[$kname]}")
+		case "$run" in selftests-* | odd-*) args+=(--modprobe loop --modprobe ext4 --modprobe kvm_amd) ;; esac
 	fi
 	"$scripts/boot.sh" "${args[@]}" --append "$append" --init "$work/$run.sh"
 }
 
 # ---- verdicts ----
+
+# races yes|no LOG: reports of data races that have axas in them; or all of the
+# log but reports, with or without
+races() {
+	awk -v ours="$1" '
+	/BUG: KCSAN: / { report = 1; text = "" }
+	report {
+		text = text $0 "\n"
+		if (!/======/) next
+		report = 0
+		if (ours == "yes" && text ~ /\[axas/) printf "%s", text
+		next
+	}
+	ours == "no"' "$2"
+}
 
 # health RUN LOG: print what is wrong with the guest, nothing if it is well
 health() {
@@ -369,6 +424,12 @@ health() {
 			echo "kmemleak: ${v:-no} unreferenced objects counted"
 			grep -A 12 '^unreferenced object' "$log" | head -n 40 || true
 		fi
+	fi
+	if [[ "$1" == *-kcsan ]]; then
+		grep -q '^axas-run: kcsan: 1$' "$log" || echo "nobody looks for data races"
+		races yes "$log" | head -n 60
+		races no "$log" >"$log.rest"
+		log=$log.rest
 	fi
 	splats "$log" | head -n 20
 }
@@ -493,7 +554,7 @@ for run in ${runs[@]+"${runs[@]}"}; do
 	ok=${ready[$kname]} why="the module does not build for $kname; see $logs/module-$kname.log"
 	case "$run" in
 	kunit-*) part='' ;;
-	selftests-*) part=selftests ;;
+	selftests-* | odd-*) part=selftests ;;
 	replay | tools-live) part=tools ;;
 	esac
 	if [ -n "$part" ]; then
