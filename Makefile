@@ -77,6 +77,9 @@ check-hw: ## have CPUs walk the tables, in QEMU and Bochs (SEED=, STEPS=)
 litmus: ## run the litmus tests of the lock-free protocols on this machine
 	@scripts/check-litmus.sh
 
+coverage: ## which lines of the module KUnit and the self-tests run
+	@scripts/coverage.sh
+
 bench: ## measure axas and its peers; QUICK=1 for a first look
 	@scripts/bench.sh $(if $(QUICK),QUICK=$(QUICK))
 
@@ -99,4 +102,4 @@ help: ## list the targets
 
 .PHONY: all modules modules_install tools install install-user uninstall \
 	dkms-source demo check check-kunit check-selftests check-replay check-hw \
-	litmus bench lint docs clean help
+	litmus coverage bench lint docs clean help

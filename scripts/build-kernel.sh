@@ -11,6 +11,7 @@
 #            bench    x86_64 and um: for measuring, with the peers of axas
 #            rt       debug, with PREEMPT_RT
 #            kcsan    plain, with the data race detector
+#            gcov     plain, with fault injection and counters of what was run
 #            prepare  only what compiling an external module needs
 #
 # The configuration is tinyconfig and the fragments in scripts/kconfig/.  The
@@ -27,7 +28,7 @@ frags=("$AXAS_TREE/scripts/kconfig/base.config" "$AXAS_TREE/scripts/kconfig/$arc
 case "$flavour" in
 debug) frags+=("$AXAS_TREE/scripts/kconfig/debug.config") ;;
 rt) frags+=("$AXAS_TREE/scripts/kconfig/"{debug,rt}.config) ;;
-kcsan) frags+=("$AXAS_TREE/scripts/kconfig/kcsan.config") ;;
+kcsan | gcov) frags+=("$AXAS_TREE/scripts/kconfig/$flavour.config") ;;
 bochs) # stands alone
 	[ "$arch" = x86_64 ] || usage_error "the flavour bochs is for x86_64"
 	frags=("$AXAS_TREE/scripts/kconfig/bochs.config")

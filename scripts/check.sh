@@ -14,6 +14,8 @@
 #                         prebuilt one with PREEMPT_RT), newest
 #   kcsan                 races of KUnit and of the programs with threads, on a
 #                         kernel that reports data races; not in "all"
+#   coverage              KUnit and the programs, on a kernel that counts what is
+#                         run, for scripts/coverage.sh; not in "all"
 #   odd                   programs that depend on the machine's memory, with its
 #                         end amid a section and one CPU (odd-end), and with
 #                         some kept from the kernel and four CPUs (odd-hole)
@@ -81,9 +83,10 @@ for what; do
 		add selftests-{6.12-x86_64,6.12-arm64,distro,rt,newest}
 		;;
 	kcsan) add kunit-kcsan selftests-kcsan ;;
+	coverage) add kunit-gcov selftests-gcov ;;
 	odd) add odd-end odd-hole ;;
-	kunit-x86_64 | kunit-arm64 | kunit-rt | kunit-kcsan | selftests-kcsan | replay | \
-		selftests-6.12-x86_64 | selftests-6.12-arm64 | selftests-distro | \
+	kunit-x86_64 | kunit-arm64 | kunit-rt | kunit-kcsan | kunit-gcov | replay | \
+		selftests-kcsan | selftests-gcov | selftests-6.12-x86_64 | selftests-6.12-arm64 | selftests-distro | \
 		selftests-rt | selftests-newest | odd-end | odd-hole | tools-live) add "$what" ;;
 	*) usage_error "unknown test '$what'" ;;
 	esac
@@ -113,7 +116,7 @@ kernel_of() {
 	kunit-arm64 | selftests-6.12-arm64) kname=6.12-arm64 karch=arm64 kdebug=1 ;;
 	selftests-newest) kname=newest karch=x86_64 ;;
 	kunit-rt) kname=6.12-rt karch=x86_64 kdebug=1 ;;
-	*-kcsan) kname=6.12-kcsan karch=x86_64 ;;
+	*-kcsan | *-gcov) kname=6.12-${1##*-} karch=x86_64 ;;
 	selftests-rt) kname=distro-rt karch=$(host_arch) ;;
 	*) kname=distro karch=$(host_arch) ;;
 	esac
@@ -124,7 +127,9 @@ fetch() { # fetch NAME: the kernel NAME
 	local lines
 	[ -z "${hdrs[$1]-}" ] || return 0
 	case "$1" in
-	6.12-rt | 6.12-kcsan) hdrs[$1]=$("$scripts/build-kernel.sh" 6.12 x86_64 "${1#6.12-}") ;;
+	6.12-rt | 6.12-kcsan | 6.12-gcov)
+		hdrs[$1]=$("$scripts/build-kernel.sh" 6.12 x86_64 "${1#6.12-}")
+		;;
 	6.12-*) hdrs[$1]=$("$scripts/build-kernel.sh" 6.12 "${1#6.12-}" debug) ;;
 	newest) hdrs[$1]=$("$scripts/build-kernel.sh" newest x86_64 plain) ;;
 	distro) lines=$("$scripts/fetch-distro.sh") ;;
@@ -141,6 +146,7 @@ build_module() { # build_module NAME: yes or no in ready[NAME]
 	local args=(CONFIG_AXAS_SAMPLE_PLUGINS=m)
 	[ -z "${ready[$1]-}" ] || return 0
 	case "$1" in 6.12-*) args+=(CONFIG_AXAS_KUNIT_TEST=m) ;; esac
+	[ "$1" != 6.12-gcov ] || args+=(GCOV_PROFILE=y)
 	args+=(CONFIG_AXAS_SAMPLE_SOFTMMU=m)
 	if run_logged "$logs/module-$1.log" "building the module for $1" \
 		"$scripts/build-module.sh" "${hdrs[$1]}" "$build/$1" "${args[@]}"; then
@@ -201,6 +207,16 @@ leaks() {
 	say "leaks: $(grep -c "unreferenced object" $k)"
 	cat $k
 }
+counters() { # what gcov has counted, out through the second serial port
+	[ -d /sys/kernel/debug/gcov ] || return
+	cd /sys/kernel/debug/gcov
+	find . -name "*.gcda" | while read -r f; do
+		mkdir -p "/tmp/gcov/${f%/*}"
+		cat "$f" >"/tmp/gcov/$f"
+	done
+	stty -F /dev/ttyS1 raw
+	tar -C /tmp/gcov -cz . >/dev/ttyS1
+}
 finish() {
 	say "tainted: $(cat /proc/sys/kernel/tainted)"
 	[ ! -e /proc/lockdep_stats ] || say "debug_locks: $(sed -n "s/^ *debug_locks: *//p" /proc/lockdep_stats)"
@@ -225,6 +241,7 @@ echo "axas-run: end kunit 0" >/dev/kmsg
 rmmod axas_kunit
 unload
 leaks
+counters
 finish
 GUEST
 		;;
@@ -255,6 +272,7 @@ done
 rmmod axas_softmmu || say "cannot unload axas_softmmu.ko"
 unload
 leaks
+counters
 # Lockdown also shuts debugfs, and stays: hence last.
 for t in /tests/*lockdown_test; do
 	[ -e "$t" ] || continue
@@ -324,6 +342,7 @@ boot() { # boot RUN: console in $logs/RUN.log
 	odd-end) mem=1G args=(--smp 1) append="$append mem=950M" ;;
 	odd-hole) mem=1G args=(--smp 4) ;;
 	*-kcsan) args=(--smp 4) ;;
+	*-gcov) args=(--qemu "-serial file:$logs/$run.tgz") ;;
 	*) args=() ;;
 	esac
 	args+=(--kernel "${image[$kname]}" --arch "$karch" --mem "$mem" --log "$logs/$run.log" --quiet
