@@ -83,6 +83,12 @@ check-hw: ## have CPUs walk the tables, in QEMU and Bochs (SEED=, STEPS=)
 	@scripts/check-hw-arm64.sh $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS))
 	@scripts/check-hw-x86.sh $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS))
 
+litmus: ## run the litmus tests of the lock-free protocols on this machine
+	@scripts/check-litmus.sh
+
+coverage: ## which lines of the module KUnit and the self-tests run
+	@scripts/coverage.sh
+
 bench: ## measure axas and its peers; QUICK=1 for a first look
 	@scripts/bench.sh $(if $(QUICK),QUICK=$(QUICK))
 
@@ -105,4 +111,4 @@ help: ## list the targets
 
 .PHONY: all modules no-modules modules_install tools install install-user uninstall \
 	dkms-source shell demo check check-kunit check-selftests check-replay check-hw \
-	bench lint docs clean help
+	litmus coverage bench lint docs clean help

@@ -9,6 +9,9 @@
 #            plain    bootable, without them
 #            bochs    x86_64 only: small, for a CPU that is interpreted
 #            bench    x86_64 and um: for measuring, with the peers of axas
+#            rt       debug, with PREEMPT_RT
+#            kcsan    plain, with the data race detector
+#            gcov     plain, with fault injection and counters of what was run
 #            prepare  only what compiling an external module needs
 #
 # The configuration is tinyconfig and the fragments in scripts/kconfig/.  The
@@ -24,6 +27,8 @@ series=$1 arch=$2 flavour=$3
 frags=("$AXAS_TREE/scripts/kconfig/base.config" "$AXAS_TREE/scripts/kconfig/$arch.config")
 case "$flavour" in
 debug) frags+=("$AXAS_TREE/scripts/kconfig/debug.config") ;;
+rt) frags+=("$AXAS_TREE/scripts/kconfig/"{debug,rt}.config) ;;
+kcsan | gcov) frags+=("$AXAS_TREE/scripts/kconfig/$flavour.config") ;;
 bochs) # stands alone
 	[ "$arch" = x86_64 ] || usage_error "the flavour bochs is for x86_64"
 	frags=("$AXAS_TREE/scripts/kconfig/bochs.config")
@@ -37,7 +42,7 @@ bench)
 	frags+=("$AXAS_TREE/scripts/kconfig/bench-$arch.config")
 	;;
 plain | prepare) ;;
-*) usage_error "unknown flavour '$flavour'; use debug, plain, bochs, bench or prepare" ;;
+*) usage_error "unknown flavour '$flavour'; see --help" ;;
 esac
 case "$arch" in
 x86_64) target=bzImage image=arch/x86/boot/bzImage pkgs='' ;;

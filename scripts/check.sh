@@ -6,10 +6,20 @@
 #   all                   everything (the default)
 #   kunit                 KUnit, on both architectures
 #   kunit-ARCH            ... on x86_64 or arm64
+#   kunit-rt              ... on a debug kernel with PREEMPT_RT; not in "all"
 #   selftests             the programs over /dev/axas (selftests/*_test), on
 #                         every kernel
 #   selftests-KERNEL      ... on one: 6.12-x86_64, 6.12-arm64 (both debug
-#                         kernels), distro (the prebuilt one), newest
+#                         kernels), distro (the prebuilt one), rt (the
+#                         prebuilt one with PREEMPT_RT), newest
+#   kcsan                 races of KUnit and of the programs with threads, on a
+#                         kernel that reports data races; not in "all"
+#   coverage              KUnit and the programs, on a kernel that counts what is
+#                         run, for scripts/coverage.sh; not in "all"
+#   odd                   programs that depend on the machine's memory, with its
+#                         end amid a section and one CPU (odd-end), and with
+#                         some kept from the kernel and four CPUs (odd-hole)
+#   litmus                the litmus tests, on this machine
 #   hw                    CPUs walk the tables, on both architectures
 #   hw-ARCH               ... arm64 in QEMU, x86 in Bochs
 #   demo                  make demo, and the picture that it leaves
@@ -55,8 +65,9 @@ for what; do
 	--list) list=1 ;;
 	all)
 		add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
-			selftests-distro selftests-newest replay tools-live
-		also tools-text hw-arm64 hw-x86 demo guide install \
+			selftests-distro selftests-rt selftests-newest odd-end odd-hole \
+			replay tools-live
+		also litmus tools-text hw-arm64 hw-x86 demo guide install \
 			intree-{6.12,newest}-{x86_64,arm64}
 		;;
 	tools)
@@ -65,14 +76,18 @@ for what; do
 		;;
 	hw) also hw-arm64 hw-x86 ;;
 	intree) also intree-{6.12,newest}-{x86_64,arm64} ;;
-	tools-text | hw-arm64 | hw-x86 | demo | guide | install | intree-6.12-x86_64 | \
+	litmus | tools-text | hw-arm64 | hw-x86 | demo | guide | install | intree-6.12-x86_64 | \
 		intree-6.12-arm64 | intree-newest-x86_64 | intree-newest-arm64) also "$what" ;;
 	kunit) add kunit-x86_64 kunit-arm64 ;;
 	selftests)
-		add selftests-6.12-x86_64 selftests-6.12-arm64 selftests-distro selftests-newest
+		add selftests-{6.12-x86_64,6.12-arm64,distro,rt,newest}
 		;;
-	kunit-x86_64 | kunit-arm64 | replay | selftests-6.12-x86_64 | selftests-6.12-arm64 | \
-		selftests-distro | selftests-newest | tools-live) add "$what" ;;
+	kcsan) add kunit-kcsan selftests-kcsan ;;
+	coverage) add kunit-gcov selftests-gcov ;;
+	odd) add odd-end odd-hole ;;
+	kunit-x86_64 | kunit-arm64 | kunit-rt | kunit-kcsan | kunit-gcov | replay | \
+		selftests-kcsan | selftests-gcov | selftests-6.12-x86_64 | selftests-6.12-arm64 | selftests-distro | \
+		selftests-rt | selftests-newest | odd-end | odd-hole | tools-live) add "$what" ;;
 	*) usage_error "unknown test '$what'" ;;
 	esac
 done
@@ -100,6 +115,9 @@ kernel_of() {
 	kunit-x86_64 | selftests-6.12-x86_64) kname=6.12-x86_64 karch=x86_64 kdebug=1 ;;
 	kunit-arm64 | selftests-6.12-arm64) kname=6.12-arm64 karch=arm64 kdebug=1 ;;
 	selftests-newest) kname=newest karch=x86_64 ;;
+	kunit-rt) kname=6.12-rt karch=x86_64 kdebug=1 ;;
+	*-kcsan | *-gcov) kname=6.12-${1##*-} karch=x86_64 ;;
+	selftests-rt) kname=distro-rt karch=$(host_arch) ;;
 	*) kname=distro karch=$(host_arch) ;;
 	esac
 }
@@ -109,21 +127,26 @@ fetch() { # fetch NAME: the kernel NAME
 	local lines
 	[ -z "${hdrs[$1]-}" ] || return 0
 	case "$1" in
+	6.12-rt | 6.12-kcsan | 6.12-gcov)
+		hdrs[$1]=$("$scripts/build-kernel.sh" 6.12 x86_64 "${1#6.12-}")
+		;;
 	6.12-*) hdrs[$1]=$("$scripts/build-kernel.sh" 6.12 "${1#6.12-}" debug) ;;
 	newest) hdrs[$1]=$("$scripts/build-kernel.sh" newest x86_64 plain) ;;
-	distro)
-		lines=$("$scripts/fetch-distro.sh")
-		image[distro]=$(sed -n 1p <<<"$lines")
-		moddir[distro]=$(sed -n 2p <<<"$lines")
-		hdrs[distro]=$(sed -n 3p <<<"$lines")
-		;;
+	distro) lines=$("$scripts/fetch-distro.sh") ;;
+	distro-rt) lines=$("$scripts/fetch-distro.sh" rt) ;;
 	esac
+	if [[ "$1" == distro* ]]; then
+		image[$1]=$(sed -n 1p <<<"$lines")
+		moddir[$1]=$(sed -n 2p <<<"$lines")
+		hdrs[$1]=$(sed -n 3p <<<"$lines")
+	fi
 	[ -n "${image[$1]-}" ] || image[$1]=${hdrs[$1]}/image
 }
 build_module() { # build_module NAME: yes or no in ready[NAME]
 	local args=(CONFIG_AXAS_SAMPLE_PLUGINS=m)
 	[ -z "${ready[$1]-}" ] || return 0
 	case "$1" in 6.12-*) args+=(CONFIG_AXAS_KUNIT_TEST=m) ;; esac
+	[ "$1" != 6.12-gcov ] || args+=(GCOV_PROFILE=y)
 	args+=(CONFIG_AXAS_SAMPLE_SOFTMMU=m)
 	if run_logged "$logs/module-$1.log" "building the module for $1" \
 		"$scripts/build-module.sh" "${hdrs[$1]}" "$build/$1" "${args[@]}"; then
@@ -148,12 +171,22 @@ build_readme_example() { # build_readme_example ARCH: $work/readme_example
 
 # ---- what runs in the guest ----
 
+# programs_of RUN: the programs of selftests/ that it runs; all if it says none
+programs_of() {
+	case "$1" in
+	odd-*) echo axas_{linear,memory,gup,stress}_test ;;
+	*-kcsan) echo axas_{stress,memory,gup,softmmu,debugfs,device}_test ;;
+	esac
+}
+
 # shellcheck disable=SC2016 # for the guest's shell
 guest_head='#!/bin/sh
 say() { echo "axas-run: $*"; }
 for v in /sys/kernel/debug/fail*/verbose; do [ ! -e "$v" ] || echo 0 >"$v"; done
 for v in /sys/kernel/debug/fail*/ignore-gfp-wait; do [ ! -e "$v" ] || echo N >"$v"; done
 for v in /sys/kernel/debug/fail*/min-order; do [ ! -e "$v" ] || echo 0 >"$v"; done
+k=/sys/kernel/debug/kcsan
+[ ! -e $k ] || { echo on >$k; say "kcsan: $(sed -n "s/^enabled: //p" $k)"; }
 '
 # shellcheck disable=SC2016
 guest_tail='
@@ -173,6 +206,16 @@ leaks() {
 	if [ -s $k ]; then sleep 5; echo scan >$k; fi
 	say "leaks: $(grep -c "unreferenced object" $k)"
 	cat $k
+}
+counters() { # what gcov has counted, out through the second serial port
+	[ -d /sys/kernel/debug/gcov ] || return
+	cd /sys/kernel/debug/gcov
+	find . -name "*.gcda" | while read -r f; do
+		mkdir -p "/tmp/gcov/${f%/*}"
+		cat "$f" >"/tmp/gcov/$f"
+	done
+	stty -F /dev/ttyS1 raw
+	tar -C /tmp/gcov -cz . >/dev/ttyS1
 }
 finish() {
 	say "tainted: $(cat /proc/sys/kernel/tainted)"
@@ -198,10 +241,11 @@ echo "axas-run: end kunit 0" >/dev/kmsg
 rmmod axas_kunit
 unload
 leaks
+counters
 finish
 GUEST
 		;;
-	selftests-*)
+	selftests-* | odd-*)
 		cat <<'GUEST'
 run() {
 	[ -x "$1" ] || return
@@ -228,6 +272,7 @@ done
 rmmod axas_softmmu || say "cannot unload axas_softmmu.ko"
 unload
 leaks
+counters
 # Lockdown also shuts debugfs, and stays: hence last.
 for t in /tests/*lockdown_test; do
 	[ -e "$t" ] || continue
@@ -291,9 +336,16 @@ GUEST
 }
 
 boot() { # boot RUN: console in $logs/RUN.log
-	local run=$1 args append='printk.devkmsg=on kasan_multi_shot' f
+	local run=$1 args append='printk.devkmsg=on kasan_multi_shot' f wanted mem=2G hpa=$reserved_hpa
 	kernel_of "$run"
-	args=(--kernel "${image[$kname]}" --arch "$karch" --mem 2G --log "$logs/$run.log" --quiet
+	case "$run" in
+	odd-end) mem=1G args=(--smp 1) append="$append mem=950M" ;;
+	odd-hole) mem=1G args=(--smp 4) ;;
+	*-kcsan) args=(--smp 4) ;;
+	*-gcov) args=(--qemu "-serial file:$logs/$run.tgz") ;;
+	*) args=() ;;
+	esac
+	args+=(--kernel "${image[$kname]}" --arch "$karch" --mem "$mem" --log "$logs/$run.log" --quiet
 		--timeout "${AXAS_TIMEOUT:-900}" --ivshmem 64M --file "$build/$kname/axas.ko:/axas.ko")
 	[ -z "$kdebug" ] || append="$append page_poison=1"
 	# Only what has a source: older files may lie about.
@@ -305,10 +357,13 @@ boot() { # boot RUN: console in $logs/RUN.log
 	kunit-*)
 		args+=(--file "$build/$kname/kunit/axas_kunit.ko:/axas_kunit.ko")
 		append="$append loglevel=8"
+		[ "$run" != kunit-kcsan ] || append="$append kunit.filter_glob=axas_race"
 		;;
-	selftests-*)
+	selftests-* | odd-*)
+		wanted=$(programs_of "$run")
 		for f in "$AXAS_TREE"/selftests/*_test.c; do
 			f=$build/selftests-$karch/$(basename "$f" .c)
+			[ -z "$wanted" ] || [[ " $wanted " == *" $(basename "$f") "* ]] || continue
 			[ ! -x "$f" ] || args+=(--file "$f:/tests/$(basename "$f")")
 		done
 		args+=(--ext4 64M --file "$build/$kname/samples/softmmu/axas_softmmu.ko:/axas_softmmu.ko")
@@ -335,30 +390,48 @@ boot() { # boot RUN: console in $logs/RUN.log
 		;;
 	esac
 	guest_script "$run" >"$work/$run.sh"
+	case "$run" in
+	odd-end) hpa=0x3b600000 ;; # what mem=950M leaves out
+	odd-hole) hpa=0x3c000000 ;;
+	esac
 	if [ "$karch" = x86_64 ]; then
-		append="$append memmap=$((reserved_size >> 20))M\$$reserved_hpa"
-		sed -i "2i export AXAS_RESERVED_HPA=$reserved_hpa AXAS_RESERVED_SIZE=$reserved_size" "$work/$run.sh"
+		[ "$run" = odd-end ] || append="$append memmap=$((reserved_size >> 20))M\$$hpa"
+		sed -i "2i export AXAS_RESERVED_HPA=$hpa AXAS_RESERVED_SIZE=$reserved_size" "$work/$run.sh"
 	fi
-	if [ "$kname" = distro ]; then
-		args+=(--modules "${moddir[distro]}")
-		case "$run" in selftests-*)
-			args+=(--modprobe loop --modprobe ext4 --modprobe kvm_amd)
-			# A driver that shares nothing; memory that the guest plugs in.
-			args+=(--modprobe e1000e --mem "2G,slots=1,maxmem=4G" --qemu "-device e1000e,netdev=n0
-				-netdev hubport,id=n0,hubid=0
-				-object memory-backend-ram,id=m0,size=128M -mon chardev=mon
-				-chardev socket,id=mon,path=$work/mon,server=on,wait=off
-				-chardev socket,id=tty,path=$work/mon -serial chardev:tty")
-			sed -i '2i stty -F /dev/ttyS1 raw -echo\
+	if [[ "$kname" == distro* ]]; then
+		args+=(--modules "${moddir[$kname]}")
+		case "$run" in selftests-* | odd-*) args+=(--modprobe loop --modprobe ext4 --modprobe kvm_amd) ;; esac
+	fi
+	if [ "$run" = selftests-distro ]; then
+		# A driver that shares nothing; memory that the guest plugs in.
+		args+=(--modprobe e1000e --mem "2G,slots=1,maxmem=4G" --qemu "-device e1000e,netdev=n0
+			-netdev hubport,id=n0,hubid=0
+			-object memory-backend-ram,id=m0,size=128M -mon chardev=mon
+			-chardev socket,id=mon,path=$work/mon,server=on,wait=off
+			-chardev socket,id=tty,path=$work/mon -serial chardev:tty")
+		sed -i '2i stty -F /dev/ttyS1 raw -echo\
 export AXAS_HOTADD="/dev/ttyS1 device_add pc-dimm,id=d0,memdev=m0" AXAS_HOTADD_HPA=0x100000000' \
-				"$work/$run.sh"
-			;;
-		esac
+			"$work/$run.sh"
 	fi
 	"$scripts/boot.sh" "${args[@]}" --append "$append" --init "$work/$run.sh"
 }
 
 # ---- verdicts ----
+
+# races yes|no LOG: reports of data races that have axas in them; or all of the
+# log but reports, with or without
+races() {
+	awk -v ours="$1" '
+	/BUG: KCSAN: / { report = 1; text = "" }
+	report {
+		text = text $0 "\n"
+		if (!/======/) next
+		report = 0
+		if (ours == "yes" && text ~ /\[axas/) printf "%s", text
+		next
+	}
+	ours == "no"' "$2"
+}
 
 # health RUN LOG: print what is wrong with the guest, nothing if it is well
 health() {
@@ -381,6 +454,12 @@ health() {
 			echo "kmemleak: ${v:-no} unreferenced objects counted"
 			grep -A 12 '^unreferenced object' "$log" | head -n 40 || true
 		fi
+	fi
+	if [[ "$1" == *-kcsan ]]; then
+		grep -q '^axas-run: kcsan: 1$' "$log" || echo "nobody looks for data races"
+		races yes "$log" | head -n 60
+		races no "$log" >"$log.rest"
+		log=$log.rest
 	fi
 	splats "$log" | head -n 20
 }
@@ -505,7 +584,7 @@ for run in ${runs[@]+"${runs[@]}"}; do
 	ok=${ready[$kname]} why="the module does not build for $kname; see $logs/module-$kname.log"
 	case "$run" in
 	kunit-*) part='' ;;
-	selftests-*) part=selftests ;;
+	selftests-* | odd-*) part=selftests ;;
 	replay | tools-live) part=tools ;;
 	esac
 	if [ -n "$part" ]; then

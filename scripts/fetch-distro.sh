@@ -1,18 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# fetch-distro.sh - unpack the distribution's own prebuilt kernel and headers
+# fetch-distro.sh [rt] - unpack the distribution's own prebuilt kernel and headers
 #
 # Downloads the running suite's linux-image and matching linux-headers and
 # linux-kbuild packages and unpacks them below the cache; nothing is installed.
 # Absolute paths in the headers are changed, so that make -C HEADERS M=... works
-# from there.  Prints three lines: the kernel image, the modules directory
+# from there.  With rt it is the kernel with PREEMPT_RT.  Prints three lines: the kernel image, the modules directory
 # (lib/modules/ABI, with its dependency lists made) and the headers directory.
 # Unpacks once; safe to interrupt and to repeat.
 
 . "$(dirname "$0")/common.sh"
 help_wanted "$@"
-[ $# -eq 0 ] || usage_error "expected no argument"
+flavour=''
+case "$*" in
+'') ;;
+rt) flavour=rt- ;;
+*) usage_error "expected rt or nothing" ;;
+esac
 is_debian || die "this needs a Debian machine; elsewhere use scripts/build-kernel.sh"
 need kmod make gcc libc6-dev libelf1
 
@@ -20,8 +25,8 @@ deb_arch=$(dpkg --print-architecture)
 have_lists || update_lists
 
 depends_of() { apt-cache depends "$1" | sed -n 's/^ *Depends: //p'; }
-image_pkg=$(depends_of "linux-image-$deb_arch" | grep '^linux-image-[0-9]' || true)
-[ -n "$image_pkg" ] || die "apt knows no linux-image-$deb_arch here; run apt-get update"
+image_pkg=$(depends_of "linux-image-$flavour$deb_arch" | grep '^linux-image-[0-9]' || true)
+[ -n "$image_pkg" ] || die "apt knows no linux-image-$flavour$deb_arch here; run apt-get update"
 abi=${image_pkg#linux-image-}
 version=$(apt-cache show "$image_pkg" | awk '/^Version:/ && !n++ { print $2 }')
 dir=$AXAS_CACHE/distro/$abi-$version

@@ -548,6 +548,18 @@ TEST_F(space, huge_protect_of_all_keeps_the_leaf)
 	EXPECT_EQ(512, ax_get64(self->fd, HUGE + 511 * AX_PAGE));
 }
 
+TEST_F(space, lseek_stays_in_the_space)
+{
+	off_t end = lseek(self->fd, 0, SEEK_END);
+
+	EXPECT_EQ(self->end, end);
+	EXPECT_EQ(GPA, lseek(self->fd, GPA, SEEK_SET));
+	EXPECT_EQ(GPA + 5, lseek(self->fd, 5, SEEK_CUR));
+	EXPECT_EQ(-1, lseek(self->fd, end + 1, SEEK_SET));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(GPA + 5, lseek(self->fd, 0, SEEK_CUR));
+}
+
 TEST_F(space, hpa_only_for_admin)
 {
 	pid_t pid;
