@@ -76,6 +76,10 @@ check-kunit: ## run KUnit only (ARCH=x86_64 or arm64)
 check-selftests: ## run the self-tests only, on all kernels
 	@scripts/check.sh selftests
 
+fuzz: ## use all of the interface at random (TIME=600, SEED=, KERNEL=distro, ARGS=)
+	@AXAS_FUZZ_TIME=$(or $(TIME),600) AXAS_FUZZ_ARGS="$(if $(SEED),--seed $(SEED)) $(ARGS)" \
+		scripts/check.sh fuzz-$(or $(KERNEL),distro)
+
 check-replay: ## run the replay only
 	@scripts/check.sh replay
 
@@ -111,4 +115,4 @@ help: ## list the targets
 
 .PHONY: all modules no-modules modules_install tools install install-user uninstall \
 	dkms-source shell demo check check-kunit check-selftests check-replay check-hw \
-	litmus coverage bench lint docs clean help
+	litmus coverage fuzz bench lint docs clean help

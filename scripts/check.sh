@@ -20,6 +20,8 @@
 #                         end amid a section and one CPU (odd-end), and with
 #                         some kept from the kernel and four CPUs (odd-hole)
 #   litmus                the litmus tests, on this machine
+#   fuzz                  selftests/fuzz for a while, on two kernels
+#   fuzz-KERNEL           ... on one: distro or 6.12-x86_64 (the debug kernel)
 #   hw                    CPUs walk the tables, on both architectures
 #   hw-ARCH               ... arm64 in QEMU, x86 in Bochs
 #   demo                  make demo, and the picture that it leaves
@@ -33,6 +35,8 @@
 #
 #   --list                list the runs these words stand for, and stop
 #
+# AXAS_FUZZ_TIME is how long the fuzzer runs on each kernel, in seconds (30), and
+# AXAS_FUZZ_ARGS more options of it.
 # AXAS_JOBS=N runs N guests at a time (default: half as many as CPUs, at least
 # 2).  Kernels come from scripts/build-kernel.sh and are cached.  A run's
 # console log stays in build/log/.  After its tests every guest unloads the
@@ -48,6 +52,7 @@ scripts=$AXAS_TREE/scripts
 build=$AXAS_TREE/build
 logs=$build/log
 reserved_hpa=0x30000000 reserved_size=0x4000000
+fuzz_time=${AXAS_FUZZ_TIME:-30}
 
 list=''
 runs=() others=()
@@ -66,7 +71,7 @@ for what; do
 	all)
 		add kunit-x86_64 kunit-arm64 selftests-6.12-x86_64 selftests-6.12-arm64 \
 			selftests-distro selftests-rt selftests-newest odd-end odd-hole \
-			replay tools-live
+			fuzz-distro fuzz-6.12-x86_64 replay tools-live
 		also litmus tools-text hw-arm64 hw-x86 demo guide install \
 			intree-{6.12,newest}-{x86_64,arm64}
 		;;
@@ -79,6 +84,7 @@ for what; do
 	litmus | tools-text | hw-arm64 | hw-x86 | demo | guide | install | intree-6.12-x86_64 | \
 		intree-6.12-arm64 | intree-newest-x86_64 | intree-newest-arm64) also "$what" ;;
 	kunit) add kunit-x86_64 kunit-arm64 ;;
+	fuzz) add fuzz-distro fuzz-6.12-x86_64 ;;
 	selftests)
 		add selftests-{6.12-x86_64,6.12-arm64,distro,rt,newest}
 		;;
@@ -87,7 +93,8 @@ for what; do
 	odd) add odd-end odd-hole ;;
 	kunit-x86_64 | kunit-arm64 | kunit-rt | kunit-kcsan | kunit-gcov | replay | \
 		selftests-kcsan | selftests-gcov | selftests-6.12-x86_64 | selftests-6.12-arm64 | selftests-distro | \
-		selftests-rt | selftests-newest | odd-end | odd-hole | tools-live) add "$what" ;;
+		selftests-rt | selftests-newest | odd-end | odd-hole | fuzz-distro | fuzz-6.12-x86_64 | \
+		tools-live) add "$what" ;;
 	*) usage_error "unknown test '$what'" ;;
 	esac
 done
@@ -112,7 +119,7 @@ trap 'rm -rf "$work"' EXIT
 kernel_of() {
 	kdebug=''
 	case "$1" in
-	kunit-x86_64 | selftests-6.12-x86_64) kname=6.12-x86_64 karch=x86_64 kdebug=1 ;;
+	kunit-x86_64 | selftests-6.12-x86_64 | fuzz-6.12-x86_64) kname=6.12-x86_64 karch=x86_64 kdebug=1 ;;
 	kunit-arm64 | selftests-6.12-arm64) kname=6.12-arm64 karch=arm64 kdebug=1 ;;
 	selftests-newest) kname=newest karch=x86_64 ;;
 	kunit-rt) kname=6.12-rt karch=x86_64 kdebug=1 ;;
@@ -283,6 +290,20 @@ done
 finish
 GUEST
 		;;
+	fuzz-*)
+		echo "fuzz='/tests/axas_fuzz --time $fuzz_time ${AXAS_FUZZ_ARGS:-}'"
+		cat <<'GUEST'
+insmod /axas.ko || say "cannot load axas.ko"
+plugins insmod
+echo "axas-run: begin axas_fuzz"
+$fuzz </dev/null 2>&1
+printf '\naxas-run: end axas_fuzz %d\n' $?
+plugins rmmod
+unload
+leaks
+finish
+GUEST
+		;;
 	tools-live)
 		cat <<'GUEST'
 insmod /axas.ko || say "cannot load axas.ko"
@@ -336,17 +357,18 @@ GUEST
 }
 
 boot() { # boot RUN: console in $logs/RUN.log
-	local run=$1 args append='printk.devkmsg=on kasan_multi_shot' f wanted mem=2G hpa=$reserved_hpa
+	local run=$1 args append='printk.devkmsg=on kasan_multi_shot' f wanted mem=2G hpa=$reserved_hpa limit=900
 	kernel_of "$run"
 	case "$run" in
 	odd-end) mem=1G args=(--smp 1) append="$append mem=950M" ;;
 	odd-hole) mem=1G args=(--smp 4) ;;
+	fuzz-*) args=() limit=$((600 + 2 * fuzz_time)) ;;
 	*-kcsan) args=(--smp 4) ;;
 	*-gcov) args=(--qemu "-serial file:$logs/$run.tgz") ;;
 	*) args=() ;;
 	esac
 	args+=(--kernel "${image[$kname]}" --arch "$karch" --mem "$mem" --log "$logs/$run.log" --quiet
-		--timeout "${AXAS_TIMEOUT:-900}" --ivshmem 64M --file "$build/$kname/axas.ko:/axas.ko")
+		--timeout "${AXAS_TIMEOUT:-$limit}" --ivshmem 64M --file "$build/$kname/axas.ko:/axas.ko")
 	[ -z "$kdebug" ] || append="$append page_poison=1"
 	# Only what has a source: older files may lie about.
 	for f in "$AXAS_TREE"/samples/plugins/*.c; do
@@ -367,6 +389,10 @@ boot() { # boot RUN: console in $logs/RUN.log
 			[ ! -x "$f" ] || args+=(--file "$f:/tests/$(basename "$f")")
 		done
 		args+=(--ext4 64M --file "$build/$kname/samples/softmmu/axas_softmmu.ko:/axas_softmmu.ko")
+		append="$append loglevel=5"
+		;;
+	fuzz-*)
+		args+=(--ext4 64M --file "$build/selftests-$karch/axas_fuzz:/tests/axas_fuzz")
 		append="$append loglevel=5"
 		;;
 	tools-live)
@@ -400,7 +426,7 @@ boot() { # boot RUN: console in $logs/RUN.log
 	fi
 	if [[ "$kname" == distro* ]]; then
 		args+=(--modules "${moddir[$kname]}")
-		case "$run" in selftests-* | odd-*) args+=(--modprobe loop --modprobe ext4 --modprobe kvm_amd) ;; esac
+		case "$run" in selftests-* | fuzz-* | odd-*) args+=(--modprobe loop --modprobe ext4 --modprobe kvm_amd) ;; esac
 	fi
 	if [ "$run" = selftests-distro ]; then
 		# A driver that shares nothing; memory that the guest plugs in.
@@ -584,7 +610,7 @@ for run in ${runs[@]+"${runs[@]}"}; do
 	ok=${ready[$kname]} why="the module does not build for $kname; see $logs/module-$kname.log"
 	case "$run" in
 	kunit-*) part='' ;;
-	selftests-* | odd-*) part=selftests ;;
+	selftests-* | fuzz-* | odd-*) part=selftests ;;
 	replay | tools-live) part=tools ;;
 	esac
 	if [ -n "$part" ]; then

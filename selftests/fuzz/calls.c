@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Calls are run, and judged by the model.
+ */
+#include <sys/uio.h>
+#include "fuzz.h"
+
+/* ---- running ---- */
+
+static long run_map(const struct call *c, int fd)
+{
+	struct axas_map map = {
+		.size = sizeof(map), .flags = c->flags, .gpa = c->gpa,
+		.length = c->len, .hpa = c->hpa, .backend = c->backend,
+		.prot = c->prot, .memtype = c->memtype, .node = c->node,
+		.max_leaf = c->max_leaf, .cookie = c->cookie,
+	};
+
+	return ax_ioctl(fd, AXAS_MAP, &map);
+}
+
+static long run_vector(struct mail *mail, int fd)
+{
+	const struct call *c = &mail->call;
+	size_t first = c->cookie % (c->len + 1), rest = c->len - first;
+	size_t second = (c->cookie >> 32) % (rest + 1);
+	struct iovec v[] = {
+		{ mail->data, first },
+		{ mail->data + first, second },
+		{ NULL, 0 },
+		{ mail->data + first + second, rest - second },
+	};
+	ssize_t ret = c->op == CALL_READ ? preadv(fd, v, 4, c->gpa) :
+					   pwritev(fd, v, 4, c->gpa);
+
+	return ret < 0 ? -errno : ret;
+}
+
+static long run_seek(struct mail *mail, int fd)
+{
+	const struct call *c = &mail->call;
+	ssize_t ret;
+
+	/* Behind the end there's no seeking. */
+	if (lseek(fd, c->gpa, SEEK_SET) != c->gpa)
+		ret = c->op == CALL_READ ? pread(fd, mail->data, c->len, c->gpa) :
+					   pwrite(fd, mail->data, c->len, c->gpa);
+	else
+		ret = c->op == CALL_READ ? read(fd, mail->data, c->len) :
+					   write(fd, mail->data, c->len);
+	return ret < 0 ? -errno : ret;
+}
+
+static long run_rw(struct ctx *ctx, struct mail *mail, int fd)
+{
+	const struct call *c = &mail->call;
+	bool write = c->op == CALL_WRITE;
+
+	switch (c->how) {
+	case HOW_VECTOR:
+		return run_vector(mail, fd);
+	case HOW_SEEK:
+		return run_seek(mail, fd);
+	default:
+		return async_rw(ctx, c->how, fd, write, mail->data, c->len,
+				c->gpa);
+	}
+}
+
+/* Make the call, in whatever process. */
+void call_run(struct ctx *ctx, struct mail *mail, int fd)
+{
+	struct call *c = &mail->call;
+
+	switch (c->op) {
+	case CALL_MAP:
+		c->ret = run_map(c, fd);
+		break;
+	case CALL_UNMAP:
+		c->ret = ax_unmap(fd, c->gpa, c->len);
+		break;
+	case CALL_PROTECT:
+		c->ret = ax_protect(fd, c->gpa, c->len, c->prot);
+		break;
+	case CALL_CLEAR:
+		c->ret = ax_clear(fd);
+		break;
+	case CALL_FAULT:
+		c->ret = ax_fault_many(fd, mail->fault, c->nr, &c->done);
+		break;
+	case CALL_READ:
+	case CALL_WRITE:
+		c->ret = run_rw(ctx, mail, fd);
+		break;
+	case CALL_LOAD:
+	case CALL_STORE:
+		c->ret = guarded_copy(c->addr, mail->data, c->len,
+				      c->op == CALL_STORE, &c->sig);
+		break;
+	case CALL_DEVICE_ADD:
+	case CALL_DEVICE_DEL:
+		c->ret = ax_device(fd, c->op == CALL_DEVICE_ADD ?
+				   AXAS_DEVICE_ADD : AXAS_DEVICE_DEL,
+				   c->bus, c->gpa, c->gpa + c->len - 1,
+				   c->cookie);
+		break;
+	}
+	c->finished = true;
+}
+
+/* ---- judging ---- */
+
+/* A change of areas that fails has changed nothing. */
+static bool judge_ret(struct ctx *ctx, const struct call *c, int want)
+{
+	/* Which comes first, if there is a reason besides, isn't said. */
+	if (c->limited && c->ret == -ENOMEM) {
+		ctx->no_memory++;
+		return false;
+	}
+	if (c->ret != -want)
+		fail(ctx, "it returned %ld, want %d", c->ret, -want);
+	return !c->ret;
+}
+
+static void apply(struct ctx *ctx, const struct call *c)
+{
+	switch (c->op) {
+	case CALL_MAP:
+		model_map(ctx, c);
+		break;
+	case CALL_PROTECT:
+		model_protect(ctx, c->gpa, c->len, c->prot);
+		break;
+	default:
+		model_unmap(ctx, c->gpa, c->len);
+		break;
+	}
+}
+
+static void judge_change(struct ctx *ctx, const struct call *c)
+{
+	int want = 0;
+
+	if (c->op == CALL_MAP && areas_meet(&ctx->m.mem, c->gpa, c->gpa + c->len))
+		want = EEXIST;
+	if (c->op == CALL_PROTECT && !model_whole(ctx, c->gpa, c->len))
+		want = ENOENT;
+	if (c->finished) {
+		if (judge_ret(ctx, c, want))
+			apply(ctx, c);
+	} else if (!want && !check_areas(ctx, true)) {
+		/* Killed: all of it or nothing. */
+		apply(ctx, c);
+		check_areas(ctx, false);
+	}
+	check_range(ctx, c->gpa, c->len);
+}
+
+static bool width_known(__u8 width)
+{
+	return !width || width == 1 || width == 2 || width == 4 || width == 8;
+}
+
+static __u32 want_bus(struct ctx *ctx, const struct axas_fault_entry *e,
+		      __u64 *cookie, __u64 *offset)
+{
+	__u64 last = e->bus == AXAS_BUS_PORT ? 0xffff : 0xffffffff;
+	struct area *a;
+
+	if (e->bus > AXAS_BUS_SYSREG || e->gpa > last || !width_known(e->width) ||
+	    !e->access || e->access & ~AX_RW)
+		return AXAS_FAULT_INVALID;
+	a = areas_at(&ctx->m.bus[e->bus - 1], e->gpa);
+	if (!a)
+		return AXAS_FAULT_NO_AREA;
+	if (e->bus == AXAS_BUS_PORT && e->width && e->gpa + e->width > a->end)
+		return AXAS_FAULT_INVALID;
+	*cookie = a->cookie;
+	*offset = e->gpa - a->start;
+	return AXAS_FAULT_DEVICE;
+}
+
+static __u32 want_fault(struct ctx *ctx, const struct axas_fault_entry *e,
+			__u64 *cookie, __u64 *offset)
+{
+	struct area *a = areas_at(&ctx->m.mem, e->gpa);
+
+	if (e->bus)
+		return want_bus(ctx, e, cookie, offset);
+	if (!width_known(e->width) || !e->access || e->access & ~AX_RWX ||
+	    e->gpa < ctx->st.base || e->gpa - ctx->st.base >= ctx->st.length)
+		return AXAS_FAULT_INVALID;
+	if (!a)
+		return AXAS_FAULT_NO_AREA;
+	if (e->access & ~a->prot)
+		return AXAS_FAULT_DENIED;
+	if (a->backend == AXAS_BACKEND_DEVICE) {
+		if (e->width && e->width > a->end - e->gpa)
+			return AXAS_FAULT_INVALID;
+		*cookie = a->cookie;
+		*offset = e->gpa - a->first;
+		return AXAS_FAULT_DEVICE;
+	}
+	if (a->backend == AXAS_BACKEND_LINEAR || page_find(ctx, e->gpa))
+		return AXAS_FAULT_SPURIOUS;
+	return AXAS_FAULT_RESOLVED;
+}
+
+/* A denied access that also leaves its device may be called either. */
+static bool either(struct ctx *ctx, const struct axas_fault_entry *e,
+		   __u32 want)
+{
+	struct area *a = areas_at(&ctx->m.mem, e->gpa);
+
+	return want == AXAS_FAULT_DENIED && e->result == AXAS_FAULT_INVALID &&
+	       a->backend == AXAS_BACKEND_DEVICE && e->width > a->end - e->gpa;
+}
+
+static void judge_fault_entry(struct ctx *ctx, const struct call *c,
+			      const struct axas_fault_entry *e)
+{
+	__u64 cookie = 0x5a5a, offset = 0xa5a5;
+	__u32 want = want_fault(ctx, e, &cookie, &offset);
+
+	if (e->result < AXAS_NR_FAULT_RESULTS)
+		ctx->m.faults[e->result]++;
+	if (c->limited && want == AXAS_FAULT_RESOLVED &&
+	    e->result == AXAS_FAULT_NO_MEMORY) {
+		ctx->no_memory++;
+		return;
+	}
+	if (want != e->result && !either(ctx, e, want))
+		fail(ctx, "fault %#llx access %u width %u bus %u: result %u, want %u",
+		     e->gpa, e->access, e->width, e->bus, e->result, want);
+	if (cookie != e->cookie || offset != e->offset)
+		fail(ctx, "fault %#llx: cookie %#llx offset %#llx, want %#llx %#llx",
+		     e->gpa, e->cookie, e->offset, cookie, offset);
+	if (e->result == AXAS_FAULT_RESOLVED)
+		model_touched(ctx, e->gpa, 1);
+}
+
+static void judge_fault(struct ctx *ctx, struct mail *mail)
+{
+	struct call *c = &mail->call;
+	struct axas_stats st;
+	unsigned int i;
+
+	for (i = 0; i < c->nr && !ctx->failed; i++) {
+		if (c->finished)
+			judge_fault_entry(ctx, c, &mail->fault[i]);
+		else if (!mail->fault[i].bus)
+			model_learn(ctx, mail->fault[i].gpa, 1);
+	}
+	if (c->finished && (c->ret || c->done != c->nr))
+		fail(ctx, "it returned %ld, done %u of %u", c->ret, c->done, c->nr);
+	if (!c->finished && !ax_stats(ctx->fd, &st))
+		memcpy(ctx->m.faults, st.faults, sizeof(st.faults));
+	check_range(ctx, c->gpa, AX_PAGE);
+}
+
+/* What a copy has done: @n of the bytes that it might have. */
+static void judge_copied(struct ctx *ctx, struct mail *mail, __u64 n)
+{
+	struct call *c = &mail->call;
+	unsigned char want[AX_PAGE];
+	__u64 at, len;
+
+	model_touched(ctx, c->gpa, n);
+	if (c->op == CALL_WRITE || c->op == CALL_STORE) {
+		bytes_write(ctx, c->gpa, mail->data, n);
+		return;
+	}
+	for (at = 0; at < n; at += len) {
+		len = lesser(n - at, AX_PAGE);
+		bytes_read(ctx, c->gpa + at, want, len);
+		if (!memcmp(want, mail->data + at, len))
+			continue;
+		for (len = 0; want[len] == mail->data[at + len]; len++)
+			;
+		fail(ctx, "byte %#llx is %#x, want %#x", c->gpa + at + len,
+		     mail->data[at + len], want[len]);
+		return;
+	}
+}
+
+/* The caller was killed somewhere in it. */
+static void judge_torn(struct ctx *ctx, struct mail *mail, __u64 allowed)
+{
+	struct call *c = &mail->call;
+
+	model_learn(ctx, c->gpa, allowed);
+	if (c->op == CALL_WRITE || c->op == CALL_STORE)
+		model_adopt(ctx, c->gpa, mail->data, allowed);
+}
+
+/* Known: EACCES where the area is a device and lacks the right. */
+bool known_device_eacces(struct ctx *ctx, __u64 gpa, long ret)
+{
+	struct area *a = areas_at(&ctx->m.mem, gpa);
+
+	return a && a->backend == AXAS_BACKEND_DEVICE && ret == -EACCES;
+}
+
+static void judge_rw(struct ctx *ctx, struct mail *mail)
+{
+	struct call *c = &mail->call;
+	bool write = c->op == CALL_WRITE;
+	int err = 0;
+	__u64 allowed;
+	long want;
+
+	allowed = model_allowed(ctx, c->gpa, c->len, write ? AX_W : AX_R, &err);
+	want = allowed ? (long)allowed : -err;
+	if (c->len && ctx->exact && c->gpa >= space_end(ctx))
+		want = write ? -ENOSPC : 0;
+	if (!c->finished) {
+		judge_torn(ctx, mail, allowed);
+	} else if (c->limited && c->ret < want &&
+		   (c->ret > 0 || c->ret == -ENOMEM)) {
+		ctx->no_memory++;
+		judge_copied(ctx, mail, larger(c->ret, 0L));
+	} else if (c->ret != want &&
+		   !known_device_eacces(ctx, c->gpa, c->ret)) {
+		fail(ctx, "it returned %ld, want %ld", c->ret, want);
+	} else {
+		judge_copied(ctx, mail, larger(c->ret, 0L));
+	}
+	check_range(ctx, c->gpa, c->len);
+}
+
+static void judge_touch(struct ctx *ctx, struct mail *mail)
+{
+	struct call *c = &mail->call;
+	bool write = c->op == CALL_STORE;
+	int err = 0, sig = 0;
+	__u64 allowed = 0;
+
+	if (!(c->prot & (write ? PROT_WRITE : PROT_READ | PROT_WRITE))) {
+		sig = c->len ? SIGSEGV : 0;
+	} else {
+		allowed = model_allowed(ctx, c->gpa, c->len, write ? AX_W : AX_R,
+					&err);
+		sig = err ? SIGBUS : 0;
+	}
+	if (!c->finished) {
+		judge_torn(ctx, mail, allowed);
+	} else if (c->limited && c->ret < allowed && c->sig == SIGBUS) {
+		ctx->no_memory++;
+		judge_copied(ctx, mail, c->ret);
+	} else if (c->ret != allowed || c->sig != sig) {
+		fail(ctx, "%ld bytes, signal %d, want %llu, %d", c->ret, c->sig,
+		     allowed, sig);
+	} else {
+		judge_copied(ctx, mail, c->ret);
+	}
+	check_range(ctx, c->gpa, c->len);
+}
+
+static void judge_device(struct ctx *ctx, const struct call *c)
+{
+	struct areas *devices = &ctx->m.bus[c->bus - 1];
+	struct area *a = areas_next(devices, c->gpa);
+	bool add = c->op == CALL_DEVICE_ADD, done;
+	struct axas_fault_entry e = {
+		.gpa = c->gpa, .access = AX_R, .bus = c->bus,
+	};
+	int want;
+
+	if (add)
+		want = areas_meet(devices, c->gpa, c->gpa + c->len) ? EEXIST : 0;
+	else
+		want = a && a->start == c->gpa && a->end == c->gpa + c->len ?
+			       0 : ENOENT;
+	if (c->finished) {
+		done = judge_ret(ctx, c, want);
+	} else {
+		ax_fault_many(ctx->fd, &e, 1, NULL);
+		ctx->m.faults[e.result % AXAS_NR_FAULT_RESULTS]++;
+		done = !want && (e.result == AXAS_FAULT_DEVICE) == add;
+	}
+	if (done && add)
+		areas_put(devices, &(struct area){
+			.start = c->gpa, .end = c->gpa + c->len,
+			.cookie = c->cookie,
+		});
+	else if (done)
+		areas_take(devices, c->gpa, c->gpa + c->len);
+	check_stats(ctx);
+}
+
+void call_judge(struct ctx *ctx, struct mail *mail)
+{
+	switch (mail->call.op) {
+	case CALL_FAULT:
+		judge_fault(ctx, mail);
+		break;
+	case CALL_READ:
+	case CALL_WRITE:
+		judge_rw(ctx, mail);
+		break;
+	case CALL_LOAD:
+	case CALL_STORE:
+		judge_touch(ctx, mail);
+		break;
+	case CALL_DEVICE_ADD:
+	case CALL_DEVICE_DEL:
+		judge_device(ctx, &mail->call);
+		break;
+	default:
+		judge_change(ctx, &mail->call);
+		break;
+	}
+}
+
+/* ---- steps of this process ---- */
+
+static void run_and_judge(struct ctx *ctx)
+{
+	call_run(ctx, ctx->mail, ctx->fd);
+	note_call(ctx, &ctx->mail->call, "");
+	call_judge(ctx, ctx->mail);
+}
+
+void step_map(struct ctx *ctx)
+{
+	make_map(ctx, ctx->mail);
+	run_and_judge(ctx);
+}
+
+void step_range(struct ctx *ctx)
+{
+	make_range(ctx, ctx->mail);
+	run_and_judge(ctx);
+}
+
+void step_fault(struct ctx *ctx)
+{
+	make_fault(ctx, ctx->mail);
+	run_and_judge(ctx);
+}
+
+void step_rw(struct ctx *ctx)
+{
+	make_rw(ctx, ctx->mail);
+	run_and_judge(ctx);
+}
+
+void step_touch(struct ctx *ctx)
+{
+	make_touch(ctx, ctx->mail, ctx->win);
+	run_and_judge(ctx);
+}
+
+void step_device(struct ctx *ctx)
+{
+	make_device(ctx, ctx->mail);
+	run_and_judge(ctx);
+}
