@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -46,20 +45,6 @@ int axas_info(int dev, uint32_t format, struct axas_info *info)
 	*info = (struct axas_info){ .size = sizeof(*info), .format = format };
 	return call(dev, AXAS_INFO, info);
 }
-
-#ifdef AXAS_SHARED
-/* A program from before 0.3 has no room for control_bits. */
-__attribute__((symver("axas_info@AXAS_0.1")))
-int axas_info_0_1(int dev, uint32_t format, struct axas_info *info)
-{
-	struct axas_info now;
-	int ret = axas_info(dev, format, &now);
-
-	now.size = offsetof(struct axas_info, control_bits);
-	memcpy(info, &now, now.size);
-	return ret;
-}
-#endif
 
 int axas_create(int dev, const struct axas_create *how)
 {

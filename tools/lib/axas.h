@@ -7,9 +7,8 @@
  * left alone. Which errors there are stands with each structure in
  * <linux/axas.h>. All functions may be called from any thread.
  *
- * The library fills in the @size of a structure that it is given. Should a
- * structure grow, the functions that take it get a new symbol version, and a
- * program built before goes on with the old one.
+ * The library fills in the @size of a structure that it is given. Until 1.0 a
+ * structure may grow from one release to the next: build programs again then.
  */
 #ifndef AXAS_H
 #define AXAS_H
