@@ -294,14 +294,6 @@ static void judge_torn(struct ctx *ctx, struct mail *mail, __u64 allowed)
 		model_adopt(ctx, c->gpa, mail->data, allowed);
 }
 
-/* Known: EACCES where the area is a device and lacks the right. */
-bool known_device_eacces(struct ctx *ctx, __u64 gpa, long ret)
-{
-	struct area *a = areas_at(&ctx->m.mem, gpa);
-
-	return a && a->backend == AXAS_BACKEND_DEVICE && ret == -EACCES;
-}
-
 static void judge_rw(struct ctx *ctx, struct mail *mail)
 {
 	struct call *c = &mail->call;
@@ -320,8 +312,7 @@ static void judge_rw(struct ctx *ctx, struct mail *mail)
 		   (c->ret > 0 || c->ret == -ENOMEM)) {
 		ctx->no_memory++;
 		judge_copied(ctx, mail, larger(c->ret, 0L));
-	} else if (c->ret != want &&
-		   !known_device_eacces(ctx, c->gpa, c->ret)) {
+	} else if (c->ret != want) {
 		fail(ctx, "it returned %ld, want %ld", c->ret, want);
 	} else {
 		judge_copied(ctx, mail, larger(c->ret, 0L));

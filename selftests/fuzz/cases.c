@@ -442,6 +442,8 @@ static bool run_case(const struct host *host, unsigned int i, double until)
 	bool good = true;
 	double start = ax_now();
 
+	/* Those before may have taken more than their share. */
+	until = larger(until, start + 1);
 	for (round = 0; good && ax_now() < until &&
 	     (!options.ops || ops < options.ops); round++) {
 		__u64 seed = mix(mix(options.seed, i), round);

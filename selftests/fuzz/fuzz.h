@@ -240,7 +240,6 @@ void make_device(struct ctx *ctx, struct mail *mail);
 void call_make(struct ctx *ctx, struct mail *mail, struct window *win);
 
 /* calls.c */
-bool known_device_eacces(struct ctx *ctx, __u64 gpa, long ret);
 void call_run(struct ctx *ctx, struct mail *mail, int fd);
 void call_judge(struct ctx *ctx, struct mail *mail);
 void step_map(struct ctx *ctx);
