@@ -86,8 +86,8 @@
  * The kernel refuses long-term pins with write access to any shared file
  * mapping that tracks writes, and a window is one. Memory that the space doesn't
  * own, that is linear memory, can be touched but not pinned: direct I/O there
- * gives EFAULT, or EEXIST from some kernels. /proc/PID/mem and ptrace(2) reach all of a
- * window.
+ * gives EFAULT, or EEXIST from some kernels. /proc/PID/mem and ptrace(2) reach
+ * all of a window.
  *
  * A KVM memory slot works over a window of frames. It works over linear memory, a
  * device's BAR for example, if that has a window of its own: if areas cover all of
