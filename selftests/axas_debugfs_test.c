@@ -600,6 +600,7 @@ static __attribute__((noipa)) ssize_t read_100(int fd, void *buf)
 TEST_F(space, bad_buffer)
 {
 	char *all, *text, *buf;
+	ssize_t n;
 	int fd;
 
 	AX_NEED_DEBUGFS();
@@ -612,12 +613,15 @@ TEST_F(space, bad_buffer)
 	fd = open(ax_debugfs_file(ax_space_id(self->fd), "stats"), O_RDONLY);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-EFAULT, read_100(fd, buf + AX_PAGE));
-	EXPECT_EQ(10, read_100(fd, buf + AX_PAGE - 10));
-	EXPECT_EQ(0, memcmp(all, buf + AX_PAGE - 10, 10));
+	/* An arm64 kernel may stop before the last byte that fits. */
+	n = read_100(fd, buf + AX_PAGE - 10);
+	ASSERT_LE(1, n);
+	ASSERT_GE(10, n);
+	EXPECT_EQ(0, memcmp(all, buf + AX_PAGE - 10, n));
 	EXPECT_EQ(-EFAULT, read_100(fd, buf + AX_PAGE));
 	text = ax_slurp_fd(fd, 100);
 	ASSERT_NE(NULL, text);
-	EXPECT_TRUE(ax_same_text("stats", all + 10, text));
+	EXPECT_TRUE(ax_same_text("stats", all + n, text));
 	free(text);
 	free(all);
 	close(fd);
