@@ -3,7 +3,6 @@
  * Who holds translations is told, in the right order, once, and of all that is
  * cleared.
  */
-#include <kunit/test-bug.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
 
@@ -465,12 +464,11 @@ void busy_entry_is_slept_on(struct kunit *test)
 
 /* ---- epochs ---- */
 
-static u64 epoch_at(struct axas_space *space, u64 gpa)
+static u64 epoch_at(struct kunit *test, struct axas_space *space, u64 gpa)
 {
 	unsigned int level;
 
-	KUNIT_EXPECT_EQ(kunit_get_current_test(),
-			axas_unmap_range(space, gpa, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, axas_unmap_range(space, gpa, SZ_4K), 0);
 	return raw_entry(&space->npt, gpa, &level);
 }
 
@@ -491,7 +489,7 @@ void epochs_never_come_back(struct kunit *test)
 						     PROT_RW, AXAS_MAP_POPULATE,
 						     0), 0);
 	for (i = 0; i < 510; i++)
-		seen[i] = epoch_at(i & 1 ? two : one, i * SZ_4K);
+		seen[i] = epoch_at(test, i & 1 ? two : one, i * SZ_4K);
 	for (i = 0; i < 510; i++)
 		for (j = 0; j < i; j++)
 			same += seen[i] == seen[j];
