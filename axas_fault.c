@@ -101,12 +101,15 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 	return ret ? ret : AXAS_FAULT_RESOLVED;
 }
 
-/* Get what the backend asked for. May sleep. */
-static int fault_prepare(struct axas_nested_fault *fault)
+/* Get what a try that ended with this errno lacked. May sleep. */
+static int fault_prepare(struct axas_space *space,
+			 struct axas_nested_fault *fault, int err)
 {
 	unsigned int tables = fault->tables;
 	gfp_t gfp;
 
+	if (err == -EBUSY)
+		return axas_npt_wait(&space->npt);
 	if (tables) {
 		fault->tables = 0;
 		return axas_npt_pool_fill(&fault->pool, tables,
@@ -151,8 +154,7 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 		fault->cursor.base = AXAS_CURSOR_NONE;
 		fault->area = NULL;
 		rcu_read_unlock();
-		ret = ret == -EBUSY ? axas_npt_wait(&space->npt) :
-				      fault_prepare(fault);
+		ret = fault_prepare(space, fault, ret);
 		rcu_read_lock();
 		if (ret)
 			return AXAS_FAULT_NO_MEMORY;

@@ -357,7 +357,7 @@ GUEST
 }
 
 boot() { # boot RUN: console in $logs/RUN.log
-	local run=$1 args append='printk.devkmsg=on kasan_multi_shot' f wanted mem=2G hpa=$reserved_hpa limit=900
+	local run=$1 args append='printk.devkmsg=on kasan_multi_shot' f wanted mem=2G hpa=$reserved_hpa limit=1500
 	kernel_of "$run"
 	case "$run" in
 	odd-end) mem=1G args=(--smp 1) append="$append mem=950M" ;;
@@ -435,8 +435,7 @@ boot() { # boot RUN: console in $logs/RUN.log
 			-object memory-backend-ram,id=m0,size=128M -mon chardev=mon
 			-chardev socket,id=mon,path=$work/mon,server=on,wait=off
 			-chardev socket,id=tty,path=$work/mon -serial chardev:tty")
-		sed -i '2i stty -F /dev/ttyS1 raw -echo\
-export AXAS_HOTADD="/dev/ttyS1 device_add pc-dimm,id=d0,memdev=m0" AXAS_HOTADD_HPA=0x100000000' \
+		sed -i '2i export AXAS_HOTADD="/dev/ttyS1 device_add pc-dimm,id=d0,memdev=m0" AXAS_HOTADD_HPA=0x100000000' \
 			"$work/$run.sh"
 	fi
 	"$scripts/boot.sh" "${args[@]}" --append "$append" --init "$work/$run.sh"

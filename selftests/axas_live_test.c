@@ -6,6 +6,7 @@
 #define AX_FEW_VARIANTS
 #include <sys/klog.h>
 #include <sys/prctl.h>
+#include <termios.h>
 #include "axas_fixture.h"
 #include "axas_look.h"
 
@@ -604,21 +605,39 @@ static const char *block_state(__u64 hpa)
 	return path;
 }
 
+/* A line to the machine's monitor, which would be answered by an echo. */
+static void monitor_say(const char *tty, const char *command)
+{
+	int fd = open(tty, O_RDWR | O_NOCTTY);
+	struct termios raw;
+
+	if (fd < 0)
+		return;
+	if (!tcgetattr(fd, &raw)) {
+		cfmakeraw(&raw);
+		tcsetattr(fd, TCSANOW, &raw);
+	}
+	dprintf(fd, "\n%s\n", command);
+	tcdrain(fd);
+	close(fd);
+}
+
+/* Said again if nothing comes of it: a second device of the name is refused. */
 static bool plug_in(void)
 {
 	char *tty = strdup(getenv("AXAS_HOTADD")), *command = strchr(tty, ' ');
-	char line[160];
 	unsigned int i;
 
 	if (!command)
 		return false;
 	*command++ = '\0';
-	snprintf(line, sizeof(line), "%s\n", command);
-	ax_write_file(tty, line);
-	free(tty);
-	for (i = 0; i < 200 && access(block_state(hotadd_hpa()), F_OK); i++)
+	for (i = 0; i < 800 && access(block_state(hotadd_hpa()), F_OK); i++) {
+		if (i % 200 == 0)
+			monitor_say(tty, command);
 		ax_sleep_ms(50);
-	return i < 200;
+	}
+	free(tty);
+	return i < 800;
 }
 
 static int set_online(__u64 hpa)
@@ -626,7 +645,7 @@ static int set_online(__u64 hpa)
 	return ax_write_file(block_state(hpa), "online");
 }
 
-TEST_F_TIMEOUT(device, memory_under_a_linear_area_stays_offline, 60)
+TEST_F_TIMEOUT(device, memory_under_a_linear_area_stays_offline, 90)
 {
 	__u64 hpa = hotadd_hpa();
 	int fd;
