@@ -168,14 +168,16 @@ static ssize_t hand_piece(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
 	return ret;
 }
 
-/* Bring the caller's memory in. Return: another try may get somewhere. */
-static bool hand_fault_in(struct axas_hand *hand, size_t n)
+/*
+ * Bring in the page of the caller's memory that comes next, and no other, which
+ * may never be needed. Return: another try may get somewhere.
+ */
+static bool hand_fault_in(struct axas_hand *hand)
 {
-	n = min_t(size_t, n, AXAS_VIEW_MAX);
 	if (!user_backed_iter(hand->iter))
 		return false;
-	return (hand->write ? fault_in_iov_iter_readable(hand->iter, n) :
-			      fault_in_iov_iter_writeable(hand->iter, n)) < n;
+	return !(hand->write ? fault_in_iov_iter_readable(hand->iter, 1) :
+			       fault_in_iov_iter_writeable(hand->iter, 1));
 }
 
 /*
@@ -273,7 +275,7 @@ ssize_t axas_space_rw_iter(struct axas_space *space, axas_gpa_t gpa,
 		}
 		cond_resched();
 		ret = hand_piece(&hand, gpa, n, false);
-		if (!ret && hand_fault_in(&hand, n))
+		if (!ret && hand_fault_in(&hand))
 			ret = hand_piece(&hand, gpa, n, false);
 		if (!ret)
 			ret = hand_bounce(&hand, gpa, n);
