@@ -290,7 +290,7 @@ static const struct vm_operations_struct window_ops = {
 	.access = window_access,
 };
 
-/* Are there areas everywhere in a range, and is no frame there the space's? */
+/* Is there memory everywhere in a range, and none of it the space's? */
 static int window_is_io(struct axas_space *space, u64 gpa, u64 size)
 {
 	u64 end = gpa + size;
@@ -302,7 +302,7 @@ static int window_is_io(struct axas_space *space, u64 gpa, u64 size)
 
 		rcu_read_lock();
 		area = axas_tree_find(&space->areas, &first, &last);
-		io = area && !area->attr.owned;
+		io = area && area->max_level && !area->attr.owned;
 		rcu_read_unlock();
 		if (!io)
 			return false;

@@ -390,7 +390,8 @@ TEST_F_TIMEOUT(space, races_leave_a_consistent_space, 60)
  * What else may come and go in the meantime, of 128 and 64 MiB; each CPU keeps
  * some free pages to itself. Nothing at all may be left at the end: rmmod says.
  */
-#define SLACK	(40 << 20)
+/* What the only CPU of a machine may keep of free pages in its own list counts too. */
+#define SLACK	(64 << 20)
 
 /* A process killed inside of a long call: all frames come back. */
 TEST_F_TIMEOUT(space, killed_while_populating, 90)
@@ -444,7 +445,7 @@ TEST_F_TIMEOUT(space, killed_while_populating, 90)
 /* One that dies with a space of its own. */
 TEST_F_TIMEOUT(device, killed_with_its_space, 60)
 {
-	const __u64 len = 64ULL << 20;
+	const __u64 len = 160ULL << 20;
 	__s64 before = ax_memfree(), after = 0;
 	int p[2], i;
 	pid_t pid;

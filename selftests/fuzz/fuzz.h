@@ -100,6 +100,7 @@ struct window {
 	unsigned char *addr;
 	__u64 gpa, len;
 	int prot;
+	bool io;			/* made over linear memory alone */
 };
 
 struct note {
@@ -197,6 +198,7 @@ __u64 model_allowed(struct ctx *ctx, __u64 gpa, __u64 len, __u32 access,
 		    int *err);
 bool model_touchable(struct ctx *ctx, __u64 gpa, __u64 len);
 bool model_owned(struct ctx *ctx, __u64 gpa, __u64 len);
+bool model_io(struct ctx *ctx, __u64 gpa, __u64 len);
 void model_touched(struct ctx *ctx, __u64 gpa, __u64 len);
 void model_learn(struct ctx *ctx, __u64 gpa, __u64 len);
 void model_adopt(struct ctx *ctx, __u64 gpa, const unsigned char *data,

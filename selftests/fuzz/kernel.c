@@ -33,7 +33,7 @@ static bool part_pick(struct ctx *ctx, struct part *part, __u64 max, __u64 align
 	part->len = align > 1 ? (1 + below(ctx, max / align)) * align :
 				1 + below(ctx, one_in(ctx, 2) ? max : 64);
 	part->len = lesser(part->len, w->len - off);
-	return model_owned(ctx, part->gpa, part->len);
+	return !w->io && model_owned(ctx, part->gpa, part->len);
 }
 
 /* How many bytes were copied, of those that could be? */

@@ -157,7 +157,7 @@ void step_kvm(struct ctx *ctx)
 	w = window_at(ctx, k->slot + off);
 	if (w) {
 		gpa = w->gpa + (k->slot + off - w->addr);
-		if (w->prot == PROT_WRITE || !model_owned(ctx, gpa, 4))
+		if (w->io || w->prot == PROT_WRITE || !model_owned(ctx, gpa, 4))
 			return;
 		may = window_allowed(ctx, k->slot + off, 4, write, false) == 4;
 	}

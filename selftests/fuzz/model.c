@@ -345,9 +345,24 @@ bool model_touchable(struct ctx *ctx, __u64 gpa, __u64 len)
 	return true;
 }
 
+/* Is a window that is made over the range one for I/O, which nobody can pin? */
+bool model_io(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	struct area *a = areas_next(&ctx->m.mem, gpa);
+	__u64 at = gpa;
+
+	for (; a && a->start <= at && a->backend == AXAS_BACKEND_LINEAR;
+	     a = areas_next(&ctx->m.mem, at)) {
+		at = a->end;
+		if (at >= gpa + len)
+			return true;
+	}
+	return false;
+}
+
 /*
- * May the kernel be given windows over the range? Not yet where it is linear:
- * a page of that isn't one which the kernel may touch.
+ * May the kernel be given windows over the range? Not where it is linear: a page
+ * of that isn't one which the kernel may touch.
  */
 bool model_owned(struct ctx *ctx, __u64 gpa, __u64 len)
 {

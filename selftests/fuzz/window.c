@@ -277,6 +277,7 @@ void step_window(struct ctx *ctx)
 	populate &= len <= 512 * AX_PAGE && model_touchable(ctx, gpa, len);
 	*w = (struct window){
 		.gpa = gpa, .len = len, .prot = prot,
+		.io = model_io(ctx, gpa, len),
 		.addr = mmap(addr, len, prot, MAP_SHARED | MAP_FIXED |
 			     (populate ? MAP_POPULATE : 0), ctx->fd, gpa),
 	};
@@ -415,7 +416,7 @@ static void window_populate(struct ctx *ctx, unsigned char *addr, __u64 len)
 	int ret;
 
 	len = lesser(len, 64 * AX_PAGE);
-	if (!model_owned(ctx, gpa, len))
+	if (w->io || !model_owned(ctx, gpa, len))
 		return;
 	all = window_allowed(ctx, addr, len, write, false) == len;
 	ret = madvise(addr, len, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
