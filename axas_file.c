@@ -130,13 +130,17 @@ static vm_fault_t window_lock_page(struct axas_file *file, axas_gpa_t gpa,
 	return window_error(file, ret);
 }
 
-/* Rights and type of a special PTE. */
+/*
+ * Rights and type of a special PTE. A VMA that can be written can be read as well:
+ * without either the PTE would be one of PROT_NONE, and fault for ever.
+ */
 static pgprot_t window_prot(const struct vm_area_struct *vma,
 			    const struct axas_memory *memory)
 {
 	bool writable = memory->attr.prot & AXAS_PROT_WRITE;
-	pgprot_t prot = vm_get_page_prot(writable ? vma->vm_flags :
-						    vma->vm_flags & ~VM_WRITE);
+	vm_flags_t flags = writable ? vma->vm_flags :
+				      (vma->vm_flags & ~VM_WRITE) | VM_READ;
+	pgprot_t prot = vm_get_page_prot(flags);
 
 	if (memory->attr.owned || memory->attr.memtype == AXAS_MEM_WB)
 		return prot;
