@@ -86,7 +86,8 @@ static inline void npt_gather_pages(struct axas_npt *npt, axas_hpa_t hpa,
 
 /*
  * Begin a change. Areas that a fault remembers from before are void, and those
- * it finds from here on are the new ones. Return: the change's epoch.
+ * it finds from here on are the new ones. Return: what an entry becomes that
+ * the change leaves empty.
  */
 static u64 npt_new_epoch(struct axas_npt *npt)
 {
@@ -98,7 +99,7 @@ static u64 npt_new_epoch(struct axas_npt *npt)
 	WRITE_ONCE(npt->epoch, epoch);
 	/* The epoch changes before the first entry does, for fault_area(). */
 	smp_wmb();
-	return epoch;
+	return axas_npt_empty(epoch);
 }
 
 /*

@@ -59,7 +59,7 @@ static void npt_protect(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.start = gpa.val,
 		.end = gpa.val + size,
 		.prot = prot,
-		.empty = axas_npt_empty(npt_new_epoch(npt)),
+		.empty = npt_new_epoch(npt),
 	};
 	u64 *path[AXAS_MAX_LEVELS + 1], *ptr, next = gpa.val;
 	unsigned int level;

@@ -180,7 +180,7 @@ static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.pool = pool,
 		.start = gpa.val,
 		.end = gpa.val + size,
-		.empty = axas_npt_empty(npt_new_epoch(npt)),
+		.empty = npt_new_epoch(npt),
 	};
 	u64 next = gpa.val;
 
