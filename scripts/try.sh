@@ -89,8 +89,8 @@ if [ -n "$kunit" ]; then
 	command='insmod /axas_kunit.ko && ! dmesg | grep "^.\{15\} *not ok"'
 else
 	append="$append loglevel=4"
-	modules+=(softmmu axas_gstage axas_pattern)
-	files+=(--file "$build/$kernel/samples/softmmu/axas_softmmu.ko:/softmmu.ko")
+	modules+=(axas_softmmu axas_gstage axas_pattern)
+	files+=(--file "$build/$kernel/samples/softmmu/axas_softmmu.ko")
 	files+=(--file "$build/$kernel/samples/plugins/axas_gstage.ko")
 	files+=(--file "$build/$kernel/samples/plugins/axas_pattern.ko")
 	mapfile -t tests < <(cd "$AXAS_TREE/selftests" && printf '%s\n' ./*_test.c | sed 's#^./##; s#\.c$##')
