@@ -216,6 +216,7 @@ TEST_F(space, tables_of_splits)
  */
 struct caller {
 	volatile int step;
+	pid_t pid;
 	int dev;
 	unsigned int resolved;
 	unsigned int tables;
@@ -429,18 +430,47 @@ static __s64 stat_until(const char *key, __s64 low, __s64 high)
 	return is;
 }
 
-static bool wait_for_step(struct caller *c, pid_t pid, int step)
+static bool wait_for_step(struct caller *c, int step)
 {
 	int status;
 
 	while (c->step != step) {
-		if (waitpid(pid, &status, WNOHANG) == pid) {
+		if (waitpid(c->pid, &status, WNOHANG) == c->pid) {
 			printf("# the caller ended with status %#x\n", status);
 			return false;
 		}
 		ax_sleep_ms(5);
 	}
 	return true;
+}
+
+/* A process that waits at its first step; NULL if there is none. */
+static struct caller *start_caller(void (*run)(struct caller *c, __u32 format,
+					       __u32 bits),
+				   int dev, __u32 format, __u32 bits)
+{
+	struct caller *c = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	if (c == MAP_FAILED)
+		return NULL;
+	c->dev = dev;
+	pid = fork();
+	if (pid < 0)
+		return NULL;
+	if (!pid)
+		run(c, format, bits);
+	c->pid = pid;
+	return wait_for_step(c, 1) ? c : NULL;
+}
+
+static int join_cgroup(pid_t pid)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	return ax_write_file(CGROUP "/cgroup.procs", text);
 }
 
 /* NULL, or why there is no cgroup to be had. */
@@ -500,27 +530,19 @@ TEST_F_TIMEOUT(space, ranges_are_charged, 300)
 	char text[24];
 	unsigned int i;
 	int status;
-	pid_t pid;
 
 	if (why)
 		SKIP(return, "%s", why);
-	c = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, c);
-	c->dev = self->dev;
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid)
-		run_ranges(c, variant->format, variant->bits);
-	ASSERT_TRUE(wait_for_step(c, pid, 1));
+	c = start_caller(run_ranges, self->dev, variant->format, variant->bits);
+	ASSERT_NE(NULL, c);
 	snprintf(text, sizeof(text), "%lld", limit);
 	ASSERT_EQ(0, ax_write_file(CGROUP "/memory.max", text));
-	snprintf(text, sizeof(text), "%d", pid);
-	ASSERT_EQ(0, ax_write_file(CGROUP "/cgroup.procs", text));
+	ASSERT_EQ(0, join_cgroup(c->pid));
 	if (plain)
 		before = slab_growth(0);
 	c->step = 0;
 	for (i = 0; i < 2; i++) {
-		ASSERT_TRUE(wait_for_step(c, pid, i + 2));
+		ASSERT_TRUE(wait_for_step(c, i + 2));
 		if (plain)
 			grown = slab_growth(before);
 		printf("# %u ranges, %lld KiB\n", c->ranges[i], grown >> 10);
@@ -530,7 +552,7 @@ TEST_F_TIMEOUT(space, ranges_are_charged, 300)
 		EXPECT_GT(2 * limit, grown);
 		c->step = 0;
 	}
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(c->pid, waitpid(c->pid, &status, 0));
 	EXPECT_EQ(0, status);
 	for (i = 0; i < ARRAY_SIZE(wanted_of_ranges); i++)
 		EXPECT_EQ(wanted_of_ranges[i].want, c->ret[i])
@@ -544,26 +566,17 @@ TEST_F_TIMEOUT(space, limit_of_a_cgroup, 240)
 	const char *why = make_cgroup();
 	struct caller *c;
 	__s64 is, want;
-	char text[24];
 	unsigned int i;
 	int status;
-	pid_t pid;
 
 	if (why)
 		SKIP(return, "%s", why);
-	c = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, c);
-	c->dev = self->dev;
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid)
-		run_caller(c, variant->format, variant->bits);
-	ASSERT_TRUE(wait_for_step(c, pid, 1));
-	snprintf(text, sizeof(text), "%d", pid);
-	ASSERT_EQ(0, ax_write_file(CGROUP "/cgroup.procs", text));
+	c = start_caller(run_caller, self->dev, variant->format, variant->bits);
+	ASSERT_NE(NULL, c);
+	ASSERT_EQ(0, join_cgroup(c->pid));
 	c->step = 0;
 
-	ASSERT_TRUE(wait_for_step(c, pid, 2));
+	ASSERT_TRUE(wait_for_step(c, 2));
 	EXPECT_LT(LIMIT / AX_PAGE / 2, c->resolved);
 	EXPECT_GE(LIMIT / AX_PAGE, c->resolved);
 	EXPECT_EQ(0, keyed(CGROUP "/memory.events", "oom_kill"));
@@ -576,13 +589,13 @@ TEST_F_TIMEOUT(space, limit_of_a_cgroup, 240)
 	ASSERT_EQ(0, ax_write_file(CGROUP "/memory.max", "max"));
 	c->step = 0;
 
-	ASSERT_TRUE(wait_for_step(c, pid, 3));
+	ASSERT_TRUE(wait_for_step(c, 3));
 	if (is >= 0)
 		EXPECT_EQ(0, stat_until("sec_pagetables", 0, 0));
 	/* Frames and tables are gone; the process has things of its own. */
 	EXPECT_GT(LIMIT / 8, stat_until("kernel", 0, LIMIT / 8 - 1));
 	c->step = 0;
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(c->pid, waitpid(c->pid, &status, 0));
 	EXPECT_EQ(0, status);
 	for (i = 0; i < ARRAY_SIZE(wanted); i++)
 		EXPECT_EQ(wanted[i].want, c->ret[i])
