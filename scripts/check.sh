@@ -181,7 +181,7 @@ build_readme_example() { # build_readme_example ARCH: $work/readme_example
 # programs_of RUN: the programs of selftests/ that it runs; all if it says none
 programs_of() {
 	case "$1" in
-	odd-*) echo axas_{linear,memory,gup,stress}_test ;;
+	odd-*) echo axas_{linear,linear_window,memory,gup,stress}_test ;;
 	*-kcsan) echo axas_{stress,memory,gup,softmmu,debugfs,device}_test ;;
 	esac
 }
