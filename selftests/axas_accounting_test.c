@@ -233,15 +233,18 @@ static void caller_step(struct caller *c, int step)
 
 /*
  * Until there is no memory any more, whatever is reclaimed: the result of the
- * last one.
+ * last one. All tables come first, so that what ends it is a frame, and nothing
+ * is left that would do for one.
  */
 static int fault_all(int fd, __u64 gpa, unsigned int *resolved)
 {
+	const unsigned int tables = 2 * LIMIT / AX_2M;
 	unsigned int failed = 0;
 	int ret = 0;
 
 	for (*resolved = 0; *resolved < 2 * LIMIT / AX_PAGE && failed < 32;) {
-		ret = ax_fault(fd, gpa + *resolved * AX_PAGE, AX_W);
+		ret = ax_fault(fd, gpa + *resolved % tables * AX_2M +
+				   *resolved / tables * AX_PAGE, AX_W);
 		if (ret == AXAS_FAULT_RESOLVED) {
 			(*resolved)++;
 			failed = 0;
