@@ -76,9 +76,19 @@ static void hw_migrate(struct hw_run *run)
 	set_cpus_allowed_ptr(current, cpumask_of(cpu));
 }
 
+/* Goes on beyond @n for a while if chance hasn't planted yet what it is to plant. */
+static bool hw_go_on(const struct hw_run *run, unsigned int n)
+{
+	if (run->failed)
+		return false;
+	if (run->plant.id && !run->stats.plants && !hw_arch_blind(run->plant.id))
+		n *= 8;
+	return run->step < n;
+}
+
 static void hw_steps(struct hw_run *run, unsigned int n)
 {
-	while (run->step < n && !run->failed) {
+	while (hw_go_on(run, n)) {
 		if (!(run->step % HW_STAY)) {
 			if (run->step)
 				hw_arch_release();
