@@ -3,7 +3,6 @@
  * The page-table algorithms. Each format defines the fmt_ functions below as
  * static inline and includes this file once, so that the compiler sees both:
  *
- *	fmt_present(e)			any valid entry
  *	fmt_is_table(e, level)		points to a table of level - 1
  *	fmt_table(hpa)			entry that points to a table
  *	fmt_attr(npt, attr)		what all leaves with these attributes share
@@ -17,6 +16,7 @@
  *	fmt_sync(e)			enum axas_sync: who may look at the frame of
  *					a leaf past the caches of the CPUs
  *	fmt_setup(npt)			choose levels and root order
+ *	FMT_PRESENT			bits; an entry is valid if any of them is set
  *	FMT_BREAK_BEFORE_MAKE		a live leaf can't become a table directly
  *	FMT_SW_FULL			a bit that the CPU ignores where an entry
  *					points to a table
@@ -67,6 +67,11 @@ struct npt_change {
 	unsigned int prot;
 	u64 empty;
 };
+
+static inline bool npt_present(u64 entry)
+{
+	return entry & FMT_PRESENT;
+}
 
 static inline u64 *npt_entry(u64 *table, u64 gpa, unsigned int level)
 {

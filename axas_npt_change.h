@@ -191,7 +191,7 @@ static u64 *npt_descend(struct npt_change *change, u64 gpa, u64 **path,
 	u64 *ptr = npt_root_entry(change->npt, gpa);
 	u64 entry = READ_ONCE(*ptr);
 
-	while (l > 1 && fmt_present(entry)) {
+	while (l > 1 && npt_present(entry)) {
 		if (npt_goes_whole(change, entry, l, gpa))
 			break;
 		if (!fmt_is_table(entry, l)) {

@@ -63,16 +63,12 @@ static const u8 ept_memtypes[] = {
 	[AXAS_MEM_UC] = EPT_MT_UC,
 };
 
+#define FMT_PRESENT		EPT_RWX
 #define FMT_BREAK_BEFORE_MAKE	0
-
-static inline bool fmt_present(u64 entry)
-{
-	return entry & EPT_RWX;
-}
 
 static inline bool fmt_is_table(u64 entry, unsigned int level)
 {
-	return level > 1 && fmt_present(entry) && !(entry & EPT_PAGE_SIZE);
+	return level > 1 && (entry & EPT_RWX) && !(entry & EPT_PAGE_SIZE);
 }
 
 static inline u64 fmt_table(axas_hpa_t hpa)

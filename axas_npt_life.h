@@ -44,7 +44,7 @@ static void npt_destroy_table(struct axas_npt *npt, u64 *table,
 			npt_destroy_table(npt, child, AXAS_TABLE_ENTRIES,
 					  level - 1);
 			npt_free_table(child);
-		} else if (fmt_present(entry) && fmt_owned(entry)) {
+		} else if (npt_present(entry) && fmt_owned(entry)) {
 			/* All of it has been invalidated. */
 			npt_gather_pages(npt, fmt_hpa(entry, level),
 					 1U << 9 * (level - 1), 0, 0);

@@ -54,7 +54,7 @@ static bool npt_lookup(const struct axas_npt *npt, axas_gpa_t gpa,
 		       struct axas_npt_slot *slot, struct axas_leaf *leaf)
 {
 	npt_peek(npt, gpa.val, slot);
-	if (!fmt_present(slot->old))
+	if (!npt_present(slot->old))
 		return false;
 	npt_decode(npt, slot->old, slot->level, leaf);
 	return true;
@@ -66,7 +66,7 @@ static axas_hpa_t npt_translate(const struct axas_npt *npt, axas_gpa_t gpa)
 	u64 offset;
 
 	npt_peek(npt, gpa.val, &slot);
-	if (!fmt_present(slot.old))
+	if (!npt_present(slot.old))
 		return AXAS_NO_FRAME;
 	offset = gpa.val & (axas_level_size(slot.level) - 1);
 	return axas_hpa(fmt_hpa(slot.old, slot.level).val | offset);
@@ -90,7 +90,7 @@ static inline enum axas_look npt_find(const struct axas_npt *npt, u64 gpa,
 		cursor->epoch = epoch;
 	}
 
-	if (fmt_present(slot->old))
+	if (npt_present(slot->old))
 		return access & ~fmt_prot(slot->old) ? AXAS_LOOK_DENIED :
 						       AXAS_LOOK_ALLOWED;
 	if (likely(!(slot->old & ~PAGE_MASK)))
@@ -200,7 +200,7 @@ static int npt_walk_table(const struct npt_walk *walk, u64 *ptr,
 			ret = npt_walk_table(walk,
 					     npt_entry(table, gpa, level - 1),
 					     level - 1, gpa, next);
-		} else if (fmt_present(entry)) {
+		} else if (npt_present(entry)) {
 			u64 start = ALIGN_DOWN(gpa, axas_level_size(level));
 
 			npt_decode(walk->npt, entry, level, &leaf);

@@ -129,7 +129,7 @@ static int npt_map_run(struct npt_map *map)
 	above = min_t(unsigned int, level + 1, npt->levels);
 	ptr = npt_make_path(npt, map->gpa, above);
 	if (ptr && above > level) {
-		if (!fmt_present(READ_ONCE(*ptr)) && npt_map_fills(map, above))
+		if (!npt_present(READ_ONCE(*ptr)) && npt_map_fills(map, above))
 			return npt_map_table(map, ptr, above);
 		ptr = npt_make_step(npt, ptr, map->gpa, above);
 	}

@@ -30,17 +30,17 @@ static u64 npt_protect_entries(struct npt_change *change, u64 *ptr,
 		entry = READ_ONCE(*ptr);
 		do {
 			if (fmt_is_table(entry, level) ||
-			    (fmt_present(entry) &&
+			    (npt_present(entry) &&
 			     !npt_covers(change, gpa, level)))
 				return gpa;
-			if (fmt_present(entry))
+			if (npt_present(entry))
 				new = npt_protected(change, entry, level);
 			else
 				new = entry == AXAS_NPT_POISONED ? entry :
 								   change->empty;
 		} while (!try_cmpxchg(ptr, &entry, new));
 
-		if (!fmt_present(entry) || entry == new)
+		if (!npt_present(entry) || entry == new)
 			continue;
 		if (fmt_owned(entry) && unlikely(!list_empty(&npt->holders)))
 			npt_wait_pages(axas_hal_page(fmt_hpa(entry, level)),

@@ -57,12 +57,8 @@
 #define VTCR_RES1	BIT_ULL(31)
 #define VTCR_WBWA	1
 
+#define FMT_PRESENT		S2_VALID
 #define FMT_BREAK_BEFORE_MAKE	1
-
-static inline bool fmt_present(u64 entry)
-{
-	return entry & S2_VALID;
-}
 
 static inline bool fmt_is_table(u64 entry, unsigned int level)
 {

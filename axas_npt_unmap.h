@@ -3,10 +3,13 @@
  * Part of axas_npt_algo.h: unmap. Under the lock.
  */
 
-/* May a table with this entry be closed? In a leaf the bit means something else. */
+/*
+ * May a table with this entry be closed? In a leaf the bit means something else.
+ * Hundreds are looked at: one test of both.
+ */
 static inline bool npt_can_close(u64 entry)
 {
-	return !fmt_present(entry) && !(entry & AXAS_NPT_POISONED);
+	return !(entry & (FMT_PRESENT | AXAS_NPT_POISONED));
 }
 
 static inline bool npt_none_kept(const u64 *ptr, const u64 *end)
@@ -33,7 +36,7 @@ static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
 		entry = READ_ONCE(table[i]);
-		if (entry == AXAS_NPT_FROZEN)
+		if (FMT_BREAK_BEFORE_MAKE && entry == AXAS_NPT_FROZEN)
 			kept = i;
 		else if (!npt_can_close(entry) ||
 			 !try_cmpxchg(&table[i], &entry, AXAS_NPT_FROZEN))
@@ -104,7 +107,7 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 
 		next = npt_next(gpa, stop, level);
 		/* If it isn't empty any more, a fault was faster. */
-		if (!fmt_present(entry) && try_cmpxchg(ptr, &entry, vacant))
+		if (!npt_present(entry) && try_cmpxchg(ptr, &entry, vacant))
 			continue;
 		if (npt_goes_whole(change, entry, level, gpa)) {
 			npt_reap(change, ptr, level, gpa);

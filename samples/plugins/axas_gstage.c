@@ -33,16 +33,12 @@
 #define HGATP_PPN	GENMASK_ULL(43, 0)
 #define HGATP_SV39X4	8
 
+#define FMT_PRESENT		GS_VALID
 #define FMT_BREAK_BEFORE_MAKE	0
-
-static inline bool fmt_present(u64 entry)
-{
-	return entry & GS_VALID;
-}
 
 static inline bool fmt_is_table(u64 entry, unsigned int level)
 {
-	return level > 1 && fmt_present(entry) && !(entry & GS_RWX);
+	return level > 1 && (entry & GS_VALID) && !(entry & GS_RWX);
 }
 
 static inline u64 fmt_table(axas_hpa_t hpa)
