@@ -68,21 +68,15 @@ shell: ## a shell in a guest with the module loaded, on this terminal
 demo: ## see it work: boot the distribution's kernel in QEMU and replay a trace
 	@scripts/demo.sh
 
-check: ## run every test: KUnit, self-tests, replay, walks by CPUs (QEMU, Bochs)
+check: ## run what every change has to pass; a part of it by its name (WHAT=kunit)
+	@scripts/check.sh $(or $(WHAT),check)
+
+check-all: ## run every test that there is
 	@scripts/check.sh all
-
-check-kunit: ## run KUnit only (ARCH=x86_64 or arm64)
-	@scripts/check.sh kunit-$(ARCH)
-
-check-selftests: ## run the self-tests only, on all kernels
-	@scripts/check.sh selftests
 
 fuzz: ## use all of the interface at random (TIME=600, SEED=, KERNEL=distro, ARGS=)
 	@AXAS_FUZZ_TIME=$(or $(TIME),600) AXAS_FUZZ_ARGS="$(if $(SEED),--seed $(SEED)) $(ARGS)" \
 		scripts/check.sh fuzz-$(or $(KERNEL),distro)
-
-check-replay: ## run the replay only
-	@scripts/check.sh replay
 
 check-hw: ## have CPUs walk the tables, in QEMU and Bochs (SEED=, STEPS=)
 	@scripts/check-hw-arm64.sh $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS))
@@ -115,5 +109,5 @@ help: ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 .PHONY: all modules no-modules modules_install tools install install-user uninstall \
-	dkms-source shell demo check check-kunit check-selftests check-replay check-hw \
+	dkms-source shell demo check check-all check-hw \
 	litmus coverage fuzz bench lint docs clean help

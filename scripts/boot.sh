@@ -10,6 +10,7 @@
 #   --arch ARCH        x86_64 or arm64 (default: this machine's)
 #   --file SRC[:DST]   put the file SRC into the guest as DST (default: /NAME);
 #                      repeatable
+#   --env NAME=VALUE   in SCRIPT's environment; repeatable
 #   --modules DIR      a lib/modules/VERSION directory on this machine, and
 #   --modprobe NAME    a module out of it to load, with what it depends on,
 #                      before SCRIPT runs; repeatable
@@ -39,7 +40,7 @@
 help_wanted "$@"
 
 kernel='' init='' arch=$(host_arch) mem=1G smp=2 cpu='' append='' qemu_extra='' limit=300
-log='' quiet='' interactive='' share='' ext4='' ivshmem='' moddir='' initrd='' files=() modprobe=()
+log='' quiet='' interactive='' share='' ext4='' ivshmem='' moddir='' initrd='' files=() modprobe=() env=()
 while [ $# -gt 0 ]; do
 	case "$1" in
 	--quiet)
@@ -59,6 +60,7 @@ while [ $# -gt 0 ]; do
 	--init) init=$2 ;;
 	--arch) arch=$2 ;;
 	--file) files+=("$2") ;;
+	--env) env+=("$2") ;;
 	--modules) moddir=$2 ;;
 	--modprobe) modprobe+=("$2") ;;
 	--ext4) ext4=$2 ;;
@@ -124,6 +126,7 @@ cp "$busybox" "$root/bin/busybox"
 install -m 755 "$init" "$root/run.sh"
 echo "root:x:0:0::/root:/bin/sh" >"$root/etc/passwd"
 echo "nobody:x:65534:65534::/:/bin/sh" >>"$root/etc/passwd"
+for v in ${env[@]+"${env[@]}"}; do printf 'export %q\n' "$v"; done >"$root/etc/environment"
 
 for f in ${files[@]+"${files[@]}"}; do
 	from=${f%%:*} to=/$(basename "${f%%:*}")
@@ -175,6 +178,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null
 [ ! -e /etc/modules ] || while read -r m; do
 	insmod "$m" || echo "boot: cannot load $m"
 done </etc/modules
+. /etc/environment
 [ ! -d /host ] || mount -t 9p -o ro,trans=virtio,version=9p2000.L host /host ||
 	echo "boot: cannot mount /host"
 if [ -e /etc/ext4 ]; then

@@ -141,7 +141,7 @@ need() {
 	mkdir -p "$AXAS_CACHE/log"
 	have_lists || update_lists
 	run_logged "$AXAS_CACHE/log/apt-install.log" "installing ${missing[*]}" \
-		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y \
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y \
 		--no-install-recommends "${missing[@]}" ||
 		die "apt-get could not install: ${missing[*]}"
 }
@@ -181,8 +181,9 @@ suite_apt() {
 	case "$1" in */*) arch=${1#*/} ;; esac
 	dir=$AXAS_CACHE/apt/${1//\//-}
 	shift 2
-	opts=(-o "Dir::Etc::sourcelist=$dir/sources.list" -o Dir::Etc::sourceparts=-
-		-o Dir::Etc::preferencesparts=- -o "Dir::State::Lists=$dir/lists"
+	mkdir -p "$dir/none"
+	opts=(-o "Dir::Etc::sourcelist=$dir/sources.list" -o "Dir::Etc::sourceparts=$dir/none"
+		-o "Dir::Etc::preferencesparts=$dir/none" -o "Dir::State::Lists=$dir/lists"
 		-o "Dir::Cache=$dir/cache" -o APT::Get::List-Cleanup=0
 		-o APT::Default-Release= -q)
 	[ -z "$arch" ] || opts+=(-o "APT::Architecture=$arch" -o "APT::Architectures=$arch")

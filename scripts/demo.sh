@@ -14,29 +14,22 @@
 # asking if it can.  Uses no KVM and changes nothing outside the cache.
 
 . "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/kernels.sh"
 help_wanted "$@"
 case "${1:-}" in -*) usage_error "unknown option '$1'" ;; esac
 [ $# -gt 0 ] || set -- /bin/true
 command -v "$1" >/dev/null || usage_error "no program '$1' here"
 
-scripts=$AXAS_TREE/scripts
 build=$AXAS_TREE/build
-arch=$(host_arch)
+kernel_describe distro
+arch=$k_arch
 reserved_hpa=0x30000000 reserved_size=0x4000000
 mkdir -p "$build/log"
-case "$arch" in
-x86_64) need make gcc libc6-dev kmod cpio busybox-static valgrind libjson-c-dev \
-	qemu-system-x86 ;;
-*) need make gcc libc6-dev kmod cpio busybox-static valgrind libjson-c-dev \
-	qemu-system-arm ;;
-esac
-
-distro=$("$scripts/fetch-distro.sh")
-image=$(sed -n 1p <<<"$distro") hdrs=$(sed -n 3p <<<"$distro")
-run_logged "$build/log/module-distro.log" "building axas.ko for $(basename "$hdrs")" \
-	"$scripts/build-module.sh" "$hdrs" "$build/distro" || die "the module did not build"
-run_logged "$build/log/tools-$arch.log" "building the tools" \
-	make -C "$AXAS_TREE/tools" OUT="$build/tools-$arch" || die "the tools did not build"
+need_for "$arch"
+need valgrind libjson-c-dev
+kernel_get distro
+build_for distro || die "the module did not build"
+build_programs tools "$arch" || die "the tools did not build"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -88,9 +81,9 @@ dmesg
 exit \$bad
 GUEST
 
-say "booting $(basename "$image") in QEMU (emulated: about 5 s); the trace of $name: $(wc -l <"$trace") lines"
+say "booting $(basename "$k_image") in QEMU (emulated: about 5 s); the trace of $name: $(wc -l <"$trace") lines"
 log=$build/log/demo.log rc=0
-"$scripts/boot.sh" --kernel "$image" --arch "$arch" --init "$work/run.sh" --timeout 300 \
+"$AXAS_TREE/scripts/boot.sh" --kernel "$k_image" --arch "$arch" --init "$work/run.sh" --timeout 300 \
 	--file "$build/distro/axas.ko" --file "$build/tools-$arch/axas-replay:/bin/axas-replay" \
 	--file "$build/tools-$arch/axasctl:/bin/axasctl" --file "$trace:/trace" --append "loglevel=4 $append" --log "$log" 2>"$work/err" |
 	awk '/^axas-run: picture/ { quiet = 1 } !quiet { print; fflush() }' || rc=${PIPESTATUS[0]}

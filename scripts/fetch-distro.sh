@@ -1,34 +1,40 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# fetch-distro.sh [rt] - unpack the distribution's own prebuilt kernel and headers
+# fetch-distro.sh [x86_64|arm64|rt] - unpack the distribution's own prebuilt kernel
 #
 # Downloads the running suite's linux-image and matching linux-headers and
 # linux-kbuild packages and unpacks them below the cache; nothing is installed.
 # Absolute paths in the headers are changed, so that make -C HEADERS M=... works
-# from there.  With rt it is the kernel with PREEMPT_RT.  Prints three lines: the kernel image, the modules directory
+# from there.  The kernel is that of an architecture (this machine's), or with
+# PREEMPT_RT.  Prints three lines: the kernel image, the modules directory
 # (lib/modules/ABI, with its dependency lists made) and the headers directory.
 # Unpacks once; safe to interrupt and to repeat.
 
 . "$(dirname "$0")/common.sh"
 help_wanted "$@"
-flavour=''
+flavour='' arch=$(host_arch)
 case "$*" in
 '') ;;
+x86_64 | arm64) arch=$1 ;;
 rt) flavour=rt- ;;
-*) usage_error "expected rt or nothing" ;;
+*) usage_error "expected x86_64, arm64, rt or nothing" ;;
 esac
 is_debian || die "this needs a Debian machine; elsewhere use scripts/build-kernel.sh"
 need kmod make gcc libc6-dev libelf1
 
-deb_arch=$(dpkg --print-architecture)
+deb_arch=${arch/x86_64/amd64}
 have_lists || update_lists
 
-depends_of() { apt-cache depends "$1" | sed -n 's/^ *Depends: //p'; }
+# of APT-TOOL ARG...: ask the lists of that architecture
+from=-
+[ "$arch" = "$(host_arch)" ] || from=$(running_codename)/$deb_arch
+of() { if [ "$from" = - ]; then "$@"; else suite_apt "$from" "$@"; fi; }
+depends_of() { of apt-cache depends "$1" | sed -n 's/^ *Depends: //p'; }
 image_pkg=$(depends_of "linux-image-$flavour$deb_arch" | grep '^linux-image-[0-9]' || true)
 [ -n "$image_pkg" ] || die "apt knows no linux-image-$flavour$deb_arch here; run apt-get update"
 abi=${image_pkg#linux-image-}
-version=$(apt-cache show "$image_pkg" | awk '/^Version:/ && !n++ { print $2 }')
+version=$(of apt-cache show "$image_pkg" | awk '/^Version:/ && !n++ { print $2 }')
 dir=$AXAS_CACHE/distro/$abi-$version
 
 result() {
@@ -49,7 +55,11 @@ if [ ! -e "$dir/.done" ]; then
 	rm -rf "$AXAS_CACHE/distro"/.tmp.*
 	tmp=$(mktemp -d "$AXAS_CACHE/distro/.tmp.XXXXXX")
 	for pkg in "$image_pkg" "$headers_pkg" "${pkgs[@]}"; do
-		deb=$(suite_download - "$pkg")
+		# What runs at a build is this machine's own.
+		case "$pkg" in
+		linux-kbuild-*) deb=$(suite_download - "$pkg") ;;
+		*) deb=$(suite_download "$from" "$pkg") ;;
+		esac
 		run_logged "$AXAS_CACHE/log/unpack-$pkg.log" "unpacking $pkg" dpkg -x "$deb" "$tmp" ||
 			die "could not unpack $deb; delete it and run this again"
 		rm -f "$deb"

@@ -36,23 +36,23 @@ kernel_describe() {
 # kernel_get NAME: fetch or build it; sets k_image, k_hdrs (what modules are
 # built against) and k_modules (the directory of its own; empty: it has none)
 kernel_get() {
-	local scripts=$AXAS_TREE/scripts lines
+	local lines
 	kernel_describe "$1"
 	k_modules=''
 	case "$1" in
 	distro*)
 		case "$1" in
-		distro-rt) lines=$("$scripts/fetch-distro.sh" rt) ;;
-		*) lines=$("$scripts/fetch-distro.sh" "$k_arch") ;;
+		distro-rt) lines=$("$AXAS_TREE/scripts/fetch-distro.sh" rt) ;;
+		*) lines=$("$AXAS_TREE/scripts/fetch-distro.sh" "$k_arch") ;;
 		esac
 		k_image=$(sed -n 1p <<<"$lines")
 		k_modules=$(sed -n 2p <<<"$lines")
 		k_hdrs=$(sed -n 3p <<<"$lines")
 		return
 		;;
-	newest) k_hdrs=$("$scripts/build-kernel.sh" newest x86_64 plain) ;;
-	6.12-x86_64 | 6.12-arm64) k_hdrs=$("$scripts/build-kernel.sh" 6.12 "$k_arch" debug) ;;
-	6.12-*) k_hdrs=$("$scripts/build-kernel.sh" 6.12 x86_64 "${1#6.12-}") ;;
+	newest) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" newest x86_64 plain) ;;
+	6.12-x86_64 | 6.12-arm64) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" 6.12 "$k_arch" debug) ;;
+	6.12-*) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" 6.12 x86_64 "${1#6.12-}") ;;
 	esac
 	k_image=$k_hdrs/image
 }
@@ -90,7 +90,7 @@ build_for() {
 build_programs() {
 	local out=$AXAS_TREE/build/$1-$2
 	alone "$1-$2" run_logged "$AXAS_TREE/build/log/$1-$2.log" "building $1 for $2" \
-		make -C "$AXAS_TREE/$1" OUT="$out" CROSS_COMPILE="$(cross_of "$2")"
+		make -j"$(nproc)" -C "$AXAS_TREE/$1" OUT="$out" CROSS_COMPILE="$(cross_of "$2")"
 }
 
 # need_for ARCH: the packages that building for it and booting it take

@@ -3,8 +3,9 @@
 #
 # try.sh [OPTION]... [-- COMMAND [ARG]...] - a guest with axas in it
 #
-#   --kernel KERNEL   distro (the prebuilt one, the default), newest, or the debug
-#                     kernels 6.12-x86_64 and 6.12-arm64
+#   --kernel KERNEL   distro (the prebuilt one, the default), distro-arm64, newest, or
+#                     a debug kernel, 6.12-x86_64 or 6.12-arm64; all of them are in
+#                     scripts/kernels.sh
 #   --kunit GLOB      run the KUnit suites whose names match, on a debug kernel
 #   --append "ARG..." more for the kernel's command line
 #
@@ -19,9 +20,9 @@
 #   scripts/try.sh --kernel 6.12-x86_64 --kunit 'axas_space*'
 
 . "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/kernels.sh"
 help_wanted "$@"
 
-scripts=$AXAS_TREE/scripts
 build=$AXAS_TREE/build
 kernel=distro kunit='' append='' command=''
 while [ $# -gt 0 ]; do
@@ -42,66 +43,47 @@ while [ $# -gt 0 ]; do
 	shift 2
 done
 
-arch=$(host_arch) hdrs='' image='' more=()
-case "$kernel" in
-distro)
-	distro=$("$scripts/fetch-distro.sh")
-	image=$(sed -n 1p <<<"$distro") hdrs=$(sed -n 3p <<<"$distro")
-	more=(--modules "$(sed -n 2p <<<"$distro")" --modprobe loop --modprobe ext4 --share "$PWD")
-	[ "$arch" != x86_64 ] || more+=(--modprobe kvm_amd)
-	;;
-newest) arch=x86_64 hdrs=$("$scripts/build-kernel.sh" newest x86_64 plain) ;;
-6.12-x86_64 | 6.12-arm64)
-	arch=${kernel#6.12-}
-	hdrs=$("$scripts/build-kernel.sh" 6.12 "$arch" debug)
-	append="$append page_poison=1"
-	;;
-*) usage_error "unknown kernel '$kernel'; use distro, newest, 6.12-x86_64 or 6.12-arm64" ;;
-esac
-[ -n "$image" ] || image=$hdrs/image
-case "$kunit,$kernel" in
-,* | *,6.12-*) ;;
-*) usage_error "KUnit is in the debug kernels only: --kernel 6.12-x86_64 or 6.12-arm64" ;;
-esac
-
-need make gcc libc6-dev kmod cpio busybox-static libjson-c-dev
-[ -z "$(cross_of "$arch")" ] || need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+kernel_describe "$kernel"
+[ -z "$kunit" ] || [ -n "$k_kunit" ] ||
+	usage_error "KUnit is in the debug kernels only: --kernel 6.12-x86_64 or 6.12-arm64"
+need_for "$k_arch"
+need libjson-c-dev
 mkdir -p "$build/log"
+kernel_get "$kernel"
+build_for "$kernel" || die "the module did not build"
+args=(--mem 2G --ivshmem 64M --ext4 64M --file "$build/$kernel/axas.ko")
+kernel_args
+[ -z "$k_modules" ] || args+=(--share "$PWD")
+[ -z "$k_debug" ] || append="$append page_poison=1"
 modules=(axas)
-config=(CONFIG_AXAS_SAMPLE_SOFTMMU=m CONFIG_AXAS_SAMPLE_PLUGINS=m)
-[ -z "$kunit" ] || config+=(CONFIG_AXAS_KUNIT_TEST=m)
-run_logged "$build/log/module-$kernel.log" "building the module for $kernel" \
-	"$scripts/build-module.sh" "$hdrs" "$build/$kernel" "${config[@]}" || die "the module did not build"
-files=(--file "$build/$kernel/axas.ko")
 
 # programs DIR FILE...: build DIR and take FILEs into the guest's PATH
 programs() {
-	local f out=$build/$1-$arch
-	run_logged "$build/log/$1-$arch.log" "building $1 for $arch" \
-		make -C "$AXAS_TREE/$1" OUT="$out" CROSS_COMPILE="$(cross_of "$arch")" ||
-		die "$1 did not build"
-	for f in "${@:2}"; do files+=(--file "$out/$f:/bin/$f"); done
+	local f
+	build_programs "$1" "$k_arch" || die "$1 did not build"
+	for f in "${@:2}"; do args+=(--file "$build/$1-$k_arch/$f:/bin/$f"); done
 }
 
 if [ -n "$kunit" ]; then
-	files+=(--file "$build/$kernel/kunit/axas_kunit.ko")
+	args+=(--file "$build/$kernel/kunit/axas_kunit.ko")
 	append="$append loglevel=8 kunit.filter_glob=$kunit"
 	command='insmod /axas_kunit.ko && ! dmesg | grep "^.\{15\} *not ok"'
 else
 	append="$append loglevel=4"
 	modules+=(axas_softmmu axas_gstage axas_pattern)
-	files+=(--file "$build/$kernel/samples/softmmu/axas_softmmu.ko")
-	files+=(--file "$build/$kernel/samples/plugins/axas_gstage.ko")
-	files+=(--file "$build/$kernel/samples/plugins/axas_pattern.ko")
+	args+=(--file "$build/$kernel/samples/softmmu/axas_softmmu.ko")
+	args+=(--file "$build/$kernel/samples/plugins/axas_gstage.ko")
+	args+=(--file "$build/$kernel/samples/plugins/axas_pattern.ko")
 	mapfile -t tests < <(cd "$AXAS_TREE/selftests" && printf '%s\n' ./*_test.c | sed 's#^./##; s#\.c$##')
-	[ "$arch" = x86_64 ] || tests=("${tests[@]/axas_compat32_test/}")
+	[ "$k_arch" = x86_64 ] || tests=("${tests[@]/axas_compat32_test/}")
 	# shellcheck disable=SC2068 # one may be empty
 	programs selftests ${tests[@]}
 	# json-c is there for this machine only.
-	[ -n "$(cross_of "$arch")" ] || programs tools axasctl axas-replay example
+	[ -n "$(cross_of "$k_arch")" ] || programs tools axasctl axas-replay example
 fi
-if [ "$arch" = x86_64 ]; then
+if [ "$k_arch" = x86_64 ]; then
 	append="$append memmap=64M\$0x30000000"
+	args+=(--env AXAS_RESERVED_HPA=0x30000000 --env AXAS_RESERVED_SIZE=0x4000000)
 fi
 
 work=$(mktemp -d)
@@ -109,7 +91,6 @@ trap 'rm -rf "$work"' EXIT
 # shellcheck disable=SC2016 # for the guest's shell
 {
 	echo '#!/bin/sh'
-	[ "$arch" != x86_64 ] || echo 'export AXAS_RESERVED_HPA=0x30000000 AXAS_RESERVED_SIZE=0x4000000'
 	echo "for m in ${modules[*]}; do insmod /\$m.ko; done"
 	if [ -n "$command" ]; then
 		printf 'cd /host 2>/dev/null\n( %s )\nstatus=$?\ncd /\n' "$command"
@@ -122,8 +103,7 @@ trap 'rm -rf "$work"' EXIT
 		echo 'cd /host 2>/dev/null; setsid cttyhack sh'
 	fi
 } >"$work/run.sh"
-boot=("$scripts/boot.sh" --kernel "$image" --arch "$arch" --mem 2G --init "$work/run.sh"
-	--ext4 64M --ivshmem 64M "${files[@]}" ${more[@]+"${more[@]}"} --append "$append")
+boot=("$AXAS_TREE/scripts/boot.sh" --init "$work/run.sh" "${args[@]}" --append "$append")
 [ -n "$command" ] || exec "${boot[@]}" --interactive
 
 rc=0

@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# All programs of selftests/ that there are in /tests.
+# shellcheck source=lib.sh
+. /guest/lib.sh
+
+cd /tests || exit
+load axas axas_softmmu
+for t in /tests/*_test; do
+	case "$t" in
+	*lockdown_test) ;;
+	*plugins_test)
+		plugins insmod
+		program "$t"
+		plugins rmmod
+		;;
+	*) program "$t" ;;
+	esac
+done
+rmmod axas_softmmu || say "cannot unload axas_softmmu.ko"
+unload
+leaks
+counters
+# Lockdown also shuts debugfs, and stays: hence last.
+for t in /tests/*lockdown_test; do
+	[ -e "$t" ] || continue
+	load axas
+	program "$t"
+	unload
+done
+finish
