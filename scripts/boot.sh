@@ -14,7 +14,7 @@
 #   --modules DIR      a lib/modules/VERSION directory on this machine, and
 #   --modprobe NAME    a module out of it to load, with what it depends on,
 #                      before SCRIPT runs; repeatable
-#   --ext4 SIZE        make and mount an ext4 file system of SIZE at /mnt
+#   --disk SIZE        make and mount a file system of SIZE at /mnt, for O_DIRECT
 #   --ivshmem SIZE     a PCI device (1af4:1110) whose BAR 2 is SIZE of memory
 #                      the kernel does not own
 #   --mem SIZE         memory (1G)
@@ -40,7 +40,7 @@
 help_wanted "$@"
 
 kernel='' init='' arch=$(host_arch) mem=1G smp=2 cpu='' append='' qemu_extra='' limit=300
-log='' quiet='' interactive='' share='' ext4='' ivshmem='' moddir='' initrd='' files=() modprobe=() env=()
+log='' quiet='' interactive='' share='' disk='' ivshmem='' moddir='' initrd='' files=() modprobe=() env=()
 while [ $# -gt 0 ]; do
 	case "$1" in
 	--quiet)
@@ -63,7 +63,7 @@ while [ $# -gt 0 ]; do
 	--env) env+=("$2") ;;
 	--modules) moddir=$2 ;;
 	--modprobe) modprobe+=("$2") ;;
-	--ext4) ext4=$2 ;;
+	--disk) disk=$2 ;;
 	--ivshmem) ivshmem=$2 ;;
 	--mem) mem=$2 ;;
 	--smp) smp=$2 ;;
@@ -157,7 +157,7 @@ if [ "${#modprobe[@]}" -gt 0 ]; then
 			die "the module '$m' is not in $moddir")
 	done
 fi
-[ -z "$ext4" ] || echo "$ext4" >"$root/etc/ext4"
+[ -z "$disk" ] || echo "$disk" >"$root/etc/disk"
 
 cat >"$root/init" <<'INIT'
 #!/bin/busybox sh
@@ -181,10 +181,10 @@ done </etc/modules
 . /etc/environment
 [ ! -d /host ] || mount -t 9p -o ro,trans=virtio,version=9p2000.L host /host ||
 	echo "boot: cannot mount /host"
-if [ -e /etc/ext4 ]; then
-	dd if=/dev/zero of=/tmp/ext4.img bs=1 count=0 seek="$(cat /etc/ext4)" 2>/dev/null
-	mke2fs -F /tmp/ext4.img >/dev/null 2>&1 && mount -t ext4 -o loop /tmp/ext4.img /mnt ||
-		echo "boot: cannot make the ext4 file system"
+if [ -e /etc/disk ]; then
+	dd if=/dev/zero of=/tmp/disk.img bs=1 count=0 seek="$(cat /etc/disk)" 2>/dev/null
+	mke2fs -F /tmp/disk.img >/dev/null 2>&1 && mount -t ext2 -o loop /tmp/disk.img /mnt ||
+		echo "boot: cannot make the file system"
 fi
 /run.sh
 status=$?

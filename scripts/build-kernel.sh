@@ -25,8 +25,15 @@ help_wanted "$@"
 series=$1 arch=$2 flavour=$3
 
 frags=("$AXAS_TREE/scripts/kconfig/base.config" "$AXAS_TREE/scripts/kconfig/$arch.config")
+# Sanitizers are there for the module, which is compiled with them, and for what
+# becomes of its memory. With all of the kernel instrumented this would take
+# longer by half, and its guests too.
+plain=(UBSAN_SANITIZE=n)
 case "$flavour" in
-debug) frags+=("$AXAS_TREE/scripts/kconfig/debug.config") ;;
+debug)
+	frags+=("$AXAS_TREE/scripts/kconfig/debug.config")
+	plain+=(KASAN_SANITIZE=n)
+	;;
 rt) frags+=("$AXAS_TREE/scripts/kconfig/"{debug,rt}.config) ;;
 kcsan | gcov) frags+=("$AXAS_TREE/scripts/kconfig/$flavour.config") ;;
 bochs) # stands alone
@@ -105,10 +112,8 @@ prepare)
 		kmake modules_prepare || die "could not prepare $what"
 	;;
 *)
-	# UBSAN's handlers are there for our module; instrumenting all of the
-	# kernel would make this build a third longer.
 	run_logged "$log" "building $what (a few minutes, once)" \
-		kmake UBSAN_SANITIZE=n "$target" modules_prepare || die "could not build $what"
+		kmake "${plain[@]}" "$target" modules_prepare || die "could not build $what"
 	# No module of the kernel's own is built: vmlinux exports everything.
 	cp "$out/vmlinux.symvers" "$out/Module.symvers"
 	ln -sf "$image" "$out/image"

@@ -3,22 +3,23 @@
 #
 # check-intree.sh [SERIES-ARCH]... - build axas inside a kernel's source
 #
-#   SERIES-ARCH  6.12 or newest, x86_64 or arm64; all four by default
+#   SERIES-ARCH  6.12-x86_64, 6.12-arm64 (debug kernels) or newest-x86_64; all
+#                three by default
 #
-# Puts axas into a copy of the kernel's source (scripts/into-kernel.sh), runs its
-# KUnit tests by that kernel's own kunit.py with the .kunitconfig of kunit/, then
-# builds axas itself as a module and built in.  Everything is built outside of
-# the source.  Each case of KUnit and each build counts as a test; the last line
-# is "N passed, N failed", with ", N skipped" when some were.  The copies and
-# what is built are cached.
+# Puts axas into the kernel's source (scripts/into-kernel.sh) and takes it out
+# again at the end.  Has that kernel's own kunit.py configure a kernel by the
+# .kunitconfig of kunit/, run the tests on a copy of the kernel that the other
+# tests run on, then builds axas itself there as a module and built in.  Each case
+# of KUnit and each build counts as a test; the last line is "N passed, N failed",
+# with ", N skipped" when some were.
 
 . "$(dirname "$0")/common.sh"
 help_wanted "$@"
-[ $# -gt 0 ] || set -- 6.12-x86_64 6.12-arm64 newest-x86_64 newest-arm64
+[ $# -gt 0 ] || set -- 6.12-x86_64 6.12-arm64 newest-x86_64
 for what; do
 	case "$what" in
-	6.12-x86_64 | 6.12-arm64 | newest-x86_64 | newest-arm64) ;;
-	*) usage_error "unknown kernel '$what'; use 6.12 or newest, - and x86_64 or arm64" ;;
+	6.12-x86_64 | 6.12-arm64 | newest-x86_64) ;;
+	*) usage_error "unknown kernel '$what'; use 6.12-x86_64, 6.12-arm64 or newest-x86_64" ;;
 	esac
 done
 
@@ -51,21 +52,6 @@ emulate() { # emulate QEMU
 	chmod +x "$tcg/$1"
 }
 
-# source_of SERIES: a copy of its source with axas in it; hard links, as nothing
-# there is written in place
-source_of() {
-	local from to
-	from=$("$scripts/fetch-kernel.sh" "$1")
-	to=$AXAS_CACHE/src/intree-${from##*-}
-	if ! cmp -s "$from/.axas-version" "$to/.axas-version"; then
-		rm -rf "$to" "$to.tmp"
-		cp -al "$from" "$to.tmp"
-		mv "$to.tmp" "$to"
-	fi
-	"$scripts/into-kernel.sh" "$to"
-	echo "$to"
-}
-
 # kunit_cases LOG: count them from what kunit.py says of the kernel's output
 kunit_cases() {
 	local line n=0
@@ -84,33 +70,39 @@ kunit_cases() {
 
 # run_kernel SERIES ARCH
 run_kernel() {
-	local series=$1 arch=$2 name=$1-$2 src version hash out cross log rc args f
+	local arch=$2 name=$1-$2 src base out cross log rc args f
 	cross=$(cross_of "$arch")
 	log=$logs/intree-$name
 	case "$arch" in
 	x86_64) need qemu-system-x86 && emulate qemu-system-x86_64 ;;
 	arm64) need qemu-system-arm && emulate qemu-system-aarch64 ;;
 	esac
-	case "$cross" in
-	aarch64*) need gcc-aarch64-linux-gnu ;;
-	x86_64*) need gcc-x86-64-linux-gnu ;;
-	esac
-	src=$(source_of "$series")
-	version=$(cat "$src/.axas-version")
-	hash=$({
-		grep CONFIG_ "$AXAS_TREE/kunit/.kunitconfig"
-		echo "$version"
-	} | sha256sum | cut -c1-12)
-	out=$AXAS_CACHE/build/${version%%-*}-$arch-kunit-$hash
-	mkdir -p "$out"
-
-	# Two CPUs, so that what races does.
-	args=(--arch "$arch" --cross_compile "$cross" --build_dir "$out"
-		--kunitconfig drivers/virt/axas/kunit)
+	src=${source_of[$name]} base=${base_of[$name]}
+	"$scripts/into-kernel.sh" "$src"
+	args=(--arch "$arch" --cross_compile "$cross")
 	kunit() { (cd "$src" && PATH=$tcg:$PATH tools/testing/kunit/kunit.py "$@"); }
+
+	rc=0
+	run_logged "$log.config.log" "kunit.py config, Linux $name" \
+		kunit config "${args[@]}" --build_dir "$base-config" --kunitconfig drivers/virt/axas/kunit || rc=$?
+	verdict "$name: kunit.py knows all of .kunitconfig" "$rc" "$log.config.log"
+
+	# What is built already stays built if what it is configured as stays.
+	out=$base-intree
+	if [ ! -e "$out/.done" ]; then
+		rm -rf "$out"
+		cp -a "$base" "$out"
+	fi
+	{
+		grep -v '^CONFIG_AXAS\|^# CONFIG_AXAS' "$base/.config"
+		grep '^CONFIG_' "$src/drivers/virt/axas/kunit/.kunitconfig"
+	} | awk -F'[ =]' '{ name = $1 == "#" ? $2 : $1; line[name] = $0 } END { for (n in line) print line[n] }' |
+		grep CONFIG_ | sort >"$out/kunitconfig"
+	# Two CPUs, so that what races does.
 	rm -f "$out/test.log"
-	run_logged "$log.log" "kunit.py run, Linux ${version%%-*} $arch (a few minutes, once)" \
-		kunit run --jobs "$(nproc)" --timeout 600 --qemu_args '-smp 2' "${args[@]}" || true
+	run_logged "$log.log" "kunit.py run, Linux $name" \
+		kunit run --jobs "$(nproc)" --timeout 600 --qemu_args '-smp 2' "${args[@]}" \
+		--build_dir "$out" --kunitconfig "$out/kunitconfig" || true
 	rc=0
 	kunit_cases "$log.log" || rc=1
 	verdict "$name: kunit.py builds and runs the tests" "$rc" "$log.log"
@@ -145,7 +137,19 @@ run_kernel() {
 	verdict "$name: without a warning" "$rc" "$log*.log"
 }
 
+# The kernels first: their builds take the lock too.
+declare -A source_of base_of
+for what; do
+	flavour=debug
+	[ "${what%-*}" != newest ] || flavour=plain
+	source_of[$what]=$("$scripts/fetch-kernel.sh" "${what%-*}")
+	base_of[$what]=$("$scripts/build-kernel.sh" "${what%-*}" "${what##*-}" "$flavour")
+done
 lock_cache build
+remove() {
+	for what in "${!source_of[@]}"; do "$scripts/into-kernel.sh" --remove "${source_of[$what]}"; done
+}
+trap remove EXIT
 for what; do
 	run_kernel "${what%-*}" "${what##*-}"
 done

@@ -53,14 +53,13 @@ install                 | rest  | distro        |  75 | install       | make ins
 selftests-rt            | rest  | distro-rt     | 150 | guest         | the programs on the prebuilt kernel with PREEMPT_RT
 selftests-newest        | rest  | newest        | 150 | guest         | ... on the newest kernel
 fuzz-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest         | the fuzzer on the debug kernel
-intree-newest-x86_64    | rest  | -             | 420 | intree newest-x86_64 | inside a kernel's source, where kunit.py runs
-intree-6.12-arm64       | rest  | -             | 480 | intree 6.12-arm64    | ... of another
+intree-newest-x86_64    | rest  | newest        | 120 | intree newest-x86_64 | inside a kernel's source, where kunit.py runs
+intree-6.12-arm64       | rest  | 6.12-arm64    | 180 | intree 6.12-arm64    | ... of another
+intree-6.12-x86_64      | rest  | 6.12-x86_64   | 150 | intree 6.12-x86_64   | ... of another
 selftests-6.12-arm64    | rest  | 6.12-arm64    | 500 | guest         | the programs on the debug kernel of arm64
 kunit-rt                | rest  | 6.12-rt       | 100 | guest         | KUnit on a debug kernel with PREEMPT_RT
 kunit-kcsan             | rest  | 6.12-kcsan    |  60 | guest         | the races of KUnit, on a kernel that reports data races
 selftests-kcsan         | rest  | 6.12-kcsan    | 300 | guest         | the programs with threads on it
-intree-6.12-x86_64      | named | -             | 420 | intree 6.12-x86_64   | inside a kernel's source
-intree-newest-arm64     | named | -             | 480 | intree newest-arm64  | ... of another
 kunit-gcov              | named | 6.12-gcov     |  60 | guest         | KUnit on a kernel that counts what is run (make coverage)
 selftests-gcov          | named | 6.12-gcov     | 200 | guest         | the programs on it
 TABLE

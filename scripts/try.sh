@@ -51,7 +51,7 @@ need libjson-c-dev
 mkdir -p "$build/log"
 kernel_get "$kernel"
 build_for "$kernel" || die "the module did not build"
-args=(--mem 2G --ivshmem 64M --ext4 64M --file "$build/$kernel/axas.ko")
+args=(--mem 2G --ivshmem 64M --disk 64M --file "$build/$kernel/axas.ko")
 kernel_args
 [ -z "$k_modules" ] || args+=(--share "$PWD")
 [ -z "$k_debug" ] || append="$append page_poison=1"
