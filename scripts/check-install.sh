@@ -270,7 +270,7 @@ systemd-sysusers
 getent group axas
 [ "$(axas-replay --version)" = "axas-replay $newer" ]
 [ "$(axasctl --version)" = "axasctl $newer" ]
-gcc -Wall -Werror $(pkg-config --cflags libaxas) "$work/axas/tools/example.c" $(pkg-config --libs libaxas) -o /tmp/example
+gcc -Wall -Werror $(pkg-config --cflags libaxas) "$work/axas/tools/lib/example.c" $(pkg-config --libs libaxas) -o /tmp/example
 ldd /tmp/example | grep /usr/local/lib/libaxas.so.0
 make -C "$work/axas" uninstall KDIR="/lib/modules/$release/build"
 [ "$(names)" = "$before" ]
@@ -287,7 +287,7 @@ getent group axas
 [ "$(axas-replay --version)" = "axas-replay $version" ]
 [ "$(axasctl --version)" = "axasctl $version" ]
 [ "$(pkg-config --modversion libaxas)" = "$version" ]
-gcc -Wall -Werror $(pkg-config --cflags libaxas) "$work/axas/tools/example.c" $(pkg-config --libs libaxas) -o /tmp/example
+gcc -Wall -Werror $(pkg-config --cflags libaxas) "$work/axas/tools/lib/example.c" $(pkg-config --libs libaxas) -o /tmp/example
 ldd /tmp/example | grep libaxas.so.0
 install $(ls /debs/new/*.deb | grep -v dbgsym)
 [ "$(modinfo -F version "$(ko)")" = "$newer" ]

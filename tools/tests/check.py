@@ -204,14 +204,14 @@ class Library(unittest.TestCase):
             os.mkdir(tmp + "/gnu")
             with open(tmp + "/gnu/stubs-32.h", "w", encoding="utf-8"):
                 pass
-            for name in ("lib/axas.c", "lib/areas.c", "lib/names.c", "replay-space.c"):
+            for name in ("lib/axas.c", "lib/areas.c", "lib/names.c", "replay/space.c"):
                 run("gcc", "-m32", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
                     flags, "-I", tmp, "-isystem", "/usr/include/" + multiarch,
                     "-I", TREE + "/include/uapi", "-I", TOOLS + "/lib", f"{TOOLS}/{name}")
 
     def test_objects_follow_the_version(self):
-        for name in ("axasctl.o", "axas-replay.o", "lib/axas.o", "lib/axas.pic.o", "libaxas.pc"):
-            for changed, status in ((TOOLS + "/../VERSION", 1), (TOOLS + "/axasctl.8", 0)):
+        for name in ("ctl/axasctl.o", "replay/axas-replay.o", "lib/axas.o", "lib/axas.pic.o", "libaxas.pc"):
+            for changed, status in ((TOOLS + "/../VERSION", 1), (TOOLS + "/ctl/axasctl.8", 0)):
                 r = run("make", "-C", TOOLS, "-q", "-W", os.path.relpath(changed, TOOLS),
                         "OUT=" + OUT, f"{OUT}/{name}", check=False)
                 self.assertEqual(r.returncode, status, (name, changed))
@@ -655,14 +655,14 @@ class Svg(unittest.TestCase):
 
 class Pages(unittest.TestCase):
     def test_man_pages_are_clean(self):
-        for page in ("axasctl.8", "axas-replay.1", "lib/axas.3"):
+        for page in ("ctl/axasctl.8", "replay/axas-replay.1", "lib/axas.3"):
             r = run("groff", "-man", "-ww", "-z", "-Tutf8", f"{TOOLS}/{page}")
             self.assertEqual(r.stderr, "", page)
 
     def test_man_page_and_completion_have_all_options(self):
-        with open(TOOLS + "/axasctl.8", encoding="utf-8") as f:
+        with open(TOOLS + "/ctl/axasctl.8", encoding="utf-8") as f:
             page = f.read().replace("\\-", "-")
-        with open(TOOLS + "/axasctl.bash", encoding="utf-8") as f:
+        with open(TOOLS + "/ctl/axasctl.bash", encoding="utf-8") as f:
             completion = f.read()
         for command in ("info", "list", "stats", "dump", "map", "watch"):
             out = ctl(command, "--help").stdout
@@ -674,7 +674,7 @@ class Pages(unittest.TestCase):
     def complete(self, *words, **kw):
         script = ('. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _axasctl; '
                   'echo "${COMPREPLY[*]}"')
-        return run("bash", "-c", script, "-", TOOLS + "/axasctl.bash", "axasctl", *words,
+        return run("bash", "-c", script, "-", TOOLS + "/ctl/axasctl.bash", "axasctl", *words,
                    env={"AXAS_DEBUGFS": HERE + "/spaces"}, **kw).stdout.split()
 
     def test_completion(self):

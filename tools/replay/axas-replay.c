@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include <argp.h>
+#include <axas.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/axas.h"
 #include "replay.h"
 
 const char *argp_program_version = "axas-replay " VERSION;

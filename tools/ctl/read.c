@@ -6,6 +6,7 @@
  * number. A space may end while it is looked at.
  */
 #define _GNU_SOURCE
+#include <axas.h>
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +18,6 @@
 #include <unistd.h>
 
 #include "ctl.h"
-#include "lib/axas.h"
 
 #define DEBUGFS		"/sys/kernel/debug"
 

@@ -3,13 +3,13 @@
  * axas-replay: what is checked and printed around a run.
  */
 #define _GNU_SOURCE
+#include <axas.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/axas.h"
 #include "replay.h"
 
 #define ULL(x)		((unsigned long long)(x))

@@ -3,13 +3,13 @@
  * axasctl: look at live guest physical address spaces.
  *
  * axasctl.c     the command line
- * ctl-read.c    the module's files under debugfs
- * ctl-text.c    sizes, addresses, JSON, the terminal
- * ctl-show.c    info, list, stats, dump
- * ctl-layout.c  what map draws: areas cut into cells, and how full those are
- * ctl-map.c     ... in the terminal, and as JSON
- * ctl-svg.c     ... as a file
- * ctl-watch.c   faults per second
+ * read.c        the module's files under debugfs
+ * text.c        sizes, addresses, JSON, the terminal
+ * show.c        info, list, stats, dump
+ * layout.c      what map draws: areas cut into cells, and how full those are
+ * map.c         ... in the terminal, and as JSON
+ * svg.c         ... as a file
+ * watch.c       faults per second
  */
 #ifndef AXAS_CTL_H
 #define AXAS_CTL_H
@@ -99,7 +99,7 @@ extern const char * const leaf_names[NR_LEAVES];
 _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...);
 void *xcalloc(size_t nr, size_t size);
 
-/* ctl-read.c */
+/* read.c */
 size_t list_spaces(uint64_t **ids);
 bool space_ended(uint64_t id);
 void check_space(uint64_t id);			/* it is alive, or die */
@@ -113,7 +113,7 @@ FILE *open_table(uint64_t id);
 _Noreturn void die_of_file(uint64_t id, const char *name, int err);
 bool module_loaded(void);
 
-/* ctl-text.c */
+/* text.c */
 struct size_text {
 	char text[24];
 };
@@ -135,7 +135,7 @@ void json_add_address(struct json_object *o, const char *key, uint64_t gpa);
 void json_print(struct json_object *o);
 struct json_object *json_words(const char *words);
 
-/* ctl-show.c */
+/* show.c */
 struct json_object *json_figures(const struct figures *f);
 struct json_object *json_faults(const uint64_t *faults);
 uint64_t table_pages(const struct figures *f);
@@ -144,7 +144,7 @@ int show_list(const struct request *req);
 int show_stats(const struct request *req);
 int show_dump(const struct request *req);
 
-/* ctl-layout.c */
+/* layout.c */
 void lay_bar(struct bar *b, const struct space *s, const struct area *a,
 	     unsigned int max_cells);
 void free_bar(struct bar *b);
@@ -157,7 +157,7 @@ uint64_t hole_before(const struct space *s, size_t area);
 uint64_t covered(const struct space *s);
 bool is_device(const struct area *a);
 
-/* ctl-map.c, ctl-svg.c, ctl-watch.c */
+/* map.c, svg.c, watch.c */
 int show_map(const struct request *req);
 void write_svg(const char *path, const struct space *s);
 int show_watch(const struct request *req);

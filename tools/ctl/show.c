@@ -2,6 +2,7 @@
 /*
  * axasctl: info, list, stats, dump.
  */
+#include <axas.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,7 +10,6 @@
 #include <unistd.h>
 
 #include "ctl.h"
-#include "lib/axas.h"
 
 static const char *feature_name(unsigned int bit)
 {

@@ -8,6 +8,7 @@
  * more than the last time.
  */
 #define _GNU_SOURCE
+#include <axas.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,7 +21,6 @@
 #include <unistd.h>
 
 #include "ctl.h"
-#include "lib/axas.h"
 
 #define TABLE_WIDTH	76
 /* One that poisoned pages bring isn't worth a column. */

@@ -23,6 +23,7 @@
  * it is made, and comes back with the device's cookie, offset and width.
  */
 #define _GNU_SOURCE
+#include <axas.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -32,7 +33,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/axas.h"
 #include "replay.h"
 
 #define ULL(x)		((unsigned long long)(x))

@@ -2,11 +2,11 @@
 /*
  * axas-replay: a trace-driven virtual machine monitor over /dev/axas.
  *
- * replay-trace.c   reads a trace and lays its addresses out in guest memory
- * replay-space.c   the space: create, areas, windows, what AXAS_* say of it
- * replay-run.c     the virtual CPUs: software TLB, nested page faults, accesses
- * replay-report.c  checks after the run, the table, JSON, progress
- * axas-replay.c    options, and the order of things
+ * trace.c        reads a trace and lays its addresses out in guest memory
+ * space.c        the space: create, areas, windows, what AXAS_* say of it
+ * run.c          the virtual CPUs: software TLB, nested page faults, accesses
+ * report.c       checks after the run, the table, JSON, progress
+ * axas-replay.c  options, and the order of things
  */
 #ifndef AXAS_REPLAY_H
 #define AXAS_REPLAY_H
@@ -140,7 +140,7 @@ struct findings {
 	bool ok;
 };
 
-/* replay-trace.c */
+/* trace.c */
 void read_trace(struct trace *t, const struct options *o);
 void lay_out(struct trace *t, const struct options *o, uint32_t gpa_bits);
 void free_trace(struct trace *t);
@@ -167,7 +167,7 @@ static inline const struct mmio *find_mmio(const struct trace *t, uint64_t gpa)
 	return NULL;
 }
 
-/* replay-space.c */
+/* space.c */
 void open_device(struct space *s, const struct options *o);
 void create_space(struct space *s, const struct options *o);
 void map_regions(struct space *s, struct trace *t, const struct options *o);
@@ -178,13 +178,13 @@ void get_stats(const struct space *s, struct axas_stats *stats);
 const char *format_name(uint32_t format);
 const char *result_meaning(uint32_t result);
 
-/* replay-run.c */
+/* run.c */
 void run_trace(struct run *run, const struct trace *t, const struct space *s,
 	       const struct options *o);
 void mismatch(struct run *run, const char *how, uint64_t gpa, uint32_t line,
 	      const uint8_t *want, const uint8_t *got, size_t length);
 
-/* replay-report.c */
+/* report.c */
 void check_space(struct findings *f, const struct run *run,
 		 const struct trace *t, const struct space *s,
 		 const struct options *o);
