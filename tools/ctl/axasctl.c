@@ -6,7 +6,6 @@
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,28 +69,6 @@ struct parse {
 	const struct command *command;
 	struct request req;
 };
-
-void die(const char *fmt, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	va_start(args, fmt);
-	fputs("axasctl: ", stderr);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
-	va_end(args);
-	exit(EXIT_FAILURE);
-}
-
-void *xcalloc(size_t nr, size_t size)
-{
-	void *p = calloc(nr ? nr : 1, size);
-
-	if (!p)
-		die("out of memory");
-	return p;
-}
 
 static uint64_t parse_number(struct argp_state *state, const char *what,
 				  const char *arg, uint64_t max)

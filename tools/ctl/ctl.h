@@ -2,14 +2,17 @@
 /*
  * axasctl: look at live guest physical address spaces.
  *
- * axasctl.c     the command line
- * read.c        the module's files under debugfs
- * text.c        sizes, addresses, JSON, the terminal
- * show.c        info, list, stats, dump
- * layout.c      what map draws: areas cut into cells, and how full those are
- * map.c         ... in the terminal, and as JSON
- * svg.c         ... as a file
- * watch.c       faults per second
+ * text.c     messages, sizes, addresses, JSON, the terminal
+ * read.c     the module's files under debugfs
+ * show.c     info, list, stats, dump
+ * layout.c   what map draws: areas cut into cells, and how full those are
+ * svg.c      ... as a file
+ * map.c      ... in the terminal, and as JSON
+ * watch.c    faults per second
+ * axasctl.c  the command line
+ *
+ * What they share stands here. A file calls those above it in this list, never
+ * one below.
  */
 #ifndef AXAS_CTL_H
 #define AXAS_CTL_H
@@ -95,25 +98,10 @@ struct bar {
 
 extern const char * const leaf_names[NR_LEAVES];
 
-/* axasctl.c */
+/* text.c */
 _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...);
 void *xcalloc(size_t nr, size_t size);
 
-/* read.c */
-size_t list_spaces(uint64_t **ids);
-bool space_ended(uint64_t id);
-void check_space(uint64_t id);			/* it is alive, or die */
-void read_figures(uint64_t id, struct figures *f);
-bool try_figures(uint64_t id, struct figures *f);	/* false: it has ended */
-void read_runs(struct space *s, void (*each)(const struct run *run, void *arg),
-	       void *arg);
-void read_space(uint64_t id, struct space *s);
-void free_space(struct space *s);
-FILE *open_table(uint64_t id);
-_Noreturn void die_of_file(uint64_t id, const char *name, int err);
-bool module_loaded(void);
-
-/* text.c */
 struct size_text {
 	char text[24];
 };
@@ -134,6 +122,20 @@ void json_add_text(struct json_object *o, const char *key, const char *text);
 void json_add_address(struct json_object *o, const char *key, uint64_t gpa);
 void json_print(struct json_object *o);
 struct json_object *json_words(const char *words);
+
+/* read.c */
+size_t list_spaces(uint64_t **ids);
+bool space_ended(uint64_t id);
+void check_space(uint64_t id);			/* it is alive, or die */
+void read_figures(uint64_t id, struct figures *f);
+bool try_figures(uint64_t id, struct figures *f);	/* false: it has ended */
+void read_runs(struct space *s, void (*each)(const struct run *run, void *arg),
+	       void *arg);
+void read_space(uint64_t id, struct space *s);
+void free_space(struct space *s);
+FILE *open_table(uint64_t id);
+_Noreturn void die_of_file(uint64_t id, const char *name, int err);
+bool module_loaded(void);
 
 /* show.c */
 struct json_object *json_figures(const struct figures *f);

@@ -13,11 +13,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "replay.h"
 
@@ -75,59 +72,6 @@ static const char doc[] =
 	"Run a program's memory trace in a guest physical address space.\n\n"
 	"TRACE is what valgrind --tool=lackey --trace-mem=yes writes, as text; - is standard input.\v"
 	"Exit status: 0 if every byte matches, 1 if one doesn't or a figure of the module is wrong, 2 for trouble.";
-
-/* Take @lock for good: only the first thread that dies says why. */
-void die(const char *fmt, ...)
-{
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	va_list args;
-
-	pthread_mutex_lock(&lock);
-	progress_end();
-	va_start(args, fmt);
-	fputs("axas-replay: ", stderr);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
-	va_end(args);
-	exit(EXIT_TROUBLE);
-}
-
-void warn(const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	progress_end();
-	fprintf(stderr, "axas-replay: %s\n", text);
-}
-
-void *xcalloc(size_t nr, size_t size)
-{
-	void *p = calloc(nr, size);
-
-	if (!p)
-		die("out of memory; use --limit");
-	return p;
-}
-
-void *xrealloc(void *p, size_t nr, size_t size)
-{
-	p = reallocarray(p, nr, size);
-	if (!p)
-		die("out of memory; use --limit");
-	return p;
-}
-
-uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-}
 
 /* A number from @min to @max, in any base of C, perhaps with K, M or G. */
 static uint64_t parse_number(struct argp_state *state, const char *name,

@@ -2,11 +2,15 @@
 /*
  * axas-replay: a trace-driven virtual machine monitor over /dev/axas.
  *
+ * util.c         messages, progress, memory, time
  * trace.c        reads a trace and lays its addresses out in guest memory
  * space.c        the space: create, areas, windows, what AXAS_* say of it
  * run.c          the virtual CPUs: software TLB, nested page faults, accesses
- * report.c       checks after the run, the table, JSON, progress
+ * report.c       checks after the run, the table, JSON
  * axas-replay.c  options, and the order of things
+ *
+ * What they share stands here. A file calls those above it in this list, never
+ * one below.
  */
 #ifndef AXAS_REPLAY_H
 #define AXAS_REPLAY_H
@@ -140,6 +144,15 @@ struct findings {
 	bool ok;
 };
 
+/* util.c */
+uint64_t now_ns(void);
+void progress(const char *what, uint64_t done, uint64_t total);
+void progress_end(void);
+_Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...);
+void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void *xcalloc(size_t nr, size_t size);
+void *xrealloc(void *p, size_t nr, size_t size);
+
 /* trace.c */
 void read_trace(struct trace *t, const struct options *o);
 void lay_out(struct trace *t, const struct options *o, uint32_t gpa_bits);
@@ -194,14 +207,5 @@ void print_text(const struct findings *f, const struct run *run,
 		const struct trace *t, const struct options *o);
 void print_json(const struct findings *f, const struct run *run,
 		const struct trace *t, const struct options *o);
-void progress(const char *what, uint64_t done, uint64_t total);
-void progress_end(void);
-
-/* axas-replay.c */
-_Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...);
-void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void *xcalloc(size_t nr, size_t size);
-void *xrealloc(void *p, size_t nr, size_t size);
-uint64_t now_ns(void);
 
 #endif /* AXAS_REPLAY_H */

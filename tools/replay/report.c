@@ -8,7 +8,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "replay.h"
 
@@ -16,49 +15,6 @@
 #define CHUNK		64	/* pages read or translated at a time */
 
 static const char * const leaf_names[] = { "4K", "2M", "1G" };
-
-/*
- * Progress: nothing for the first two seconds, then a line that updates itself
- * on a terminal, or a line now and then elsewhere.
- */
-#define PROGRESS_AFTER	UINT64_C(2000000000)
-#define PROGRESS_TTY	UINT64_C(200000000)
-#define PROGRESS_LOG	UINT64_C(5000000000)
-
-static struct {
-	uint64_t first, next;
-	bool open;		/* a line on the terminal isn't ended yet */
-} meter;
-
-void progress(const char *what, uint64_t done, uint64_t total)
-{
-	uint64_t now = now_ns();
-	bool tty = isatty(STDERR_FILENO);
-
-	if (!meter.first) {
-		meter.first = now;
-		meter.next = now + PROGRESS_AFTER;
-	}
-	if (now < meter.next)
-		return;
-	meter.next = now + (tty ? PROGRESS_TTY : PROGRESS_LOG);
-	fprintf(stderr, "%saxas-replay: %s: %llu", tty ? "\r\033[K" : "", what,
-		ULL(done));
-	if (total)
-		fprintf(stderr, " of %llu, %llu%%", ULL(total),
-			ULL(done * 100 / total));
-	fprintf(stderr, ", %llu s%s", ULL((now - meter.first) / 1000000000),
-		tty ? "" : "\n");
-	fflush(stderr);
-	meter.open = tty;
-}
-
-void progress_end(void)
-{
-	if (meter.open)
-		fputs("\r\033[K", stderr);
-	meter.open = false;
-}
 
 /* A check on the module's own figures, apart from the bytes. */
 static __attribute__((format(printf, 3, 4)))

@@ -6,6 +6,7 @@ axasctl reads spaces/ here instead of debugfs. What it should show is worked out
 in this file, from the same text, page by page. Prints TAP.
 """
 import fcntl
+import graphlib
 import json
 import os
 import pty
@@ -215,6 +216,19 @@ class Library(unittest.TestCase):
                 r = run("make", "-C", TOOLS, "-q", "-W", os.path.relpath(changed, TOOLS),
                         "OUT=" + OUT, f"{OUT}/{name}", check=False)
                 self.assertEqual(r.returncode, status, (name, changed))
+
+    def test_no_files_need_each_other(self):
+        for part in ("lib", "replay", "ctl"):
+            objects = [o for o in sorted(os.listdir(f"{OUT}/{part}"))
+                       if o.endswith(".o") and not o.endswith(".pic.o")]
+            self.assertTrue(objects)
+            symbols = {o: run("nm", "-g", f"{OUT}/{part}/{o}").stdout for o in objects}
+            home = {name: o for o in objects
+                    for name in re.findall(r"^\w+ [^U] (\S+)$", symbols[o], re.M)
+                    if name != "main"}
+            graphlib.TopologicalSorter(
+                {o: {home[name] for name in re.findall(r" U (\S+)$", symbols[o], re.M)
+                     if name in home} for o in objects}).prepare()
 
     def test_builds_without_json_c(self):
         with tempfile.TemporaryDirectory() as tmp:
