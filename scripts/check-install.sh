@@ -222,7 +222,7 @@ check_contents() {
 		cd "$tree"
 		find . \( -path ./kunit -o -path ./samples -o -path ./selftests -o -path ./tools \
 			-o -path ./debian -o -name '*.mod.c' \) \
-			-prune -o \( -name '*.[chS]' -o -name Kbuild -o -name VERSION -o -name dkms.conf \) -print |
+			-prune -o \( -name '*.[chS]' -o -name 'Kbuild*' -o -name VERSION -o -name dkms.conf \) -print |
 			sed "s#^\.#usr/src/axas-$version#"
 	} | same "$work/files" axas-dkms
 	# Each file is in the one package where it belongs.
