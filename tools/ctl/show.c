@@ -18,18 +18,6 @@ static const char *feature_name(unsigned int bit)
 	return bit < 3 ? names[bit] : "unknown";
 }
 
-/* A module's format has a number, but no name here. */
-static const char *format_text(uint32_t format)
-{
-	const char *name = axas_format_name(format);
-	static char text[24];
-
-	if (strcmp(name, "unknown"))
-		return name;
-	snprintf(text, sizeof(text), "format %u", format);
-	return text;
-}
-
 static int open_device(void)
 {
 	int dev = axas_open(NULL);
@@ -50,7 +38,7 @@ static struct axas_info ask(int dev, uint32_t format)
 	int err = axas_info(dev, format, &info);
 
 	if (err)
-		die("/dev/axas: AXAS_INFO for %s: %s", format_text(format),
+		die("/dev/axas: AXAS_INFO for format %u: %s", format,
 		    strerror(-err));
 	return info;
 }
@@ -91,7 +79,7 @@ static void print_format(const struct axas_info *info, bool host)
 {
 	unsigned int leaf;
 
-	printf("%s%s\n", format_text(info->format),
+	printf("%s%s\n", info->name,
 	       host ? "  (what this machine's CPUs walk)" : "");
 	printf("  %-16s", "guest addresses");
 	print_bits(info->gpa_bits);
@@ -152,7 +140,7 @@ static struct json_object *json_format(const struct axas_info *info, bool host)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_add_text(o, "format", format_text(info->format));
+	json_add_text(o, "format", info->name);
 	json_add_number(o, "number", info->format);
 	json_object_object_add(o, "host", json_object_new_boolean(host));
 	json_object_object_add(o, "gpa_bits", json_bits(info->gpa_bits));

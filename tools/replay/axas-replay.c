@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #include <argp.h>
 #include <axas.h>
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -40,8 +39,8 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "The space:", 1 },
 	{ "device", OPT_DEVICE, "PATH", 0,
 	  "The device of axas (/dev/axas)", 0 },
-	{ "format", OPT_FORMAT, "host|ept|s2|N", 0,
-	  "How table entries are encoded (host)", 0 },
+	{ "format", OPT_FORMAT, "host|ept|s2|NAME", 0,
+	  "How table entries are encoded (host); axasctl info lists what there is", 0 },
 	{ "gpa-bits", OPT_GPA_BITS, "N", 0,
 	  "Width of guest physical addresses (the module's default)", 0 },
 	{ "leaf", OPT_LEAF, "4K|2M", 0,
@@ -121,19 +120,6 @@ static void parse_mmio(struct argp_state *state, struct options *o, char *arg)
 			argp_error(state, "--mmio %s: meets another one", arg);
 }
 
-static uint32_t parse_format(struct argp_state *state, const char *arg)
-{
-	uint32_t n;
-
-	for (n = 0; n <= AXAS_FORMAT_S2; n++)
-		if (!strcmp(arg, format_name(n)))
-			return n;
-	if (!isdigit((unsigned char)*arg))
-		argp_error(state, "--format %s: not one of host, ept, s2, nor a number",
-			   arg);
-	return parse_number(state, "format", arg, 0, 31);
-}
-
 static void check_options(struct argp_state *state, const struct options *o)
 {
 	if (!o->trace)
@@ -152,7 +138,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case OPT_FORMAT:
-		o->format = parse_format(state, arg);
+		o->format = arg;
 		break;
 	case OPT_GPA_BITS:
 		o->gpa_bits = parse_number(state, "gpa-bits", arg, 12, 63);
@@ -227,7 +213,7 @@ int main(int argc, char **argv)
 	};
 	struct options o = {
 		.device = "/dev/axas",
-		.format = AXAS_FORMAT_HOST,
+		.format = "host",
 		.leaf = PAGE_SIZE,
 		.threads = 1,
 		.batch = 16,
@@ -243,7 +229,7 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 
 	open_device(&space, &o);
-	create_space(&space, &o);
+	create_space(&space);
 	read_trace(&trace, &o);
 	lay_out(&trace, &o, space.gpa_bits);
 	map_regions(&space, &trace, &o);
@@ -251,7 +237,7 @@ int main(int argc, char **argv)
 	/* The figures first: reading back is not part of the trace. */
 	check_space(&findings, &run, &trace, &space, &o);
 	verify_memory(&findings, &run, &trace, &space);
-	(o.json ? print_json : print_text)(&findings, &run, &trace, &o);
+	(o.json ? print_json : print_text)(&findings, &run, &trace, &space, &o);
 	free_trace(&trace);
 	if (fflush(stdout) || ferror(stdout))
 		die("cannot write the result: %s", strerror(errno));

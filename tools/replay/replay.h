@@ -57,7 +57,7 @@ struct mmio {
 struct options {
 	const char *trace;
 	const char *device;
-	uint32_t format;
+	const char *format;
 	uint32_t gpa_bits;	/* 0: the module's default */
 	uint64_t leaf;
 	unsigned int threads;
@@ -182,13 +182,12 @@ static inline const struct mmio *find_mmio(const struct trace *t, uint64_t gpa)
 
 /* space.c */
 void open_device(struct space *s, const struct options *o);
-void create_space(struct space *s, const struct options *o);
+void create_space(struct space *s);
 void map_regions(struct space *s, struct trace *t, const struct options *o);
 void read_guest(const struct space *s, void *buf, size_t length, uint64_t gpa);
 void translate(const struct space *s, struct axas_translate_entry *e,
 	       uint32_t nr);
 void get_stats(const struct space *s, struct axas_stats *stats);
-const char *format_name(uint32_t format);
 const char *result_meaning(uint32_t result);
 
 /* run.c */
@@ -204,8 +203,10 @@ void check_space(struct findings *f, const struct run *run,
 void verify_memory(struct findings *f, struct run *run, const struct trace *t,
 		   const struct space *s);
 void print_text(const struct findings *f, const struct run *run,
-		const struct trace *t, const struct options *o);
+		const struct trace *t, const struct space *s,
+		const struct options *o);
 void print_json(const struct findings *f, const struct run *run,
-		const struct trace *t, const struct options *o);
+		const struct trace *t, const struct space *s,
+		const struct options *o);
 
 #endif /* AXAS_REPLAY_H */

@@ -312,13 +312,14 @@ static void print_table(const struct axas_stats *st)
 }
 
 void print_text(const struct findings *f, const struct run *run,
-		const struct trace *t, const struct options *o)
+		const struct trace *t, const struct space *s,
+		const struct options *o)
 {
 	const struct axas_stats *st = &f->stats;
 	unsigned long bad = atomic_load(&run->mismatches);
 
 	printf("%-14s%s, %u bits, %u levels\n", "format",
-	       format_name(st->format), st->gpa_bits, st->levels);
+	       s->info.name, st->gpa_bits, st->levels);
 	printf("%-14s%zu: %zu fetches, %zu loads, %zu stores, %zu modifies\n",
 	       "accesses", t->nr, t->fetches, t->loads, t->stores,
 	       t->modifies);
@@ -395,12 +396,13 @@ static void json_stats(const struct axas_stats *st)
 }
 
 void print_json(const struct findings *f, const struct run *run,
-		const struct trace *t, const struct options *o)
+		const struct trace *t, const struct space *s,
+		const struct options *o)
 {
 	const struct axas_stats *st = &f->stats;
 
 	printf("{\n  \"format\": \"%s\",\n  \"gpa_bits\": %u,\n  \"levels\": %u,\n",
-	       format_name(st->format), st->gpa_bits, st->levels);
+	       s->info.name, st->gpa_bits, st->levels);
 	json_layout(t, o);
 	json_run(run);
 	json_stats(st);

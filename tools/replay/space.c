@@ -3,8 +3,8 @@
  * axas-replay: a space, its areas and windows, and what the module says of it.
  */
 #define _GNU_SOURCE
+#include <axas.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -16,17 +16,6 @@
 _Static_assert(sizeof(off_t) == 8, "build with -D_FILE_OFFSET_BITS=64");
 
 #define ULL(x)	((unsigned long long)(x))
-
-const char *format_name(uint32_t format)
-{
-	static const char * const names[] = { "host", "ept", "s2" };
-	static char number[12];
-
-	if (format < 3)
-		return names[format];
-	snprintf(number, sizeof(number), "%u", format);
-	return number;
-}
 
 const char *result_meaning(uint32_t result)
 {
@@ -61,32 +50,52 @@ static const char *open_hint(int err)
 	}
 }
 
+/* "host, ept, s2, gstage" */
+static const char *format_list(int dev)
+{
+	static char buf[640];
+	struct axas_info host, info;
+	size_t at;
+	uint32_t n;
+
+	at = snprintf(buf, sizeof(buf), "%s", axas_format_name(AXAS_FORMAT_HOST));
+	if (axas_info(dev, AXAS_FORMAT_HOST, &host))
+		return buf;
+	for (n = 1; n < 32; n++)
+		if (host.formats >> n & 1 && !axas_info(dev, n, &info))
+			at += snprintf(buf + at, sizeof(buf) - at, ", %s",
+				       info.name);
+	return buf;
+}
+
+/* Format of the space to be, and what the module says of it. */
+static void find_format(struct space *s, const struct options *o)
+{
+	int format = axas_format_number(s->dev, o->format), err;
+
+	if (format == -ENOTTY)
+		die("%s is not the device of axas; name it with --device",
+		    o->device);
+	if (format == -ENOENT)
+		die("this module has no format %s; it has: %s", o->format,
+		    format_list(s->dev));
+	err = format < 0 ? format : axas_info(s->dev, format, &s->info);
+	if (err)
+		die("%s: AXAS_INFO for format %s: %s", o->device, o->format,
+		    strerror(-err));
+}
+
 void open_device(struct space *s, const struct options *o)
 {
-	struct axas_info info = { .size = sizeof(info), .format = o->format };
-	int err;
-
-	s->dev = open(o->device, O_RDWR | O_CLOEXEC);
-	if (s->dev < 0) {
-		err = errno;
-		die("cannot open %s: %s%s", o->device, strerror(err),
-		    open_hint(err));
-	}
-	if (ioctl(s->dev, AXAS_INFO, &info) < 0) {
-		err = errno;
-		if (err == ENOTTY)
-			die("%s is not the device of axas; name it with --device",
-			    o->device);
-		die("%s: AXAS_INFO for format %s: %s", o->device,
-		    format_name(o->format), strerror(err));
-	}
-	if (!(info.formats & (1u << o->format)))
-		die("this module has no format %s", format_name(o->format));
-	if (!(info.leaf_sizes & o->leaf))
+	s->dev = axas_open(o->device);
+	if (s->dev < 0)
+		die("cannot open %s: %s%s", o->device, strerror(-s->dev),
+		    open_hint(-s->dev));
+	find_format(s, o);
+	if (!(s->info.leaf_sizes & o->leaf))
 		die("format %s has no leaves of %llu bytes; use --leaf 4K",
-		    format_name(info.format), ULL(o->leaf));
-	s->info = info;
-	s->gpa_bits = o->gpa_bits ? o->gpa_bits : info.default_gpa_bits;
+		    s->info.name, ULL(o->leaf));
+	s->gpa_bits = o->gpa_bits ? o->gpa_bits : s->info.default_gpa_bits;
 }
 
 /* "39, 48, 57" */
@@ -103,22 +112,22 @@ static const char *bits_list(uint64_t bits)
 	return buf;
 }
 
-void create_space(struct space *s, const struct options *o)
+void create_space(struct space *s)
 {
 	struct axas_create create = {
 		.size = sizeof(create),
-		.format = o->format,
+		.format = s->info.format,
 		.gpa_bits = s->gpa_bits,
 	};
 
 	if (s->gpa_bits > 63 || !(s->info.gpa_bits >> s->gpa_bits & 1))
 		die("format %s has no guest physical addresses of %u bits here; --gpa-bits takes: %s",
-		    format_name(s->info.format), s->gpa_bits,
+		    s->info.name, s->gpa_bits,
 		    bits_list(s->info.gpa_bits));
 	s->fd = ioctl(s->dev, AXAS_CREATE, &create);
 	if (s->fd < 0)
 		die("AXAS_CREATE, format %s, %u bits: %s",
-		    format_name(s->info.format), s->gpa_bits, strerror(errno));
+		    s->info.name, s->gpa_bits, strerror(errno));
 }
 
 static const char *map_hint(const struct axas_map *map, int err)

@@ -65,6 +65,7 @@ int main(void)
 	expect(axas_open("/dev/null") >= 0, "open of a file");
 	expect(axas_info(-1, AXAS_FORMAT_HOST, &info) == -EBADF, "info");
 	expect(axas_info(0, AXAS_FORMAT_HOST, &info) == -ENOTTY, "info of a file");
+	expect(axas_format_number(-1, "ept") == -EBADF, "format_number");
 	expect(axas_create(-1, NULL) == -EBADF, "create");
 	expect(axas_create(-1, &create) == -EBADF, "create, how");
 	expect(axas_id(-1) == -EBADF, "id");

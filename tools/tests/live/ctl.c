@@ -153,24 +153,33 @@ void test_ctl_info(void)
 	json_object_put(list);
 }
 
-/* A plugin's format, which has only a number here. */
-void test_ctl_info_of_a_plugin(void)
+/* It goes by its name, whoever asks. */
+void test_format_of_a_plugin(void)
 {
-	struct json_object *list, *o;
-	struct axas_info info;
+	struct axas_info host, info;
+	struct axas_create create = { 0 };
+	int s;
 
-	EXPECT(!axas_info(dev, AXAS_FORMAT_HOST, &info));
-	if (!(info.formats >> AXAS_FORMAT_MODULE)) {
+	EXPECT(!axas_info(dev, AXAS_FORMAT_HOST, &host));
+	if (!(host.formats >> AXAS_FORMAT_MODULE)) {
 		skip = "no plugin with a format";
 		return;
 	}
-	list = ctl("axasctl info --json");
-	o = json_object_array_get_idx(list, json_object_array_length(list) - 1);
-	EXPECT(number(o, "number") == 31 - (uint64_t)__builtin_clz(info.formats));
-	EXPECT(runs("axasctl info | grep -q '^format %d$'",
-		    (int)number(o, "number")));
-	EXPECT(runs("! axasctl info | grep -q unknown"));
-	json_object_put(list);
+	create.format = 31 - (uint32_t)__builtin_clz(host.formats);
+	EXPECT(!axas_info(dev, create.format, &info));
+	s = must(axas_create(dev, &create), "create");
+	EXPECT(runs("axasctl info | grep -q '^%s$'", info.name));
+	EXPECT(runs("axasctl stats %d | grep -q ' %s, '", (int)axas_id(s), info.name));
+	EXPECT(runs("axasctl list | grep -q ' %s '", info.name));
+	close(s);
+	EXPECT(runs("echo ' S 1ffeffe7e0,8' >/tmp/trace"));
+	EXPECT(runs("axas-replay --format %s /tmp/trace | grep -q ' %s, '", info.name,
+		    info.name));
+	EXPECT(runs("axas-replay --json --format %u /tmp/trace | grep -q '\"%s\"'",
+		    create.format, info.name));
+	EXPECT(runs("axas-replay --format nothing /tmp/trace 2>&1 | grep -q 'no format nothing; it has: host, .*, %s$'",
+		    info.name));
+	EXPECT(runs("axas-replay --format 17 /tmp/trace 2>&1 | grep -q 'no format 17; it has: host, '"));
 }
 
 void test_ctl_text(void)

@@ -4,6 +4,7 @@
  */
 #include <axas.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +20,31 @@ void test_info(void)
 	EXPECT(!axas_info(dev, host.format, &info));
 	EXPECT(info.size == sizeof(info) && info.gpa_bits == host.gpa_bits);
 	EXPECT(axas_info(dev, 77, &info) == -EINVAL);
+}
+
+/* A format has one name, and each of its names leads back to it. */
+void test_format_names(void)
+{
+	struct axas_info host, info;
+	char number[12];
+	uint32_t n;
+
+	EXPECT(!axas_info(dev, AXAS_FORMAT_HOST, &host));
+	EXPECT(axas_format_number(dev, "host") == AXAS_FORMAT_HOST);
+	for (n = 1; n < 32; n++) {
+		snprintf(number, sizeof(number), "%u", n);
+		if (!(host.formats >> n & 1)) {
+			EXPECT(axas_format_number(dev, number) == -ENOENT);
+			continue;
+		}
+		EXPECT(!axas_info(dev, n, &info));
+		EXPECT(axas_format_number(dev, info.name) == (int)n);
+		EXPECT(axas_format_number(dev, number) == (int)n);
+		if (n < AXAS_FORMAT_MODULE)
+			EXPECT(!strcmp(info.name, axas_format_name(n)));
+	}
+	EXPECT(axas_format_number(dev, "unknown") == -ENOENT);
+	EXPECT(axas_format_number(dev, "") == -ENOENT);
 }
 
 void test_faults(void)

@@ -99,6 +99,7 @@ int main(int argc, char **argv)
 		void (*fn)(void);
 	} tests[] = {
 		{ "info", test_info },
+		{ "format_names", test_format_names },
 		{ "faults", test_faults },
 		{ "part_of_an_array", test_part_of_an_array },
 		{ "translate", test_translate },
@@ -108,7 +109,7 @@ int main(int argc, char **argv)
 		{ "linear", test_linear },
 		{ "root", test_root },
 		{ "ctl_info", test_ctl_info },
-		{ "ctl_info_of_a_plugin", test_ctl_info_of_a_plugin },
+		{ "format_of_a_plugin", test_format_of_a_plugin },
 		{ "ctl_stats", test_ctl_stats },
 		{ "ctl_map", test_ctl_map },
 		{ "ctl_devices", test_ctl_devices },

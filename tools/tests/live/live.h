@@ -45,6 +45,7 @@ uint64_t hex(struct json_object *o, const char *key);
 
 /* library.c */
 void test_info(void);
+void test_format_names(void);
 void test_faults(void);
 void test_part_of_an_array(void);
 void test_translate(void);
@@ -60,7 +61,7 @@ void test_ctl_map(void);
 void test_ctl_devices(void);
 void test_ctl_dump(void);
 void test_ctl_info(void);
-void test_ctl_info_of_a_plugin(void);
+void test_format_of_a_plugin(void);
 void test_ctl_text(void);
 void test_ctl_space_ends(void);
 void test_ctl_s2(void);
