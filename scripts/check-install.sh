@@ -92,11 +92,11 @@ installed_files() {
 		lib/pkgconfig/libaxas.pc
 		lib/sysusers.d/axas.conf
 		lib/udev/rules.d/65-axas.rules
-		sbin/axasctl
+		bin/axasctl
 		share/bash-completion/completions/axasctl
 		share/man/man1/axas-replay.1
 		share/man/man3/axas.3
-		share/man/man8/axasctl.8
+		share/man/man1/axasctl.1
 	END
 }
 
@@ -226,7 +226,7 @@ check_contents() {
 			sed "s#^\.#usr/src/axas-$version#"
 	} | same "$work/files" axas-dkms
 	# Each file is in the one package where it belongs.
-	in_package axas-tools '^(bin|sbin|lib/[a-z]*\.d|lib/udev)/|completions/|man[18]/'
+	in_package axas-tools '^(bin|lib/[a-z]*\.d|lib/udev)/|completions/|man1/'
 	in_package libaxas0 '^lib/libaxas\.so\.'
 	in_package libaxas-dev '^include/|^lib/libaxas\.(a|so)$|pkgconfig/|man3/'
 }

@@ -212,7 +212,7 @@ class Library(unittest.TestCase):
 
     def test_objects_follow_the_version(self):
         for name in ("ctl/axasctl.o", "replay/axas-replay.o", "lib/axas.o", "lib/axas.pic.o", "libaxas.pc"):
-            for changed, status in ((TOOLS + "/../VERSION", 1), (TOOLS + "/ctl/axasctl.8", 0)):
+            for changed, status in ((TOOLS + "/../VERSION", 1), (TOOLS + "/ctl/axasctl.1", 0)):
                 r = run("make", "-C", TOOLS, "-q", "-W", os.path.relpath(changed, TOOLS),
                         "OUT=" + OUT, f"{OUT}/{name}", check=False)
                 self.assertEqual(r.returncode, status, (name, changed))
@@ -254,11 +254,20 @@ class Install(unittest.TestCase):
         run("make", "-C", TOOLS, target, f"OUT={cls.tmp.name}/build", "PREFIX=" + cls.usr)
 
     def test_files(self):
-        for name in ("sbin/axasctl", "bin/axas-replay", "share/man/man3/axas.3",
-                     "share/man/man8/axasctl.8", "share/man/man1/axas-replay.1",
+        for name in ("bin/axasctl", "bin/axas-replay", "share/man/man3/axas.3",
+                     "share/man/man1/axasctl.1", "share/man/man1/axas-replay.1",
                      "share/bash-completion/completions/axasctl", "lib/libaxas.a",
                      "include/axas.h", "include/linux/axas.h"):
             self.assertTrue(os.path.exists(f"{self.usr}/{name}"), name)
+
+    def test_an_older_axasctl_goes(self):
+        old = [self.usr + "/sbin/axasctl", self.usr + "/share/man/man8/axasctl.8"]
+        for name in old:
+            os.makedirs(os.path.dirname(name), exist_ok=True)
+            with open(name, "w", encoding="utf-8"):
+                pass
+        self.make("install")
+        self.assertFalse([name for name in old if os.path.exists(name)])
 
     def build_readme_example(self):
         example = self.tmp.name + "/example"
@@ -669,12 +678,12 @@ class Svg(unittest.TestCase):
 
 class Pages(unittest.TestCase):
     def test_man_pages_are_clean(self):
-        for page in ("ctl/axasctl.8", "replay/axas-replay.1", "lib/axas.3"):
+        for page in ("ctl/axasctl.1", "replay/axas-replay.1", "lib/axas.3"):
             r = run("groff", "-man", "-ww", "-z", "-Tutf8", f"{TOOLS}/{page}")
             self.assertEqual(r.stderr, "", page)
 
     def test_man_page_and_completion_have_all_options(self):
-        with open(TOOLS + "/ctl/axasctl.8", encoding="utf-8") as f:
+        with open(TOOLS + "/ctl/axasctl.1", encoding="utf-8") as f:
             page = f.read().replace("\\-", "-")
         with open(TOOLS + "/ctl/axasctl.bash", encoding="utf-8") as f:
             completion = f.read()
