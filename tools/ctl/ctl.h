@@ -118,6 +118,7 @@ struct terminal {
 
 void look_at_terminal(struct terminal *t);
 void json_add_number(struct json_object *o, const char *key, uint64_t n);
+void json_add_decimal(struct json_object *o, const char *key, double value);
 void json_add_text(struct json_object *o, const char *key, const char *text);
 void json_add_address(struct json_object *o, const char *key, uint64_t gpa);
 void json_print(struct json_object *o);

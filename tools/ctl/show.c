@@ -11,11 +11,9 @@
 
 #include "ctl.h"
 
-static const char *feature_name(unsigned int bit)
+static const char *feature_name(uint32_t bit)
 {
-	static const char * const names[] = { "exec-only", "ad", "fwb" };
-
-	return bit < 3 ? names[bit] : "unknown";
+	return axas_feature_name(UINT32_C(1) << bit);
 }
 
 static int open_device(void)
@@ -63,16 +61,18 @@ static void print_bits(uint64_t bits)
 	}
 }
 
-static void print_names(const char *what, uint32_t bits,
-			const char *(*name)(uint32_t bit))
+static void print_names(uint32_t bits, const char *(*name)(uint32_t bit))
 {
+	const char *blank = "";
 	unsigned int bit;
 
-	printf("  %-15s", what);
-	for (bit = 0; bit < 32; bit++)
-		if (bits >> bit & 1)
-			printf(" %s", name(bit));
-	puts(bits ? "" : " none");
+	for (bit = 0; bit < 32; bit++) {
+		if (!(bits >> bit & 1))
+			continue;
+		printf("%s%s", blank, name(bit));
+		blank = " ";
+	}
+	puts(bits ? "" : "none");
 }
 
 static void print_format(const struct axas_info *info, bool host)
@@ -96,8 +96,10 @@ static void print_format(const struct axas_info *info, bool host)
 		if (info->leaf_sizes >> leaf & 1)
 			printf(" %s", size_short(UINT64_C(1) << leaf).text);
 	putchar('\n');
-	print_names("features", info->features, feature_name);
-	print_names("memory types", info->memtypes, axas_memtype_name);
+	printf("  %-16s", "features");
+	print_names(info->features, feature_name);
+	printf("  %-16s", "memory types");
+	print_names(info->memtypes, axas_memtype_name);
 }
 
 static struct json_object *json_bits(uint64_t bits)
@@ -214,7 +216,8 @@ struct json_object *json_figures(const struct figures *f)
 	json_add_number(o, "levels", f->levels);
 	json_add_address(o, "base", f->base);
 	json_add_number(o, "length", f->length);
-	json_add_number(o, "features", f->features);
+	json_object_object_add(o, "features",
+			       json_names((uint32_t)f->features, feature_name));
 	json_add_number(o, "pid", f->pid);
 	json_add_text(o, "comm", f->comm);
 	json_add_number(o, "areas", f->areas);
@@ -247,6 +250,8 @@ static void print_figures(const struct figures *f)
 	printf("  %-10s%s to %s\n", "addresses",
 	       address(f->base, f->gpa_bits).text,
 	       address(f->base + f->length - 1, f->gpa_bits).text);
+	printf("  %-10s", "features");
+	print_names((uint32_t)f->features, feature_name);
 	printf("  %-10s%s (%d)\n", "owner", f->comm, f->pid);
 	printf("  %-10s%" PRIu64 "\n", "areas", f->areas);
 	printf("  %-10s%s\n", "resident", size_long(f->resident).text);

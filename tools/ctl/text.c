@@ -154,6 +154,15 @@ void json_add_text(struct json_object *o, const char *key, const char *text)
 	json_object_object_add(o, key, json_object_new_string(text));
 }
 
+/* With three digits behind the point. */
+void json_add_decimal(struct json_object *o, const char *key, double value)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "%.3f", value);
+	json_object_object_add(o, key, json_object_new_double_s(value, text));
+}
+
 /* A string: many programs keep numbers as floating point. */
 void json_add_address(struct json_object *o, const char *key, uint64_t gpa)
 {

@@ -286,8 +286,7 @@ static void print_json_line(struct watch *w)
 	unsigned int i;
 	size_t n;
 
-	json_object_object_add(o, "seconds",
-			       json_object_new_double(w->seconds));
+	json_add_decimal(o, "seconds", w->seconds);
 	for (n = 0; n < w->nr; n++) {
 		const struct counter *c = &w->counters[n];
 		uint64_t sum = all(c);
@@ -299,8 +298,8 @@ static void print_json_line(struct watch *w)
 		json_add_number(space, "faults", sum);
 		rates = json_object_new_object();
 		for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
-			json_object_object_add(rates, axas_result_name(i),
-					       json_object_new_double(rate(w, c->now[i] - c->last[i])));
+			json_add_decimal(rates, axas_result_name(i),
+					 rate(w, c->now[i] - c->last[i]));
 		json_object_object_add(space, "per_second", rates);
 		json_add_number(space, "ns_per_fault",
 				sum ? (c->ns - c->last_ns) / sum : 0);

@@ -321,6 +321,14 @@ int axas_write(int space, uint64_t gpa, const void *buf, size_t length);
 const char *axas_format_name(uint32_t format);
 
 /**
+ * axas_feature_name() - name of an &enum axas_feature
+ * @feature: the bit
+ *
+ * Return: "exec-only", "ad", "fwb", or "unknown".
+ */
+const char *axas_feature_name(uint32_t feature);
+
+/**
  * axas_backend_name() - name of an &enum axas_backend_id
  * @backend: the value
  *

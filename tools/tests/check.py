@@ -322,6 +322,20 @@ class Show(unittest.TestCase):
         self.assertEqual(space["faults"], dict(zip(faults[::2], map(int, faults[1::2]))))
         self.assertEqual((space["pid"], space["comm"]), (812, 'a<b> & "vmm"'))
         self.assertEqual(int(space["length"]), int(want["length"], 16))
+        self.assertEqual(space["features"], json.loads(ctl("map", "3", "--json").stdout)["features"])
+
+    def test_features(self):
+        """Names, as axasctl info has them; of a newer module's there is a word."""
+        names = {1: "exec-only", 2: "ad", 4: "fwb", 64: "unknown"}
+        for bits in (0, 2, 5, 66):
+            with tempfile.TemporaryDirectory() as tmp:
+                spaces = make_space(tmp + "/s", [], features=hex(bits))
+                want = [name for bit, name in names.items() if bits & bit]
+                for args in (["stats", "1"], ["map", "1"]):
+                    self.assertEqual(json.loads(ctl(*args, "--json", spaces=spaces).stdout)["features"],
+                                     want)
+                self.assertIn(f"  features  {' '.join(want) or 'none'}\n",
+                              ctl("stats", "1", spaces=spaces).stdout)
 
     def test_stats_text(self):
         out = ctl("stats", "3").stdout

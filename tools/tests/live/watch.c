@@ -44,6 +44,18 @@ static void wait_for_trigger(void)
 	EXPECT(!"axasctl sets a trigger");
 }
 
+/* A number as 12.345 behind the first @key */
+static bool three_digits(const char *line, const char *key)
+{
+	const char *at = strstr(line, key);
+
+	if (!at)
+		return false;
+	at += strlen(key);
+	at += strspn(at, "0123456789");
+	return *at == '.' && strspn(at + 1, "0123456789") == 3;
+}
+
 static uint64_t watched_faults(FILE *f, double *per_second)
 {
 	struct json_object *o, *list, *one;
@@ -53,6 +65,8 @@ static uint64_t watched_faults(FILE *f, double *per_second)
 	while (fgets(line, sizeof(line), f)) {
 		o = json_tokener_parse(line);
 		EXPECT(o);
+		EXPECT(three_digits(line, "\"seconds\":"));
+		EXPECT(three_digits(line, "\"spurious\":"));
 		list = get(o, "spaces");
 		EXPECT(json_object_array_length(list) == 1);
 		one = json_object_array_get_idx(list, 0);
