@@ -37,7 +37,7 @@ _axasctl() {
 		case "$command" in
 		stats | dump) words="$words $(_axasctl_ids)" ;;
 		map) words="$words --svg $(_axasctl_ids)" ;;
-		watch) words="$words --count --interval $(_axasctl_ids)" ;;
+		watch) words="$words --latency --count --interval $(_axasctl_ids)" ;;
 		info | list) ;;
 		*) return ;;
 		esac

@@ -20,6 +20,7 @@ enum {
 	OPT_SVG,
 	OPT_COUNT,
 	OPT_INTERVAL,
+	OPT_LATENCY,
 };
 
 static const struct argp_option only_json[] = {
@@ -39,6 +40,8 @@ static const struct argp_option watch_options[] = {
 	{ "count", OPT_COUNT, "N", 0, "Stop after N times", 0 },
 	{ "interval", OPT_INTERVAL, "SECONDS", 0,
 	  "Time from one to the next (1)", 0 },
+	{ "latency", OPT_LATENCY, NULL, 0,
+	  "How long faults took, as a histogram", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -121,6 +124,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_INTERVAL:
 		p->req.interval = parse_seconds(state, arg);
 		break;
+	case OPT_LATENCY:
+		p->req.latency = true;
+		break;
 	case ARGP_KEY_ARG:
 		parse_id(state, p, arg);
 		break;
@@ -190,7 +196,7 @@ int main(int argc, char **argv)
 		       "  stats [ID]   figures of a space, or of all\n"
 		       "  dump ID      the table of a space\n"
 		       "  map ID       a picture of a space (--svg FILE)\n"
-		       "  watch [ID]   faults per second (--interval, --count)\n"
+		       "  watch [ID]   faults per second (--latency, --interval, --count)\n"
 		       "\n"
 		       "All take --json, and --help for more. ID is the number that list shows.\n",
 	};

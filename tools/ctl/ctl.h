@@ -8,6 +8,7 @@
  * layout.c   what map draws: areas cut into cells, and how full those are
  * svg.c      ... as a file
  * map.c      ... in the terminal, and as JSON
+ * latency.c  how long faults took
  * watch.c    faults per second
  * axasctl.c  the command line
  *
@@ -36,6 +37,7 @@ struct request {
 	const char *svg;
 	unsigned int count;	/* 0: for ever */
 	double interval;	/* seconds */
+	bool latency;
 };
 
 /* debugfs: stats */
@@ -159,6 +161,20 @@ uint64_t mapped_bytes(const struct bar *b);
 uint64_t hole_before(const struct space *s, size_t area);
 uint64_t covered(const struct space *s);
 bool is_device(const struct area *a);
+
+/* latency.c: faults by result, and by the power of two of the ns they took */
+#define NR_LATENCIES	64
+
+struct latency {
+	uint64_t now[NR_LATENCIES][AXAS_NR_FAULT_RESULTS];
+	uint64_t last[NR_LATENCIES][AXAS_NR_FAULT_RESULTS];
+};
+
+bool read_latency(struct latency *l, const char *line);
+void keep_latency(struct latency *l);
+unsigned int latency_lines(const struct latency *l);
+void print_latency(const struct latency *l, const struct terminal *term);
+struct json_object *json_latency(const struct latency *l);
 
 /* map.c, svg.c, watch.c */
 int show_map(const struct request *req);

@@ -25,7 +25,14 @@
 #define TABLE_WIDTH	76
 /* One that poisoned pages bring isn't worth a column. */
 #define TABLE_RESULTS	AXAS_FAULT_POISONED
-#define TRIGGER	"hist:keys=space,result:vals=hitcount,ns:size=4096"
+
+/* What the kernel shall count: with --latency, and always. */
+static const char * const triggers[] = {
+	"hist:keys=result,ns.log2:vals=hitcount",
+	"hist:keys=space,result:vals=hitcount,ns:size=4096",
+};
+
+#define NR_TRIGGERS	ARRAY_SIZE(triggers)
 
 /* What the kernel has counted for a space so far, and at the last look. */
 struct counter {
@@ -40,11 +47,13 @@ struct watch {
 	struct counter *counters;
 	size_t nr;
 	uint64_t dropped, last_dropped;	/* faults with no place to count them */
+	struct latency latency;
 	unsigned int lines;		/* on the terminal, to be written over */
 	double since, seconds;		/* the last look, and how long ago */
 };
 
 static char instance[PATH_MAX];
+static bool armed[NR_TRIGGERS];
 static volatile sig_atomic_t stopped;
 
 static void stop(int sig)
@@ -64,10 +73,21 @@ static const char *tracefs(void)
 	return "/sys/kernel/debug/tracing";
 }
 
-/* The histogram goes with its instance, but not while it is armed. */
+static int write_trigger(int fd, const char *before, const char *trigger,
+			 const char *behind)
+{
+	char text[160];
+	int length = snprintf(text, sizeof(text), "%s%s%s\n", before, trigger,
+			      behind);
+
+	return write(fd, text, length) == length ? 0 : -errno;
+}
+
+/* A histogram goes with its instance, but not while it is armed. */
 static void remove_instance(void)
 {
 	char path[PATH_MAX + 64];
+	size_t i;
 	int fd;
 
 	if (!*instance)
@@ -75,12 +95,12 @@ static void remove_instance(void)
 	snprintf(path, sizeof(path), "%s/events/axas/axas_fault/trigger",
 		 instance);
 	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-	if (fd >= 0) {
-		if (write(fd, "!" TRIGGER "\n", sizeof("!" TRIGGER)) < 0)
+	for (i = 0; fd >= 0 && i < NR_TRIGGERS; i++)
+		if (armed[i] && write_trigger(fd, "!", triggers[i], ""))
 			fprintf(stderr, "axasctl: %s: %s\n", path,
 				strerror(errno));
+	if (fd >= 0)
 		close(fd);
-	}
 	if (rmdir(instance))
 		fprintf(stderr, "axasctl: cannot remove %s: %s\n", instance,
 			strerror(errno));
@@ -113,8 +133,9 @@ static void make_instance(void)
 
 static void arm(const struct request *req)
 {
-	char path[PATH_MAX + 64], trigger[128];
-	int fd, length;
+	char path[PATH_MAX + 64], filter[64] = "";
+	size_t i;
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/events/axas/axas_fault", instance);
 	if (access(path, F_OK) && !module_loaded())
@@ -125,13 +146,15 @@ static void arm(const struct request *req)
 	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (fd < 0)
 		die_without_trace(path, errno);
-	length = snprintf(trigger, sizeof(trigger), TRIGGER);
 	if (req->id)
-		length += snprintf(trigger + length, sizeof(trigger) - length,
-				   " if space == %" PRIu64, req->id);
-	if (write(fd, trigger, length) != length)
-		die("this kernel takes no histogram trigger (CONFIG_HIST_TRIGGERS): %s",
-		    strerror(errno));
+		snprintf(filter, sizeof(filter), " if space == %" PRIu64,
+			 req->id);
+	for (i = req->latency ? 0 : 1; i < NR_TRIGGERS; i++) {
+		if (write_trigger(fd, "", triggers[i], filter))
+			die("this kernel takes no histogram trigger (CONFIG_HIST_TRIGGERS): %s",
+			    strerror(errno));
+		armed[i] = true;
+	}
 	close(fd);
 }
 
@@ -158,7 +181,12 @@ static void read_line(struct watch *w, const char *line)
 	uint64_t id;
 	uint32_t result;
 
-	if (sscanf(line, " Dropped: %" SCNu64, &w->dropped) == 1)
+	/* There is one for each trigger, and only spaces can be too many. */
+	if (sscanf(line, " Dropped: %" SCNu64, &hits) == 1) {
+		w->dropped = hits > w->dropped ? hits : w->dropped;
+		return;
+	}
+	if (read_latency(&w->latency, line))
 		return;
 	if (sscanf(line, "{ space: %" SCNu64 ", result: %u } hitcount: %" SCNu64 " ns: %" SCNu64,
 		   &id, &result, &hits, &ns) != 4)
@@ -254,11 +282,12 @@ static void print_row(const struct watch *w, const struct counter *c)
 static void print_table(struct watch *w)
 {
 	bool in_place = w->term.tty && w->term.columns >= TABLE_WIDTH;
+	unsigned int taken = w->req->latency ? latency_lines(&w->latency) : 0;
 	unsigned int rows = 0, more = 0, room = UINT_MAX;
 	size_t n;
 
 	if (in_place)	/* the heading, the rest, and where the cursor stays */
-		room = w->term.rows > 4 ? w->term.rows - 3 : 1;
+		room = w->term.rows > taken + 4 ? w->term.rows - taken - 3 : 1;
 	if (in_place && w->lines)
 		printf("\033[%uA\033[J", w->lines);
 	print_head();
@@ -276,7 +305,9 @@ static void print_table(struct watch *w)
 		printf("   and %u more\n", more);
 	else if (!rows)
 		puts("   no faults yet");
-	w->lines = 1 + rows + (more || !rows);
+	w->lines = 1 + rows + (more || !rows) + taken;
+	if (taken)
+		print_latency(&w->latency, &w->term);
 }
 
 static void print_json_line(struct watch *w)
@@ -307,6 +338,8 @@ static void print_json_line(struct watch *w)
 	}
 	json_object_object_add(o, "spaces", list);
 	json_add_number(o, "dropped", w->dropped - w->last_dropped);
+	if (w->req->latency)
+		json_object_object_add(o, "latency", json_latency(&w->latency));
 	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);
 }
@@ -348,6 +381,7 @@ static void keep(struct watch *w)
 		w->counters[i].last_ns = w->counters[i].ns;
 	}
 	w->last_dropped = w->dropped;
+	keep_latency(&w->latency);
 }
 
 /* Returns whether to go on. */

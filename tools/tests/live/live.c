@@ -118,6 +118,8 @@ int main(int argc, char **argv)
 		{ "ctl_s2", test_ctl_s2 },
 		{ "ctl_watch", test_ctl_watch },
 		{ "ctl_watch_text", test_ctl_watch_text },
+		{ "ctl_watch_latency", test_ctl_watch_latency },
+		{ "ctl_watch_latency_text", test_ctl_watch_latency_text },
 		{ "ctl_watch_ends_with_its_space",
 		  test_ctl_watch_ends_with_its_space },
 		{ "ctl_watch_drops", test_ctl_watch_drops },

@@ -69,6 +69,8 @@ void test_ctl_s2(void);
 /* watch.c */
 void test_ctl_watch(void);
 void test_ctl_watch_text(void);
+void test_ctl_watch_latency(void);
+void test_ctl_watch_latency_text(void);
 void test_ctl_watch_ends_with_its_space(void);
 void test_ctl_watch_drops(void);
 void test_ctl_watch_is_interrupted(void);

@@ -36,7 +36,7 @@ static void wait_for_trigger(void)
 	int i;
 
 	for (i = 0; i < 500; i++) {
-		if (runs("grep -qs ^hist: %s/axasctl-*/events/axas/axas_fault/trigger",
+		if (runs("grep -qs ^hist:keys=space, %s/axasctl-*/events/axas/axas_fault/trigger",
 			 INSTANCES))
 			return;
 		usleep(20000);
@@ -124,6 +124,66 @@ void test_ctl_watch_text(void)
 	}
 	EXPECT(heads == 2);
 	EXPECT(sum > NR_FAULTS / 2 && sum < NR_FAULTS * 1.1);
+	EXPECT(!pclose(f));
+}
+
+/* The rows of the JSON have all faults, and the mean lies where they allow. */
+void test_ctl_watch_latency(void)
+{
+	struct json_object *o, *one, *list, *row;
+	uint64_t faults = 0, low = 0, high = 0, ns, n;
+	char command[96], line[8192] = "";
+	FILE *f;
+	size_t i;
+
+	snprintf(command, sizeof(command),
+		 "axasctl watch --json --latency --interval 1 --count 1 %d", id);
+	f = popen(command, "r");
+	wait_for_trigger();
+	for (i = 0; i < NR_FAULTS; i++)
+		axas_fault(space, 0, AXAS_PROT_READ);
+	o = fgets(line, sizeof(line), f) ? json_tokener_parse(line) : NULL;
+	EXPECT(o && !pclose(f) && !instances_left());
+	one = json_object_array_get_idx(get(o, "spaces"), 0);
+	list = get(o, "latency");
+	for (i = 0; i < json_object_array_length(list); i++) {
+		row = json_object_array_get_idx(list, i);
+		n = number(get(row, "faults"), "spurious");
+		faults += n;
+		low += n * number(row, "above_ns");
+		high += n * number(row, "up_to_ns");
+		EXPECT(!number(get(row, "faults"), "resolved"));
+	}
+	EXPECT(faults == number(one, "faults") && faults > NR_FAULTS / 2);
+	ns = number(one, "ns_per_fault") * faults;
+	EXPECT(low < ns + faults && ns <= high);
+	json_object_put(o);
+}
+
+void test_ctl_watch_latency_text(void)
+{
+	unsigned long long upto, last = 0, n, sum = 0;
+	char command[96], line[256], bar[80];
+	FILE *f;
+	int i;
+
+	snprintf(command, sizeof(command), "axasctl watch --latency --interval 2 --count 1 %d",
+		 id);
+	f = popen(command, "r");
+	wait_for_trigger();
+	for (i = 0; i < NR_FAULTS; i++)
+		axas_fault(space, 0, AXAS_PROT_READ);
+	while (fgets(line, sizeof(line), f) && !strstr(line, "up to ns"))
+		;
+	while (fgets(line, sizeof(line), f)) {
+		*bar = '\0';
+		EXPECT(sscanf(line, "%llu %llu %79[#]", &upto, &n, bar) >= 2);
+		EXPECT(!last || upto == 2 * last);
+		EXPECT(!n == !*bar && strlen(bar) <= 50);
+		last = upto;
+		sum += n;
+	}
+	EXPECT(sum > NR_FAULTS / 2 && sum <= NR_FAULTS);
 	EXPECT(!pclose(f));
 }
 
