@@ -22,26 +22,27 @@ _axasctl() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	COMPREPLY=()
-	if [ "$COMP_CWORD" -eq 1 ]; then
-		words='info list stats dump map watch --help --version'
-	else
-		case "$prev" in
-		--svg)
-			compopt -o filenames 2>/dev/null
-			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-			return
+	case "$prev" in
+	--svg)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	--scale) words='own common log' ;;
+	--count | --font-size | --interval | --title | --width) return ;;
+	*)
+		case "$COMP_CWORD,$command" in
+		1,*) words='info list stats dump map watch --help --version' ;;
+		*,info | *,list) words='--json --help' ;;
+		*,stats | *,dump) words="--json --help $(_axasctl_ids)" ;;
+		*,map)
+			words="--json --help --svg --width --font-size --title --no-title"
+			words="$words --scale $(_axasctl_ids)"
 			;;
-		--count | --interval) return ;;
+		*,watch) words="--json --help --latency --count --interval $(_axasctl_ids)" ;;
 		esac
-		words='--json --help'
-		case "$command" in
-		stats | dump) words="$words $(_axasctl_ids)" ;;
-		map) words="$words --svg $(_axasctl_ids)" ;;
-		watch) words="$words --latency --count --interval $(_axasctl_ids)" ;;
-		info | list) ;;
-		*) return ;;
-		esac
-	fi
+		;;
+	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
 

@@ -18,6 +18,11 @@ enum { EXIT_USAGE = 2 };
 enum {
 	OPT_JSON = 256,
 	OPT_SVG,
+	OPT_WIDTH,
+	OPT_FONT_SIZE,
+	OPT_TITLE,
+	OPT_NO_TITLE,
+	OPT_SCALE,
 	OPT_COUNT,
 	OPT_INTERVAL,
 	OPT_LATENCY,
@@ -32,6 +37,14 @@ static const struct argp_option map_options[] = {
 	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
 	{ "svg", OPT_SVG, "FILE", 0,
 	  "Draw into FILE as SVG; - is standard output", 0 },
+	{ "width", OPT_WIDTH, "LENGTH", 0,
+	  "Width of that picture, in pixels or with in, cm, mm or pt (760)", 0 },
+	{ "font-size", OPT_FONT_SIZE, "LENGTH", 0,
+	  "Size of its text (11)", 0 },
+	{ "title", OPT_TITLE, "TEXT", 0, "What stands above it", 0 },
+	{ "no-title", OPT_NO_TITLE, NULL, 0, "Nothing stands above it", 0 },
+	{ "scale", OPT_SCALE, "own|common|log", 0,
+	  "How long the bar of an area is (own: all are the same)", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -71,6 +84,7 @@ static const struct command {
 struct parse {
 	const struct command *command;
 	struct request req;
+	const char *for_svg;	/* an option that was given */
 };
 
 static uint64_t parse_number(struct argp_state *state, const char *what,
@@ -99,12 +113,77 @@ static double parse_seconds(struct argp_state *state, const char *arg)
 	return seconds;
 }
 
+/* Pixels, of which an inch has 96. */
+static double parse_length(struct argp_state *state, const char *what,
+			   const char *arg, double min, double max)
+{
+	static const struct {
+		const char *name;
+		double pixels;
+	} units[] = {
+		{ "", 1 }, { "px", 1 }, { "in", 96 }, { "cm", 96 / 2.54 },
+		{ "mm", 96 / 25.4 }, { "pt", 96 / 72.0 },
+	};
+	double length;
+	char *end;
+	size_t i;
+
+	length = strtod(arg, &end);
+	for (i = 0; end != arg && i < ARRAY_SIZE(units); i++) {
+		if (strcmp(end, units[i].name))
+			continue;
+		length *= units[i].pixels;
+		if (length >= min && length <= max)
+			return length;
+	}
+	argp_error(state, "%s %s: not from %g to %g pixels; in, cm, mm and pt may follow a number",
+		   what, arg, min, max);
+	return 0;
+}
+
+static enum scale parse_scale(struct argp_state *state, const char *arg)
+{
+	static const char * const names[] = {
+		[SCALE_OWN] = "own",
+		[SCALE_COMMON] = "common",
+		[SCALE_LOG] = "log",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(arg, names[i]))
+			return (enum scale)i;
+	argp_error(state, "--scale %s: not own, common or log", arg);
+	return SCALE_OWN;
+}
+
 static void parse_id(struct argp_state *state, struct parse *p,
 		     const char *arg)
 {
 	if (p->command->id == NO_ID || p->req.id)
 		argp_error(state, "%s: one argument too many", arg);
 	p->req.id = parse_number(state, "ID", arg, UINT64_MAX);
+}
+
+/* Addresses of 57 bits need that many sizes of the font. */
+#define LEAST_WIDTH	28
+
+static void check_request(struct argp_state *state, const struct parse *p)
+{
+	const struct request *req = &p->req;
+
+	if (p->command->id == MUST_ID && !req->id)
+		argp_error(state, "which space? give its number; axasctl list shows them");
+	if (req->json && req->svg)
+		argp_error(state, "--json and --svg exclude each other");
+	if (req->title && req->no_title)
+		argp_error(state, "--title and --no-title exclude each other");
+	if (p->for_svg && !req->svg)
+		argp_error(state, "%s is for --svg", p->for_svg);
+	if (req->width < LEAST_WIDTH * req->font_size)
+		argp_error(state, "--width: %g pixels are too narrow for text of %g; give %g or more, or a --font-size",
+			   req->width, req->font_size,
+			   LEAST_WIDTH * req->font_size);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -117,6 +196,26 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_SVG:
 		p->req.svg = arg;
+		break;
+	case OPT_WIDTH:
+		p->req.width = parse_length(state, "--width", arg, 100, 20000);
+		p->for_svg = "--width";
+		break;
+	case OPT_FONT_SIZE:
+		p->req.font_size = parse_length(state, "--font-size", arg, 4, 100);
+		p->for_svg = "--font-size";
+		break;
+	case OPT_TITLE:
+		p->req.title = arg;
+		p->for_svg = "--title";
+		break;
+	case OPT_NO_TITLE:
+		p->req.no_title = true;
+		p->for_svg = "--no-title";
+		break;
+	case OPT_SCALE:
+		p->req.scale = parse_scale(state, arg);
+		p->for_svg = "--scale";
 		break;
 	case OPT_COUNT:
 		p->req.count = parse_number(state, "--count", arg, UINT64_MAX);
@@ -131,10 +230,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		parse_id(state, p, arg);
 		break;
 	case ARGP_KEY_END:
-		if (p->command->id == MUST_ID && !p->req.id)
-			argp_error(state, "which space? give its number; axasctl list shows them");
-		if (p->req.json && p->req.svg)
-			argp_error(state, "--json and --svg exclude each other");
+		check_request(state, p);
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -200,7 +296,7 @@ int main(int argc, char **argv)
 		       "\n"
 		       "All take --json, and --help for more. ID is the number that list shows.\n",
 	};
-	struct parse p = { .req = { .interval = 1 } };
+	struct parse p = { .req = { .interval = 1, .width = 760, .font_size = 11 } };
 	int ret;
 
 	argp_err_exit_status = EXIT_USAGE;

@@ -6,7 +6,8 @@
  * read.c     the module's files under debugfs
  * show.c     info, list, stats, dump
  * layout.c   what map draws: areas cut into cells, and how full those are
- * svg.c      ... as a file
+ * svg.c      what pictures are made of: text, boxes, lines
+ * picture.c  ... as a file
  * map.c      ... in the terminal, and as JSON
  * latency.c  how long faults took
  * watch.c    faults per second
@@ -35,6 +36,10 @@ struct request {
 	uint64_t id;		/* 0: none given */
 	bool json;
 	const char *svg;
+	const char *title;	/* NULL: the space's number */
+	bool no_title;
+	enum scale { SCALE_OWN, SCALE_COMMON, SCALE_LOG } scale;
+	double width, font_size;	/* of the picture; a pixel is 1/96 inch */
 	unsigned int count;	/* 0: for ever */
 	double interval;	/* seconds */
 	bool latency;
@@ -162,6 +167,31 @@ uint64_t hole_before(const struct space *s, size_t area);
 uint64_t covered(const struct space *s);
 bool is_device(const struct area *a);
 
+/* svg.c: @y grows while a picture is drawn between @left and @right */
+struct svg {
+	FILE *f;
+	double width, font;
+	double left, right, y;
+};
+
+/* Sizes of text in sizes of the font. */
+#define SVG_TITLE	1.55
+#define SVG_RANGE	1.09
+#define SVG_TICK	0.88
+
+void svg_escaped(FILE *f, const char *text);
+double svg_text_width(const struct svg *svg, const char *class,
+		      const char *text);
+void svg_text(const struct svg *svg, double x, double y, const char *class,
+	      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void svg_lines(struct svg *svg, const char *class, double height,
+	       const char *text);
+void svg_rect(const struct svg *svg, double x, double y, double w, double h,
+	      const char *attributes);
+void svg_line(const struct svg *svg, double x1, double y1, double x2, double y2,
+	      const char *class);
+void svg_begin(const struct svg *svg, FILE *f, const char *title);
+
 /* latency.c: faults by result, and by the power of two of the ns they took */
 #define NR_LATENCIES	64
 
@@ -176,9 +206,9 @@ unsigned int latency_lines(const struct latency *l);
 void print_latency(const struct latency *l, const struct terminal *term);
 struct json_object *json_latency(const struct latency *l);
 
-/* map.c, svg.c, watch.c */
+/* picture.c, map.c, watch.c */
+void write_svg(const struct request *req, const struct space *s);
 int show_map(const struct request *req);
-void write_svg(const char *path, const struct space *s);
 int show_watch(const struct request *req);
 
 #endif /* AXAS_CTL_H */

@@ -315,7 +315,7 @@ int show_map(const struct request *req)
 
 	read_space(req->id, &s);
 	if (req->svg)
-		write_svg(req->svg, &s);
+		write_svg(req, &s);
 	else if (req->json)
 		print_json(&s);
 	else
