@@ -34,7 +34,8 @@ _axasctl() {
 		case "$COMP_CWORD,$command" in
 		1,*) words='info list stats dump map watch --help --version' ;;
 		*,info | *,list) words='--json --help' ;;
-		*,stats | *,dump) words="--json --help $(_axasctl_ids)" ;;
+		*,stats) words="--json --help $(_axasctl_ids)" ;;
+		*,dump) words="--json --help --tree $(_axasctl_ids)" ;;
 		*,map)
 			words="--json --help --svg --width --font-size --title --no-title"
 			words="$words --scale $(_axasctl_ids)"

@@ -26,10 +26,18 @@ enum {
 	OPT_COUNT,
 	OPT_INTERVAL,
 	OPT_LATENCY,
+	OPT_TREE,
 };
 
 static const struct argp_option only_json[] = {
 	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static const struct argp_option dump_options[] = {
+	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
+	{ "tree", OPT_TREE, NULL, 0,
+	  "Print the tables instead, and how full they are", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -73,7 +81,7 @@ static const struct command {
 	  "List the spaces that are alive." },
 	{ "stats", show_stats, MAY_ID, only_json,
 	  "Print the figures of the space with number ID, or of all." },
-	{ "dump", show_dump, MUST_ID, only_json,
+	{ "dump", show_dump, MUST_ID, dump_options,
 	  "Print the table of the space with number ID, runs of alike leaves folded." },
 	{ "map", show_map, MUST_ID, map_options,
 	  "Draw the space with number ID: its areas, and what is mapped there with which leaves." },
@@ -223,6 +231,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_INTERVAL:
 		p->req.interval = parse_seconds(state, arg);
 		break;
+	case OPT_TREE:
+		p->req.tree = true;
+		break;
 	case OPT_LATENCY:
 		p->req.latency = true;
 		break;
@@ -290,7 +301,7 @@ int main(int argc, char **argv)
 		       "  info         what the module can do, by format\n"
 		       "  list         the spaces that are alive\n"
 		       "  stats [ID]   figures of a space, or of all\n"
-		       "  dump ID      the table of a space\n"
+		       "  dump ID      the table of a space (--tree)\n"
 		       "  map ID       a picture of a space (--svg FILE)\n"
 		       "  watch [ID]   faults per second (--latency, --interval, --count)\n"
 		       "\n"

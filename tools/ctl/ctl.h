@@ -4,6 +4,7 @@
  *
  * text.c     messages, sizes, addresses, JSON, the terminal
  * read.c     the module's files under debugfs
+ * tree.c     dump --tree
  * show.c     info, list, stats, dump
  * layout.c   what map draws: areas cut into cells, and how full those are
  * svg.c      what pictures are made of: text, boxes, lines
@@ -42,7 +43,7 @@ struct request {
 	double width, font_size;	/* of the picture; a pixel is 1/96 inch */
 	unsigned int count;	/* 0: for ever */
 	double interval;	/* seconds */
-	bool latency;
+	bool latency, tree;
 };
 
 /* debugfs: stats */
@@ -145,7 +146,8 @@ FILE *open_table(uint64_t id);
 _Noreturn void die_of_file(uint64_t id, const char *name, int err);
 bool module_loaded(void);
 
-/* show.c */
+/* tree.c, show.c */
+int show_tree(const struct request *req);
 struct json_object *json_figures(const struct figures *f);
 struct json_object *json_faults(const uint64_t *faults);
 uint64_t table_pages(const struct figures *f);

@@ -346,6 +346,8 @@ int show_dump(const struct request *req)
 	size_t n;
 	FILE *f;
 
+	if (req->tree)
+		return show_tree(req);
 	if (req->json) {
 		puts("[");
 		read_runs(&s, dump_run, &first);

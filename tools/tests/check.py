@@ -354,6 +354,70 @@ class Show(unittest.TestCase):
             self.assertEqual((int(got["start"], 16), int(got["end"], 16)), Model.span(want[0]))
             self.assertEqual([got["leaf"], got["prot"], got["memtype"], *got["flags"]], want[2:])
 
+    @staticmethod
+    def tree(path):
+        """Tables by level and address: entries that are tables, and those that are leaves."""
+        stats = dict(line.split(" ", 1) for line in read(path + "/stats").splitlines())
+        bits, levels = int(stats["gpa-bits"]), int(stats["levels"])
+        tables, leaves = {}, {}
+        for r in Model(path).runs:
+            start, end = Model.span(r[0])
+            level = list(LEAF).index(r[2])
+            for gpa in range(start, end, LEAF[r[2]]):
+                for n in range(level, levels):
+                    shift = 12 + 9 * n
+                    begin = gpa >> shift + 9 << shift + 9 if n + 1 < levels else 0
+                    kind = leaves if n == level else tables
+                    kind.setdefault((n + 1, begin), set()).add(gpa >> shift)
+        return {at: (512 if at[0] < levels else 1 << bits - 3 - 9 * levels,
+                     len(tables.get(at, ())), len(leaves.get(at, ())))
+                for at in sorted({*tables, *leaves}, key=lambda at: (-at[0], at[1]))}
+
+    def trees(self, spaces, number):
+        want = self.tree(f"{spaces}/{number}")
+        got = json.loads(ctl("dump", number, "--tree", "--json", spaces=spaces).stdout)
+        self.assertEqual([((t["level"], int(t["start"], 16)),
+                           (t["entries"], t["tables"], t["leaves"])) for t in got],
+                         list(want.items()))
+        for t in got:
+            self.assertEqual(t["entry_size"], 1 << 3 + 9 * t["level"])
+        tables = {}
+        for line in ctl("dump", number, "--tree", spaces=spaces).stdout.splitlines()[1:]:
+            if line.startswith("and "):
+                continue
+            m = re.fullmatch(r"((?:\|  |   )*)([|`]- )?L(\d) (0x\w+)(?: to (0x\w+)  (\d+) tables, each"
+                             r"| ) (\d+) of (\d+), \w+ an entry(?:: (\d+) tables?)?"
+                             r"(?:[:,] (\d+) leaves)?", line)
+            self.assertTrue(m, line)
+            level, start = int(m[3]), int(m[4], 16)
+            self.assertEqual(len(m[1]) // 3 + bool(m[2]), max(at[0] for at in want) - level)
+            step = 1 << 12 + 9 * level
+            if m[5]:
+                self.assertEqual(int(m[5], 16), start + int(m[6]) * step - 1)
+            for n in range(int(m[6] or 1)):
+                self.assertNotIn((level, start + n * step), tables)
+                tables[level, start + n * step] = (int(m[8]), int(m[9] or 0),
+                                                   int(m[7]) - int(m[9] or 0))
+        self.assertEqual(tables, want)
+
+    def test_tree(self):
+        for spaces, number in SPACES:
+            self.trees(spaces, number)
+        with tempfile.TemporaryDirectory() as tmp:
+            # Side by side and full; a root of two pages, and one of four entries.
+            for bits, levels, last in ((40, 3, 1 << 40), (32, 3, 1 << 32), (48, 4, 1 << 40)):
+                table = ["0x%016x-0x%016x 6M 4K rw- wb" % (1 << 21, 4 << 21),
+                         "0x%016x-0x%016x 4K 4K rw- wb" % (4 << 21, (4 << 21) + 4096),
+                         "0x%016x-0x%016x 4M 2M rw- wb" % (10 << 21, 12 << 21),
+                         "0x%016x-0x%016x 4K 4K rw- wb" % (last - 4096, last)]
+                spaces = make_space(f"{tmp}/{bits}", [], table, gpa_bits=bits, levels=levels,
+                                    tables="9 2 1 0 0")
+                self.trees(spaces, "1")
+                out = ctl("dump", "1", "--tree", spaces=spaces).stdout
+                self.assertIn("to " + f"0x{(4 << 21) - 1:0{-(-bits // 4)}x}"
+                              + "  3 tables, each 512 of 512, 4K an entry\n", out)
+                self.assertIn("\nand 4 of level 1 without a leaf\n", out)
+
     def map_json(self, spaces, number):
         model = Model(f"{spaces}/{number}")
         space = json.loads(ctl("map", number, "--json", spaces=spaces).stdout)

@@ -131,6 +131,34 @@ void test_ctl_dump(void)
 	json_object_put(list);
 }
 
+/* As many tables of each level as the module counts, with all leaves in them. */
+void test_ctl_tree(void)
+{
+	struct json_object *list = ctl("axasctl dump --tree --json %d", id), *o;
+	uint64_t tables[5] = { 0 }, leaves[5] = { 0 };
+	struct axas_stats st;
+	uint64_t level;
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(list); i++) {
+		o = json_object_array_get_idx(list, i);
+		level = number(o, "level");
+		EXPECT(level >= 1 && level <= 5);
+		tables[level - 1]++;
+		leaves[level - 1] += number(o, "leaves");
+		EXPECT(number(o, "leaves") + number(o, "tables") <=
+		       number(o, "entries"));
+	}
+	EXPECT(!axas_stats(space, &st));
+	for (i = 0; i < 3; i++)
+		EXPECT(leaves[i] == st.leaves[i]);
+	for (i = 0; i + 1 < st.levels; i++)
+		EXPECT(tables[i] == st.tables[i]);
+	EXPECT(tables[st.levels - 1] == 1);
+	EXPECT(runs("! axasctl dump --tree %d | grep -q 'without a leaf'", id));
+	json_object_put(list);
+}
+
 void test_ctl_info(void)
 {
 	struct json_object *list = ctl("axasctl info --json"), *o;
@@ -229,6 +257,7 @@ void test_ctl_s2(void)
 	test_ctl_stats();
 	test_ctl_map();
 	test_ctl_dump();
+	test_ctl_tree();
 	close(space);
 	space = ept;
 	id = ept_id;

@@ -114,6 +114,7 @@ int main(int argc, char **argv)
 		{ "ctl_map", test_ctl_map },
 		{ "ctl_devices", test_ctl_devices },
 		{ "ctl_dump", test_ctl_dump },
+		{ "ctl_tree", test_ctl_tree },
 		{ "ctl_text", test_ctl_text },
 		{ "ctl_s2", test_ctl_s2 },
 		{ "ctl_watch", test_ctl_watch },
