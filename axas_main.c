@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/string.h>
 
 #include <axas/show.h>
 
@@ -33,6 +34,7 @@ static int ioctl_info(struct axas_space *none, union axas_args *args)
 		.default_gpa_bits = caps.default_gpa_bits,
 		.control_bits = caps.control_bits,
 	};
+	strscpy(info->name, ops->name, sizeof(info->name));
 	module_put(ops->owner);
 	return 0;
 }

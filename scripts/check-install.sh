@@ -92,11 +92,11 @@ installed_files() {
 		lib/pkgconfig/libaxas.pc
 		lib/sysusers.d/axas.conf
 		lib/udev/rules.d/65-axas.rules
-		sbin/axasctl
+		bin/axasctl
 		share/bash-completion/completions/axasctl
 		share/man/man1/axas-replay.1
 		share/man/man3/axas.3
-		share/man/man8/axasctl.8
+		share/man/man1/axasctl.1
 	END
 }
 
@@ -222,11 +222,11 @@ check_contents() {
 		cd "$tree"
 		find . \( -path ./kunit -o -path ./samples -o -path ./selftests -o -path ./tools \
 			-o -path ./debian -o -name '*.mod.c' \) \
-			-prune -o \( -name '*.[chS]' -o -name Kbuild -o -name VERSION -o -name dkms.conf \) -print |
+			-prune -o \( -name '*.[chS]' -o -name 'Kbuild*' -o -name VERSION -o -name dkms.conf \) -print |
 			sed "s#^\.#usr/src/axas-$version#"
 	} | same "$work/files" axas-dkms
 	# Each file is in the one package where it belongs.
-	in_package axas-tools '^(bin|sbin|lib/[a-z]*\.d|lib/udev)/|completions/|man[18]/'
+	in_package axas-tools '^(bin|lib/[a-z]*\.d|lib/udev)/|completions/|man1/'
 	in_package libaxas0 '^lib/libaxas\.so\.'
 	in_package libaxas-dev '^include/|^lib/libaxas\.(a|so)$|pkgconfig/|man3/'
 }
@@ -270,7 +270,7 @@ systemd-sysusers
 getent group axas
 [ "$(axas-replay --version)" = "axas-replay $newer" ]
 [ "$(axasctl --version)" = "axasctl $newer" ]
-gcc -Wall -Werror $(pkg-config --cflags libaxas) "$work/axas/tools/example.c" $(pkg-config --libs libaxas) -o /tmp/example
+gcc -Wall -Werror $(pkg-config --cflags libaxas) "$work/axas/tools/lib/example.c" $(pkg-config --libs libaxas) -o /tmp/example
 ldd /tmp/example | grep /usr/local/lib/libaxas.so.0
 make -C "$work/axas" uninstall KDIR="/lib/modules/$release/build"
 [ "$(names)" = "$before" ]
@@ -287,7 +287,7 @@ getent group axas
 [ "$(axas-replay --version)" = "axas-replay $version" ]
 [ "$(axasctl --version)" = "axasctl $version" ]
 [ "$(pkg-config --modversion libaxas)" = "$version" ]
-gcc -Wall -Werror $(pkg-config --cflags libaxas) "$work/axas/tools/example.c" $(pkg-config --libs libaxas) -o /tmp/example
+gcc -Wall -Werror $(pkg-config --cflags libaxas) "$work/axas/tools/lib/example.c" $(pkg-config --libs libaxas) -o /tmp/example
 ldd /tmp/example | grep libaxas.so.0
 install $(ls /debs/new/*.deb | grep -v dbgsym)
 [ "$(modinfo -F version "$(ko)")" = "$newer" ]

@@ -51,7 +51,8 @@ ours_in() {
 	local names
 	names=$(cd "$2" && sed 's#^\./##; s#[.]#\\.#g' .manifest | paste -sd '|')
 	# Newer kernels give paths relative to the module, older ones absolute.
-	sed -E "s#(^|[ /])(\.\./)*(\./)?$2/#\1#" "$1" |
+	# What is compiled again is named kunit/../axas_NAME.c.
+	sed -E "s#(^|[ /])(\.\./)*(\./)?$2/#\1#; :up; s#(^|[ /])[a-z]+/\.\./#\1#; t up" "$1" |
 		grep -E "^($names):[0-9]+(:[0-9]+)?: *(fatal error|error|warning|note)|axas[a-z_0-9/]*\.(o|ko|mod): (warning|error)|(WARNING|ERROR): modpost|^(/bin/sh|make\[?.*\*\*\*)" |
 		grep -vE 'modpost: .*(undefined!|Module\.symvers is missing|Symbol version dump)|modpost: "[^"]*" \[[^]]*\] undefined|suppressed [0-9]+ unresolved' |
 		grep -vE ': note:' | sort -u | without_module_info "$2" || true
@@ -197,7 +198,7 @@ if [ -n "$do_style" ]; then
 	src=$("$scripts/fetch-kernel.sh" newest)
 	cd "$AXAS_TREE"
 	# .checkpatch.conf says what does not apply to the module, and why.
-	mapfile -t files < <(our_files '*.[chS]' 'Kconfig*' Kbuild |
+	mapfile -t files < <(our_files '*.[chS]' 'Kconfig*' 'Kbuild*' |
 		grep -Ev '^(selftests/|tools/|include/axas/trace.h$)')
 	mapfile -t programs < <(our_files '*.[chS]' | grep -E '^(selftests|tools)/')
 	mapfile -t others < <(our_files Makefile '*.sh' '*.py' '*.config')
@@ -229,7 +230,7 @@ if [ -n "$do_style" ]; then
 
 	# What cannot have the line: texts of licences, what Debian's own
 	# debian/copyright covers, recorded data, and what tools have made.
-	found=$(git ls-files | grep -Ev '^(LICENSES/|debian/|VERSION$|tools/tests/[a-z]+/|Documentation/space.svg$)|\.gz$' |
+	found=$(git ls-files | grep -Ev '^(LICENSES/|debian/|VERSION$|tools/tests/(odd|spaces)/|Documentation/space.svg$)|\.gz$' |
 		while read -r f; do head -n 5 "$f" | grep -q "SPDX[-]License-Identifier:" || echo "$f: names no licence"; done)
 	verdict "licences" "$found"
 

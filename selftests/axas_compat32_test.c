@@ -18,7 +18,7 @@
 #define COOKIE		0x1122334455667788ULL
 
 _Static_assert(sizeof(void *) == 4, "this is the 32-bit test");
-_Static_assert(sizeof(struct axas_info) == 56, "axas_info");
+_Static_assert(sizeof(struct axas_info) == 72, "axas_info");
 _Static_assert(sizeof(struct axas_create) == 40, "axas_create");
 _Static_assert(sizeof(struct axas_map) == 64, "axas_map");
 _Static_assert(sizeof(struct axas_unmap) == 24, "axas_unmap");

@@ -8,7 +8,7 @@
 #include "axas_fixture.h"
 
 /* The layout is part of the interface. */
-_Static_assert(sizeof(struct axas_info) == 56, "axas_info");
+_Static_assert(sizeof(struct axas_info) == 72, "axas_info");
 _Static_assert(sizeof(struct axas_create) == 40, "axas_create");
 _Static_assert(sizeof(struct axas_map) == 64, "axas_map");
 _Static_assert(sizeof(struct axas_unmap) == 24, "axas_unmap");
@@ -756,6 +756,7 @@ TEST_F(space, info)
 		if (format)
 			EXPECT_EQ(format, info.format);
 		EXPECT_EQ(self->info.formats, info.formats);
+		EXPECT_STREQ(info.format == AXAS_FORMAT_EPT ? "ept" : "s2", info.name);
 		EXPECT_EQ(0x1000, info.leaf_sizes & 0x1fffff);
 		if (info.format == AXAS_FORMAT_S2)
 			EXPECT_EQ(AX_2M, info.leaf_sizes & AX_2M);

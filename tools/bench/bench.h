@@ -1,4 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the module axas_bench share:
+ *
+ * bench_note.c   keeps the figures, and prints them
+ * bench_floor.c  what nothing can go below
+ * bench_table.c  page tables alone, of axas and of its peers
+ * bench_space.c  spaces of axas
+ * bench_main.c   parameters, and the order of things
+ *
+ * bench_main.c calls all others, those call bench_note.c, and that calls none.
+ */
 #ifndef _AXAS_BENCH_H
 #define _AXAS_BENCH_H
 
@@ -32,6 +43,10 @@ static __always_inline u64 bench_now(void)
  * @ticks: how long all of it took
  */
 void bench_note(const char *row, const char *subject, u64 units, u64 ticks);
+
+/* Print all figures; forget all figures. */
+void bench_print(void);
+void bench_forget(void);
 
 /* Let what is freed behind a grace period be free. */
 void bench_settle(void);

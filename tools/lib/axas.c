@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -40,10 +41,49 @@ int axas_open(const char *path)
 	return fd;
 }
 
+/* A module before 0.3 gives none; of what another has brought there is a number. */
+static void name_format(struct axas_info *info)
+{
+	if (info->format < AXAS_FORMAT_MODULE)
+		snprintf(info->name, sizeof(info->name), "%s",
+			 axas_format_name(info->format));
+	else
+		snprintf(info->name, sizeof(info->name), "%u", info->format);
+}
+
 int axas_info(int dev, uint32_t format, struct axas_info *info)
 {
+	int err;
+
 	*info = (struct axas_info){ .size = sizeof(*info), .format = format };
-	return call(dev, AXAS_INFO, info);
+	err = call(dev, AXAS_INFO, info);
+	if (!err && !*info->name)
+		name_format(info);
+	return err;
+}
+
+int axas_format_number(int dev, const char *name)
+{
+	struct axas_info host, info;
+	char number[12];
+	uint32_t format;
+	int err;
+
+	err = axas_info(dev, AXAS_FORMAT_HOST, &host);
+	if (err)
+		return err;
+	if (!strcmp(name, axas_format_name(AXAS_FORMAT_HOST)) ||
+	    !strcmp(name, "0"))
+		return AXAS_FORMAT_HOST;
+	for (format = 1; format < 32; format++) {
+		snprintf(number, sizeof(number), "%u", format);
+		/* One that goes meanwhile has no name any more. */
+		if (host.formats >> format & 1 &&
+		    !axas_info(dev, format, &info) &&
+		    (!strcmp(name, info.name) || !strcmp(name, number)))
+			return (int)format;
+	}
+	return -ENOENT;
 }
 
 int axas_create(int dev, const struct axas_create *how)

@@ -33,11 +33,21 @@ int axas_open(const char *path);
  * axas_info() - ask what the module can do
  * @dev: from axas_open()
  * @format: an &enum axas_format
- * @info: where the answer goes
+ * @info: where the answer goes; it has a name whatever the module
  *
  * Return: 0 or -errno.
  */
 int axas_info(int dev, uint32_t format, struct axas_info *info);
+
+/**
+ * axas_format_number() - find a format by its name
+ * @dev: from axas_open()
+ * @name: as axas_info() gives it; "host", or a number, will do too
+ *
+ * Return: the &enum axas_format, or the number of one that another module has
+ * brought; -ENOENT if the module has none of that name, or another -errno.
+ */
+int axas_format_number(int dev, const char *name);
 
 /**
  * axas_create() - create a space
@@ -305,9 +315,18 @@ int axas_write(int space, uint64_t gpa, const void *buf, size_t length);
  * axas_format_name() - name of an &enum axas_format
  * @format: the value
  *
- * Return: "host", "ept", "s2", or "unknown".
+ * Return: "host", "ept", "s2", or "unknown". axas_info() has the names of formats
+ * that other modules bring.
  */
 const char *axas_format_name(uint32_t format);
+
+/**
+ * axas_feature_name() - name of an &enum axas_feature
+ * @feature: the bit
+ *
+ * Return: "exec-only", "ad", "fwb", or "unknown".
+ */
+const char *axas_feature_name(uint32_t feature);
 
 /**
  * axas_backend_name() - name of an &enum axas_backend_id

@@ -20,6 +20,20 @@ const char *axas_format_name(uint32_t format)
 	return NAME(names, format);
 }
 
+const char *axas_feature_name(uint32_t feature)
+{
+	switch (feature) {
+	case AXAS_FEAT_EXEC_ONLY:
+		return "exec-only";
+	case AXAS_FEAT_AD:
+		return "ad";
+	case AXAS_FEAT_FWB:
+		return "fwb";
+	default:
+		return "unknown";
+	}
+}
+
 const char *axas_backend_name(uint32_t backend)
 {
 	static const char * const names[] = {

@@ -6,6 +6,7 @@ axasctl reads spaces/ here instead of debugfs. What it should show is worked out
 in this file, from the same text, page by page. Prints TAP.
 """
 import fcntl
+import graphlib
 import json
 import os
 import pty
@@ -204,17 +205,30 @@ class Library(unittest.TestCase):
             os.mkdir(tmp + "/gnu")
             with open(tmp + "/gnu/stubs-32.h", "w", encoding="utf-8"):
                 pass
-            for name in ("lib/axas.c", "lib/areas.c", "lib/names.c", "replay-space.c"):
+            for name in ("lib/axas.c", "lib/areas.c", "lib/names.c", "replay/space.c"):
                 run("gcc", "-m32", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
                     flags, "-I", tmp, "-isystem", "/usr/include/" + multiarch,
                     "-I", TREE + "/include/uapi", "-I", TOOLS + "/lib", f"{TOOLS}/{name}")
 
     def test_objects_follow_the_version(self):
-        for name in ("axasctl.o", "axas-replay.o", "lib/axas.o", "lib/axas.pic.o", "libaxas.pc"):
-            for changed, status in ((TOOLS + "/../VERSION", 1), (TOOLS + "/axasctl.8", 0)):
+        for name in ("ctl/axasctl.o", "replay/axas-replay.o", "lib/axas.o", "lib/axas.pic.o", "libaxas.pc"):
+            for changed, status in ((TOOLS + "/../VERSION", 1), (TOOLS + "/ctl/axasctl.1", 0)):
                 r = run("make", "-C", TOOLS, "-q", "-W", os.path.relpath(changed, TOOLS),
                         "OUT=" + OUT, f"{OUT}/{name}", check=False)
                 self.assertEqual(r.returncode, status, (name, changed))
+
+    def test_no_files_need_each_other(self):
+        for part in ("lib", "replay", "ctl", "tests/live"):
+            objects = [o for o in sorted(os.listdir(f"{OUT}/{part}"))
+                       if o.endswith(".o") and not o.endswith(".pic.o")]
+            self.assertTrue(objects)
+            symbols = {o: run("nm", "-g", f"{OUT}/{part}/{o}").stdout for o in objects}
+            home = {name: o for o in objects
+                    for name in re.findall(r"^\w+ [^U] (\S+)$", symbols[o], re.M)
+                    if name != "main"}
+            graphlib.TopologicalSorter(
+                {o: {home[name] for name in re.findall(r" U (\S+)$", symbols[o], re.M)
+                     if name in home} for o in objects}).prepare()
 
     def test_builds_without_json_c(self):
         with tempfile.TemporaryDirectory() as tmp:
@@ -240,11 +254,20 @@ class Install(unittest.TestCase):
         run("make", "-C", TOOLS, target, f"OUT={cls.tmp.name}/build", "PREFIX=" + cls.usr)
 
     def test_files(self):
-        for name in ("sbin/axasctl", "bin/axas-replay", "share/man/man3/axas.3",
-                     "share/man/man8/axasctl.8", "share/man/man1/axas-replay.1",
+        for name in ("bin/axasctl", "bin/axas-replay", "share/man/man3/axas.3",
+                     "share/man/man1/axasctl.1", "share/man/man1/axas-replay.1",
                      "share/bash-completion/completions/axasctl", "lib/libaxas.a",
                      "include/axas.h", "include/linux/axas.h"):
             self.assertTrue(os.path.exists(f"{self.usr}/{name}"), name)
+
+    def test_an_older_axasctl_goes(self):
+        old = [self.usr + "/sbin/axasctl", self.usr + "/share/man/man8/axasctl.8"]
+        for name in old:
+            os.makedirs(os.path.dirname(name), exist_ok=True)
+            with open(name, "w", encoding="utf-8"):
+                pass
+        self.make("install")
+        self.assertFalse([name for name in old if os.path.exists(name)])
 
     def build_readme_example(self):
         example = self.tmp.name + "/example"
@@ -299,6 +322,20 @@ class Show(unittest.TestCase):
         self.assertEqual(space["faults"], dict(zip(faults[::2], map(int, faults[1::2]))))
         self.assertEqual((space["pid"], space["comm"]), (812, 'a<b> & "vmm"'))
         self.assertEqual(int(space["length"]), int(want["length"], 16))
+        self.assertEqual(space["features"], json.loads(ctl("map", "3", "--json").stdout)["features"])
+
+    def test_features(self):
+        """Names, as axasctl info has them; of a newer module's there is a word."""
+        names = {1: "exec-only", 2: "ad", 4: "fwb", 64: "unknown"}
+        for bits in (0, 2, 5, 66):
+            with tempfile.TemporaryDirectory() as tmp:
+                spaces = make_space(tmp + "/s", [], features=hex(bits))
+                want = [name for bit, name in names.items() if bits & bit]
+                for args in (["stats", "1"], ["map", "1"]):
+                    self.assertEqual(json.loads(ctl(*args, "--json", spaces=spaces).stdout)["features"],
+                                     want)
+                self.assertIn(f"  features  {' '.join(want) or 'none'}\n",
+                              ctl("stats", "1", spaces=spaces).stdout)
 
     def test_stats_text(self):
         out = ctl("stats", "3").stdout
@@ -316,6 +353,70 @@ class Show(unittest.TestCase):
         for got, want in zip(runs, model):
             self.assertEqual((int(got["start"], 16), int(got["end"], 16)), Model.span(want[0]))
             self.assertEqual([got["leaf"], got["prot"], got["memtype"], *got["flags"]], want[2:])
+
+    @staticmethod
+    def tree(path):
+        """Tables by level and address: entries that are tables, and those that are leaves."""
+        stats = dict(line.split(" ", 1) for line in read(path + "/stats").splitlines())
+        bits, levels = int(stats["gpa-bits"]), int(stats["levels"])
+        tables, leaves = {}, {}
+        for r in Model(path).runs:
+            start, end = Model.span(r[0])
+            level = list(LEAF).index(r[2])
+            for gpa in range(start, end, LEAF[r[2]]):
+                for n in range(level, levels):
+                    shift = 12 + 9 * n
+                    begin = gpa >> shift + 9 << shift + 9 if n + 1 < levels else 0
+                    kind = leaves if n == level else tables
+                    kind.setdefault((n + 1, begin), set()).add(gpa >> shift)
+        return {at: (512 if at[0] < levels else 1 << bits - 3 - 9 * levels,
+                     len(tables.get(at, ())), len(leaves.get(at, ())))
+                for at in sorted({*tables, *leaves}, key=lambda at: (-at[0], at[1]))}
+
+    def trees(self, spaces, number):
+        want = self.tree(f"{spaces}/{number}")
+        got = json.loads(ctl("dump", number, "--tree", "--json", spaces=spaces).stdout)
+        self.assertEqual([((t["level"], int(t["start"], 16)),
+                           (t["entries"], t["tables"], t["leaves"])) for t in got],
+                         list(want.items()))
+        for t in got:
+            self.assertEqual(t["entry_size"], 1 << 3 + 9 * t["level"])
+        tables = {}
+        for line in ctl("dump", number, "--tree", spaces=spaces).stdout.splitlines()[1:]:
+            if line.startswith("and "):
+                continue
+            m = re.fullmatch(r"((?:\|  |   )*)([|`]- )?L(\d) (0x\w+)(?: to (0x\w+)  (\d+) tables, each"
+                             r"| ) (\d+) of (\d+), \w+ an entry(?:: (\d+) tables?)?"
+                             r"(?:[:,] (\d+) leaves)?", line)
+            self.assertTrue(m, line)
+            level, start = int(m[3]), int(m[4], 16)
+            self.assertEqual(len(m[1]) // 3 + bool(m[2]), max(at[0] for at in want) - level)
+            step = 1 << 12 + 9 * level
+            if m[5]:
+                self.assertEqual(int(m[5], 16), start + int(m[6]) * step - 1)
+            for n in range(int(m[6] or 1)):
+                self.assertNotIn((level, start + n * step), tables)
+                tables[level, start + n * step] = (int(m[8]), int(m[9] or 0),
+                                                   int(m[7]) - int(m[9] or 0))
+        self.assertEqual(tables, want)
+
+    def test_tree(self):
+        for spaces, number in SPACES:
+            self.trees(spaces, number)
+        with tempfile.TemporaryDirectory() as tmp:
+            # Side by side and full; a root of two pages, and one of four entries.
+            for bits, levels, last in ((40, 3, 1 << 40), (32, 3, 1 << 32), (48, 4, 1 << 40)):
+                table = ["0x%016x-0x%016x 6M 4K rw- wb" % (1 << 21, 4 << 21),
+                         "0x%016x-0x%016x 4K 4K rw- wb" % (4 << 21, (4 << 21) + 4096),
+                         "0x%016x-0x%016x 4M 2M rw- wb" % (10 << 21, 12 << 21),
+                         "0x%016x-0x%016x 4K 4K rw- wb" % (last - 4096, last)]
+                spaces = make_space(f"{tmp}/{bits}", [], table, gpa_bits=bits, levels=levels,
+                                    tables="9 2 1 0 0")
+                self.trees(spaces, "1")
+                out = ctl("dump", "1", "--tree", spaces=spaces).stdout
+                self.assertIn("to " + f"0x{(4 << 21) - 1:0{-(-bits // 4)}x}"
+                              + "  3 tables, each 512 of 512, 4K an entry\n", out)
+                self.assertIn("\nand 4 of level 1 without a leaf\n", out)
 
     def map_json(self, spaces, number):
         model = Model(f"{spaces}/{number}")
@@ -437,7 +538,14 @@ class Errors(unittest.TestCase):
         for args in ([], ["nothing"], ["map"], ["map", "x"], ["map", "0"], ["map", "-1"],
                      ["map", "3", "4"], ["map", "3", "--json", "--svg", "f"], ["list", "3"],
                      ["list", "--svg", "f"], ["watch", "--count", "0"],
-                     ["watch", "--interval", "nan"]):
+                     ["watch", "--interval", "nan"],
+                     ["map", "3", "--svg", "f", "--width", "40"],
+                     ["map", "3", "--svg", "f", "--width", "3.3in", "--font-size", "12"],
+                     ["map", "3", "--svg", "f", "--width", "3miles"],
+                     ["map", "3", "--svg", "f", "--font-size", "nan"],
+                     ["map", "3", "--svg", "f", "--scale", "none"],
+                     ["map", "3", "--svg", "f", "--title", "t", "--no-title"],
+                     ["map", "3", "--width", "500"], ["map", "3", "--json", "--no-title"]):
             self.assertIn("axasctl", self.fails(*args, status=2))
 
     def test_damaged_text(self):
@@ -540,15 +648,21 @@ def luminance(colour):
 
 class Svg(unittest.TestCase):
     NS = "{http://www.w3.org/2000/svg}"
+    # Widths and sizes of text, the narrowest last.
+    SIZES = ((), ("--width", "1200", "--font-size", "16"), ("--width", "3.3in", "--font-size", "9"),
+             ("--width", "8.4cm"), ("--width", "112", "--font-size", "4"))
 
     def parse(self, *args, spaces=HERE + "/spaces"):
         return xml.fromstring(ctl("map", *args, "--svg", "-", spaces=spaces).stdout)
 
     def boxes(self, root):
         """Where each text is, with the widest letters that fonts have on average."""
+        style = root.find(self.NS + "style").text
+        sizes = {name: float(size) for name, size in
+                 re.findall(r"^\.?(\w+) {[^}]*?font(?:-size)?: ([0-9.]+)px", style, re.M)}
         for t in root.iter(self.NS + "text"):
             classes = t.get("class").split()
-            size = {"title": 17, "range": 12, "tick": 9.5}.get(classes[-1], 11)
+            size = sizes.get(classes[-1], sizes["text"])
             width = len(t.text) * size * (0.61 if "range" in classes else 0.53)
             x, y = float(t.get("x")), float(t.get("y"))
             if classes[0] in ("what", "lane", "last"):
@@ -567,8 +681,14 @@ class Svg(unittest.TestCase):
                                  f"'{text}' over '{other}'")
         for r in root.iter(self.NS + "rect"):
             x, y, w, h = (float(r.get(k, 0)) for k in ("x", "y", "width", "height"))
-            self.assertTrue(0 <= x and x + w <= width and 0 <= y and y + h <= height)
+            self.assertTrue(0 <= x and x + w <= width + 0.1 and 0 <= y and y + h <= height)
         return texts
+
+    def frames(self, root):
+        """Bars of lanes, from above, as rectangles."""
+        frames = [r for r in root.iter(self.NS + "rect") if r.get("class") == "frame"]
+        lane = frames[0].get("height")
+        return [r for r in frames if r.get("height") == lane]
 
     def test_nothing_clipped_or_overlapping(self):
         texts = " ".join(t[4] for t in self.inside(self.parse("3")))
@@ -580,39 +700,95 @@ class Svg(unittest.TestCase):
                    area_line((1 << 56) + (1 << 55), 5 << 20, "linear", "1G"),
                    area_line((1 << 56) + (1 << 55) + (6 << 20), 9 * 4096, "device", "-")]
             table = ["0x%016x-0x%016x 5M 4K rw- wb" % ((3 << 55), (3 << 55) + (5 << 20))]
-            self.inside(self.parse("1", spaces=make_space(
-                tmp + "/s", odd, table, gpa_bits=57, levels=5, length="0x200000000000000",
-                owner="4194304 " + "M" * 15)))
+            wide = make_space(tmp + "/s", odd, table, gpa_bits=57, levels=5,
+                              length="0x200000000000000", owner="4194304 " + "M" * 15,
+                              devices=["sysreg 0xfffffff0-0xffffffff cookie 0xffffffffffffffff"])
+            many = make_space(tmp + "/m", odd[:2] + [area_line((3 << 55) + (n << 30), 8192)
+                                                     for n in range(30)],
+                              gpa_bits=57, levels=5, length="0x200000000000000")
+            for size in self.SIZES:
+                for scale in ("own", "common", "log"):
+                    self.inside(self.parse("3", *size, "--scale", scale))
+                    self.inside(self.parse("1", *size, "--scale", scale, spaces=wide))
+                    self.inside(self.parse("1", *size, "--scale", scale, spaces=many))
+
+    def test_width_and_font(self):
+        for width, pixels in (("500", 500), ("500px", 500), ("3.3in", 316.8), ("84mm", 317.5),
+                              ("8.4cm", 317.5), ("250pt", 333.3)):
+            root = self.parse("3", "--width", width, "--font-size", "9")
+            self.assertAlmostEqual(float(root.get("width")), pixels, delta=0.1)
+            self.assertIn("text { font: 9.00px", root.find(self.NS + "style").text)
+
+    def test_title(self):
+        for args, want in (((), "Guest physical address space 3"),
+                           (("--title", "a <b> & \u00e9"), "a <b> & \u00e9")):
+            root = self.parse("3", *args)
+            titles = [t.text for t in root.iter(self.NS + "text") if t.get("class") == "title"]
+            self.assertEqual(titles, [want])
+            self.assertEqual(root.find(self.NS + "title").text, want)
+        words = "word " * 40
+        root = self.parse("3", "--title", words)
+        lines = [t.text for t in root.iter(self.NS + "text") if t.get("class") == "title"]
+        self.assertGreater(len(lines), 1)
+        self.assertEqual(" ".join(lines).split(), words.split())
+        self.inside(root)
+        none = self.parse("3", "--no-title")
+        self.assertLess(float(none.get("height")), float(self.parse("3").get("height")) - 40)
+        self.assertFalse([t.text for t in none.iter(self.NS + "text") if "process" in t.text])
+
+    def test_scales(self):
+        """A bar's length, against the size of its area in pages."""
+        model = Model(HERE + "/spaces/3")
+        pages = [(e - s) >> 12 for s, e in (Model.span(a[0]) for a in model.areas)]
+        lanes = [max(1, sum(model.mapped(*Model.span(a[0]), leaf) > 0 for leaf in LEAF))
+                 for a in model.areas]
+        room = float(self.frames(self.parse("3"))[0].get("width"))
+        for scale, share in (("own", lambda n: 1), ("common", lambda n: n / max(pages)),
+                             ("log", lambda n: self.log(n) / self.log(max(pages)))):
+            frames = self.frames(self.parse("3", "--scale", scale))
+            want = [max(2, room * share(n)) for n, k in zip(pages, lanes) for _ in range(k)]
+            self.assertEqual(len(frames), len(want))
+            for frame, width in zip(frames, want):
+                self.assertAlmostEqual(float(frame.get("width")), width, delta=0.02)
+
+    @staticmethod
+    def log(pages):
+        """To the base of 2, but linear in between; from 1 on."""
+        n = pages.bit_length() - 1
+        return n + pages / (1 << n)
 
     def cells(self, spaces, number):
         """The dark part of each lane is what the model has there."""
         model = Model(f"{spaces}/{number}")
+        root = self.parse(number, spaces=spaces)
+        frames = self.frames(root)
+        left, bar = float(frames[0].get("x")), float(frames[0].get("width"))
         lanes = {}
-        for r in self.parse(number, spaces=spaces).iter(self.NS + "rect"):
-            if r.get("height") == "16.0" and (r.get("fill") or "#").startswith("#"):
+        for r in root.iter(self.NS + "rect"):
+            if r.get("height") == frames[0].get("height") and (r.get("fill") or "#").startswith("#"):
                 lanes.setdefault(float(r.get("y")), []).append(r)
         lanes = [lanes[y] for y in sorted(lanes)]
         want = []
         for area in model.areas:
             start, end = Model.span(area[0])
-            _, cells = model.cells(area, 342)
+            _, cells = model.cells(area, int(bar) // 2)
             for leaf in ("1G", "2M", "4K"):
                 heats = [heat(model.mapped(s, e, leaf), e - s) for s, e in cells]
                 if set(heats) != {"."}:
-                    want.append([((s - start) / (end - start) * 684, h)
+                    want.append([((s - start) / (end - start) * bar, leaf + h)
                                  for (s, e), h in zip(cells, heats)])
         lanes = [[r for r in lane if r.get("fill")] for lane in lanes]
         lanes = [lane for lane in lanes if lane]
         self.assertEqual(len(lanes), len(want))
         shades = {}
         for lane, cells in zip(lanes, want):
-            ends = [x for x, _ in cells[1:]] + [684]
+            ends = [x for x, _ in cells[1:]] + [bar]
             for (x, h), end in zip(cells, ends):
                 if end - x < 0.1:
                     continue    # not to be seen
-                hit = [r for r in lane if float(r.get("x")) - 52 <= x + 0.02 <
-                       float(r.get("x")) - 52 + float(r.get("width"))]
-                self.assertEqual(len(hit), h != ".")
+                hit = [r for r in lane if float(r.get("x")) - left <= x + 0.02 <
+                       float(r.get("x")) - left + float(r.get("width"))]
+                self.assertEqual(len(hit), h[-1] != ".")
                 if hit:
                     self.assertEqual(shades.setdefault(h, hit[0].get("fill")), hit[0].get("fill"))
         self.assertEqual(len(set(shades.values())), len(shades))
@@ -622,16 +798,39 @@ class Svg(unittest.TestCase):
             self.cells(spaces, number)
 
     def test_readable_in_grayscale(self):
-        fills = [r.get("fill") for r in self.parse("3").iter(self.NS + "rect")
-                 if r.get("height") == "12.0" and (r.get("fill") or "").startswith("#")]
-        self.assertEqual(len(fills), 9)
-        steps = [luminance(a) - luminance(b) for a, b in zip(fills, fills[1:])]
-        self.assertGreater(min(steps), 8)
+        """Whatever the size of the leaves, a step is as dark, and darker than the last."""
+        rows = {}
+        root = self.parse("3")
+        lane = self.frames(root)[0].get("height")
+        for r in root.iter(self.NS + "rect"):
+            if r.get("x") and r.get("height") != lane and (r.get("fill") or "").startswith("#"):
+                rows.setdefault(r.get("y"), []).append(luminance(r.get("fill")))
+        self.assertEqual([len(row) for row in rows.values()], [9, 9, 9])
+        for row in rows.values():
+            self.assertGreater(min(a - b for a, b in zip(row, row[1:])), 15)
+        for step in zip(*rows.values()):
+            self.assertLess(max(step) - min(step), 3)
 
     def test_many_areas(self):
+        """Each in a line: where it is, and what is most in each cell."""
         with tempfile.TemporaryDirectory() as tmp:
-            areas = [area_line(n << 20, 8192) for n in range(130)]
-            root = self.parse("1", spaces=make_space(tmp + "/s", areas))
+            areas = [area_line(n << 21, 1 << 21) for n in range(25)]
+            table = ["0x%016x-0x%016x 2M 2M rw- wb" % (3 << 21, 4 << 21),
+                     "0x%016x-0x%016x 4K 4K rw- wb" % (5 << 21, (5 << 21) + (1 << 20))]
+            root = self.parse("1", spaces=make_space(tmp + "/s", areas, table))
+            texts = [t[4] for t in self.inside(root)]
+            self.assertEqual([t for t in texts if t.startswith("0x")],
+                             [f"0x{n << 21:012x}" for n in range(25)])
+            frames = self.frames(root)
+            self.assertEqual(len(frames), 25)
+            width = float(frames[0].get("width"))
+            for n, part in ((3, 1), (5, 0.5)):
+                fills = [r for r in root.iter(self.NS + "rect")
+                         if r.get("y") == frames[n].get("y") and r.get("fill")]
+                self.assertEqual(len(fills), 1)
+                self.assertAlmostEqual(float(fills[0].get("width")), width * part, delta=2)
+            areas = [area_line(n << 20, 8192) for n in range(430)]
+            root = self.parse("1", spaces=make_space(tmp + "/m", areas))
             self.assertIn("30 more areas are not drawn", [t[4] for t in self.inside(root)])
 
     def test_devices(self):
@@ -655,18 +854,18 @@ class Svg(unittest.TestCase):
 
 class Pages(unittest.TestCase):
     def test_man_pages_are_clean(self):
-        for page in ("axasctl.8", "axas-replay.1", "lib/axas.3"):
+        for page in ("ctl/axasctl.1", "replay/axas-replay.1", "lib/axas.3"):
             r = run("groff", "-man", "-ww", "-z", "-Tutf8", f"{TOOLS}/{page}")
             self.assertEqual(r.stderr, "", page)
 
     def test_man_page_and_completion_have_all_options(self):
-        with open(TOOLS + "/axasctl.8", encoding="utf-8") as f:
+        with open(TOOLS + "/ctl/axasctl.1", encoding="utf-8") as f:
             page = f.read().replace("\\-", "-")
-        with open(TOOLS + "/axasctl.bash", encoding="utf-8") as f:
+        with open(TOOLS + "/ctl/axasctl.bash", encoding="utf-8") as f:
             completion = f.read()
         for command in ("info", "list", "stats", "dump", "map", "watch"):
             out = ctl(command, "--help").stdout
-            for option in re.findall(r"--[a-z]+", out):
+            for option in re.findall(r"--[a-z][a-z-]*", out):
                 self.assertIn(option, page)
                 if option != "--usage":
                     self.assertIn(option, completion)
@@ -674,12 +873,16 @@ class Pages(unittest.TestCase):
     def complete(self, *words, **kw):
         script = ('. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _axasctl; '
                   'echo "${COMPREPLY[*]}"')
-        return run("bash", "-c", script, "-", TOOLS + "/axasctl.bash", "axasctl", *words,
+        return run("bash", "-c", script, "-", TOOLS + "/ctl/axasctl.bash", "axasctl", *words,
                    env={"AXAS_DEBUGFS": HERE + "/spaces"}, **kw).stdout.split()
 
     def test_completion(self):
         self.assertEqual(self.complete("wa"), ["watch"])
-        self.assertEqual(self.complete("map", ""), ["--json", "--help", "--svg", "3"])
+        self.assertEqual(self.complete("map", ""),
+                         ["--json", "--help", "--svg", "--width", "--font-size", "--title",
+                          "--no-title", "--scale", "3"])
+        self.assertEqual(self.complete("map", "--scale", "=", "l"), ["log"])
+        self.assertEqual(self.complete("map", "--title", ""), [])
         self.assertEqual(self.complete("watch", "--c"), ["--count"])
         self.assertEqual(self.complete("info", "3"), [])
         with tempfile.TemporaryDirectory() as tmp:

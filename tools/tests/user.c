@@ -65,6 +65,7 @@ int main(void)
 	expect(axas_open("/dev/null") >= 0, "open of a file");
 	expect(axas_info(-1, AXAS_FORMAT_HOST, &info) == -EBADF, "info");
 	expect(axas_info(0, AXAS_FORMAT_HOST, &info) == -ENOTTY, "info of a file");
+	expect(axas_format_number(-1, "ept") == -EBADF, "format_number");
 	expect(axas_create(-1, NULL) == -EBADF, "create");
 	expect(axas_create(-1, &create) == -EBADF, "create, how");
 	expect(axas_id(-1) == -EBADF, "id");
@@ -98,6 +99,8 @@ int main(void)
 	expect(axas_write(-1, 0, &byte, 1) == -EBADF, "write");
 	expect(errno == 0, "errno");
 	expect(!strcmp(axas_format_name(AXAS_FORMAT_S2), "s2"), "format_name");
+	expect(!strcmp(axas_feature_name(AXAS_FEAT_AD), "ad"), "feature_name");
+	expect(!strcmp(axas_feature_name(0), "unknown"), "feature_name, none");
 	expect(!strcmp(axas_backend_name(0), "unknown"), "backend_name");
 	expect(!strcmp(axas_memtype_name(AXAS_MEM_DEVICE), "device"), "memtype_name");
 	expect(!strcmp(axas_memtype_name(6), "unknown"), "memtype_name, beyond");

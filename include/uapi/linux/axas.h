@@ -193,6 +193,8 @@ enum axas_feature {
  * @control_bits: out: bit n is set if AXAS_ROOT has a control value for a space
  *	n bits wide: no CPU can be told to use the table of another. EPT lacks
  *	39, whose three levels no EPTP can hold
+ * @name: out: the name of @format, "ept" or "s2" or what the module that has
+ *	brought it calls it; cut after 15 bytes, which a 0 ends
  *
  * For the host's own format these are the limits of the CPU. A format that the
  * CPU doesn't walk has the limits of its architecture.
@@ -215,6 +217,7 @@ struct axas_info {
 	__u32 hpa_bits;
 	__u32 default_gpa_bits;
 	__u64 control_bits;
+	char name[16];
 };
 
 #define AXAS_INFO	_IO(AXAS_IOC_TYPE, AXAS_CMD_INFO)

@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: GPL-2.0
-#include "fake_tree.h"
-
-#include "../axas_tree.c"

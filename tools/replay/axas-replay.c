@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * axas-replay: a trace-driven virtual machine monitor over /dev/axas.
+ *
+ * It takes the memory trace of a real program, treats its addresses as guest
+ * physical ones, and runs it in a space: misses of a software TLB become nested
+ * page faults, loads and stores go through mmap(2) windows, and every byte is
+ * compared with a model in ordinary memory.
+ */
+#define _GNU_SOURCE
+#include <argp.h>
+#include <axas.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replay.h"
+
+const char *argp_program_version = "axas-replay " VERSION;
+
+enum {
+	OPT_FORMAT = 256,
+	OPT_GPA_BITS,
+	OPT_LEAF,
+	OPT_THREADS,
+	OPT_BATCH,
+	OPT_TLB,
+	OPT_LINEAR_HPA,
+	OPT_LINEAR_SIZE,
+	OPT_MMIO,
+	OPT_DEVICE,
+	OPT_LIMIT,
+	OPT_JSON,
+	OPT_THEN,
+};
+
+static const struct argp_option options[] = {
+	{ NULL, 0, NULL, 0, "The space:", 1 },
+	{ "device", OPT_DEVICE, "PATH", 0,
+	  "The device of axas (/dev/axas)", 0 },
+	{ "format", OPT_FORMAT, "host|ept|s2|NAME", 0,
+	  "How table entries are encoded (host); axasctl info lists what there is", 0 },
+	{ "gpa-bits", OPT_GPA_BITS, "N", 0,
+	  "Width of guest physical addresses (the module's default)", 0 },
+	{ "leaf", OPT_LEAF, "4K|2M", 0,
+	  "Largest leaf of alloc areas (4K)", 0 },
+	{ "linear-hpa", OPT_LINEAR_HPA, "ADDR", 0,
+	  "Host physical memory for a linear area: kept from the kernel with memmap=, or a device's BAR. Its content is overwritten. Without it everything is lazy alloc",
+	  0 },
+	{ "linear-size", OPT_LINEAR_SIZE, "SIZE", 0,
+	  "Bytes at ADDR; K, M and G may follow", 0 },
+	{ "mmio", OPT_MMIO, "ADDR,SIZE", 0,
+	  "Make that part of the trace's memory a device without memory, whose accesses come back one by one and are emulated. May be given more than once",
+	  0 },
+	{ NULL, 0, NULL, 0, "The run:", 2 },
+	{ "threads", OPT_THREADS, "N", 0, "Virtual CPUs (1)", 0 },
+	{ "tlb", OPT_TLB, "N", 0,
+	  "Entries of each virtual CPU's TLB, a power of two (64)", 0 },
+	{ "batch", OPT_BATCH, "N", 0, "Most faults in one call (16)", 0 },
+	{ "limit", OPT_LIMIT, "N", 0, "Stop after N accesses", 0 },
+	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
+	{ "then", OPT_THEN, "COMMAND", 0,
+	  "Give COMMAND to the shell at the end, while the space is still there; $AXAS_SPACE is its number",
+	  0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static const char args_doc[] = "TRACE";
+static const char doc[] =
+	"Run a program's memory trace in a guest physical address space.\n\n"
+	"TRACE is what valgrind --tool=lackey --trace-mem=yes writes, as text; - is standard input.\v"
+	"Exit status: 0 if every byte matches, 1 if one doesn't or a figure of the module is wrong, 2 for trouble.";
+
+/* A number from @min to @max, in any base of C, perhaps with K, M or G. */
+static uint64_t parse_number(struct argp_state *state, const char *name,
+			     const char *arg, uint64_t min, uint64_t max)
+{
+	static const char units[] = "KMG";
+	unsigned long long n;
+	unsigned int shift = 0;
+	const char *unit;
+	char *end;
+
+	errno = 0;
+	n = strtoull(arg, &end, 0);
+	if (end != arg && *end) {
+		unit = strchr(units, *end);
+		if (unit && !end[1]) {
+			shift = 10 * (unit - units + 1);
+			end++;
+		}
+	}
+	if (end == arg || *end || errno || *arg == '-' ||
+	    n > UINT64_MAX >> shift || n << shift < min || n << shift > max)
+		argp_error(state, "--%s %s: not a number from %llu to %llu",
+			   name, arg, (unsigned long long)min,
+			   (unsigned long long)max);
+	return n << shift;
+}
+
+static void parse_mmio(struct argp_state *state, struct options *o, char *arg)
+{
+	struct mmio *m = &o->mmio[o->nr_mmio];
+	char *size = strchr(arg, ',');
+	unsigned int i;
+
+	if (o->nr_mmio++ == MMIO_MAX)
+		argp_error(state, "--mmio: more than %u devices", MMIO_MAX);
+	if (!size)
+		argp_error(state, "--mmio %s: not ADDR,SIZE", arg);
+	*size++ = '\0';
+	m->orig = parse_number(state, "mmio", arg, 0, UINT64_MAX - PAGE_SIZE);
+	m->length = parse_number(state, "mmio", size, PAGE_SIZE, SIZE_1G);
+	if ((m->orig | m->length) & (PAGE_SIZE - 1))
+		argp_error(state, "--mmio: ADDR and SIZE must be multiples of 4096");
+	for (i = 0; i + 1 < o->nr_mmio; i++)
+		if (m->orig - o->mmio[i].orig < o->mmio[i].length ||
+		    o->mmio[i].orig - m->orig < m->length)
+			argp_error(state, "--mmio %s: meets another one", arg);
+}
+
+static void check_options(struct argp_state *state, const struct options *o)
+{
+	if (!o->trace)
+		argp_error(state, "no TRACE; - reads standard input");
+	if (o->tlb & (o->tlb - 1))
+		argp_error(state, "--tlb %u: not a power of two", o->tlb);
+	if (!o->linear_hpa != !o->linear_size)
+		argp_error(state, "--linear-hpa and --linear-size go together");
+	if ((o->linear_hpa | o->linear_size) & (PAGE_SIZE - 1))
+		argp_error(state, "--linear-hpa and --linear-size must be multiples of 4096");
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case OPT_FORMAT:
+		o->format = arg;
+		break;
+	case OPT_GPA_BITS:
+		o->gpa_bits = parse_number(state, "gpa-bits", arg, 12, 63);
+		break;
+	case OPT_LEAF:
+		o->leaf = parse_number(state, "leaf", arg, 0, UINT64_MAX);
+		if (o->leaf != PAGE_SIZE && o->leaf != SIZE_2M)
+			argp_error(state, "--leaf %s: not 4K or 2M", arg);
+		break;
+	case OPT_THREADS:
+		o->threads = parse_number(state, "threads", arg, 1, 256);
+		break;
+	case OPT_BATCH:
+		o->batch = parse_number(state, "batch", arg, 1, 65536);
+		break;
+	case OPT_TLB:
+		o->tlb = parse_number(state, "tlb", arg, 4, 1 << 20);
+		break;
+	case OPT_LINEAR_HPA:
+		o->linear_hpa = parse_number(state, "linear-hpa", arg,
+					     PAGE_SIZE, UINT64_MAX);
+		break;
+	case OPT_LINEAR_SIZE:
+		o->linear_size = parse_number(state, "linear-size", arg,
+					      PAGE_SIZE, UINT64_MAX);
+		break;
+	case OPT_MMIO:
+		parse_mmio(state, o, arg);
+		break;
+	case OPT_DEVICE:
+		o->device = arg;
+		break;
+	case OPT_LIMIT:
+		o->limit = parse_number(state, "limit", arg, 1, UINT64_MAX);
+		break;
+	case OPT_JSON:
+		o->json = true;
+		break;
+	case OPT_THEN:
+		o->then = arg;
+		break;
+	case ARGP_KEY_ARG:
+		if (o->trace)
+			argp_error(state, "%s: only one TRACE", arg);
+		o->trace = arg;
+		break;
+	case ARGP_KEY_END:
+		check_options(state, o);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static void run_command(const struct space *s, const char *command)
+{
+	char id[24];
+
+	snprintf(id, sizeof(id), "%" PRId64, axas_id(s->fd));
+	if (setenv("AXAS_SPACE", id, 1) || system(command))
+		die("--then %s: failed", command);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.args_doc = args_doc,
+		.doc = doc,
+	};
+	struct options o = {
+		.device = "/dev/axas",
+		.format = "host",
+		.leaf = PAGE_SIZE,
+		.threads = 1,
+		.batch = 16,
+		.tlb = 64,
+		.limit = UINT64_MAX,
+	};
+	struct findings findings = { 0 };
+	struct trace trace = { 0 };
+	struct space space = { 0 };
+	struct run run = { 0 };
+
+	argp_err_exit_status = EXIT_TROUBLE;
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+
+	open_device(&space, &o);
+	create_space(&space);
+	read_trace(&trace, &o);
+	lay_out(&trace, &o, space.gpa_bits);
+	map_regions(&space, &trace, &o);
+	run_trace(&run, &trace, &space, &o);
+	/* The figures first: reading back is not part of the trace. */
+	check_space(&findings, &run, &trace, &space, &o);
+	verify_memory(&findings, &run, &trace, &space);
+	(o.json ? print_json : print_text)(&findings, &run, &trace, &space, &o);
+	free_trace(&trace);
+	if (fflush(stdout) || ferror(stdout))
+		die("cannot write the result: %s", strerror(errno));
+	if (o.then)
+		run_command(&space, o.then);
+	return findings.ok ? EXIT_MATCH : EXIT_MISMATCH;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * axas-replay: a trace-driven virtual machine monitor over /dev/axas.
+ *
+ * util.c         messages, progress, memory, time
+ * trace.c        reads a trace and lays its addresses out in guest memory
+ * space.c        the space: create, areas, windows, what AXAS_* say of it
+ * run.c          the virtual CPUs: software TLB, nested page faults, accesses
+ * report.c       checks after the run, the table, JSON
+ * axas-replay.c  options, and the order of things
+ *
+ * What they share stands here. A file calls those above it in this list, never
+ * one below.
+ */
+#ifndef AXAS_REPLAY_H
+#define AXAS_REPLAY_H
+
+#include <linux/axas.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define PAGE_SHIFT	12
+#define PAGE_SIZE	(UINT64_C(1) << PAGE_SHIFT)
+#define PAGE_MASK	(~(PAGE_SIZE - 1))
+#define SIZE_2M		(UINT64_C(1) << 21)
+#define SIZE_1G		(UINT64_C(1) << 30)
+
+/* Pages of the trace that are no further apart than this share a region. */
+#define REGION_GAP	(UINT64_C(1) << 20)
+
+/* Mismatches that are printed; the others are only counted. */
+#define MISMATCHES_SHOWN	8
+
+/* Exit status. */
+enum { EXIT_MATCH = 0, EXIT_MISMATCH = 1, EXIT_TROUBLE = 2 };
+
+/* Devices that may be asked for. */
+#define MMIO_MAX	16
+
+/*
+ * A part of the trace's memory that is a device: no area has memory there, and
+ * replay emulates it. Its cookie is its number and MMIO_COOKIE.
+ */
+struct mmio {
+	uint64_t orig;
+	uint64_t gpa;
+	uint64_t length;
+	uint8_t *data;		/* what the device holds */
+};
+
+#define MMIO_COOKIE	UINT64_C(0x6d6d696f00000000)
+
+/* What the command line asks for. */
+struct options {
+	const char *trace;
+	const char *device;
+	const char *format;
+	uint32_t gpa_bits;	/* 0: the module's default */
+	uint64_t leaf;
+	unsigned int threads;
+	unsigned int batch;
+	unsigned int tlb;
+	uint64_t linear_hpa;
+	uint64_t linear_size;	/* 0: no linear area */
+	uint64_t limit;
+	struct mmio mmio[MMIO_MAX];
+	unsigned int nr_mmio;
+	bool json;
+	const char *then;
+};
+
+/* One access; @addr is the trace's at first and a GPA after lay_out(). */
+struct access {
+	uint64_t addr;
+	uint32_t line;
+	uint16_t size;
+	uint8_t kind;		/* enum axas_prot bits */
+};
+
+/* A guest page as it should be; @data is NULL until the trace touches it. */
+struct page {
+	uint8_t *data;
+	uint64_t accesses;
+	uint64_t stores;
+};
+
+/* A run of guest memory: areas of one protection under one mmap window. */
+struct region {
+	uint64_t orig;		/* the trace's address of the first byte */
+	uint64_t gpa;
+	uint64_t length;
+	uint32_t prot;
+	uint8_t *window;
+	struct page *pages;
+};
+
+/* The part of a region that the linear area holds; @length 0 if none. */
+struct linear {
+	uint64_t gpa;
+	uint64_t length;
+	uint64_t hpa;
+};
+
+struct trace {
+	struct access *accesses;
+	size_t nr;
+	size_t fetches, loads, stores, modifies;
+	struct region *regions;
+	size_t nr_regions;
+	size_t pages;		/* distinct pages touched */
+	size_t linear_pages;	/* those of them in the linear area */
+	size_t mmio_pages;	/* those of them in devices */
+	bool relocated;
+	struct linear linear;
+	struct mmio mmio[MMIO_MAX];
+	unsigned int nr_mmio;
+};
+
+struct space {
+	int dev;
+	int fd;
+	struct axas_info info;
+	uint32_t gpa_bits;
+};
+
+/* What all virtual CPUs did together. */
+struct run {
+	uint64_t faults[AXAS_NR_FAULT_RESULTS];
+	uint64_t calls;
+	uint64_t fault_ns;
+	double seconds;
+	atomic_ulong mismatches;
+};
+
+/* What AXAS_STATS and AXAS_TRANSLATE said after the run. */
+struct findings {
+	struct axas_stats stats;
+	double walk_depth;
+	uint64_t verified;	/* bytes */
+	unsigned int failed;	/* cross-checks */
+	bool ok;
+};
+
+/* util.c */
+uint64_t now_ns(void);
+void progress(const char *what, uint64_t done, uint64_t total);
+void progress_end(void);
+_Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...);
+void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void *xcalloc(size_t nr, size_t size);
+void *xrealloc(void *p, size_t nr, size_t size);
+
+/* trace.c */
+void read_trace(struct trace *t, const struct options *o);
+void lay_out(struct trace *t, const struct options *o, uint32_t gpa_bits);
+void free_trace(struct trace *t);
+struct region *find_region(const struct trace *t, uint64_t gpa);
+
+static inline struct page *region_page(const struct region *r, uint64_t gpa)
+{
+	return &r->pages[(gpa - r->gpa) >> PAGE_SHIFT];
+}
+
+static inline bool in_linear(const struct trace *t, uint64_t gpa)
+{
+	return gpa - t->linear.gpa < t->linear.length;
+}
+
+/* The device at @gpa, or NULL. */
+static inline const struct mmio *find_mmio(const struct trace *t, uint64_t gpa)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr_mmio; i++)
+		if (gpa - t->mmio[i].gpa < t->mmio[i].length)
+			return &t->mmio[i];
+	return NULL;
+}
+
+/* space.c */
+void open_device(struct space *s, const struct options *o);
+void create_space(struct space *s);
+void map_regions(struct space *s, struct trace *t, const struct options *o);
+void read_guest(const struct space *s, void *buf, size_t length, uint64_t gpa);
+void translate(const struct space *s, struct axas_translate_entry *e,
+	       uint32_t nr);
+void get_stats(const struct space *s, struct axas_stats *stats);
+const char *result_meaning(uint32_t result);
+
+/* run.c */
+void run_trace(struct run *run, const struct trace *t, const struct space *s,
+	       const struct options *o);
+void mismatch(struct run *run, const char *how, uint64_t gpa, uint32_t line,
+	      const uint8_t *want, const uint8_t *got, size_t length);
+
+/* report.c */
+void check_space(struct findings *f, const struct run *run,
+		 const struct trace *t, const struct space *s,
+		 const struct options *o);
+void verify_memory(struct findings *f, struct run *run, const struct trace *t,
+		   const struct space *s);
+void print_text(const struct findings *f, const struct run *run,
+		const struct trace *t, const struct space *s,
+		const struct options *o);
+void print_json(const struct findings *f, const struct run *run,
+		const struct trace *t, const struct space *s,
+		const struct options *o);
+
+#endif /* AXAS_REPLAY_H */

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * live - test libaxas, axasctl and axas-replay over the module; prints TAP
+ *
+ * It makes a space of many kinds through the library, and compares what axasctl
+ * says of it with what the library says. With arguments it runs them as a
+ * command instead, while that space is there; $AXAS_SPACE is its number.
+ *
+ * axasctl, axas-replay and the examples are looked for in $PATH. Linear areas are
+ * tested where $AXAS_RESERVED_HPA is 2 MiB that the kernel doesn't use.
+ */
+#include <axas.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "live.h"
+
+/* 2 MiB leaves, small ones, a device, and 64 TiB with a page here and there. */
+static void make_space(void)
+{
+	struct axas_map map = {
+		.gpa = 2 * G, .length = 256 * M, .prot = RW, .cookie = 7,
+		.backend = AXAS_BACKEND_ALLOC, .max_leaf = 2 * M,
+	};
+	struct axas_create create = {
+		.format = AXAS_FORMAT_EPT, .gpa_bits = 48,
+	};
+	uint64_t n;
+
+	dev = must(axas_open(NULL), "open");
+	space = must(axas_create(dev, &create), "create");
+	id = must(axas_id(space), "id");
+	must(axas_map_alloc(space, 0, 640 * K, RW | AXAS_PROT_EXEC), "map");
+	must(axas_map_device(space, 0xfee00000, 4 * K, 3), "map device");
+	must(axas_device_add(space, AXAS_BUS_PORT, 0x3f8, 0x3ff, 8), "port");
+	must(axas_device_add(space, AXAS_BUS_SYSREG, 0xc0000080, 0xc0000084, 9),
+	     "sysreg");
+	must(axas_map(space, &map), "map 2M");
+	must(axas_map_alloc(space, 64 * T, 64 * T, RW), "map 64T");
+	for (n = 0; n < 640 * K; n += n < 64 * K ? 4 * K : 12 * K)
+		touch(n);
+	for (n = 0; n < 32; n++)
+		touch(2 * G + n * n / 4 * 2 * M + n * 4 * K);
+	for (n = 0; n < 64; n++)
+		touch(2 * G + 200 * M + n * 68 * K);
+	must(axas_unmap(space, 2 * G + 2 * M, 16 * K), "unmap");
+	for (n = 0; n < 40; n++)
+		touch(64 * T + n * n * n * G + n * 4 * K);
+}
+
+static void test_examples(void)
+{
+	EXPECT(runs("example | grep -q '^fault at 0x80001234: resolved$'"));
+	EXPECT(runs("readme_example | grep -q '^fault: resolved$'"));
+}
+
+/* Results have one name everywhere. */
+static void test_replay(void)
+{
+	uint32_t i;
+
+	EXPECT(runs("printf 'I  0401ab70,3\\n S 1ffeffe7e0,8\\n' >/tmp/trace"));
+	EXPECT(runs("axas-replay --json /tmp/trace >/tmp/json"));
+	EXPECT(runs("axas-replay /tmp/trace >/tmp/text"));
+	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++) {
+		EXPECT(runs("grep -q '\"%s\": [0-9]' /tmp/json",
+			    axas_result_name(i)));
+		EXPECT(runs("grep -q '[0-9] %s' /tmp/text", axas_result_name(i)));
+	}
+}
+
+static int run_command(char **argv)
+{
+	int status = 1;
+	char text[16];
+	pid_t pid;
+
+	snprintf(text, sizeof(text), "%d", id);
+	setenv("AXAS_SPACE", text, 1);
+	/* The space is closed on exec: not in this process. */
+	pid = fork();
+	if (!pid) {
+		execvp(argv[0], argv);
+		printf("live: %s: %s\n", argv[0], strerror(errno));
+		_exit(1);
+	}
+	waitpid(pid, &status, 0);
+	return !!status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*fn)(void);
+	} tests[] = {
+		{ "info", test_info },
+		{ "format_names", test_format_names },
+		{ "faults", test_faults },
+		{ "part_of_an_array", test_part_of_an_array },
+		{ "translate", test_translate },
+		{ "memory", test_memory },
+		{ "areas", test_areas },
+		{ "changes", test_changes },
+		{ "linear", test_linear },
+		{ "root", test_root },
+		{ "ctl_info", test_ctl_info },
+		{ "format_of_a_plugin", test_format_of_a_plugin },
+		{ "ctl_stats", test_ctl_stats },
+		{ "ctl_map", test_ctl_map },
+		{ "ctl_devices", test_ctl_devices },
+		{ "ctl_dump", test_ctl_dump },
+		{ "ctl_tree", test_ctl_tree },
+		{ "ctl_text", test_ctl_text },
+		{ "ctl_s2", test_ctl_s2 },
+		{ "ctl_watch", test_ctl_watch },
+		{ "ctl_watch_text", test_ctl_watch_text },
+		{ "ctl_watch_latency", test_ctl_watch_latency },
+		{ "ctl_watch_latency_text", test_ctl_watch_latency_text },
+		{ "ctl_watch_ends_with_its_space",
+		  test_ctl_watch_ends_with_its_space },
+		{ "ctl_watch_drops", test_ctl_watch_drops },
+		{ "ctl_watch_is_interrupted", test_ctl_watch_is_interrupted },
+		{ "ctl_space_ends", test_ctl_space_ends },
+		{ "examples", test_examples },
+		{ "replay", test_replay },
+	};
+	size_t i;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	make_space();
+	if (argc > 1)
+		return run_command(argv + 1);
+	printf("TAP version 13\n1..%zu\n", ARRAY_SIZE(tests));
+	for (i = 0; i < ARRAY_SIZE(tests); i++)
+		test(tests[i].name, tests[i].fn);
+	return !!failed_tests();
+}
