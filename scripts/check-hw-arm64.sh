@@ -5,7 +5,7 @@
 #
 #   SEED=N      where chance begins (random; it is printed)
 #   STEPS=N     random steps for each configuration (10000)
-#   KERNEL=K    plain (the default) or debug, which is several times slower
+#   KERNEL=K    debug (the default) or plain, which is faster and another build
 #   CPUS="C.."  CPU models of QEMU (max, and cortex-a76, whose addresses have
 #               40 bits)
 #
@@ -19,7 +19,7 @@
 . "$(dirname "$0")/common.sh"
 help_wanted "$@"
 
-seed='' steps=10000 flavour=plain cpus='max cortex-a76'
+seed='' steps=10000 flavour=debug cpus='max cortex-a76'
 for arg; do
 	case "$arg" in
 	SEED=*) seed=${arg#*=} ;;
@@ -105,8 +105,8 @@ judge_plants() { # judge_plants CPU LOG
 	local p part name found blind
 	for p in $plants; do
 		part=$(text "$2" | sed -n "/^axas-hw: begin plant $p\$/,/^axas-hw: end plant $p\$/p")
-		name=$(sed -n 's/.*planted: \(.*\), [0-9]* times$/\1/p' <<<"$part" | head -n 1)
-		blind=$(sed -n 's/.*planted: .* on this CPU: //p' <<<"$part" | head -n 1)
+		name=$(sed -n 's/.*planted: \(.*\), [0-9]* times$/\1/p' <<<"$part" | first 1)
+		blind=$(sed -n 's/.*planted: .* on this CPU: //p' <<<"$part" | first 1)
 		found=$(sed -n 's/^not what the model says: \(.*\); gpa .*/\1/p' <<<"$part" | sort -u | paste -sd '|')
 		if [ -n "$found" ]; then
 			good
@@ -129,7 +129,7 @@ run_cpu() { # run_cpu CPU STEPS
 		--append "loglevel=7" --log "$log" --quiet --timeout $((300 + $2 / 10)) || rc=$?
 	judge_clean "$1" "$log"
 	judge_plants "$1" "$log"
-	sick=$(splats "$log" | head -n 10)
+	sick=$(splats "$log" | first 10)
 	grep -q 'axas-hw: all done$' "$log" || sick="the guest did not get to its end (boot.sh: status $rc)
 $sick"
 	if [ -n "$sick" ]; then

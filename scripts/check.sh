@@ -332,7 +332,7 @@ while [ "${#pending[@]}" -gt 0 ] || [ "${#pid_of[@]}" -gt 0 ]; do
 	sleep 0.5
 done
 [ ! -t 2 ] || printf '\r\e[K' >&2
-wait "$fetcher" "$builder" || true
+wait "$fetcher" "$builder" 2>/dev/null || true
 
 [ "${#left_out[@]}" -eq 0 ] || echo "not run, for want of time: ${left_out[*]}"
 echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"

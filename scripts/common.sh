@@ -284,6 +284,9 @@ mirror() {
 	echo "$list" >"$dir/.manifest"
 }
 
+# first N: the first N lines; reads all, so that nobody writes to a closed pipe
+first() { awk -v n="$1" 'NR <= n'; }
+
 # splats LOG: the lines of the kernel that no healthy run prints
 splats() {
 	awk '
