@@ -8,7 +8,7 @@
 #                     checkout; ${XDG_CACHE_HOME:-$HOME/.cache}/axas unless set
 # Gives:  say die usage_from_header need as_root run_logged lock_cache
 #         running_codename suite_apt suite_download host_arch cross_of
-#         module_sources mirror
+#         module_sources mirror first splats
 
 set -euo pipefail
 export LC_ALL=C

@@ -57,13 +57,19 @@ kernel_get() {
 	k_image=$k_hdrs/image
 }
 
-# kernel_args: what boot.sh needs to know of the kernel that kernel_get was asked
-# for, in args; with a file system for O_DIRECT and with KVM
+# kernel_args [MODULE]...: what boot.sh needs to know of the kernel that kernel_get
+# was asked for, in args; with a file system for O_DIRECT and with KVM, or with
+# other modules of its own
 kernel_args() {
+	local m
 	args+=(--kernel "$k_image" --arch "$k_arch")
 	[ -n "$k_modules" ] || return 0
-	args+=(--modules "$k_modules" --modprobe loop --modprobe ext4)
-	[ "$k_arch" != x86_64 ] || args+=(--modprobe kvm_amd)
+	if [ $# -eq 0 ]; then
+		set -- loop ext4
+		[ "$k_arch" != x86_64 ] || set -- "$@" kvm_amd
+	fi
+	args+=(--modules "$k_modules")
+	for m; do args+=(--modprobe "$m"); done
 }
 
 # alone NAME COMMAND...: run COMMAND while nobody else builds NAME in this tree
