@@ -32,7 +32,8 @@ plain=(UBSAN_SANITIZE=n)
 case "$flavour" in
 debug)
 	frags+=("$AXAS_TREE/scripts/kconfig/debug.config")
-	plain+=(KASAN_SANITIZE=n)
+	# FORTIFY is off where KASAN could be and isn't; that file is FORTIFY's own.
+	plain+=(KASAN_SANITIZE=n KASAN_SANITIZE_string_helpers.o=y)
 	;;
 rt) frags+=("$AXAS_TREE/scripts/kconfig/"{debug,rt}.config) ;;
 kcsan | gcov) frags+=("$AXAS_TREE/scripts/kconfig/$flavour.config") ;;
