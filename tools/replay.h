@@ -56,6 +56,7 @@ struct options {
 	uint32_t format;
 	uint32_t gpa_bits;	/* 0: the module's default */
 	uint64_t leaf;
+	uint32_t backend;	/* of all that isn't linear or a device */
 	unsigned int threads;
 	unsigned int batch;
 	unsigned int tlb;
