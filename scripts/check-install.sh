@@ -9,6 +9,8 @@
 #   dkms           in a private tree: build, install, upgrade, remove
 #   packages       build, lintian, and what is in them
 #   apt            install, upgrade and purge them, in another such copy
+#   outside        a module and a format are built against what dkms has installed,
+#                  and loaded beside the axas that it has built
 #   guest          the distribution's kernel loads what dkms has built; udev and
 #                  the rule give /dev/axas to a group
 #
@@ -335,6 +337,30 @@ guest_script() {
 	END
 }
 
+# As Documentation/tutorial-kernel.rst says.
+check_outside() {
+	local source=$work/usr/src/axas-$version dir=$work/outside
+	cp -r "$source" "$work/symbols"
+	make -C "$headers" M="$work/symbols" CONFIG_AXAS=m modules
+	mkdir "$dir"
+	cp "$tree"/samples/hello/{Kbuild,axas_hello.c} "$tree/samples/plugins/axas_gstage.c" "$dir"
+	echo 'obj-m += axas_gstage.o' >>"$dir/Kbuild"
+	make -C "$headers" M="$dir" AXAS="$source" \
+		KBUILD_EXTRA_SYMBOLS="$work/symbols/Module.symvers" modules
+	cat >"$work/run.sh" <<-'END'
+		#!/bin/sh
+		for m in axas axas_hello axas_gstage; do insmod /$m.ko || exit; done
+		rmmod axas_gstage axas_hello axas && dmesg
+	END
+	"$scripts/boot.sh" --kernel "$image" --arch "$(host_arch)" --init "$work/run.sh" \
+		--file "$work/axas.ko" --file "$dir/axas_hello.ko" --file "$dir/axas_gstage.ko" \
+		--log "$work/console"
+	grep 'axas_hello: fault at 0x80001234: resolved' "$work/console"
+	grep 'axas: unloaded, 0 frames in use' "$work/console"
+	is "symbols without a version" '' "$(grep 'symbol version' "$work/console" || true)"
+	is "kernel log" '' "$(splats "$work/console")"
+}
+
 check_guest() {
 	local files=() lib deb
 	deb=$(suite_download - udev)
@@ -369,6 +395,7 @@ check "packages are built" packages old
 check "lintian" lintian
 check "what is in the packages" contents
 check "dkms: build and install for $release" dkms-install
+check "modules built outside of the tree load beside it" outside
 check "the guest loads it, and the rule gives it to a group" guest
 bump
 check "dkms: upgrade to $newer" dkms-upgrade

@@ -48,7 +48,8 @@ tools-live              | check | distro        |  25 | guest         | axasctl 
 tools-text              | check | -             |  10 | tools         | libaxas and axasctl over text
 litmus                  | check | -             |   6 | litmus        | the litmus tests, on this machine
 demo                    | check | distro        |  15 | demo          | make demo, and the picture that it leaves
-guide                   | rest  | distro        |  30 | guide         | what the guide says, step by step
+guide                   | rest  | distro        |  40 | guide guide   | what the guide says, step by step
+tutorials               | rest  | distro        | 300 | guide tutorial-vmm tutorial-research tutorial-kernel | ... and the tutorials
 install                 | rest  | distro        |  75 | install       | make install, dkms, the Debian packages
 selftests-rt            | rest  | distro-rt     | 150 | guest         | the programs on the prebuilt kernel with PREEMPT_RT
 selftests-newest        | rest  | newest        | 150 | guest         | ... on the newest kernel

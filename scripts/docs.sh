@@ -11,7 +11,7 @@ help_wanted "$@"
 [ $# -le 1 ] || usage_error "expected at most OUT"
 out=${1:-$AXAS_TREE/build/docs}
 
-need git perl python3-sphinx furo mandoc
+need git perl python3-sphinx python3-myst-parser furo mandoc
 # The last long-term kernel whose kernel-doc is the program and not a library.
 AXAS_KERNEL=$("$AXAS_TREE/scripts/fetch-kernel.sh" 6.12)
 export AXAS_KERNEL PYTHONDONTWRITEBYTECODE=1

@@ -23,6 +23,7 @@ enum {
 	OPT_FORMAT = 256,
 	OPT_GPA_BITS,
 	OPT_LEAF,
+	OPT_BACKEND,
 	OPT_THREADS,
 	OPT_BATCH,
 	OPT_TLB,
@@ -45,6 +46,9 @@ static const struct argp_option options[] = {
 	  "Width of guest physical addresses (the module's default)", 0 },
 	{ "leaf", OPT_LEAF, "4K|2M", 0,
 	  "Largest leaf of alloc areas (4K)", 0 },
+	{ "backend", OPT_BACKEND, "alloc|N", 0,
+	  "Where memory comes from: axas itself, or the backend that another module has brought under this number",
+	  0 },
 	{ "linear-hpa", OPT_LINEAR_HPA, "ADDR", 0,
 	  "Host physical memory for a linear area: kept from the kernel with memmap=, or a device's BAR. Its content is overwritten. Without it everything is lazy alloc",
 	  0 },
@@ -148,6 +152,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (o->leaf != PAGE_SIZE && o->leaf != SIZE_2M)
 			argp_error(state, "--leaf %s: not 4K or 2M", arg);
 		break;
+	case OPT_BACKEND:
+		o->backend = !strcmp(arg, "alloc") ? AXAS_BACKEND_ALLOC :
+			     parse_number(state, "backend", arg,
+					  AXAS_BACKEND_MODULE, 31);
+		break;
 	case OPT_THREADS:
 		o->threads = parse_number(state, "threads", arg, 1, 256);
 		break;
@@ -215,6 +224,7 @@ int main(int argc, char **argv)
 		.device = "/dev/axas",
 		.format = "host",
 		.leaf = PAGE_SIZE,
+		.backend = AXAS_BACKEND_ALLOC,
 		.threads = 1,
 		.batch = 16,
 		.tlb = 64,

@@ -60,6 +60,7 @@ struct options {
 	const char *format;
 	uint32_t gpa_bits;	/* 0: the module's default */
 	uint64_t leaf;
+	uint32_t backend;	/* of all that isn't linear or a device */
 	unsigned int threads;
 	unsigned int batch;
 	unsigned int tlb;

@@ -240,20 +240,24 @@ void verify_memory(struct findings *f, struct run *run, const struct trace *t,
 }
 
 /* What was laid out where. */
-static void print_layout(const struct trace *t)
+static void print_layout(const struct trace *t, const struct options *o)
 {
 	const struct linear *l = &t->linear;
+	char memory[16] = "alloc";
+
+	if (o->backend != AXAS_BACKEND_ALLOC)
+		snprintf(memory, sizeof(memory), "backend %u", o->backend);
 
 	printf("%-14s%zu pages in %zu regions, %s\n", "layout", t->pages,
 	       t->nr_regions, t->relocated ?
 	       "moved down to fit the space" : "at the trace's own addresses");
 	if (l->length)
-		printf("%-14s%zu of the pages: GPA 0x%llx, %llu KiB, host 0x%llx; the rest lazy alloc\n",
+		printf("%-14s%zu of the pages: GPA 0x%llx, %llu KiB, host 0x%llx; the rest lazy %s\n",
 		       "linear", t->linear_pages, ULL(l->gpa),
-		       ULL(l->length >> 10), ULL(l->hpa));
+		       ULL(l->length >> 10), ULL(l->hpa), memory);
 	else
-		printf("%-14snone (no --linear-hpa): everything is lazy alloc\n",
-		       "linear");
+		printf("%-14snone (no --linear-hpa): everything is lazy %s\n",
+		       "linear", memory);
 	if (t->nr_mmio)
 		printf("%-14s%zu of the pages, in %u devices\n", "mmio",
 		       t->mmio_pages, t->nr_mmio);
@@ -323,7 +327,7 @@ void print_text(const struct findings *f, const struct run *run,
 	printf("%-14s%zu: %zu fetches, %zu loads, %zu stores, %zu modifies\n",
 	       "accesses", t->nr, t->fetches, t->loads, t->stores,
 	       t->modifies);
-	print_layout(t);
+	print_layout(t, o);
 	printf("%-14s%u, in %.3f s\n", "threads", o->threads, run->seconds);
 	print_faults(run);
 	print_bytes("resident", st->resident);
@@ -352,6 +356,7 @@ static void json_layout(const struct trace *t, const struct options *o)
 {
 	const struct linear *l = &t->linear;
 
+	printf("  \"backend\": %u,\n", o->backend);
 	printf("  \"max_leaf\": %llu,\n  \"threads\": %u,\n  \"batch\": %u,\n  \"tlb\": %u,\n",
 	       ULL(o->leaf), o->threads, o->batch, o->tlb);
 	printf("  \"regions\": %zu,\n  \"relocated\": %s,\n  \"pages\": %zu,\n",
