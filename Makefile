@@ -14,7 +14,7 @@ AXAS_VERSION := $(shell cat VERSION)
 KBUILD_ARGS = CONFIG_AXAS=m
 release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
 
-where = DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) $(if $(LIBDIR),LIBDIR=$(LIBDIR))
+where = DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) $(if $(LIBDIR),LIBDIR=$(LIBDIR)) $(if $(ZSHDIR),ZSHDIR=$(ZSHDIR))
 rules = $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 sysusers = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 dkms = $(DESTDIR)/usr/src/axas-$(AXAS_VERSION)

@@ -93,10 +93,15 @@ installed_files() {
 		lib/sysusers.d/axas.conf
 		lib/udev/rules.d/65-axas.rules
 		bin/axasctl
+		share/bash-completion/completions/axas-replay
 		share/bash-completion/completions/axasctl
+		share/fish/vendor_completions.d/axas-replay.fish
+		share/fish/vendor_completions.d/axasctl.fish
 		share/man/man1/axas-replay.1
-		share/man/man3/axas.3
 		share/man/man1/axasctl.1
+		share/man/man3/axas.3
+		share/zsh/site-functions/_axas-replay
+		share/zsh/site-functions/_axasctl
 	END
 }
 

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from base import HERE, OUT, TOOLS, TREE, ctl, read, run
+from base import HERE, OUT, TOOLS, TREE, read, run
 
 
 class Library(unittest.TestCase):
@@ -119,10 +119,13 @@ class Install(unittest.TestCase):
         run("make", "-C", TOOLS, target, f"OUT={cls.tmp.name}/build", "PREFIX=" + cls.usr)
 
     def test_files(self):
-        for name in ("bin/axasctl", "bin/axas-replay", "share/man/man3/axas.3",
-                     "share/man/man1/axasctl.1", "share/man/man1/axas-replay.1",
-                     "share/bash-completion/completions/axasctl", "lib/libaxas.a",
-                     "include/axas.h", "include/linux/axas.h"):
+        names = ["share/man/man3/axas.3", "lib/libaxas.a", "include/axas.h", "include/linux/axas.h"]
+        for name in ("axasctl", "axas-replay"):
+            names += ["bin/" + name, f"share/man/man1/{name}.1",
+                      "share/bash-completion/completions/" + name,
+                      "share/zsh/site-functions/_" + name,
+                      f"share/fish/vendor_completions.d/{name}.fish"]
+        for name in names:
             self.assertTrue(os.path.exists(f"{self.usr}/{name}"), name)
 
     def test_an_older_axasctl_goes(self):

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from base import HERE, LEAF, Model, OUT, SPACES, area_line, ctl, make_space, read, run
+from base import HERE, LEAF, Model, OUT, SPACES, area_line, ctl, make_space, read
 
 
 class Show(unittest.TestCase):
