@@ -57,7 +57,7 @@ uninstall: ## remove what install has installed, with the same DESTDIR and PREFI
 	$(if $(DESTDIR),,depmod $(release))
 
 dkms-source: ## put the source in DESTDIR/usr/src/axas-VERSION, for dkms
-	$(INSTALL) -D -m 644 -t $(dkms) dkms.conf VERSION Kbuild Kbuild.core $(filter-out %.mod.c,$(wildcard *.[ch]))
+	$(INSTALL) -D -m 644 -t $(dkms) dkms.conf VERSION Kbuild core.mk $(filter-out %.mod.c,$(wildcard *.[ch]))
 	$(INSTALL) -D -m 644 -t $(dkms)/include/axas include/axas/*.h
 	$(INSTALL) -D -m 644 -t $(dkms)/probe probe/*.[ch]
 	$(INSTALL) -D -m 644 -t $(dkms)/include/uapi/linux include/uapi/linux/axas.h
