@@ -27,6 +27,12 @@ class Library(unittest.TestCase):
         names = sorted(re.findall(r"^[0-9a-f]+ [A-Z] (\w+)$", out, re.M))
         self.assertEqual(names, self.listed)
 
+    def test_debian_symbols_list_the_same(self):
+        """With the version of the first package that has it, or has it as it is."""
+        text = read(TREE + "/debian/libaxas0.symbols")
+        self.assertEqual(re.findall(r"^ (axas_\w+)@AXAS_0.1 0\.[13]$", text, re.M), self.listed)
+        self.assertEqual(text.count("\n"), len(self.listed) + 3)
+
     def test_header_and_man_page_have_all(self):
         self.assertEqual(sorted(re.findall(r"^[a-z][^(/]*?\*?(axas_\w+)\(", self.header, re.M)),
                          self.listed)
@@ -101,6 +107,19 @@ class Library(unittest.TestCase):
             self.assertIn("axasctl is left out", out)
             self.assertTrue(os.path.exists(tmp + "/axas-replay"))
             self.assertFalse(os.path.exists(tmp + "/axasctl"))
+
+
+    def test_flags_are_honoured(self):
+        """Those of the environment, as a distribution gives them."""
+        with tempfile.TemporaryDirectory() as tmp:
+            out = run("make", "-C", TOOLS, "-n", "-B", "OUT=" + tmp,
+                      env={"CPPFLAGS": "-DOF_CPP", "CFLAGS": "-DOF_C", "LDFLAGS": "-Wl,-z,now"}).stdout
+        lines = [line for line in out.replace("\\\n", " ").splitlines() if "-o " in line]
+        self.assertGreater(len(lines), 20)
+        for line in lines:
+            self.assertIn("-DOF_C ", line)
+            self.assertIn("-DOF_CPP" if " -c " in line else "-Wl,-z,now", line)
+            self.assertNotIn("-static", line)
 
 
 class Install(unittest.TestCase):
