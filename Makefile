@@ -14,7 +14,7 @@ AXAS_VERSION := $(shell cat VERSION)
 KBUILD_ARGS = CONFIG_AXAS=m
 release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
 
-where = DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) $(if $(LIBDIR),LIBDIR=$(LIBDIR))
+where = DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) $(if $(LIBDIR),LIBDIR=$(LIBDIR)) $(if $(ZSHDIR),ZSHDIR=$(ZSHDIR))
 rules = $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 sysusers = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 dkms = $(DESTDIR)/usr/src/axas-$(AXAS_VERSION)
@@ -57,7 +57,7 @@ uninstall: ## remove what install has installed, with the same DESTDIR and PREFI
 	$(if $(DESTDIR),,depmod $(release))
 
 dkms-source: ## put the source in DESTDIR/usr/src/axas-VERSION, for dkms
-	$(INSTALL) -D -m 644 -t $(dkms) dkms.conf VERSION Kbuild Kbuild.core $(filter-out %.mod.c,$(wildcard *.[ch]))
+	$(INSTALL) -D -m 644 -t $(dkms) dkms.conf VERSION Kbuild core.mk $(filter-out %.mod.c,$(wildcard *.[ch]))
 	$(INSTALL) -D -m 644 -t $(dkms)/include/axas include/axas/*.h
 	$(INSTALL) -D -m 644 -t $(dkms)/probe probe/*.[ch]
 	$(INSTALL) -D -m 644 -t $(dkms)/include/uapi/linux include/uapi/linux/axas.h

@@ -48,7 +48,7 @@ wanted() { [[ " ${what[*]} " == *" $1 "* ]]; }
 build_bench() {
 	local f
 	mkdir -p "$3/tools/bench" "$3/include"
-	for f in "$AXAS_TREE"/*.[ch] "$AXAS_TREE/Kbuild.core" "$AXAS_TREE"/tools/bench/{Kbuild,*.[ch]}; do
+	for f in "$AXAS_TREE"/*.[ch] "$AXAS_TREE/core.mk" "$AXAS_TREE"/tools/bench/{Kbuild,*.[ch]}; do
 		f=${f#"$AXAS_TREE"/}
 		cmp -s "$AXAS_TREE/$f" "$3/$f" || cp "$AXAS_TREE/$f" "$3/$f"
 	done

@@ -28,7 +28,8 @@ version=$(cat "$AXAS_TREE/VERSION")
 newer=$version.1
 mkdir -p "$logs"
 rm -f "$logs"/install-*.log
-need make gcc libc6-dev kmod dpkg-dev debhelper dh-dkms dkms lintian fakeroot libjson-c-dev pkg-config
+need make gcc libc6-dev kmod dpkg-dev debhelper dh-dkms dkms lintian fakeroot libjson-c-dev pkg-config \
+	python3 groff-base python3-sphinx furo mandoc
 have_lists || update_lists
 distro=$("$scripts/fetch-distro.sh")
 {
@@ -36,6 +37,7 @@ distro=$("$scripts/fetch-distro.sh")
 	read -r moddir
 	read -r headers
 } <<<"$distro"
+kernel=$("$scripts/fetch-kernel.sh" 6.12)
 release=$(basename "$moddir")
 arch=$(dpkg --print-architecture)
 
@@ -95,10 +97,15 @@ installed_files() {
 		lib/sysusers.d/axas.conf
 		lib/udev/rules.d/65-axas.rules
 		bin/axasctl
+		share/bash-completion/completions/axas-replay
 		share/bash-completion/completions/axasctl
+		share/fish/vendor_completions.d/axas-replay.fish
+		share/fish/vendor_completions.d/axasctl.fish
 		share/man/man1/axas-replay.1
-		share/man/man3/axas.3
 		share/man/man1/axasctl.1
+		share/man/man3/axas.3
+		share/zsh/site-functions/_axas-replay
+		share/zsh/site-functions/_axasctl
 	END
 }
 
@@ -195,10 +202,28 @@ check_dkms-remove() {
 
 # ---- packages ----
 
+# The kernel's source, which is large, need not be a package here.
 check_packages() {
-	(cd "$tree" && dpkg-buildpackage -us -uc -b)
+	local missing
+	missing=$(cd "$tree" && dpkg-checkbuilddeps 2>&1 | sed 's/.*: //; s/\blinux-source\b//') || true
+	is "build dependencies that are missing" '' "${missing// /}"
+	(cd "$tree" && AXAS_KERNEL=$kernel dpkg-buildpackage -us -uc -b -d)
 	mkdir -p "$work/$1"
 	mv "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$work/$1"
+}
+
+check_full() {
+	check_packages old | tee "$work/build.out"
+	grep '^ok 1 ' "$work/build.out"
+}
+
+# Without tests and without the book.
+check_lean() {
+	export DEB_BUILD_PROFILES='nocheck nodoc' DEB_BUILD_OPTIONS='nocheck nodoc'
+	check_packages new | tee "$work/build.out"
+	is "tests that ran" '' "$(grep 'TAP version' "$work/build.out" || true)"
+	is "packages" 'axas-dkms axas-tools libaxas-dev libaxas0' \
+		"$(cd "$work/new" && printf '%s\n' *.deb | grep -v dbgsym | sed 's/_.*//' | paste -sd ' ')"
 }
 
 check_lintian() {
@@ -214,6 +239,7 @@ contents() { # contents PACKAGE: its files but those that all packages have
 in_package() {
 	contents "$1"
 	sed -i "s#^usr/##; s#^lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)/#lib/#; s#\(/man/.*\)\.gz\$#\1#" "$work/files"
+	sed -i 's#zsh/vendor-completions#zsh/site-functions#' "$work/files"
 	installed_files | grep -E "$2" | same "$work/files" "$1"
 }
 
@@ -224,13 +250,31 @@ check_contents() {
 		cd "$tree"
 		find . \( -path ./kunit -o -path ./samples -o -path ./selftests -o -path ./tools \
 			-o -path ./debian -o -name '*.mod.c' \) \
-			-prune -o \( -name '*.[chS]' -o -name 'Kbuild*' -o -name VERSION -o -name dkms.conf \) -print |
+			-prune -o \( -name '*.[chS]' -o -name Kbuild -o -name core.mk -o -name VERSION -o -name dkms.conf \) -print |
 			sed "s#^\.#usr/src/axas-$version#"
 	} | same "$work/files" axas-dkms
 	# Each file is in the one package where it belongs.
-	in_package axas-tools '^(bin|lib/[a-z]*\.d|lib/udev)/|completions/|man1/'
+	in_package axas-tools '^(bin|lib/[a-z]*\.d|lib/udev)/|completion|site-functions|man1/'
 	in_package libaxas0 '^lib/libaxas\.so\.'
 	in_package libaxas-dev '^include/|^lib/libaxas\.(a|so)$|pkgconfig/|man3/'
+	dpkg-deb --fsys-tarfile "$work/old/axas-doc_${version}_all.deb" | tar -t >"$work/files"
+	for f in html/index.html html/uapi.html examples/example.c examples/samples/plugins/axas_gstage.c; do
+		grep -x "./usr/share/doc/axas-doc/$f" "$work/files"
+	done
+}
+
+# What dpkg-buildflags asks for is in the programs and in the library.
+check_hardening() {
+	local f
+	for f in axas-tools libaxas0; do
+		dpkg-deb -x "$work/old/${f}_${version}_"*.deb "$work/hard"
+	done
+	for f in "$work/hard/usr/bin"/* "$work/hard/usr/lib"/*/libaxas.so."$version"; do
+		readelf -dW "$f" | grep BIND_NOW
+		readelf -lW "$f" | grep GNU_RELRO
+		readelf -hW "$f" | grep 'Type: *DYN'
+		readelf -sW "$f" | grep -E '__[a-z]+_chk'
+	done
 }
 
 # ---- in a copy of the root ----
@@ -296,7 +340,7 @@ install $(ls /debs/new/*.deb | grep -v dbgsym)
 [ "$(axas-replay --version)" = "axas-replay $newer" ]
 [ ! -e "/usr/src/axas-$version" ]
 dkms status | grep -x "axas/$newer, .*: installed"
-apt-get purge -y axas-dkms axas-tools libaxas0 libaxas-dev
+apt-get purge -y axas-dkms axas-tools axas-doc libaxas0 libaxas-dev
 [ -z "$(ko)" ]
 [ -z "$(dkms status axas)" ]
 [ -z "$(find /usr /etc /var/lib/dkms -path /usr/local -prune -o -name "*axas*" -print)" ]
@@ -391,9 +435,10 @@ check "one version everywhere ($version)" versions
 check "make without headers builds the tools" no-headers
 check "make install" make
 check "make uninstall" uninstall
-check "packages are built" packages old
+check "packages are built, and tested" full
 check "lintian" lintian
 check "what is in the packages" contents
+check "hardening" hardening
 check "dkms: build and install for $release" dkms-install
 check "modules built outside of the tree load beside it" outside
 check "the guest loads it, and the rule gives it to a group" guest
@@ -401,7 +446,7 @@ bump
 check "dkms: upgrade to $newer" dkms-upgrade
 check "dkms: no build for pages of 16 or 64 KiB" dkms-pages
 check "dkms: remove" dkms-remove
-check "packages of $newer are built" packages new
+check "packages of $newer are built without tests and the book" lean
 check "make install and uninstall without DESTDIR" make-root
 check "apt: install, upgrade, purge" apt
 

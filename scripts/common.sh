@@ -257,7 +257,7 @@ module_sources() {
 	(
 		cd "$AXAS_TREE"
 		{
-			find . -maxdepth 1 -type f \( -name '*.[chS]' -o -name 'Kbuild*' -o -name 'Kconfig*' \
+			find . -maxdepth 1 -type f \( -name '*.[chS]' -o -name Kbuild -o -name core.mk -o -name 'Kconfig*' \
 				-o -name VERSION \)
 			for d in include kunit probe samples; do
 				[ ! -d "$d" ] || find "./$d" -type f \( -name '*.[chS]' -o -name Kbuild \

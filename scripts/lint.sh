@@ -198,7 +198,7 @@ if [ -n "$do_style" ]; then
 	src=$("$scripts/fetch-kernel.sh" newest)
 	cd "$AXAS_TREE"
 	# .checkpatch.conf says what does not apply to the module, and why.
-	mapfile -t files < <(our_files '*.[chS]' 'Kconfig*' 'Kbuild*' |
+	mapfile -t files < <(our_files '*.[chS]' 'Kconfig*' Kbuild core.mk |
 		grep -Ev '^(selftests/|tools/|samples/monitor/|include/axas/trace.h$)')
 	mapfile -t programs < <(our_files '*.[chS]' | grep -E '^(selftests|tools|samples/monitor)/')
 	mapfile -t others < <(our_files Makefile '*.sh' '*.py' '*.config')

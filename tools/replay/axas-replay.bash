@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# bash completion for axas-replay
+
+# Those that every module has, and those of the one that is loaded.
+_axas_replay_formats() {
+	echo host ept s2
+	axasctl info 2>/dev/null | sed -n 's/^\([^ ]\{1,\}\).*/\1/p'
+}
+
+_axas_replay() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words
+
+	# Bash parts --format=NAME at the "=".
+	if [ "$cur" = = ]; then
+		cur=
+	elif [ "$prev" = = ]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	COMPREPLY=()
+	case "$prev" in
+	--format) words=$(_axas_replay_formats | tr ' ' '\n' | sort -u) ;;
+	--leaf) words='4K 2M' ;;
+	--then)
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+		return
+		;;
+	--batch | --gpa-bits | --limit | --linear-hpa | --linear-size | --mmio | --threads | --tlb)
+		return
+		;;
+	*)
+		case "$prev,$cur" in
+		--device,*) ;;
+		*,-*)
+			words='--device --format --gpa-bits --leaf --linear-hpa --linear-size'
+			words="$words --mmio --threads --tlb --batch --limit --json --then"
+			words="$words --help --version"
+			;;
+		esac
+		;;
+	esac
+	if [ -n "${words-}" ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+	else
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	fi
+}
+
+complete -F _axas_replay axas-replay

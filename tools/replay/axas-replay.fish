@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# fish completion for axas-replay
+
+# Those that every module has, and those of the one that is loaded.
+function __axas_replay_formats
+    printf '%s\n' host ept s2 (axasctl info 2>/dev/null | string match -r '^[^ ]+') | sort -u
+end
+
+complete -c axas-replay -l device -r -d 'The device of axas'
+complete -c axas-replay -l format -x -a '(__axas_replay_formats)' -d 'How table entries are encoded'
+complete -c axas-replay -l gpa-bits -x -d 'Width of guest physical addresses'
+complete -c axas-replay -l leaf -x -a '4K 2M' -d 'Largest leaf of alloc areas'
+complete -c axas-replay -l linear-hpa -x -d 'Host physical memory for a linear area'
+complete -c axas-replay -l linear-size -x -d 'Bytes of it'
+complete -c axas-replay -l mmio -x -d 'A part of the memory that is a device'
+complete -c axas-replay -l threads -x -d 'Virtual CPUs'
+complete -c axas-replay -l tlb -x -d "Entries of each virtual CPU's TLB"
+complete -c axas-replay -l batch -x -d 'Most faults in one call'
+complete -c axas-replay -l limit -x -d 'Stop after so many accesses'
+complete -c axas-replay -l json -d 'Print JSON'
+complete -c axas-replay -l then -x -a '(__fish_complete_command)' -d 'Command to run while the space is there'
+complete -c axas-replay -l help -d 'Print help'
+complete -c axas-replay -l version -d 'Print the version'
