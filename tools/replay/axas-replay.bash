@@ -21,6 +21,7 @@ _axas_replay() {
 	COMPREPLY=()
 	case "$prev" in
 	--format) words=$(_axas_replay_formats | tr ' ' '\n' | sort -u) ;;
+	--backend) words=alloc ;;
 	--leaf) words='4K 2M' ;;
 	--then)
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
@@ -33,7 +34,7 @@ _axas_replay() {
 		case "$prev,$cur" in
 		--device,*) ;;
 		*,-*)
-			words='--device --format --gpa-bits --leaf --linear-hpa --linear-size'
+			words='--backend --device --format --gpa-bits --leaf --linear-hpa --linear-size'
 			words="$words --mmio --threads --tlb --batch --limit --json --then"
 			words="$words --help --version"
 			;;

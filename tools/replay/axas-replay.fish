@@ -10,6 +10,7 @@ end
 complete -c axas-replay -l device -r -d 'The device of axas'
 complete -c axas-replay -l format -x -a '(__axas_replay_formats)' -d 'How table entries are encoded'
 complete -c axas-replay -l gpa-bits -x -d 'Width of guest physical addresses'
+complete -c axas-replay -l backend -x -a 'alloc' -d 'Where memory comes from'
 complete -c axas-replay -l leaf -x -a '4K 2M' -d 'Largest leaf of alloc areas'
 complete -c axas-replay -l linear-hpa -x -d 'Host physical memory for a linear area'
 complete -c axas-replay -l linear-size -x -d 'Bytes of it'
