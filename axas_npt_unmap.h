@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Part of axas_npt_algo.h: unmap. Under the lock.
+ * Part of axas_npt_algo.h: unmap, and what discard takes of it. Under the lock.
  */
 
 /* May a table with this entry be closed? In a leaf the bit means something else. */
@@ -20,11 +20,12 @@ static inline bool npt_none_kept(const u64 *ptr, const u64 *end)
 /*
  * Freeze a table if it has no valid entry and no poisoned one. The search begins
  * at hint, beside what was just cleared, where a valid entry is most likely. If
- * that fails, an entry that was frozen before, as npt_reap() left it, stays so.
+ * that fails, entries that were frozen before stay so.
  */
 static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 {
-	unsigned int i, kept = AXAS_TABLE_ENTRIES;
+	DECLARE_BITMAP(kept, AXAS_TABLE_ENTRIES) = {};
+	unsigned int i;
 	u64 entry;
 
 	if (!npt_none_kept(table + hint, table + AXAS_TABLE_ENTRIES) ||
@@ -34,7 +35,7 @@ static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
 		entry = READ_ONCE(table[i]);
 		if (entry == AXAS_NPT_FROZEN)
-			kept = i;
+			__set_bit(i, kept);
 		else if (!npt_can_close(entry) ||
 			 !try_cmpxchg(&table[i], &entry, AXAS_NPT_FROZEN))
 			break;
@@ -42,7 +43,7 @@ static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 	if (i == AXAS_TABLE_ENTRIES)
 		return true;
 	while (i--)
-		if (i != kept)
+		if (!test_bit(i, kept))
 			WRITE_ONCE(table[i], empty);
 	return false;
 }
@@ -59,12 +60,14 @@ static inline u64 npt_vacant(const struct npt_change *change, u64 gpa,
 /*
  * Must the entry above a table that goes stay frozen until the invalidation? If
  * the table reaches out of the range a fault may link another one at once, and
- * break before make wants the way through the old one forgotten first.
+ * break before make wants the way through the old one forgotten first. Where
+ * faults come into the range as well, so must each entry that is cleared.
  */
 static inline bool npt_reopens(const struct npt_change *change, u64 gpa,
 			       unsigned int level)
 {
-	return FMT_BREAK_BEFORE_MAKE && !npt_covers(change, gpa, level);
+	return change->faults ||
+	       (FMT_BREAK_BEFORE_MAKE && !npt_covers(change, gpa, level));
 }
 
 /*
@@ -96,6 +99,7 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 {
 	u64 stop = npt_next(gpa, change->end, level + 1), next;
 	u64 vacant = npt_vacant(change, gpa, level);
+	u64 cleared = change->faults ? AXAS_NPT_FROZEN : vacant;
 	struct axas_npt *npt = change->npt;
 	s64 leaves = 0, owned = 0;
 
@@ -116,7 +120,7 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 			break;
 
 		/* Nobody else writes a leaf but the CPU, its flags. */
-		WRITE_ONCE(*ptr, vacant);
+		WRITE_ONCE(*ptr, cleared);
 		leaves++;
 		if (fmt_owned(entry)) {
 			owned++;
@@ -165,11 +169,24 @@ static u64 npt_unmap_run(struct npt_change *change, u64 gpa)
 			break;
 		closed = path[++level];
 	}
-	if (closed && npt_reopens(change, next - 1, level)) {
+	if (closed && !change->faults && npt_reopens(change, next - 1, level)) {
 		npt_gather_flush(change->npt);
 		WRITE_ONCE(*closed, change->empty);
 	}
 	return next;
+}
+
+static void npt_clear(struct npt_change *change)
+{
+	u64 next = change->start;
+
+	for (;;) {
+		next = npt_unmap_run(change, next);
+		if (next == change->end)
+			break;
+		cond_resched();
+	}
+	npt_gather_flush(change->npt);
 }
 
 static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
@@ -182,13 +199,6 @@ static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.end = gpa.val + size,
 		.empty = npt_new_epoch(npt),
 	};
-	u64 next = gpa.val;
 
-	for (;;) {
-		next = npt_unmap_run(&change, next);
-		if (next == change.end)
-			break;
-		cond_resched();
-	}
-	npt_gather_flush(npt);
+	npt_clear(&change);
 }

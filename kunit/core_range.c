@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "fake_tree.h"
+
+#include "../axas_range.c"
