@@ -80,6 +80,19 @@ static int ioctl_protect(struct axas_space *space, union axas_args *args)
 				  args->protect.length, args->protect.prot);
 }
 
+static int ioctl_discard(struct axas_space *space, union axas_args *args)
+{
+	struct axas_discard *discard = &args->discard;
+	struct axas_npt_freed freed;
+	int ret;
+
+	ret = axas_space_discard(space, axas_gpa(discard->gpa), discard->length,
+				 &freed);
+	discard->freed = freed.freed * SZ_4K;
+	discard->pinned = freed.pinned * SZ_4K;
+	return ret;
+}
+
 static int ioctl_clear(struct axas_space *space, union axas_args *args)
 {
 	return axas_space_clear(space);
@@ -271,6 +284,10 @@ static int ioctl_copy_in(const struct axas_ioctl *ioctl,
 	args->info.size = *size;
 	if (ioctl->run != ioctl_map && args->info.flags)
 		return -EINVAL;
+	/* What this gives back doesn't return if the answer finds no place. */
+	if (ioctl->run == ioctl_discard &&
+	    copy_to_user(user, args, min(*size, ioctl->size)))
+		return -EFAULT;
 	return 0;
 }
 
@@ -324,6 +341,7 @@ static const struct axas_ioctl space_ioctls[] = {
 	AXAS_IOCTL(AXAS_AREAS, struct axas_areas, generation, ioctl_areas, true),
 	AXAS_IOCTL(AXAS_DEVICE_ADD, struct axas_device, cookie, ioctl_device_add, false),
 	AXAS_IOCTL(AXAS_DEVICE_DEL, struct axas_device, cookie, ioctl_device_del, false),
+	AXAS_IOCTL(AXAS_DISCARD, struct axas_discard, pinned, ioctl_discard, true),
 };
 
 /**

@@ -20,6 +20,7 @@ union axas_args {
 	struct axas_root root;
 	struct axas_areas areas;
 	struct axas_device device;
+	struct axas_discard discard;
 };
 
 /**

@@ -247,8 +247,9 @@ static int hand_arm(struct axas_space *space)
  * @write: into guest memory
  *
  * Pages come in on first touch. Stops short where the memory or the right ends.
- * No byte is copied after an axas_space_unmap() or axas_space_protect() has
- * returned that took it away, however long the caller's memory takes.
+ * No byte is copied after an axas_space_unmap(), axas_space_discard() or
+ * axas_space_protect() has returned that took it away, however long the caller's
+ * memory takes.
  *
  * Context: may sleep; mmap_lock may be held if @iter isn't memory of the user.
  * Takes the space's lock the first time.

@@ -44,6 +44,7 @@
  * @start: first byte to be invalidated
  * @end: behind the last byte to be invalidated
  * @tables: tables, by their page's lru
+ * @freed: what becomes of @pages is counted there; or NULL
  * @nr: number of @pages
  * @pages: pages of frames
  */
@@ -51,13 +52,15 @@ struct axas_npt_gather {
 	u64 start;
 	u64 end;
 	struct list_head tables;
+	struct axas_npt_freed *freed;
 	unsigned int nr;
 	struct page *pages[NPT_GATHER_MAX];
 };
 
 /*
- * State of one unmap or protect of [start, end): the permissions that are left,
- * 0 for unmap, and what an empty entry becomes.
+ * State of one unmap, discard or protect of [start, end): the permissions that
+ * are left, 0 where nothing is; what an empty entry becomes; and whether that is
+ * so only when what was there before is forgotten, as faults may come meanwhile.
  */
 struct npt_change {
 	struct axas_npt *npt;
@@ -66,6 +69,7 @@ struct npt_change {
 	u64 end;
 	unsigned int prot;
 	u64 empty;
+	bool faults;
 };
 
 static inline bool npt_present(u64 entry)
@@ -157,6 +161,7 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 #include "axas_npt_map.h"
 #include "axas_npt_change.h"
 #include "axas_npt_unmap.h"
+#include "axas_npt_discard.h"
 #include "axas_npt_protect.h"
 #include "axas_npt_poison.h"
 #include "axas_npt_life.h"
@@ -174,6 +179,7 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 	.map_frames = npt_map_frames,		\
 	.split_cost = npt_split_cost,		\
 	.unmap = npt_unmap,			\
+	.discard = npt_discard,			\
 	.protect = npt_protect,			\
 	.poison = npt_poison,			\
 	.walk = npt_walk,			\

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Part of axas_npt_algo.h: what unmap and protect share. Clear, invalidate, free;
+ * Part of axas_npt_algo.h: what unmap, discard and protect share. Clear, invalidate, free;
  * splits; the way down. Under the lock.
  */
 
@@ -27,6 +27,18 @@ static void npt_invalidate(struct axas_npt *npt, u64 start, u64 size)
 	trace_axas_invalidate(npt->id, start, size, axas_trace_ns(begin));
 }
 
+/* Nobody has a translation any more: who else has a page keeps it. */
+static noinline void npt_count_freed(const struct axas_npt_gather *gather)
+{
+	u64 pinned = 0;
+	unsigned int i;
+
+	for (i = 0; i < gather->nr; i++)
+		pinned += page_count(gather->pages[i]) > 1;
+	gather->freed->pinned += pinned;
+	gather->freed->freed += gather->nr - pinned;
+}
+
 static void npt_gather_flush(struct axas_npt *npt)
 {
 	struct axas_npt_gather *gather = npt->gather;
@@ -49,6 +61,8 @@ static void npt_gather_flush(struct axas_npt *npt)
 		list_del(&page->lru);
 		call_rcu(&page->rcu_head, npt_free_table_rcu);
 	}
+	if (unlikely(gather->freed))
+		npt_count_freed(gather);
 	if (gather->nr)
 		axas_hal_dealloc_pages(gather->pages, gather->nr);
 	gather->nr = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Part of axas_npt_algo.h: unmap. Under the lock.
+ * Part of axas_npt_algo.h: unmap, and what discard takes of it. Under the lock.
  */
 
 /*
@@ -23,11 +23,13 @@ static inline bool npt_none_kept(const u64 *ptr, const u64 *end)
 /*
  * Freeze a table if it has no valid entry and no poisoned one. The search begins
  * at hint, beside what was just cleared, where a valid entry is most likely. If
- * that fails, an entry that was frozen before, as npt_reap() left it, stays so.
+ * that fails, entries that were frozen before stay so, if there may be some.
  */
-static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
+static __always_inline bool npt_freeze(u64 *table, unsigned int hint, u64 empty,
+				       bool some)
 {
-	unsigned int i, kept = AXAS_TABLE_ENTRIES;
+	DECLARE_BITMAP(kept, AXAS_TABLE_ENTRIES) = {};
+	unsigned int i;
 	u64 entry;
 
 	if (!npt_none_kept(table + hint, table + AXAS_TABLE_ENTRIES) ||
@@ -36,8 +38,8 @@ static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
 		entry = READ_ONCE(table[i]);
-		if (FMT_BREAK_BEFORE_MAKE && entry == AXAS_NPT_FROZEN)
-			kept = i;
+		if (some && entry == AXAS_NPT_FROZEN)
+			__set_bit(i, kept);
 		else if (!npt_can_close(entry) ||
 			 !try_cmpxchg(&table[i], &entry, AXAS_NPT_FROZEN))
 			break;
@@ -45,7 +47,7 @@ static bool npt_freeze(u64 *table, unsigned int hint, u64 empty)
 	if (i == AXAS_TABLE_ENTRIES)
 		return true;
 	while (i--)
-		if (i != kept)
+		if (!test_bit(i, kept))
 			WRITE_ONCE(table[i], empty);
 	return false;
 }
@@ -62,12 +64,14 @@ static inline u64 npt_vacant(const struct npt_change *change, u64 gpa,
 /*
  * Must the entry above a table that goes stay frozen until the invalidation? If
  * the table reaches out of the range a fault may link another one at once, and
- * break before make wants the way through the old one forgotten first.
+ * break before make wants the way through the old one forgotten first. Where
+ * faults come into the range as well, so must each entry that is cleared.
  */
 static inline bool npt_reopens(const struct npt_change *change, u64 gpa,
 			       unsigned int level)
 {
-	return FMT_BREAK_BEFORE_MAKE && !npt_covers(change, gpa, level);
+	return change->faults ||
+	       (FMT_BREAK_BEFORE_MAKE && !npt_covers(change, gpa, level));
 }
 
 /*
@@ -99,6 +103,7 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 {
 	u64 stop = npt_next(gpa, change->end, level + 1), next;
 	u64 vacant = npt_vacant(change, gpa, level);
+	u64 cleared = change->faults ? AXAS_NPT_FROZEN : vacant;
 	struct axas_npt *npt = change->npt;
 	s64 leaves = 0, owned = 0;
 
@@ -119,7 +124,7 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 			break;
 
 		/* Nobody else writes a leaf but the CPU, its flags. */
-		WRITE_ONCE(*ptr, vacant);
+		WRITE_ONCE(*ptr, cleared);
 		leaves++;
 		if (fmt_owned(entry)) {
 			owned++;
@@ -133,15 +138,24 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 	return gpa;
 }
 
+/* Freeze the table below *ptr, which reaches out of the range, if it can go. */
+static bool npt_try_freeze(const struct npt_change *change, u64 *ptr,
+			   unsigned int level, u64 end)
+{
+	u64 *table = npt_child(READ_ONCE(*ptr), level);
+	unsigned int hint = npt_entry(table, end, level - 1) - table;
+
+	if (FMT_BREAK_BEFORE_MAKE || change->faults)
+		return npt_freeze(table, hint, change->empty, true);
+	return npt_freeze(table, hint, change->empty, false);
+}
+
 /* Take out the table below *ptr if it lies in the range or has become empty. */
 static bool npt_close(struct npt_change *change, u64 *ptr, unsigned int level,
 		      u64 end)
 {
-	u64 *table = npt_child(READ_ONCE(*ptr), level);
-
 	if (!npt_covers(change, end - 1, level) &&
-	    !npt_freeze(table, npt_entry(table, end, level - 1) - table,
-			change->empty))
+	    !npt_try_freeze(change, ptr, level, end))
 		return false;
 	npt_reap(change, ptr, level, end - 1);
 	return true;
@@ -168,11 +182,24 @@ static u64 npt_unmap_run(struct npt_change *change, u64 gpa)
 			break;
 		closed = path[++level];
 	}
-	if (closed && npt_reopens(change, next - 1, level)) {
+	if (closed && !change->faults && npt_reopens(change, next - 1, level)) {
 		npt_gather_flush(change->npt);
 		WRITE_ONCE(*closed, change->empty);
 	}
 	return next;
+}
+
+static void npt_clear(struct npt_change *change)
+{
+	u64 next = change->start;
+
+	for (;;) {
+		next = npt_unmap_run(change, next);
+		if (next == change->end)
+			break;
+		cond_resched();
+	}
+	npt_gather_flush(change->npt);
 }
 
 static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
@@ -185,13 +212,6 @@ static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.end = gpa.val + size,
 		.empty = npt_new_epoch(npt),
 	};
-	u64 next = gpa.val;
 
-	for (;;) {
-		next = npt_unmap_run(&change, next);
-		if (next == change.end)
-			break;
-		cond_resched();
-	}
-	npt_gather_flush(npt);
+	npt_clear(&change);
 }

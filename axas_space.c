@@ -12,6 +12,7 @@
 #include <axas/trace.h>
 
 #include "axas_hold.h"
+#include "axas_range.h"
 
 #define AXAS_FEAT_ALL	(AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB)
 #define AXAS_MAP_ALL	(AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE)
@@ -211,8 +212,18 @@ static unsigned int areas_split_cost(struct axas_space *space, u64 gpa)
 					  area->max_level);
 }
 
-static int areas_fill_pool(struct axas_space *space, u64 start, u64 size,
-			   struct axas_npt_pool *pool)
+/**
+ * axas_range_fill_pool - set aside the tables for splits at both ends of a range
+ * @space: the space
+ * @start: first GPA
+ * @size: bytes
+ * @pool: the pool
+ *
+ * Context: may sleep. Under the space's lock.
+ * Return: 0 or -ENOMEM.
+ */
+int axas_range_fill_pool(struct axas_space *space, u64 start, u64 size,
+			 struct axas_npt_pool *pool)
 {
 	unsigned int cost = areas_split_cost(space, start) +
 			    areas_split_cost(space, start + size);
@@ -221,8 +232,15 @@ static int areas_fill_pool(struct axas_space *space, u64 start, u64 size,
 	return axas_npt_pool_fill(pool, cost, AXAS_GFP);
 }
 
-/* Check a range that a call names. */
-static int space_check_range(const struct axas_space *space, u64 gpa, u64 size)
+/**
+ * axas_range_check - check a range that a call names
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * Return: 0, -EINVAL or -ERANGE.
+ */
+int axas_range_check(const struct axas_space *space, u64 gpa, u64 size)
 {
 	if (!axas_range_ok(gpa, size))
 		return -EINVAL;
@@ -283,7 +301,7 @@ static int space_setup_area(const struct axas_space *space,
 	    (args->node && !(args->flags & AXAS_MAP_NODE)) ||
 	    args->memtype > AXAS_MEM_DEVICE)
 		return -EINVAL;
-	ret = space_check_range(space, args->gpa, args->length);
+	ret = axas_range_check(space, args->gpa, args->length);
 	if (ret)
 		return ret;
 	ret = space_check_prot(space, args->prot);
@@ -386,7 +404,7 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 
 	if (!axas_tree_find(&space->areas, &start, &end))
 		return 0;
-	ret = areas_fill_pool(space, gpa, size, &pool);
+	ret = axas_range_fill_pool(space, gpa, size, &pool);
 	if (ret)
 		return ret;
 
@@ -402,7 +420,7 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 
 static int space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
 {
-	int ret = space_check_range(space, gpa.val, size);
+	int ret = axas_range_check(space, gpa.val, size);
 
 	if (ret)
 		return ret;
@@ -516,7 +534,7 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 
 	ret = areas_copy(space, gpa, last, prot, &copies);
 	if (!ret)
-		ret = areas_fill_pool(space, gpa, size, &pool);
+		ret = axas_range_fill_pool(space, gpa, size, &pool);
 	if (!ret)
 		ret = axas_tree_cut(&space->areas, gpa, last);
 	if (ret) {
@@ -536,7 +554,7 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 static int space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 			 unsigned int prot)
 {
-	int ret = space_check_range(space, gpa.val, size);
+	int ret = axas_range_check(space, gpa.val, size);
 
 	if (!ret)
 		ret = space_check_prot(space, prot);

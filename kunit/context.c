@@ -310,6 +310,24 @@ int axas_protect_range(struct axas_space *space, u64 gpa, u64 size,
 }
 
 /**
+ * axas_discard_range - axas_space_discard() with a number for an address
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ * @freed: out: what has become of the frames; NULL if nobody asks
+ *
+ * Return: as axas_space_discard().
+ */
+int axas_discard_range(struct axas_space *space, u64 gpa, u64 size,
+		       struct axas_npt_freed *freed)
+{
+	struct axas_npt_freed unused;
+
+	return axas_space_discard(space, axas_gpa(gpa), size,
+				  freed ? freed : &unused);
+}
+
+/**
  * axas_fault_at - axas_space_fault() with numbers
  * @space: the space
  * @gpa: the address

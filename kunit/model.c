@@ -167,6 +167,41 @@ void model_unmap(struct model *model, unsigned int from, unsigned int to)
 }
 
 /**
+ * model_discard - AXAS_DISCARD
+ * @model: the model
+ * @from: first unit
+ * @to: behind the last
+ * @pages: out: pages that are taken out
+ *
+ * Return: what the call should return.
+ */
+int model_discard(struct model *model, unsigned int from, unsigned int to,
+		  u64 *pages)
+{
+	unsigned int i;
+
+	*pages = 0;
+	for (i = from; i < to; i++) {
+		if (!model->units[i].area ||
+		    (i > from && i % model->per_chunk == 0))
+			return -ENOENT;
+		if (!model->units[i].owned)
+			return -EOPNOTSUPP;
+	}
+	model_split(model, from);
+	model_split(model, to);
+	for (i = from; i < to; i++) {
+		struct model_unit *unit = &model->units[i];
+
+		*pages += unit->level ? model->unit_size / SZ_4K : 0;
+		unit->level = 0;
+		unit->hpa = 0;
+		unit->poisoned = false;
+	}
+	return 0;
+}
+
+/**
  * model_protect - AXAS_PROTECT
  * @model: the model
  * @from: first unit

@@ -297,7 +297,7 @@ static void race_change_once(struct race_thread *thread)
 	u64 size = min(n, RACE_PAGES - first) * (u64)SZ_4K;
 	int ret;
 
-	switch (race_rnd(thread, 4)) {
+	switch (race_rnd(thread, 5)) {
 	case 0:
 		ret = axas_unmap_range(space, gpa, size);
 		if (ret && ret != -ENOMEM)
@@ -313,6 +313,12 @@ static void race_change_once(struct race_thread *thread)
 				      (u64)SZ_4K, prot);
 		if (ret && ret != -ENOMEM && ret != -EEXIST)
 			thread->wrong = "map linear";
+		break;
+	case 3:
+		ret = axas_discard_range(space, gpa, size, NULL);
+		if (ret && ret != -ENOMEM && ret != -ENOENT &&
+		    ret != -EOPNOTSUPP)
+			thread->wrong = "discard";
 		break;
 	default:
 		ret = axas_map_alloc(space, gpa, size, prot,
@@ -368,6 +374,48 @@ static void race_without_memory(struct kunit *test)
 	fake_hal_set_fail(&fail);
 	race_run(test, &race, threads, RACE_THREADS);
 	race_log(test, threads);
+	race_expect_sane(test, space);
+}
+
+/* ---- frames that go from under faults ---- */
+
+static void race_discard(struct race_thread *thread)
+{
+	static const u32 lengths[] = { 1, 16, 700, RACE_PAGES };
+	struct axas_space *space = thread->race->space;
+	u32 first, n;
+
+	while (race_on(thread->race)) {
+		first = race_rnd(thread, RACE_PAGES);
+		n = 1 + race_rnd(thread, lengths[race_rnd(thread, 4)]);
+		n = min(n, RACE_PAGES - first);
+		if (axas_discard_range(space, RACE_GPA + first * (u64)SZ_4K,
+				       n * (u64)SZ_4K, NULL))
+			thread->wrong = "discard";
+		race_called(thread);
+	}
+}
+
+/* Nobody finds a hole, and nothing is lost of the table. */
+static void race_discards(struct kunit *test)
+{
+	struct race_thread *threads = race_threads(test, race_fault_anywhere);
+	struct axas_space *space = axas_test_space(test);
+	struct race race = { .calls = RACE_CALLS };
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, RACE_GPA, SZ_4M + SZ_4K,
+					     PROT_RWX, 0, SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, RACE_GPA + SZ_4M + SZ_4K,
+					     RACE_SIZE - SZ_4M + SZ_64K,
+					     PROT_RWX, 0, 0), 0);
+	threads[0].run = race_discard;
+	threads[1].run = race_get_memory;
+	race_run(test, &race, threads, RACE_THREADS);
+	race_log(test, threads);
+	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_NO_AREA), 0ULL);
+	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_DENIED), 0ULL);
+	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_NO_MEMORY), 0ULL);
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).areas, 2ULL);
 	race_expect_sane(test, space);
 }
 
@@ -505,6 +553,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE_PARAM(race_same_large_leaves, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_faults_and_changes, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_without_memory, axas_format_gen_params),
+	KUNIT_CASE_PARAM(race_discards, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_splits, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_main_area_takes_no_lock, axas_format_gen_params),
 	{}

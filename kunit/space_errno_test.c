@@ -308,6 +308,9 @@ void errno_range(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, axas_protect_range(space, row->gpa,
 							     row->size, PROT_R),
 				    row->err, "protect, row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, axas_discard_range(space, row->gpa,
+							     row->size, NULL),
+				    row->err, "discard, row %u", i);
 	}
 	axas_snapshot_expect(test, space, &before, "range", 0);
 	/* Nothing there is nothing to complain of. */

@@ -247,6 +247,23 @@ static const struct fail_scenario protect_splits = {
 	setup_linear, call_protect_splits,
 };
 
+/* Two frames of 2 MiB, of which a page is left at either end. */
+static int setup_two_large(struct axas_space *space)
+{
+	return axas_map_alloc(space, SZ_1G, 2 * SZ_2M, PROT_RW,
+			      AXAS_MAP_POPULATE, SZ_2M);
+}
+
+static int call_discard_splits(struct axas_space *space)
+{
+	return axas_discard_range(space, SZ_1G + SZ_4K, 2 * SZ_2M - 2 * SZ_4K,
+				  NULL);
+}
+
+static const struct fail_scenario discard_splits = {
+	setup_two_large, call_discard_splits,
+};
+
 /* Six areas; of the last two one has a frame of 2 MiB, one of 4 KiB. */
 static int setup_areas(struct axas_space *space)
 {
@@ -447,6 +464,11 @@ void fail_hal_protect_areas(struct kunit *test)
 	fail_hal(test, &protect_areas);
 }
 
+void fail_hal_discard_splits(struct kunit *test)
+{
+	fail_hal(test, &discard_splits);
+}
+
 void fail_hal_unmap_many(struct kunit *test)
 {
 	fail_hal(test, &unmap_many);
@@ -517,6 +539,11 @@ void fail_nth_protect_splits(struct kunit *test)
 void fail_nth_protect_areas(struct kunit *test)
 {
 	fail_nth(test, &protect_areas);
+}
+
+void fail_nth_discard_splits(struct kunit *test)
+{
+	fail_nth(test, &discard_splits);
 }
 
 void fail_nth_unmap_many(struct kunit *test)

@@ -163,18 +163,46 @@ static void op_unmap(struct model *model)
 }
 
 /* A random range nearly always has a hole: half of the time, one area. */
+static void rnd_whole_range(struct model *model, unsigned int *from,
+			    unsigned int *to)
+{
+	unsigned int end;
+
+	rnd_range(model, from, to);
+	if (rnd(model, 2) && model->units[*from].area) {
+		for (end = *from; end < *to && model->units[end].area;)
+			end++;
+		*to = end;
+	}
+}
+
+static void op_discard(struct model *model)
+{
+	struct axas_npt_freed freed;
+	unsigned int from, to;
+	u64 gpa, pages;
+	int got;
+
+	rnd_whole_range(model, &from, &to);
+	gpa = model_gpa(model, from);
+	model->what = "discard";
+	rnd_fail(model);
+	got = axas_discard_range(model->space, gpa,
+				 (to - from) * model->unit_size, &freed);
+	if (!op_done(model, got))
+		return;
+	op_expect(model, gpa, got, model_discard(model, from, to, &pages));
+	if (freed.freed != pages || freed.pinned)
+		model_fail(model, "pages freed", gpa, freed.freed, pages);
+}
+
 static void op_protect(struct model *model)
 {
-	unsigned int from, to, prot = rnd_prot(model), end;
+	unsigned int from, to, prot = rnd_prot(model);
 	u64 gpa;
 	int got;
 
-	rnd_range(model, &from, &to);
-	if (rnd(model, 2) && model->units[from].area) {
-		for (end = from; end < to && model->units[end].area;)
-			end++;
-		to = end;
-	}
+	rnd_whole_range(model, &from, &to);
 	gpa = model_gpa(model, from);
 	model->what = "protect";
 	rnd_fail(model);
@@ -257,7 +285,7 @@ static void op_clear(struct model *model)
 
 static void model_step(struct model *model)
 {
-	switch (rnd(model, 32)) {
+	switch (rnd(model, 36)) {
 	case 0 ... 10:
 		op_map(model);
 		break;
@@ -272,6 +300,9 @@ static void model_step(struct model *model)
 		break;
 	case 30:
 		op_poison(model);
+		break;
+	case 31 ... 34:
+		op_discard(model);
 		break;
 	default:
 		if (rnd(model, 4) == 0)

@@ -312,6 +312,35 @@ static void run_caller(struct caller *c, __u32 format, __u32 bits)
 	exit(0);
 }
 
+/* Half of the limit comes and goes, time and again. */
+static void run_discards(struct caller *c, __u32 format, __u32 bits)
+{
+	int fd, *ret = c->ret, i;
+	struct axas_discard d;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	caller_step(c, 1);
+	fd = ax_create(c->dev, format, bits);
+	if (fd < 0)
+		exit(3);
+	*ret++ = ax_map(fd, GPA, LIMIT / 2);
+	for (i = 0; i < 4; i++) {
+		__u64 gpa;
+
+		for (gpa = GPA; gpa < GPA + LIMIT / 2; gpa += AX_PAGE)
+			*ret |= ax_fault(fd, gpa, AX_W);
+		ret++;
+		if (i < 3) {
+			*ret = ax_discard_to(fd, GPA, LIMIT / 2, &d);
+			*ret++ |= d.freed != LIMIT / 2;
+		}
+	}
+	caller_step(c, 2);
+	*ret++ = ax_discard(fd, GPA, LIMIT / 2);
+	caller_step(c, 3);
+	exit(0);
+}
+
 /*
  * What a range may be charged by: the model is a slab object and its share of
  * the tree of ranges, for which internals.rst has the bounds.
@@ -604,6 +633,33 @@ TEST_F_TIMEOUT(space, limit_of_a_cgroup, 240)
 		EXPECT_EQ(wanted[i].want, c->ret[i])
 			TH_LOG("%s", wanted[i].what);
 	EXPECT_EQ(0, keyed(CGROUP "/memory.events", "oom_kill"));
+	EXPECT_EQ(0, rmdir(CGROUP));
+}
+
+/* What is given back is no longer charged, while the area and the space live. */
+TEST_F_TIMEOUT(space, discard_returns_the_charge, 120)
+{
+	const char *why = make_cgroup();
+	struct caller *c;
+	unsigned int i;
+	int status;
+
+	if (why)
+		SKIP(return, "%s", why);
+	c = start_caller(run_discards, self->dev, variant->format, variant->bits);
+	ASSERT_NE(NULL, c);
+	ASSERT_EQ(0, join_cgroup(c->pid));
+	c->step = 0;
+	ASSERT_TRUE(wait_for_step(c, 2));
+	EXPECT_LE(LIMIT / 2, stat_until("kernel", LIMIT / 2, LIMIT));
+	c->step = 0;
+	ASSERT_TRUE(wait_for_step(c, 3));
+	EXPECT_GT(LIMIT / 8, stat_until("kernel", 0, LIMIT / 8 - 1));
+	for (i = 0; i < 9; i++)
+		EXPECT_EQ(0, c->ret[i]) TH_LOG("step %u", i);
+	c->step = 0;
+	ASSERT_EQ(c->pid, waitpid(c->pid, &status, 0));
+	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, rmdir(CGROUP));
 }
 

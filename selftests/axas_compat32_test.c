@@ -181,6 +181,27 @@ static void look_at_root(int fd)
 	report("root_probe");
 }
 
+/* The page that the window has written to; the next one is lazy. */
+static void discard(int fd)
+{
+	struct axas_discard d = {
+		.size = sizeof(d), .gpa = GPA + 0x1000, .length = 0x2000,
+		.freed = ~0ULL, .pinned = ~0ULL,
+	};
+	__u64 got = ~0ULL;
+
+	CHECK(sys_ioctl(fd, AXAS_DISCARD, &d) == 0);
+	CHECK(d.freed == 0x2000 && d.pinned == 0);
+	CHECK(sys_pread(fd, &got, 8, GPA + 0x1008) == 8);
+	CHECK(got == 0);
+	d.length = 0x4000;
+	CHECK(sys_ioctl(fd, AXAS_DISCARD, &d) == -ENOENT);
+	CHECK(d.freed == 0 && d.pinned == 0);
+	got = 1;
+	CHECK(sys_pwrite(fd, &got, 8, GPA + 0x2000) == 8);
+	report("discard");
+}
+
 static long device(int fd, unsigned long cmd, __u32 bus, __u64 first, __u64 last)
 {
 	struct axas_device d = {
@@ -263,7 +284,7 @@ __attribute__((used, noreturn)) static void run(void)
 		put("1..0 # SKIP /dev/axas can't be opened\n");
 		exit_with(4);
 	}
-	put("1..8\n");
+	put("1..9\n");
 
 	CHECK(sys_ioctl(dev, AXAS_INFO, &info) == 0);
 	CHECK(info.gpa_bits & 1ULL << 48);
@@ -312,6 +333,7 @@ __attribute__((used, noreturn)) static void run(void)
 		sys(91, (long)window, 0x4000, 0, 0, 0);
 	}
 	report("mmap");
+	discard(fd);
 
 	CHECK(sys_ioctl(fd, AXAS_UNMAP, &unmap) == 0);
 	CHECK(sys_ioctl(fd, AXAS_PROTECT, &protect) == 0);

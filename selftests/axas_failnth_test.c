@@ -129,6 +129,11 @@ static int unmap_between(int fd)
 	return ax_unmap(fd, GPA + 0x3000, 6 * AX_2M);
 }
 
+static int discard_page(int fd)
+{
+	return ax_discard(fd, GPA + 0x3000, 0x1000);
+}
+
 static int protect_page(int fd)
 {
 	return ax_protect(fd, GPA + 0x3000, 0x1000, AX_R);
@@ -204,6 +209,8 @@ static const struct op ops[] = {
 	{ "add ports", nothing, add_ports },
 	{ "delete ports", add_ports, del_ports },
 	{ "list areas", area, list_areas },
+	{ "discard a resident page", pages, discard_page, true },
+	{ "discard in a 2 MiB leaf", huge, discard_page, true },
 };
 
 static const __u64 probes[] = {
@@ -261,6 +268,8 @@ OP(map_device, 18);
 OP(device_add, 19);
 OP(device_del, 20);
 OP(areas, 21);
+OP(discard_resident, 22);
+OP(discard_splits_2m, 23);
 
 TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 {

@@ -167,6 +167,102 @@ TEST_F(space, page_in_a_pipe_outlives_its_unmap)
 	close(p[1]);
 }
 
+TEST_F(space, page_in_a_pipe_outlives_its_discard)
+{
+	static unsigned char got[0x4000];
+	struct axas_discard d;
+	struct iovec v;
+	__u64 *w, i;
+	int p[2];
+
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(0, ax_map(self->fd, GPA, 0x10000));
+	w = ax_window(self->fd, GPA, 0x10000, RW);
+	ASSERT_NE(MAP_FAILED, (void *)w);
+	for (i = 0; i < 6; i++)
+		w[i * 512] = 0x600 + i;
+	v = (struct iovec){ w, 0x4000 };
+	ASSERT_EQ(0x4000, vmsplice(p[1], &v, 1, 0));
+	ASSERT_EQ(0, ax_discard_to(self->fd, GPA, 0x10000, &d));
+	EXPECT_EQ(0x2000, d.freed);
+	EXPECT_EQ(0x4000, d.pinned);
+	EXPECT_EQ(0, ax_resident(self->fd));
+	/* What comes now are others. */
+	for (i = 0; i < 6; i++) {
+		EXPECT_EQ(0, w[i * 512]);
+		w[i * 512] = 0x700 + i;
+	}
+	ASSERT_EQ(0x4000, read(p[0], got, 0x4000));
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(0x600 + i, *(__u64 *)(got + i * AX_PAGE));
+	/* Nobody has anything any more. */
+	ASSERT_EQ(0, ax_discard_to(self->fd, GPA, 0x10000, &d));
+	EXPECT_EQ(0x6000, d.freed);
+	EXPECT_EQ(0, d.pinned);
+	munmap(w, 0x10000);
+	close(p[0]);
+	close(p[1]);
+}
+
+/* Direct I/O, each into a page that is discarded time and again. */
+struct reader {
+	pthread_t thread;
+	int disk;
+	char *at;
+	volatile bool stop;
+	unsigned int nr, failed;
+};
+
+static void *read_the_disk(void *arg)
+{
+	struct reader *r = arg;
+
+	while (!r->stop) {
+		r->failed += pread(r->disk, r->at + r->nr % 16 * AX_PAGE, 0x1000, 0) != 0x1000;
+		r->nr++;
+	}
+	return NULL;
+}
+
+TEST_F(space, direct_io_while_pages_are_discarded)
+{
+	static const char text[AX_PAGE] = "what is on the disk";
+	unsigned int discards = 0, i;
+	struct reader r = {};
+	const char *why = "";
+	__u64 pinned = 0;
+	double until;
+	char *w;
+	int file;
+
+	r.disk = open_loop(&file, &why);
+	if (r.disk < 0)
+		SKIP(return, "%s", why);
+	ASSERT_EQ(AX_PAGE, pwrite(file, text, AX_PAGE, 0));
+	ASSERT_EQ(0, ax_map(self->fd, GPA, 0x10000));
+	w = ax_window(self->fd, GPA, 0x10000, RW);
+	ASSERT_NE(MAP_FAILED, (void *)w);
+	r.at = w;
+	ASSERT_EQ(0, pthread_create(&r.thread, NULL, read_the_disk, &r));
+	for (until = ax_now() + 2; ax_now() < until; discards++) {
+		struct axas_discard d;
+
+		ASSERT_EQ(0, ax_discard_to(self->fd, GPA, 0x10000, &d));
+		pinned += d.pinned;
+	}
+	r.stop = true;
+	pthread_join(r.thread, NULL);
+	printf("# %u reads, %u discards, %llu KiB pinned\n", r.nr, discards, pinned >> 10);
+	EXPECT_LT(0, r.nr);
+	EXPECT_EQ(0, r.failed);
+	for (i = 0; i < 16; i++)
+		if (w[i * AX_PAGE])
+			EXPECT_EQ(0, memcmp(w + i * AX_PAGE, text, AX_PAGE));
+	munmap(w, 0x10000);
+	close(r.disk);
+	close(file);
+}
+
 TEST_F(space, pages_in_a_pipe_outlive_the_space)
 {
 	int fd = ax_create(self->dev, variant->format, variant->bits);

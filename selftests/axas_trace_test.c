@@ -178,6 +178,13 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 	ax_protect(fd, 2 * GPA, 0x2000, AX_RWX);
 	expect(events, true, "protect", "gpa=0x80000000 size=0x2000 prot=rwx ret=%d", -ENOENT);
 
+	ax_discard(fd, GPA, 0x4000);
+	expect(events, false, "invalidate", "gpa=0x40000000 size=0x1000");
+	expect(events, true, "discard", "gpa=0x40000000 size=0x4000 freed=1 pinned=0 ret=0");
+	ax_discard(fd, 2 * GPA, 0x1000);
+	expect(events, true, "discard", "gpa=0x80000000 size=0x1000 freed=0 pinned=0 ret=%d",
+	       -ENOENT);
+
 	ax_map_linear(fd, 2 * GPA, AX_1G, hpa, AX_RWX, 0);
 	expect(events, true, "map",
 	       "gpa=0x80000000 size=0x40000000 backend=linear prot=rwx ret=0");

@@ -24,6 +24,7 @@ _Static_assert(sizeof(struct axas_root) == 40, "axas_root");
 _Static_assert(sizeof(struct axas_area_entry) == 64, "axas_area_entry");
 _Static_assert(sizeof(struct axas_areas) == 40, "axas_areas");
 _Static_assert(sizeof(struct axas_device) == 40, "axas_device");
+_Static_assert(sizeof(struct axas_discard) == 40, "axas_discard");
 
 /* What the space holds while calls are refused. */
 #define A_RW	0x1000000ULL		/* 64 KiB, two pages resident */
@@ -278,6 +279,39 @@ TEST_F(space, refused_protect)
 	REFUSED(AXAS_PROTECT, p, pokes);
 }
 
+TEST_F(space, refused_discard)
+{
+	struct axas_discard d = {
+		.size = sizeof(d), .gpa = A_RW, .length = 0x4000,
+	};
+	const struct poke pokes[] = {
+		POKE(axas_discard, flags, 1, -EINVAL),
+		POKE(axas_discard, flags, 1u << 31, -EINVAL),
+		POKE(axas_discard, gpa, A_RW + 1, -EINVAL),
+		POKE(axas_discard, length, 0, -EINVAL),
+		POKE(axas_discard, length, 0x4010, -EINVAL),
+		POKE(axas_discard, gpa, self->end, -ERANGE),
+		POKE(axas_discard, gpa, -0x4000ULL, -ERANGE),
+		POKE(axas_discard, length, -0x1000ULL, -ERANGE),
+		POKE(axas_discard, gpa, FREE, -ENOENT),
+		POKE(axas_discard, gpa, A_RW - 0x1000, -ENOENT),
+		POKE(axas_discard, gpa, HOLE - 0x1000, -ENOENT),
+		POKE(axas_discard, length, A_FAR + 0x1000 - A_RW, -ENOENT),
+	};
+	const struct poke device[] = {
+		POKE(axas_discard, gpa, FREE, -EOPNOTSUPP),
+		POKE(axas_discard, gpa, A_FAR, -EOPNOTSUPP),
+		/* The first that is wrong counts. */
+		POKE(axas_discard, length, FREE + 0x1000 - A_RW, -ENOENT),
+	};
+
+	ASSERT_EQ(0, dress(self->fd));
+	REFUSED(AXAS_DISCARD, d, pokes);
+	ASSERT_EQ(0, ax_map_device(self->fd, FREE, 0x4000, AX_RW, 1));
+	ASSERT_EQ(0, ax_map_device(self->fd, A_FAR + 0x1000, 0x3000, AX_RW, 1));
+	REFUSED(AXAS_DISCARD, d, device);
+}
+
 TEST_F(space, refused_others)
 {
 	struct axas_clear c = { .size = sizeof(c) };
@@ -460,6 +494,7 @@ struct call {
 		struct axas_root root;
 		struct axas_areas areas;
 		struct axas_device device;
+		struct axas_discard discard;
 		__u32 word[2];
 	};
 };
@@ -474,6 +509,7 @@ static const struct call calls[] = {
 	CALL(AXAS_UNMAP, unmap, false, FREE, 0x1000),
 	CALL(AXAS_MAP, map, false, FREE, 0x1000, 0, AXAS_BACKEND_ALLOC, AX_RW),
 	CALL(AXAS_PROTECT, protect, false, FREE, 0x1000, AX_RW),
+	CALL(AXAS_DISCARD, discard, false, FREE, 0x1000),
 	CALL(AXAS_CLEAR, clear, false),
 	CALL(AXAS_FAULT, fault, false),
 	CALL(AXAS_TRANSLATE, translate, false),
@@ -612,7 +648,8 @@ TEST_F(space, bad_pointers)
 	for (c = calls; c < calls + ARRAY_SIZE(calls); c++) {
 		if (c->cmd != AXAS_INFO && c->cmd != AXAS_STATS &&
 		    c->cmd != AXAS_FAULT && c->cmd != AXAS_TRANSLATE &&
-		    c->cmd != AXAS_ROOT && c->cmd != AXAS_AREAS)
+		    c->cmd != AXAS_ROOT && c->cmd != AXAS_AREAS &&
+		    c->cmd != AXAS_DISCARD)
 			continue;
 		ASSERT_EQ(0, mprotect(ro, 0x1000, PROT_READ | PROT_WRITE));
 		memcpy(ro, c->word, c->size);

@@ -157,6 +157,25 @@ static inline int ax_clear(int fd)
 	return ax_ioctl(fd, AXAS_CLEAR, &c);
 }
 
+/* What it says goes to @d, if anybody asks. */
+static inline int ax_discard_to(int fd, __u64 gpa, __u64 length,
+				struct axas_discard *d)
+{
+	struct axas_discard unused;
+
+	d = d ?: &unused;
+	*d = (struct axas_discard){
+		.size = sizeof(*d), .gpa = gpa, .length = length,
+		.freed = ~0ULL, .pinned = ~0ULL,
+	};
+	return ax_ioctl(fd, AXAS_DISCARD, d);
+}
+
+static inline int ax_discard(int fd, __u64 gpa, __u64 length)
+{
+	return ax_discard_to(fd, gpa, length, NULL);
+}
+
 static inline int ax_fault_many(int fd, struct axas_fault_entry *entries,
 				__u32 nr, __u32 *done)
 {

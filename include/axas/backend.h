@@ -122,7 +122,8 @@ static inline void axas_fault_begin(struct axas_nested_fault *fault)
  * @map: called when the area is made; may fill in leaves. If it fails the
  *	caller clears the range. May sleep. Space's lock held.
  * @fault: put a leaf into the empty slot of an address whose area allows the
- *	access. Under RCU. Return: 0; -EAGAIN to be called again, with what it
+ *	access. Where the leaves of the area own their frames, as @setup says, that
+ *	may be one that had a leaf and was discarded. Under RCU. Return: 0; -EAGAIN to be called again, with what it
  *	wants noted in the fault; or another &enum axas_fault_result than
  *	%AXAS_FAULT_RESOLVED, with nothing changed.
  */

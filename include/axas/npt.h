@@ -178,6 +178,16 @@ struct axas_npt_pool {
 struct axas_npt_gather;
 
 /**
+ * struct axas_npt_freed - what has become of the pages that were discarded
+ * @freed: pages that nobody else had: they are free
+ * @pinned: pages that somebody else has still
+ */
+struct axas_npt_freed {
+	u64 freed;
+	u64 pinned;
+};
+
+/**
  * struct axas_npt - a nested page table
  * @ops: the format
  * @id: number of the space; 0 until it has one
@@ -254,6 +264,9 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @unmap: clear the range, invalidate, free frames and tables; splits come out
  *	of the pool. No area may allow faults in the range. May sleep. Lock
  *	held.
+ * @discard: as @unmap, but areas may allow faults in the range, which wait for
+ *	the end of it where there was a leaf; counts what it frees. The range has
+ *	leaves that own their frames and no others. May sleep. Lock held.
  * @protect: set permissions of all leaves in the range; splits come out of the
  *	pool. May sleep. Lock held.
  * @poison: take the page at hpa, in a leaf that owns it, out of gpa; splits what
@@ -295,6 +308,9 @@ struct axas_npt_ops {
 				   unsigned int max_level);
 	void (*unmap)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		      struct axas_npt_pool *pool);
+	void (*discard)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+			struct axas_npt_pool *pool,
+			struct axas_npt_freed *freed);
 	void (*protect)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 			unsigned int prot, struct axas_npt_pool *pool);
 	bool (*poison)(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa);

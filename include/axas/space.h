@@ -109,6 +109,8 @@ int axas_space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size);
 int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 		       unsigned int prot);
 int axas_space_clear(struct axas_space *space);
+int axas_space_discard(struct axas_space *space, axas_gpa_t gpa, u64 size,
+		       struct axas_npt_freed *freed);
 
 enum axas_fault_result axas_space_fault(struct axas_space *space,
 					axas_gpa_t gpa, unsigned int access);

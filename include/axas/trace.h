@@ -185,6 +185,33 @@ TRACE_EVENT(axas_protect,
 		  axas_show_prot(__entry->prot), __entry->ret, __entry->ns)
 );
 
+TRACE_EVENT(axas_discard,
+	TP_PROTO(u64 space, u64 gpa, u64 size, u64 freed, u64 pinned, int ret,
+		 u64 ns),
+	TP_ARGS(space, gpa, size, freed, pinned, ret, ns),
+	TP_STRUCT__entry(
+		__field(u64, space)
+		__field(u64, gpa)
+		__field(u64, size)
+		__field(u64, freed)
+		__field(u64, pinned)
+		__field(int, ret)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->gpa = gpa;
+		__entry->size = size;
+		__entry->freed = freed;
+		__entry->pinned = pinned;
+		__entry->ret = ret;
+		__entry->ns = ns;
+	),
+	TP_printk("space=%llu gpa=0x%llx size=0x%llx freed=%llu pinned=%llu ret=%d ns=%llu",
+		  __entry->space, __entry->gpa, __entry->size, __entry->freed,
+		  __entry->pinned, __entry->ret, __entry->ns)
+);
+
 TRACE_EVENT(axas_fault,
 	TP_PROTO(u64 space, const struct axas_fault_entry *fault, u32 result,
 		 u64 ns),

@@ -67,6 +67,16 @@ static long run_rw(struct ctx *ctx, struct mail *mail, int fd)
 	}
 }
 
+static long run_discard(struct call *c, int fd)
+{
+	struct axas_discard d;
+	long ret = ax_discard_to(fd, c->gpa, c->len, &d);
+
+	c->freed = d.freed;
+	c->pinned = d.pinned;
+	return ret;
+}
+
 /* Make the call, in whatever process. */
 void call_run(struct ctx *ctx, struct mail *mail, int fd)
 {
@@ -84,6 +94,9 @@ void call_run(struct ctx *ctx, struct mail *mail, int fd)
 		break;
 	case CALL_CLEAR:
 		c->ret = ax_clear(fd);
+		break;
+	case CALL_DISCARD:
+		c->ret = run_discard(c, fd);
 		break;
 	case CALL_FAULT:
 		c->ret = ax_fault_many(fd, mail->fault, c->nr, &c->done);
@@ -154,6 +167,33 @@ static void judge_change(struct ctx *ctx, const struct call *c)
 		apply(ctx, c);
 		check_areas(ctx, false);
 	}
+	check_range(ctx, c->gpa, c->len);
+}
+
+/* Killed: all of it or nothing, as far as anybody can see. */
+static bool discard_done(struct ctx *ctx, const struct call *c)
+{
+	struct axas_translate_entry e;
+	__u64 at;
+
+	if (PAGE_OF(c->len) > 4 * ctx->budget)
+		return ax_resident(ctx->fd) != ctx->m.nr_pages * AX_PAGE;
+	for (at = c->gpa; at < c->gpa + c->len; at += AX_PAGE)
+		if (page_find(ctx, at))
+			return ax_translate(ctx->fd, at, &e) != AXAS_TRANSLATE_MAPPED;
+	return false;
+}
+
+static void judge_discard(struct ctx *ctx, const struct call *c)
+{
+	int want = model_discardable(ctx, c->gpa, c->len);
+	__u64 gone = 0;
+
+	if (c->finished ? judge_ret(ctx, c, want) : discard_done(ctx, c))
+		gone = model_discard(ctx, c->gpa, c->len) * AX_PAGE;
+	if (c->finished && c->freed + c->pinned != gone)
+		fail(ctx, "%#llx freed and %#llx pinned, want %#llx in all",
+		     c->freed, c->pinned, gone);
 	check_range(ctx, c->gpa, c->len);
 }
 
@@ -393,6 +433,9 @@ void call_judge(struct ctx *ctx, struct mail *mail)
 	case CALL_LOAD:
 	case CALL_STORE:
 		judge_touch(ctx, mail);
+		break;
+	case CALL_DISCARD:
+		judge_discard(ctx, &mail->call);
 		break;
 	case CALL_DEVICE_ADD:
 	case CALL_DEVICE_DEL:

@@ -70,7 +70,7 @@ struct model {
 enum call_op {
 	CALL_MAP, CALL_UNMAP, CALL_PROTECT, CALL_CLEAR, CALL_FAULT,
 	CALL_READ, CALL_WRITE, CALL_LOAD, CALL_STORE,
-	CALL_DEVICE_ADD, CALL_DEVICE_DEL,
+	CALL_DEVICE_ADD, CALL_DEVICE_DEL, CALL_DISCARD,
 };
 
 enum call_how { HOW_PLAIN, HOW_VECTOR, HOW_SEEK, HOW_AIO, HOW_URING, NR_HOW };
@@ -84,6 +84,7 @@ struct call {
 	bool finished;
 	long ret;		/* as of the system call, or minus errno */
 	__u32 done;		/* faults */
+	__u64 freed, pinned;	/* discard */
 	int sig;		/* load and store: what ended it */
 };
 
@@ -193,6 +194,8 @@ void bytes_write(struct ctx *ctx, __u64 gpa, const void *buf, size_t len);
 void model_map(struct ctx *ctx, const struct call *call);
 void model_unmap(struct ctx *ctx, __u64 gpa, __u64 len);
 void model_protect(struct ctx *ctx, __u64 gpa, __u64 len, __u32 prot);
+unsigned int model_discard(struct ctx *ctx, __u64 gpa, __u64 len);
+int model_discardable(struct ctx *ctx, __u64 gpa, __u64 len);
 bool model_whole(struct ctx *ctx, __u64 gpa, __u64 len);
 __u64 model_allowed(struct ctx *ctx, __u64 gpa, __u64 len, __u32 access,
 		    int *err);

@@ -275,13 +275,13 @@ static void disturb(struct ctx *ctx, const struct part *part)
 	struct mail *mail = ctx->mail;
 
 	mail->call = (struct call){
-		.op = CALL_UNMAP, .gpa = PAGE_DOWN(part->gpa),
+		.op = one_in(ctx, 3) ? CALL_DISCARD : CALL_UNMAP, .gpa = PAGE_DOWN(part->gpa),
 		.len = PAGE_UP(part->gpa + part->len) - PAGE_DOWN(part->gpa),
 	};
 	call_run(ctx, mail, ctx->fd);
 	note_call(ctx, &mail->call, "with pages in a pipe: ");
 	call_judge(ctx, mail);
-	if (one_in(ctx, 2))
+	if (mail->call.op == CALL_DISCARD || one_in(ctx, 2))
 		return;
 	mail->call.op = CALL_MAP;
 	mail->call.backend = AXAS_BACKEND_ALLOC;

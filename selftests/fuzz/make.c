@@ -148,12 +148,13 @@ void make_range(struct ctx *ctx, struct mail *mail)
 	struct call *c = &mail->call;
 
 	*c = (struct call){
-		.op = one_in(ctx, 2) ? CALL_UNMAP : CALL_PROTECT,
+		.op = one_in(ctx, 2) ? CALL_UNMAP :
+		      one_in(ctx, 2) ? CALL_PROTECT : CALL_DISCARD,
 		.prot = pick_prot(ctx),
 	};
 	pick_range(ctx, &c->gpa, &c->len);
 	/* A hole refuses all: mostly stay in what one area and the next are. */
-	if (c->op == CALL_PROTECT && !one_in(ctx, 4)) {
+	if (c->op != CALL_UNMAP && !one_in(ctx, 4)) {
 		struct area *a = areas_at(&ctx->m.mem, c->gpa);
 		__u64 end = a ? a->end : c->gpa + c->len;
 

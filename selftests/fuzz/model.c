@@ -284,6 +284,33 @@ void model_unmap(struct ctx *ctx, __u64 gpa, __u64 len)
 	pages_drop(ctx, gpa, len);
 }
 
+/* Areas stay as they are. How many pages went? */
+unsigned int model_discard(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	unsigned int before = ctx->m.nr_pages;
+
+	pages_split(ctx, gpa);
+	pages_split(ctx, gpa + len);
+	pages_drop(ctx, gpa, len);
+	return before - ctx->m.nr_pages;
+}
+
+/* 0, or the errno of what comes first. */
+int model_discardable(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	struct area *a;
+	__u64 at;
+
+	for (at = gpa; at < gpa + len; at = a->end) {
+		a = areas_at(&ctx->m.mem, at);
+		if (!a)
+			return ENOENT;
+		if (!area_lazy(a))
+			return EOPNOTSUPP;
+	}
+	return 0;
+}
+
 void model_protect(struct ctx *ctx, __u64 gpa, __u64 len, __u32 prot)
 {
 	struct area *a;

@@ -181,6 +181,19 @@ int axas_protect(int space, uint64_t gpa, uint64_t length, uint32_t prot)
 	return call(space, AXAS_PROTECT, &protect);
 }
 
+int axas_discard(int space, uint64_t gpa, uint64_t length,
+		 struct axas_discard *discard)
+{
+	struct axas_discard unused;
+
+	if (!discard)
+		discard = &unused;
+	*discard = (struct axas_discard){
+		.size = sizeof(*discard), .gpa = gpa, .length = length,
+	};
+	return call(space, AXAS_DISCARD, discard);
+}
+
 int axas_clear(int space)
 {
 	struct axas_clear clear = { .size = sizeof(clear) };

@@ -134,6 +134,18 @@ int axas_unmap(int space, uint64_t gpa, uint64_t length);
 int axas_protect(int space, uint64_t gpa, uint64_t length, uint32_t prot);
 
 /**
+ * axas_discard() - give back memory and keep the areas
+ * @space: from axas_create()
+ * @gpa: first address
+ * @length: bytes
+ * @discard: where the answer goes; NULL if nobody asks
+ *
+ * Return: 0 or -errno.
+ */
+int axas_discard(int space, uint64_t gpa, uint64_t length,
+		 struct axas_discard *discard);
+
+/**
  * axas_clear() - unmap everything
  * @space: from axas_create()
  *

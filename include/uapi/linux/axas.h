@@ -67,15 +67,16 @@
  * - EHWPOISON: the memory there has failed.
  * - ENOSPC: a write at or behind the end of the space; a read there gives 0.
  *
- * No byte is copied after an AXAS_UNMAP or AXAS_PROTECT that took it away has
- * returned.
+ * No byte is copied after an AXAS_UNMAP, AXAS_DISCARD or AXAS_PROTECT that took
+ * it away has returned.
  *
  * mmap(2) with MAP_SHARED makes a window: the frames of the guest at an address
  * of the process. Pages come in on first touch through the area's backend. A
  * touch outside of areas, in a device, or one that the area doesn't allow, gives
  * SIGBUS, and so does one that there is no memory for. Where memory has failed,
  * the SIGBUS has the code BUS_MCEERR_AR.
- * AXAS_UNMAP and AXAS_PROTECT take effect in all windows before they return.
+ * AXAS_UNMAP, AXAS_DISCARD and AXAS_PROTECT take effect in all windows before
+ * they return.
  * Frames of the space can be taken with get_user_pages(): direct I/O into a
  * window works. A page that somebody has pinned outlives its unmap and is freed
  * when it is let go. Errors of mmap(2):
@@ -117,6 +118,7 @@ enum {
 	AXAS_CMD_AREAS = 0x19,
 	AXAS_CMD_DEVICE_ADD = 0x1a,
 	AXAS_CMD_DEVICE_DEL = 0x1b,
+	AXAS_CMD_DISCARD = 0x1c,
 };
 
 /**
@@ -772,5 +774,42 @@ struct axas_device {
 
 #define AXAS_DEVICE_ADD	_IO(AXAS_IOC_TYPE, AXAS_CMD_DEVICE_ADD)
 #define AXAS_DEVICE_DEL	_IO(AXAS_IOC_TYPE, AXAS_CMD_DEVICE_DEL)
+
+/**
+ * struct axas_discard - give back memory and keep the areas (space)
+ * @size: sizeof(struct axas_discard)
+ * @flags: must be 0
+ * @gpa: first GPA, aligned to 4096
+ * @length: bytes, a multiple of 4096
+ * @freed: out: bytes of frames that are free now
+ * @pinned: out: bytes of frames that somebody else still holds, as direct I/O
+ *	does: they are out of the space, and free when they are let go
+ *
+ * What lies in the range is as if it had never been touched: it reads as zero,
+ * or as what the backend of another module gives, and comes in on the next
+ * touch. Rights, types and cookies stay. The range may be any part of one or
+ * several areas, without a hole. Leaves that are only partly in it are split.
+ * Memory that has failed (%AXAS_FAULT_POISONED) is well again.
+ *
+ * Nobody finds a hole meanwhile. A touch of what is being given back waits for
+ * the end of the call; what is written there before may be lost, and is not
+ * seen by any other access of what comes after. Windows made with mmap(2) lose
+ * the range before the call returns.
+ *
+ * Errors: ENOENT when the range has a hole; EOPNOTSUPP when it meets memory that
+ * the space doesn't own, linear or a device; EINVAL; ERANGE; ENOMEM, as leaves
+ * may have to be split; EINTR. Then nothing has changed, and @freed and @pinned
+ * are 0.
+ */
+struct axas_discard {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 length;
+	__u64 freed;
+	__u64 pinned;
+};
+
+#define AXAS_DISCARD	_IO(AXAS_IOC_TYPE, AXAS_CMD_DISCARD)
 
 #endif /* _UAPI_LINUX_AXAS_H */
