@@ -21,34 +21,38 @@ static inline bool npt_none_kept(const u64 *ptr, const u64 *end)
 }
 
 /*
- * Freeze a table if it has no valid entry and no poisoned one. The search begins
- * at hint, beside what was just cleared, where a valid entry is most likely. If
- * that fails, entries that were frozen before stay so, if there may be some.
+ * Freeze a table that reaches out of the range, if it has no valid entry and no
+ * poisoned one. level is that of its entries, end where the change has come to. The
+ * search begins behind that, where a valid entry is most likely. If it fails, what
+ * the change has left frozen stays so: before end the entry of a table that
+ * npt_reap() took out, and where faults come into the range all that lies in it.
  */
-static __always_inline bool npt_freeze(u64 *table, unsigned int hint, u64 empty,
-				       bool some)
+static bool npt_freeze(const struct npt_change *change, u64 *table,
+		       unsigned int level, u64 end)
 {
-	DECLARE_BITMAP(kept, AXAS_TABLE_ENTRIES) = {};
-	unsigned int i;
-	u64 entry;
+	u64 start = ALIGN_DOWN(end - 1, axas_level_size(level + 1)), entry;
+	unsigned int last = npt_entry(table, end - 1, level) - table;
+	unsigned int i, first = last + 1;
 
-	if (!npt_none_kept(table + hint, table + AXAS_TABLE_ENTRIES) ||
-	    !npt_none_kept(table, table + hint))
+	if (!npt_none_kept(table + first, table + AXAS_TABLE_ENTRIES) ||
+	    !npt_none_kept(table, table + first))
 		return false;
 
+	if (change->faults)
+		first = npt_entry(table, max(start, change->start), level) - table;
+	else if (READ_ONCE(table[last]) == AXAS_NPT_FROZEN)
+		first = last;
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
 		entry = READ_ONCE(table[i]);
-		if (some && entry == AXAS_NPT_FROZEN)
-			__set_bit(i, kept);
-		else if (!npt_can_close(entry) ||
-			 !try_cmpxchg(&table[i], &entry, AXAS_NPT_FROZEN))
+		if (!npt_can_close(entry) ||
+		    !try_cmpxchg(&table[i], &entry, AXAS_NPT_FROZEN))
 			break;
 	}
 	if (i == AXAS_TABLE_ENTRIES)
 		return true;
 	while (i--)
-		if (!test_bit(i, kept))
-			WRITE_ONCE(table[i], empty);
+		if (i < first || i > last)
+			WRITE_ONCE(table[i], change->empty);
 	return false;
 }
 
@@ -138,24 +142,14 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 	return gpa;
 }
 
-/* Freeze the table below *ptr, which reaches out of the range, if it can go. */
-static bool npt_try_freeze(const struct npt_change *change, u64 *ptr,
-			   unsigned int level, u64 end)
-{
-	u64 *table = npt_child(READ_ONCE(*ptr), level);
-	unsigned int hint = npt_entry(table, end, level - 1) - table;
-
-	if (FMT_BREAK_BEFORE_MAKE || change->faults)
-		return npt_freeze(table, hint, change->empty, true);
-	return npt_freeze(table, hint, change->empty, false);
-}
-
 /* Take out the table below *ptr if it lies in the range or has become empty. */
 static bool npt_close(struct npt_change *change, u64 *ptr, unsigned int level,
 		      u64 end)
 {
+	u64 *table = npt_child(READ_ONCE(*ptr), level);
+
 	if (!npt_covers(change, end - 1, level) &&
-	    !npt_try_freeze(change, ptr, level, end))
+	    !npt_freeze(change, table, level - 1, end))
 		return false;
 	npt_reap(change, ptr, level, end - 1);
 	return true;
