@@ -70,10 +70,13 @@ if [ -n "$kunit" ]; then
 	command='insmod /axas_kunit.ko && ! dmesg | grep "^.\{15\} *not ok"'
 else
 	append="$append loglevel=4"
-	modules+=(axas_softmmu axas_gstage axas_pattern)
+	modules+=(axas_softmmu)
 	args+=(--file "$build/$kernel/samples/softmmu/axas_softmmu.ko")
-	args+=(--file "$build/$kernel/samples/plugins/axas_gstage.ko")
-	args+=(--file "$build/$kernel/samples/plugins/axas_pattern.ko")
+	for f in "$AXAS_TREE"/samples/plugins/*.c; do
+		f=$(basename "$f" .c)
+		modules+=("plugins/$f")
+		args+=(--file "$build/$kernel/samples/plugins/$f.ko:/plugins/$f.ko")
+	done
 	mapfile -t tests < <(cd "$AXAS_TREE/selftests" && printf '%s\n' ./*_test.c | sed 's#^./##; s#\.c$##')
 	[ "$k_arch" = x86_64 ] || tests=("${tests[@]/axas_compat32_test/}")
 	# shellcheck disable=SC2068 # one may be empty
@@ -94,8 +97,8 @@ trap 'rm -rf "$work"' EXIT
 	echo "for m in ${modules[*]}; do insmod /\$m.ko; done"
 	if [ -n "$command" ]; then
 		printf 'cd /host 2>/dev/null\n( %s )\nstatus=$?\ncd /\n' "$command"
-		echo 'for m in axas_kunit axas_pattern axas_gstage axas_softmmu axas; do'
-		echo '	[ ! -d /sys/module/$m ] || rmmod $m'
+		echo 'for m in /plugins/*.ko axas_kunit axas_softmmu axas; do'
+		echo '	m=$(basename $m .ko); [ ! -d /sys/module/$m ] || rmmod $m'
 		echo 'done'
 		echo 'exit $status'
 	else
