@@ -5,8 +5,6 @@
 #include <linux/array_size.h>
 #include <linux/nodemask.h>
 #include <linux/nospec.h>
-#include <linux/sched/signal.h>
-#include <linux/slab.h>
 
 #include <axas/backend.h>
 #include <axas/device.h>
@@ -53,8 +51,6 @@ static const struct axas_backend_ops linear_ops = {
 
 /* ---- alloc: zeroed frames from the kernel ---- */
 
-#define ALLOC_ORDER_2M	9
-
 static int alloc_setup(struct axas_area *area, const struct axas_npt *npt,
 		       const struct axas_map *args)
 {
@@ -69,72 +65,10 @@ static int alloc_setup(struct axas_area *area, const struct axas_npt *npt,
 	return 0;
 }
 
-/* Take up to 512 frames, then map them with one walk. */
-static int alloc_map_pages(const struct axas_area *area, struct axas_npt *npt,
-			   u64 gpa, unsigned int n, axas_hpa_t *frames)
-{
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; i < n; i++) {
-		frames[i] = axas_hal_alloc_frame(0, area->nid,
-						 AXAS_GFP | __GFP_ZERO);
-		if (!axas_frame_valid(frames[i])) {
-			ret = -ENOMEM;
-			break;
-		}
-	}
-	if (!ret)
-		ret = npt->ops->map_frames(npt, axas_gpa(gpa), frames, n,
-					   area->attr);
-	while (ret && i--)
-		axas_hal_dealloc_frame(frames[i], 0);
-	return ret;
-}
-
-static int alloc_map_large(const struct axas_area *area, struct axas_npt *npt,
-			   u64 gpa)
-{
-	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY;
-	struct axas_frame frame __free(axas_frame) = AXAS_FRAME_NONE;
-	int ret;
-
-	frame = axas_frame_alloc(ALLOC_ORDER_2M, area->nid, gfp);
-	if (!axas_frame_valid(frame.hpa))
-		return -ENOMEM;
-	ret = npt->ops->map(npt, axas_gpa(gpa), frame.hpa, SZ_2M, area->attr, 2);
-	if (!ret)
-		axas_frame_take(&frame);
-	return ret;
-}
-
+/* The space brings in what is to be there from the beginning. */
 static int alloc_map(const struct axas_area *area, struct axas_npt *npt,
 		     const struct axas_map *args)
 {
-	axas_hpa_t *frames __free(kfree) = NULL;
-	u64 gpa = args->gpa, end = gpa + args->length, next;
-	int ret;
-
-	if (!(args->flags & AXAS_MAP_POPULATE))
-		return 0;
-
-	frames = kmalloc_array(AXAS_TABLE_ENTRIES, sizeof(*frames), AXAS_GFP);
-	if (!frames)
-		return -ENOMEM;
-
-	for (; gpa < end; gpa = next) {
-		next = min(ALIGN(gpa + 1, SZ_2M), end);
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-		if (area->max_level > 1 && next - gpa == SZ_2M &&
-		    !alloc_map_large(area, npt, gpa))
-			continue;
-		ret = alloc_map_pages(area, npt, gpa, (next - gpa) / SZ_4K,
-				      frames);
-		if (ret)
-			return ret;
-	}
 	return 0;
 }
 
@@ -190,6 +124,7 @@ static const struct axas_backend_ops alloc_ops = {
 	.flags = AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE,
 	.max_level = 2,
 	.default_level = 1,
+	.zeroed = true,
 	.setup = alloc_setup,
 	.map = alloc_map,
 	.fault = alloc_fault,

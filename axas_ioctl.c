@@ -93,6 +93,14 @@ static int ioctl_discard(struct axas_space *space, union axas_args *args)
 	return ret;
 }
 
+static int ioctl_populate(struct axas_space *space, union axas_args *args)
+{
+	struct axas_populate *populate = &args->populate;
+
+	return axas_space_populate(space, axas_gpa(populate->gpa),
+				   populate->length, &populate->done);
+}
+
 static int ioctl_clear(struct axas_space *space, union axas_args *args)
 {
 	return axas_space_clear(space);
@@ -342,6 +350,7 @@ static const struct axas_ioctl space_ioctls[] = {
 	AXAS_IOCTL(AXAS_DEVICE_ADD, struct axas_device, cookie, ioctl_device_add, false),
 	AXAS_IOCTL(AXAS_DEVICE_DEL, struct axas_device, cookie, ioctl_device_del, false),
 	AXAS_IOCTL(AXAS_DISCARD, struct axas_discard, pinned, ioctl_discard, true),
+	AXAS_IOCTL(AXAS_POPULATE, struct axas_populate, done, ioctl_populate, true),
 };
 
 /**

@@ -21,6 +21,7 @@ union axas_args {
 	struct axas_areas areas;
 	struct axas_device device;
 	struct axas_discard discard;
+	struct axas_populate populate;
 };
 
 /**

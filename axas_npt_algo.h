@@ -176,7 +176,7 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 	.allowed = npt_allowed,			\
 	.install = npt_install,			\
 	.map = npt_map,				\
-	.map_frames = npt_map_frames,		\
+	.populate = npt_populate,		\
 	.split_cost = npt_split_cost,		\
 	.unmap = npt_unmap,			\
 	.discard = npt_discard,			\

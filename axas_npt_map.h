@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Part of axas_npt_algo.h: map. Under the lock; no area allows faults in the
- * range.
+ * Part of axas_npt_algo.h: map and populate. Under the lock; while map is at it no
+ * area allows faults in the range.
  */
 
 /* The rest of a range, from @gpa to @end. */
@@ -15,20 +15,22 @@ struct npt_map {
 	bool owned;
 };
 
-/* Make the table below *ptr. */
+/* Make the table below *ptr. Return: NULL if there is no memory, or a leaf. */
 static noinline u64 *npt_make_table(struct axas_npt *npt, u64 *ptr,
-				    unsigned int level)
+				    unsigned int level,
+				    struct axas_npt_pool *pool)
 {
-	u64 *table = npt_alloc_table(NULL, AXAS_GFP | __GFP_ZERO);
+	u64 *table = npt_alloc_table(pool, AXAS_GFP | __GFP_ZERO);
 	u64 entry = READ_ONCE(*ptr);
 
 	if (!table)
 		return NULL;
-	/* A fault beside the range may install a table at the same time. */
+	/* A fault may install something at the same time. */
 	do {
-		if (fmt_is_table(entry, level)) {
+		if (npt_present(entry)) {
 			npt_free_table(table);
-			return npt_child(entry, level);
+			return fmt_is_table(entry, level) ?
+				       npt_child(entry, level) : NULL;
 		}
 	} while (!try_cmpxchg(ptr, &entry,
 			      fmt_table(axas_hal_virt_to_phys(table))));
@@ -38,25 +40,26 @@ static noinline u64 *npt_make_table(struct axas_npt *npt, u64 *ptr,
 
 /* The entry for gpa in the table below *ptr, which is made if need be. */
 static inline u64 *npt_make_step(struct axas_npt *npt, u64 *ptr, u64 gpa,
-				 unsigned int level)
+				 unsigned int level,
+				 struct axas_npt_pool *pool)
 {
 	u64 entry = READ_ONCE(*ptr);
 	u64 *table = likely(fmt_is_table(entry, level)) ?
 			     npt_child(entry, level) :
-			     npt_make_table(npt, ptr, level);
+			     npt_make_table(npt, ptr, level, pool);
 
 	return likely(table) ? npt_entry(table, gpa, level - 1) : NULL;
 }
 
 /* The entry of a level for gpa. Tables on the way are made if need be. */
 static inline u64 *npt_make_path(struct axas_npt *npt, u64 gpa,
-				 unsigned int level)
+				 unsigned int level, struct axas_npt_pool *pool)
 {
 	u64 *ptr = npt_root_entry(npt, gpa);
 	unsigned int l;
 
 	for (l = npt->levels; ptr && l > level; l--)
-		ptr = npt_make_step(npt, ptr, gpa, l);
+		ptr = npt_make_step(npt, ptr, gpa, l, pool);
 	return ptr;
 }
 
@@ -127,11 +130,11 @@ static int npt_map_run(struct npt_map *map)
 	while (!npt_map_fits(map, level))
 		level--;
 	above = min_t(unsigned int, level + 1, npt->levels);
-	ptr = npt_make_path(npt, map->gpa, above);
+	ptr = npt_make_path(npt, map->gpa, above, NULL);
 	if (ptr && above > level) {
 		if (!npt_present(READ_ONCE(*ptr)) && npt_map_fills(map, above))
 			return npt_map_table(map, ptr, above);
-		ptr = npt_make_step(npt, ptr, map->gpa, above);
+		ptr = npt_make_step(npt, ptr, map->gpa, above, NULL);
 	}
 	if (!ptr)
 		return -ENOMEM;
@@ -167,23 +170,48 @@ static int npt_map(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
 	}
 }
 
-static int npt_map_frames(struct axas_npt *npt, axas_gpa_t gpa,
-			  const axas_hpa_t *frames, unsigned int n,
-			  struct axas_attr attr)
+/*
+ * Frames for the pages of one table that have none, while faults bring some too.
+ * Tables come from the pool, for a path that ends half-way would be left over.
+ */
+static int npt_populate(struct axas_npt *npt, axas_gpa_t gpa,
+			unsigned int pages, const axas_hpa_t *frames,
+			unsigned int *nr, struct axas_attr attr,
+			struct axas_npt_pool *pool)
 {
-	u64 shared = fmt_attr(npt, attr);
-	unsigned int i;
-	u64 *ptr;
+	u64 shared = fmt_attr(npt, attr), entry, *ptr, *end;
+	unsigned int left = *nr;
+	struct axas_npt_slot slot;
+	int ret = 0;
 
 	lockdep_assert_held(npt->lock);
-	ptr = npt_make_path(npt, gpa.val, 1);
+	npt_peek(npt, gpa.val, &slot);
+	if (slot.level > 1 && npt_present(slot.old))
+		return 0;
+	if (slot.level - 1 > pool->nr || !left)
+		return -EAGAIN;
+	ptr = npt_make_path(npt, gpa.val, 1, pool);
 	if (!ptr)
-		return -ENOMEM;
-	npt_sync(shared, fmt_sync(shared), frames, n, SZ_4K);
-	/* What the frames hold is visible before the first entry is. */
-	smp_wmb();
-	for (i = 0; i < n; i++)
-		WRITE_ONCE(ptr[i], fmt_leaf(shared, frames[i], 1));
-	npt_count_leaves(npt, 1, n, attr.owned ? n : 0);
-	return 0;
+		return -EAGAIN;
+	npt_sync(shared, fmt_sync(shared), frames, left, SZ_4K);
+	for (end = ptr + pages; ptr < end; ptr++) {
+		entry = READ_ONCE(*ptr);
+		if (npt_present(entry))
+			continue;
+		if (unlikely(entry == AXAS_NPT_POISONED)) {
+			ret = -EHWPOISON;
+			continue;
+		}
+		if (unlikely(!left)) {
+			ret = -EAGAIN;
+			break;
+		}
+		/* A full barrier: what the frame holds is visible before. */
+		if (try_cmpxchg(ptr, &entry,
+				fmt_leaf(shared, frames[left - 1], 1)))
+			left--;
+	}
+	npt_count_leaves(npt, 1, *nr - left, attr.owned ? *nr - left : 0);
+	*nr = left;
+	return ret;
 }

@@ -4,6 +4,7 @@
  */
 #include <linux/export.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include <axas/space.h>
 #include <axas/trace.h>
@@ -93,3 +94,356 @@ int axas_space_discard(struct axas_space *space, axas_gpa_t gpa, u64 size,
 	return ret;
 }
 EXPORT_SYMBOL_GPL(axas_space_discard);
+
+/* ---- populate ---- */
+
+#define POPULATE_ORDER_2M	9
+
+/**
+ * struct populate - frames that come into a range
+ * @space: the space
+ * @made: the area, if it isn't in the tree yet
+ * @state: which signals end it
+ * @gpa: where it goes on
+ * @end: where it ends
+ * @frames: frames to be used, the next one last; room for those of a table
+ * @nr: how many there are
+ * @nid: where they are from
+ * @pool: tables to be used
+ *
+ * The lock is held for a table at a time, and not while memory is allocated.
+ */
+struct populate {
+	struct axas_space *space;
+	const struct axas_area *made;
+	unsigned int state;
+	u64 gpa;
+	u64 end;
+	axas_hpa_t *frames;
+	unsigned int nr;
+	int nid;
+	struct axas_npt_pool pool;
+};
+
+/*
+ * What lies at @populate.gpa and up to @next, in one table and in one area. It
+ * was looked at without the lock, and may be otherwise when that is had.
+ */
+struct populate_look {
+	u64 gpa;
+	u64 next;
+	u64 there;
+	unsigned int level;
+	unsigned int access;
+	int nid;
+	bool zeroed;
+	bool large;
+};
+
+/* Under RCU, or the lock. */
+static const struct axas_area *populate_area(const struct populate *populate,
+					     u64 *next)
+{
+	u64 start = populate->gpa, last = start;
+	const struct axas_area *area = populate->made;
+
+	*next = min(ALIGN(populate->gpa + 1, SZ_2M), populate->end);
+	if (area)
+		return area;
+	area = axas_tree_find(&populate->space->areas, &start, &last);
+	if (area)
+		*next = min(*next, last + 1);
+	return area;
+}
+
+static int populate_add_leaf(void *arg, axas_gpa_t gpa,
+			     const struct axas_leaf *leaf)
+{
+	struct populate_look *look = arg;
+	u64 end = gpa.val + axas_level_size(leaf->level);
+
+	look->there += min(end, look->next) - max(gpa.val, look->gpa);
+	return 0;
+}
+
+static int populate_look(const struct populate *populate,
+			 struct populate_look *look)
+{
+	const struct axas_npt *npt = &populate->space->npt;
+	const struct axas_area *area;
+	struct axas_npt_slot slot;
+	struct axas_leaf leaf;
+
+	*look = (struct populate_look){ .gpa = populate->gpa };
+	guard(rcu)();
+	area = populate_area(populate, &look->next);
+	if (!area)
+		return -ENOENT;
+	if (!area->max_level)
+		return -EOPNOTSUPP;
+	look->access = area->attr.prot;
+	look->nid = area->nid;
+	look->zeroed = area->ops->zeroed;
+	npt->ops->lookup(npt, axas_gpa(look->gpa), &slot, &leaf);
+	look->level = slot.level;
+	npt->ops->walk(npt, axas_gpa(look->gpa), look->next - look->gpa,
+		       populate_add_leaf, look);
+	look->large = area->max_level > 1 && slot.level > 1 && !look->there &&
+		      look->next - look->gpa == SZ_2M;
+	return 0;
+}
+
+/* What another backend gives, or is there from the beginning, a leaf at a time. */
+static int populate_by_fault(struct populate *populate,
+			     const struct populate_look *look)
+{
+	struct populate_look again;
+	struct axas_memory memory;
+	int ret;
+
+	ret = axas_space_get_memory(populate->space, axas_gpa(look->gpa),
+				    look->access, &memory);
+	/* The area has changed, unless that is what its backend says. */
+	if (ret == -EFAULT)
+		return populate_look(populate, &again) ? : -EOPNOTSUPP;
+	if (ret)
+		return ret == -EACCES ? 0 : ret;
+	if (memory.page)
+		put_page(memory.page);
+	populate->gpa = min(look->gpa + memory.left, populate->end);
+	return 0;
+}
+
+static int populate_lock(const struct populate *populate)
+{
+	struct mutex *lock = &populate->space->lock;
+
+	return populate->state == TASK_INTERRUPTIBLE ?
+		       mutex_lock_interruptible(lock) :
+		       mutex_lock_killable(lock);
+}
+
+static void populate_drop_frames(struct populate *populate)
+{
+	while (populate->nr)
+		axas_hal_dealloc_frame(populate->frames[--populate->nr], 0);
+}
+
+/* As many as are missing. They are used in the order in which they came. */
+static int populate_get_frames(struct populate *populate,
+			       const struct populate_look *look)
+{
+	unsigned int want = (look->next - look->gpa - look->there) / SZ_4K, i;
+
+	if (!populate->frames)
+		populate->frames = kmalloc_array(AXAS_TABLE_ENTRIES,
+						 sizeof(*populate->frames),
+						 AXAS_GFP);
+	if (!populate->frames)
+		return -ENOMEM;
+	if (populate->nid != look->nid)
+		populate_drop_frames(populate);
+	populate->nid = look->nid;
+	for (i = want; i > populate->nr; i--) {
+		axas_hpa_t frame = axas_hal_alloc_frame(0, look->nid, AXAS_GFP |
+							__GFP_ZERO);
+
+		if (!axas_frame_valid(frame))
+			break;
+		populate->frames[i - 1] = frame;
+	}
+	if (i <= populate->nr) {
+		populate->nr = max(populate->nr, want);
+		return 0;
+	}
+	for (; i < want; i++)
+		axas_hal_dealloc_frame(populate->frames[i], 0);
+	return -ENOMEM;
+}
+
+/* Under the lock. */
+static int populate_fill(struct populate *populate)
+{
+	struct axas_npt *npt = &populate->space->npt;
+	const struct axas_area *area;
+	struct axas_leaf leaf;
+	u64 next;
+	int ret;
+
+	area = populate_area(populate, &next);
+	if (!area || !area->ops->zeroed || area->nid != populate->nid)
+		return -EAGAIN;
+	ret = npt->ops->populate(npt, axas_gpa(populate->gpa),
+				 (next - populate->gpa) / SZ_4K,
+				 populate->frames, &populate->nr, area->attr,
+				 &populate->pool);
+	if (!ret)
+		populate->gpa = next;
+	while (ret == -EHWPOISON &&
+	       axas_npt_lookup(npt, axas_gpa(populate->gpa), &leaf) != ret)
+		populate->gpa += SZ_4K;
+	return ret;
+}
+
+/* Under the lock. */
+static int populate_install(struct populate *populate, struct axas_frame *frame)
+{
+	struct axas_npt *npt = &populate->space->npt;
+	axas_gpa_t gpa = axas_gpa(populate->gpa);
+	const struct axas_area *area;
+	struct axas_npt_slot slot;
+	struct axas_leaf leaf;
+	u64 next;
+	int ret;
+
+	guard(rcu)();
+	area = populate_area(populate, &next);
+	if (!area || !area->ops->zeroed || area->max_level < 2 ||
+	    next - gpa.val != SZ_2M ||
+	    npt->ops->lookup(npt, gpa, &slot, &leaf) || slot.level < 2)
+		return -EAGAIN;
+	ret = npt->ops->install(npt, &slot, gpa, frame->hpa, 2, area->shared,
+				&populate->pool);
+	if (ret)
+		return -EAGAIN;
+	axas_frame_take(frame);
+	populate->gpa = next;
+	return 0;
+}
+
+static int populate_large(struct populate *populate,
+			  const struct populate_look *look)
+{
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY;
+	struct axas_frame frame __free(axas_frame) = AXAS_FRAME_NONE;
+	int ret;
+
+	frame = axas_frame_alloc(POPULATE_ORDER_2M, look->nid, gfp);
+	if (!axas_frame_valid(frame.hpa))
+		return -ENOMEM;
+	ret = populate_lock(populate);
+	if (ret)
+		return ret;
+	ret = populate_install(populate, &frame);
+	mutex_unlock(&populate->space->lock);
+	return ret;
+}
+
+/* Go on by what lies in one table. -EAGAIN: it wasn't as it looked. */
+static int populate_once(struct populate *populate)
+{
+	struct populate_look look;
+	int ret = populate_look(populate, &look);
+
+	if (ret)
+		return ret;
+	if (!look.zeroed)
+		return populate_by_fault(populate, &look);
+	if (look.there == look.next - look.gpa) {
+		populate->gpa = look.next;
+		return 0;
+	}
+	ret = axas_npt_pool_fill(&populate->pool, look.level - 1,
+				 AXAS_GFP | __GFP_ZERO);
+	if (!ret && look.large) {
+		ret = populate_large(populate, &look);
+		if (ret != -ENOMEM)
+			return ret;
+		ret = 0;
+	}
+	if (!ret)
+		ret = populate_get_frames(populate, &look);
+	if (!ret)
+		ret = populate_lock(populate);
+	if (ret)
+		return ret;
+	ret = populate_fill(populate);
+	mutex_unlock(&populate->space->lock);
+	return ret;
+}
+
+static int populate_all(struct populate *populate)
+{
+	int ret = 0;
+
+	while (populate->gpa < populate->end && (!ret || ret == -EAGAIN)) {
+		if (signal_pending_state(populate->state, current)) {
+			ret = -EINTR;
+			break;
+		}
+		cond_resched();
+		ret = populate_once(populate);
+	}
+	populate_drop_frames(populate);
+	axas_npt_pool_free(&populate->pool);
+	kfree(populate->frames);
+	return ret;
+}
+
+/**
+ * axas_range_populate - bring in the memory of an area that is being made
+ * @space: the space
+ * @area: the area, of a backend whose frames are zeroed
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * Context: may sleep. Takes the space's lock, again and again. The caller sees to
+ * it that nobody else makes an area there or unmaps the range.
+ * Return: 0; -ENOMEM or -EINTR, and then the caller unmaps it.
+ */
+int axas_range_populate(struct axas_space *space, const struct axas_area *area,
+			u64 gpa, u64 size)
+{
+	struct populate populate = {
+		.space = space,
+		.made = area,
+		.state = TASK_KILLABLE,
+		.gpa = gpa,
+		.end = gpa + size,
+	};
+
+	return populate_all(&populate);
+}
+
+static int range_populate(struct axas_space *space, u64 gpa, u64 size,
+			  u64 *done)
+{
+	struct populate populate = {
+		.space = space,
+		.state = TASK_INTERRUPTIBLE,
+		.gpa = gpa,
+		.end = gpa + size,
+	};
+	int ret = axas_range_check(space, gpa, size);
+
+	if (ret)
+		return ret;
+	ret = populate_all(&populate);
+	*done = populate.gpa - gpa;
+	return ret;
+}
+
+/**
+ * axas_space_populate - bring in the memory of a range
+ * @space: the space
+ * @gpa: first GPA, aligned to 4 KiB
+ * @size: bytes, a multiple of 4 KiB
+ * @done: out: bytes from @gpa on that have memory
+ *
+ * Context: may sleep. Takes the space's lock, for one table at a time. Any signal
+ * ends it.
+ * Return: 0 or an errno of AXAS_POPULATE.
+ */
+int axas_space_populate(struct axas_space *space, axas_gpa_t gpa, u64 size,
+			u64 *done)
+{
+	u64 begin = axas_trace_begin(axas_populate);
+	int ret;
+
+	*done = 0;
+	ret = range_populate(space, gpa.val, size, done);
+	trace_axas_populate(space->npt.id, gpa.val, size, *done, ret,
+			    axas_trace_ns(begin));
+	return ret;
+}
+EXPORT_SYMBOL_GPL(axas_space_populate);

@@ -98,6 +98,7 @@ static struct axas_space *space_create(const struct axas_create *args)
 	if (!space)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&space->lock);
+	mutex_init(&space->populating);
 	seqcount_init(&space->main_area.seq);
 	axas_tree_init(&space->areas, &area_tree_ops);
 	axas_devices_init(&space->devices);
@@ -248,6 +249,36 @@ int axas_range_check(const struct axas_space *space, u64 gpa, u64 size)
 								     -ERANGE;
 }
 
+/**
+ * axas_range_lock - take the lock when nobody is making an area of a range
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * For who enters areas in the range or takes what is there from the table.
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or -EINTR.
+ */
+int axas_range_lock(struct axas_space *space, u64 gpa, u64 size)
+{
+	int ret;
+
+	for (;;) {
+		ret = mutex_lock_killable(&space->lock);
+		if (ret)
+			return ret;
+		if (gpa >= space->pending.end ||
+		    gpa + size <= space->pending.start)
+			return 0;
+		mutex_unlock(&space->lock);
+		ret = mutex_lock_killable(&space->populating);
+		if (ret)
+			return ret;
+		mutex_unlock(&space->populating);
+	}
+}
+
 static int space_check_prot(const struct axas_space *space, u32 prot)
 {
 	if (!prot || prot & ~AXAS_PROT_ALL)
@@ -330,6 +361,29 @@ static int space_setup_area(const struct axas_space *space,
 	return 0;
 }
 
+/* Does the space bring in the memory itself, before there is an area? */
+static bool space_map_is_eager(const struct axas_area *area,
+			       const struct axas_map *args)
+{
+	return args->flags & AXAS_MAP_POPULATE && area->ops->zeroed;
+}
+
+/* Others get the lock meanwhile, but nothing of the range. */
+static int space_map_eagerly(struct axas_space *space, struct axas_area *area,
+			     const struct axas_map *args)
+{
+	int ret;
+
+	space->pending.start = args->gpa;
+	space->pending.end = args->gpa + args->length;
+	mutex_unlock(&space->lock);
+	ret = axas_range_populate(space, area, args->gpa, args->length);
+	mutex_lock(&space->lock);
+	space->pending.start = 0;
+	space->pending.end = 0;
+	return ret;
+}
+
 static int space_map_locked(struct axas_space *space, struct axas_area *area,
 			    const struct axas_map *args)
 {
@@ -340,6 +394,8 @@ static int space_map_locked(struct axas_space *space, struct axas_area *area,
 	if (axas_tree_find(&space->areas, &start, &end))
 		return -EEXIST;
 	ret = area->ops->map(area, &space->npt, args);
+	if (!ret && space_map_is_eager(area, args))
+		ret = space_map_eagerly(space, area, args);
 	if (!ret)
 		ret = axas_tree_insert(&space->areas, args->gpa, last, area);
 	if (!ret) {
@@ -356,6 +412,7 @@ static int space_map(struct axas_space *space, const struct axas_map *args)
 {
 	struct axas_area *area __free(axas_area) =
 		kzalloc(sizeof(*area), AXAS_GFP);
+	bool eager;
 	int ret;
 
 	if (!area)
@@ -363,11 +420,16 @@ static int space_map(struct axas_space *space, const struct axas_map *args)
 	ret = space_setup_area(space, area, args);
 	if (ret)
 		return ret;
-	ret = mutex_lock_killable(&space->lock);
-	if (ret)
-		return ret;
-	ret = space_map_locked(space, area, args);
-	mutex_unlock(&space->lock);
+	eager = space_map_is_eager(area, args);
+	if (eager && mutex_lock_killable(&space->populating))
+		return -EINTR;
+	ret = axas_range_lock(space, args->gpa, args->length);
+	if (!ret) {
+		ret = space_map_locked(space, area, args);
+		mutex_unlock(&space->lock);
+	}
+	if (eager)
+		mutex_unlock(&space->populating);
 	if (ret)
 		return ret;
 	area = NULL;
@@ -424,7 +486,7 @@ static int space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
 
 	if (ret)
 		return ret;
-	ret = mutex_lock_killable(&space->lock);
+	ret = axas_range_lock(space, gpa.val, size);
 	if (ret)
 		return ret;
 	ret = space_unmap_locked(space, gpa.val, size);

@@ -328,6 +328,23 @@ int axas_discard_range(struct axas_space *space, u64 gpa, u64 size,
 }
 
 /**
+ * axas_populate_range - axas_space_populate() with a number for an address
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ * @done: out: how far it came; NULL if nobody asks
+ *
+ * Return: as axas_space_populate().
+ */
+int axas_populate_range(struct axas_space *space, u64 gpa, u64 size, u64 *done)
+{
+	u64 unused;
+
+	return axas_space_populate(space, axas_gpa(gpa), size,
+				   done ? done : &unused);
+}
+
+/**
  * axas_fault_at - axas_space_fault() with numbers
  * @space: the space
  * @gpa: the address

@@ -309,6 +309,43 @@ static u64 model_marker(const struct model *model, u64 gpa)
 }
 
 /**
+ * model_populate - AXAS_POPULATE
+ * @model: the model; its units are 4 KiB
+ * @from: first unit
+ * @to: behind the last
+ * @pages: out: pages that it came
+ *
+ * Return: what the call should return.
+ */
+int model_populate(struct model *model, unsigned int from, unsigned int to,
+		   u64 *pages)
+{
+	unsigned int i;
+
+	for (i = from; i < to; i++) {
+		const struct model_unit *unit = &model->units[i];
+		bool whole = model_gpa(model, i) % SZ_2M == 0 && i + 512 <= to;
+
+		*pages = i - from;
+		if (!unit->area || (i > from && i % model->per_chunk == 0))
+			return -ENOENT;
+		if (unit->device)
+			return -EOPNOTSUPP;
+		if (unit->poisoned)
+			return -EHWPOISON;
+		if (unit->level)
+			continue;
+		/* Large where all of it is asked for; faults are less modest. */
+		if (whole && model_large_fits(model, i))
+			model_fault(model, i, unit->prot);
+		else
+			model->units[i].level = 1;
+	}
+	*pages = to - from;
+	return 0;
+}
+
+/**
  * model_learn - note which frames have come, and mark them
  * @model: the model
  * @from: first unit

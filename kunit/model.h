@@ -85,6 +85,8 @@ int model_map(struct model *model, unsigned int from, unsigned int n,
 void model_unmap(struct model *model, unsigned int from, unsigned int to);
 int model_discard(struct model *model, unsigned int from, unsigned int to,
 		  u64 *pages);
+int model_populate(struct model *model, unsigned int from, unsigned int to,
+		   u64 *pages);
 int model_protect(struct model *model, unsigned int from, unsigned int to,
 		  unsigned int prot);
 void model_poison(struct model *model, unsigned int index);

@@ -2,7 +2,8 @@
 /* Cases of npt_range_test.c, for both formats. Included where they are used. */
 	AXAS_CASE(npt_largest_leaf_that_fits)
 	AXAS_CASE(npt_max_level_is_kept)
-	AXAS_CASE(npt_map_frames_fills_one_table)
+	AXAS_CASE(npt_populate_fills_one_table)
+	AXAS_CASE(npt_populate_fills_gaps)
 	AXAS_CASE(npt_split_for_unmap_at_both_ends)
 	AXAS_CASE(npt_split_for_protect_keeps_the_rest)
 	AXAS_CASE(npt_split_cost_by_hand)

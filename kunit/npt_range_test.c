@@ -25,6 +25,23 @@ static int npt_do_map(struct axas_npt *npt, u64 gpa, u64 hpa, u64 size,
 	return ret;
 }
 
+/* With tables for any path. What the frames don't fill is looked at again. */
+static int npt_do_populate(struct axas_npt *npt, u64 gpa, unsigned int pages,
+			   const axas_hpa_t *frames, unsigned int *nr)
+{
+	struct axas_npt_pool pool __free(axas_npt_pool) = {};
+	int ret = axas_npt_pool_fill(&pool, npt->levels - 1,
+				     GFP_KERNEL | __GFP_ZERO);
+
+	if (ret)
+		return ret;
+	mutex_lock(npt->lock);
+	ret = npt->ops->populate(npt, axas_gpa(gpa), pages, frames, nr,
+				 rw_owned, &pool);
+	mutex_unlock(npt->lock);
+	return ret;
+}
+
 static void npt_do_unmap(struct axas_npt *npt, u64 gpa, u64 size)
 {
 	struct axas_npt_pool pool = {};
@@ -124,30 +141,66 @@ static unsigned int alloc_frames(struct kunit *test, axas_hpa_t *frames,
 	return n;
 }
 
-void npt_map_frames_fills_one_table(struct kunit *test)
+void npt_populate_fills_one_table(struct kunit *test)
 {
 	struct axas_npt *npt = axas_test_npt(test, 48, 0);
 	const u64 gpa = (5ULL << 39) + SZ_1G + SZ_2M - 7 * SZ_4K;
 	axas_hpa_t frames[7];
 	struct axas_leaf leaf;
-	unsigned int i;
-	int ret;
+	unsigned int i, nr = 7;
 
 	alloc_frames(test, frames, 7);
-	mutex_lock(npt->lock);
-	ret = npt->ops->map_frames(npt, axas_gpa(gpa), frames, 7, rw_owned);
-	mutex_unlock(npt->lock);
-	KUNIT_ASSERT_EQ(test, ret, 0);
+	KUNIT_ASSERT_EQ(test, npt_do_populate(npt, gpa, 7, frames, &nr), 0);
+	KUNIT_EXPECT_EQ(test, nr, 0U);
 	expect_shape(test, npt, 7, 0, 0, 3);
 	for (i = 0; i < 7; i++) {
 		KUNIT_ASSERT_EQ(test,
 				axas_lookup_at(npt, gpa + i * SZ_4K, &leaf), 0);
-		KUNIT_EXPECT_EQ(test, leaf.hpa.val, frames[i].val);
+		KUNIT_EXPECT_EQ(test, leaf.hpa.val, frames[6 - i].val);
 		KUNIT_EXPECT_TRUE(test, leaf.attr.owned);
 	}
 	npt_do_unmap(npt, gpa, 7 * SZ_4K);
 	for (i = 0; i < 7; i++)
 		KUNIT_EXPECT_FALSE(test, fake_hal_owns(frames[i]));
+}
+
+/* What is there stays; what is left over is the caller's. */
+void npt_populate_fills_gaps(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	struct axas_npt_pool none = {};
+	unsigned int nr = 1, i;
+	axas_hpa_t frames[4];
+	struct axas_leaf leaf;
+
+	alloc_frames(test, frames, 4);
+	/* Without a table there is nothing, and nothing is left behind. */
+	mutex_lock(npt->lock);
+	KUNIT_EXPECT_EQ(test, npt->ops->populate(npt, axas_gpa(SZ_1G), 4, frames,
+						 &nr, rw_owned, &none),
+			-EAGAIN);
+	mutex_unlock(npt->lock);
+	expect_shape(test, npt, 0, 0, 0, 0);
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G + SZ_4K, 0, SZ_4K, 1), 0);
+	KUNIT_EXPECT_EQ(test, npt_do_populate(npt, SZ_1G, 4, frames, &nr),
+			-EAGAIN);
+	KUNIT_EXPECT_EQ(test, nr, 0U);
+	expect_shape(test, npt, 2, 0, 0, 3);
+	nr = 3;
+	KUNIT_EXPECT_EQ(test, npt_do_populate(npt, SZ_1G, 4, frames + 1, &nr), 0);
+	KUNIT_EXPECT_EQ(test, nr, 1U);
+	for (i = 0; i < 4; i++) {
+		KUNIT_ASSERT_EQ(test, axas_lookup_at(npt, SZ_1G + i * SZ_4K,
+						     &leaf), 0);
+		KUNIT_EXPECT_EQ(test, leaf.attr.owned, i != 1);
+	}
+	axas_hal_dealloc_frame(frames[1], 0);
+	/* A large leaf covers all of it. */
+	KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G + SZ_2M, 0, SZ_2M, 2), 0);
+	nr = 1;
+	KUNIT_EXPECT_EQ(test, npt_do_populate(npt, SZ_1G + SZ_2M, 4, frames,
+					      &nr), 0);
+	KUNIT_EXPECT_EQ(test, nr, 1U);
 }
 
 /* All of [start, end) but a middle part still translates as it did. */
@@ -454,18 +507,16 @@ void npt_unmap_frees_a_full_gather(struct kunit *test)
 	struct axas_npt *npt = axas_test_npt(test, 48, 0);
 	const unsigned int n = 1200, chunk = 400;
 	axas_hpa_t *frames;
-	unsigned int i;
-	int ret = 0;
+	unsigned int i, nr;
 
 	frames = kunit_kcalloc(test, n, sizeof(*frames), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, frames);
 	alloc_frames(test, frames, n);
-	mutex_lock(npt->lock);
-	for (i = 0; i < n && !ret; i += chunk)
-		ret = npt->ops->map_frames(npt, axas_gpa(i * (u64)SZ_1M),
-					   frames + i, chunk, rw_owned);
-	mutex_unlock(npt->lock);
-	KUNIT_ASSERT_EQ(test, ret, 0);
+	for (i = 0; i < n; i += chunk) {
+		nr = chunk;
+		KUNIT_ASSERT_EQ(test, npt_do_populate(npt, i * (u64)SZ_1M, chunk,
+						      frames + i, &nr), 0);
+	}
 	npt_do_unmap(npt, 0, 1ULL << 48);
 	rcu_barrier();
 	expect_shape(test, npt, 0, 0, 0, 0);

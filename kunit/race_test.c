@@ -297,7 +297,7 @@ static void race_change_once(struct race_thread *thread)
 	u64 size = min(n, RACE_PAGES - first) * (u64)SZ_4K;
 	int ret;
 
-	switch (race_rnd(thread, 5)) {
+	switch (race_rnd(thread, 6)) {
 	case 0:
 		ret = axas_unmap_range(space, gpa, size);
 		if (ret && ret != -ENOMEM)
@@ -319,6 +319,11 @@ static void race_change_once(struct race_thread *thread)
 		if (ret && ret != -ENOMEM && ret != -ENOENT &&
 		    ret != -EOPNOTSUPP)
 			thread->wrong = "discard";
+		break;
+	case 4:
+		ret = axas_populate_range(space, gpa, size, NULL);
+		if (ret && ret != -ENOMEM && ret != -ENOENT)
+			thread->wrong = "populate";
 		break;
 	default:
 		ret = axas_map_alloc(space, gpa, size, prot,
@@ -416,6 +421,57 @@ static void race_discards(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_DENIED), 0ULL);
 	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_NO_MEMORY), 0ULL);
 	KUNIT_EXPECT_EQ(test, axas_stats_of(space).areas, 2ULL);
+	race_expect_sane(test, space);
+}
+
+/* ---- areas that are made with all of their memory ---- */
+
+/* All of it by two threads, part of it by a third. */
+static void race_map_eager(struct race_thread *thread)
+{
+	struct axas_space *space = thread->race->space;
+	u64 leaf = race_rnd(thread, 2) ? SZ_2M : SZ_4K;
+	int ret;
+
+	while (race_on(thread->race)) {
+		ret = axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW,
+				     AXAS_MAP_POPULATE, leaf);
+		if (ret && ret != -EEXIST && ret != -ENOMEM)
+			thread->wrong = "map";
+		ret = axas_unmap_range(space, RACE_GPA, RACE_SIZE);
+		if (ret)
+			thread->wrong = "unmap";
+		race_called(thread);
+	}
+}
+
+static void race_unmap_parts(struct race_thread *thread)
+{
+	struct axas_space *space = thread->race->space;
+	u64 gpa;
+
+	while (race_on(thread->race)) {
+		gpa = RACE_GPA - SZ_64K +
+		      race_rnd(thread, RACE_PAGES) * (u64)SZ_4K;
+		axas_unmap_range(space, gpa, SZ_128K);
+		axas_populate_range(space, gpa, SZ_2M, NULL);
+		axas_protect_range(space, gpa, SZ_64K, PROT_R);
+		cond_resched();
+	}
+}
+
+static void race_eager_maps(struct kunit *test)
+{
+	struct race_thread *threads = race_threads(test, race_map_eager);
+	const struct fake_hal_fail fail = { .one_in = 4000 };
+	struct axas_space *space = axas_test_space(test);
+	struct race race = { .calls = RACE_CALLS / 8 };
+
+	threads[2].run = race_unmap_parts;
+	threads[3].run = race_fault_anywhere;
+	fake_hal_set_fail(&fail);
+	race_run(test, &race, threads, RACE_THREADS);
+	race_log(test, threads);
 	race_expect_sane(test, space);
 }
 
@@ -554,6 +610,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE_PARAM(race_faults_and_changes, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_without_memory, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_discards, axas_format_gen_params),
+	KUNIT_CASE_PARAM(race_eager_maps, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_splits, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_main_area_takes_no_lock, axas_format_gen_params),
 	{}

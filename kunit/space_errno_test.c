@@ -311,6 +311,9 @@ void errno_range(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, axas_discard_range(space, row->gpa,
 							     row->size, NULL),
 				    row->err, "discard, row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, axas_populate_range(space, row->gpa,
+							      row->size, NULL),
+				    row->err, "populate, row %u", i);
 	}
 	axas_snapshot_expect(test, space, &before, "range", 0);
 	/* Nothing there is nothing to complain of. */

@@ -264,6 +264,19 @@ static const struct fail_scenario discard_splits = {
 	setup_two_large, call_discard_splits,
 };
 
+/* In one table, which isn't there either. */
+static int call_populate(struct axas_space *space)
+{
+	return axas_populate_range(space, 1ULL << 40, 6 * SZ_4K, NULL);
+}
+
+static int setup_far_area(struct axas_space *space)
+{
+	return axas_map_alloc(space, 1ULL << 40, SZ_2M, PROT_RW, 0, 0);
+}
+
+static const struct fail_scenario populate = { setup_far_area, call_populate };
+
 /* Six areas; of the last two one has a frame of 2 MiB, one of 4 KiB. */
 static int setup_areas(struct axas_space *space)
 {
@@ -469,6 +482,11 @@ void fail_hal_discard_splits(struct kunit *test)
 	fail_hal(test, &discard_splits);
 }
 
+void fail_hal_populate(struct kunit *test)
+{
+	fail_hal(test, &populate);
+}
+
 void fail_hal_unmap_many(struct kunit *test)
 {
 	fail_hal(test, &unmap_many);
@@ -544,6 +562,11 @@ void fail_nth_protect_areas(struct kunit *test)
 void fail_nth_discard_splits(struct kunit *test)
 {
 	fail_nth(test, &discard_splits);
+}
+
+void fail_nth_populate(struct kunit *test)
+{
+	fail_nth(test, &populate);
 }
 
 void fail_nth_unmap_many(struct kunit *test)

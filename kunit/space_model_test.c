@@ -196,6 +196,26 @@ static void op_discard(struct model *model)
 		model_fail(model, "pages freed", gpa, freed.freed, pages);
 }
 
+/* If memory runs out, what was done is not the model's to know. */
+static void op_populate(struct model *model)
+{
+	u64 gpa, pages, done;
+	unsigned int from, to;
+	int got;
+
+	if (model->unit_size > SZ_4K)
+		return;
+	rnd_whole_range(model, &from, &to);
+	gpa = model_gpa(model, from);
+	model->what = "populate";
+	got = axas_populate_range(model->space, gpa, (to - from) * (u64)SZ_4K,
+				  &done);
+	op_expect(model, gpa, got, model_populate(model, from, to, &pages));
+	if (done != pages * SZ_4K)
+		model_fail(model, "done", gpa, done, pages * SZ_4K);
+	model_learn(model, from, to);
+}
+
 static void op_protect(struct model *model)
 {
 	unsigned int from, to, prot = rnd_prot(model);
@@ -285,7 +305,7 @@ static void op_clear(struct model *model)
 
 static void model_step(struct model *model)
 {
-	switch (rnd(model, 36)) {
+	switch (rnd(model, 38)) {
 	case 0 ... 10:
 		op_map(model);
 		break;
@@ -303,6 +323,9 @@ static void model_step(struct model *model)
 		break;
 	case 31 ... 34:
 		op_discard(model);
+		break;
+	case 35 ... 36:
+		op_populate(model);
 		break;
 	default:
 		if (rnd(model, 4) == 0)

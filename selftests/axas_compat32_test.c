@@ -188,6 +188,9 @@ static void discard(int fd)
 		.size = sizeof(d), .gpa = GPA + 0x1000, .length = 0x2000,
 		.freed = ~0ULL, .pinned = ~0ULL,
 	};
+	struct axas_populate p = {
+		.size = sizeof(p), .gpa = GPA + 0x1000, .length = 0x4000, .done = ~0ULL,
+	};
 	__u64 got = ~0ULL;
 
 	CHECK(sys_ioctl(fd, AXAS_DISCARD, &d) == 0);
@@ -197,9 +200,12 @@ static void discard(int fd)
 	d.length = 0x4000;
 	CHECK(sys_ioctl(fd, AXAS_DISCARD, &d) == -ENOENT);
 	CHECK(d.freed == 0 && d.pinned == 0);
-	got = 1;
-	CHECK(sys_pwrite(fd, &got, 8, GPA + 0x2000) == 8);
-	report("discard");
+	CHECK(sys_ioctl(fd, AXAS_POPULATE, &p) == -ENOENT);
+	CHECK(p.done == 0x3000);
+	d.gpa = GPA + 0x3000;
+	d.length = 0x1000;
+	CHECK(sys_ioctl(fd, AXAS_DISCARD, &d) == 0);
+	report("discard_populate");
 }
 
 static long device(int fd, unsigned long cmd, __u32 bus, __u64 first, __u64 last)

@@ -134,6 +134,17 @@ static int discard_page(int fd)
 	return ax_discard(fd, GPA + 0x3000, 0x1000);
 }
 
+/* In one table, so that all of it is done or nothing. */
+static int bring_in(int fd)
+{
+	return ax_bring_in(fd, GPA, 0x10000, NULL);
+}
+
+static int bring_in_huge(int fd)
+{
+	return ax_bring_in(fd, GPA, AX_2M, NULL);
+}
+
 static int protect_page(int fd)
 {
 	return ax_protect(fd, GPA + 0x3000, 0x1000, AX_R);
@@ -211,6 +222,8 @@ static const struct op ops[] = {
 	{ "list areas", area, list_areas },
 	{ "discard a resident page", pages, discard_page, true },
 	{ "discard in a 2 MiB leaf", huge, discard_page, true },
+	{ "populate an area", area, bring_in, true },
+	{ "populate 2 MiB", huge_area, bring_in_huge, true, true },
 };
 
 static const __u64 probes[] = {
@@ -270,6 +283,8 @@ OP(device_del, 20);
 OP(areas, 21);
 OP(discard_resident, 22);
 OP(discard_splits_2m, 23);
+OP(populate, 24);
+OP(populate_2m, 25);
 
 TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 {

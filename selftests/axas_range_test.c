@@ -4,6 +4,7 @@
  * others use them.
  */
 #define AX_FEW_VARIANTS
+#include <sys/time.h>
 #include "axas_fixture.h"
 
 #define GPA	0x40000000ULL
@@ -284,6 +285,194 @@ TEST_F_TIMEOUT(space, discard_of_large_leaves_under_running_cpus, 60)
 	ASSERT_EQ(0, ax_map_alloc(self->fd, GPA, page_at(PAGES) + AX_2M, AX_RW, 0,
 				  AX_2M));
 	guest_run(_metadata, &g);
+}
+
+/* ---- populate ---- */
+
+TEST_F(space, populate_brings_in_what_exists)
+{
+	struct axas_stats st;
+	__u64 done, i;
+
+	ASSERT_EQ(0, ax_map(self->fd, GPA, AX_2M));
+	ASSERT_EQ(0, ax_map_alloc(self->fd, GPA + AX_2M, 0x8000, AX_R, 0, 0));
+	ASSERT_EQ(0, ax_put64(self->fd, GPA + 0x5000, 5));
+	ASSERT_EQ(0, ax_bring_in(self->fd, GPA + 0x1000, AX_2M, &done));
+	EXPECT_EQ(AX_2M, done);
+	EXPECT_EQ(AX_2M, ax_resident(self->fd));
+	EXPECT_EQ(5, ax_get64(self->fd, GPA + 0x5000));
+	EXPECT_EQ(AXAS_TRANSLATE_LAZY, ax_state(self->fd, GPA));
+	EXPECT_EQ(AXAS_TRANSLATE_LAZY, ax_state(self->fd, GPA + AX_2M + 0x1000));
+	for (i = 1; i <= 512; i++)
+		ASSERT_EQ(i == 5 ? 5 : 0, ax_get64(self->fd, GPA + i * AX_PAGE));
+	/* No first touch is left; behind the end there's a hole. */
+	EXPECT_EQ(-ENOENT, ax_bring_in(self->fd, GPA, AX_2M + 0x10000, &done));
+	EXPECT_EQ(AX_2M + 0x8000, done);
+	for (i = 0; i < 520; i++)
+		ASSERT_EQ(AXAS_FAULT_SPURIOUS, ax_fault(self->fd, GPA + i * AX_PAGE, AX_R));
+	ASSERT_EQ(0, ax_stats(self->fd, &st));
+	EXPECT_EQ(0, st.faults[AXAS_FAULT_RESOLVED]);
+	EXPECT_EQ(2, st.areas);
+}
+
+TEST_F(space, populate_where_memory_is_linear)
+{
+	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits), done;
+
+	if (!hpa)
+		SKIP(return, "no unused host physical addresses in /proc/iomem");
+	ASSERT_EQ(0, ax_map(self->fd, GPA - 0x1000, 0x1000));
+	ASSERT_EQ(0, ax_map_linear(self->fd, GPA, AX_1G, hpa, AX_RW, 0));
+	ASSERT_EQ(0, ax_map(self->fd, GPA + AX_1G, 0x1000));
+	EXPECT_EQ(0, ax_bring_in(self->fd, GPA - 0x1000, AX_1G + 0x2000, &done));
+	EXPECT_EQ(AX_1G + 0x2000, done);
+	EXPECT_EQ(0x2000, ax_resident(self->fd));
+}
+
+#define MUCH	(192ULL << 20)
+
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int sig)
+{
+	alarms++;
+}
+
+/* A signal each @us from now on; 0 ends that. */
+static void alarm_each(long us)
+{
+	struct sigaction sa = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	struct itimerval it = { { 0, us }, { 0, us } };
+
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &it, NULL);
+}
+
+TEST_F_TIMEOUT(space, populate_goes_on_after_a_signal, 120)
+{
+	__u64 at = 0, done = 0;
+	unsigned int calls = 0;
+	int ret;
+
+	ASSERT_EQ(0, ax_map(self->fd, GPA, MUCH));
+	alarm_each(5000);
+	do {
+		ret = ax_bring_in(self->fd, GPA + at, MUCH - at, &done);
+		at += done;
+		calls++;
+	} while (ret == -EINTR);
+	alarm_each(0);
+	printf("# %u calls, %u signals\n", calls, (unsigned int)alarms);
+	EXPECT_EQ(0, ret);
+	EXPECT_EQ(MUCH, at);
+	EXPECT_EQ(MUCH, ax_resident(self->fd));
+	EXPECT_LT(2, calls);
+	ASSERT_EQ(0, ax_clear(self->fd));
+	/* A new area comes as a whole whatever signals say. */
+	alarms = 0;
+	alarm_each(5000);
+	EXPECT_EQ(0, ax_populate(self->fd, GPA, MUCH));
+	alarm_each(0);
+	EXPECT_LT(0, alarms);
+	EXPECT_EQ(MUCH, ax_resident(self->fd));
+}
+
+/* Another thread, which brings memory in by one call or the other. */
+struct bringer {
+	pthread_t thread;
+	int fd, ret;
+	bool exists;
+	volatile bool begun, ended;
+};
+
+static void *bring_much(void *arg)
+{
+	struct bringer *b = arg;
+
+	b->begun = true;
+	b->ret = b->exists ? ax_bring_in(b->fd, GPA, MUCH, NULL) :
+			     ax_populate(b->fd, GPA, MUCH);
+	b->ended = true;
+	return NULL;
+}
+
+/* Elsewhere areas come, change and go meanwhile; the range itself is waited for. */
+TEST_F_TIMEOUT(space, populate_keeps_nobody_waiting, 120)
+{
+	const __u64 far = GPA + 4 * MUCH;
+	struct bringer b = { .fd = self->fd };
+	unsigned int calls, round;
+
+	for (round = 0; round < 2; round++) {
+		b.exists = round;
+		b.begun = false;
+		b.ended = false;
+		if (b.exists)
+			ASSERT_EQ(0, ax_map(self->fd, GPA, MUCH));
+		ASSERT_EQ(0, pthread_create(&b.thread, NULL, bring_much, &b));
+		while (!b.begun)
+			ax_sleep_ms(1);
+		for (calls = 0; !b.ended; calls++) {
+			ASSERT_EQ(0, ax_map(self->fd, far, 0x4000));
+			ASSERT_EQ(0, ax_protect(self->fd, far, 0x2000, AX_R));
+			ASSERT_EQ(0, ax_unmap(self->fd, far, 0x4000));
+		}
+		pthread_join(b.thread, NULL);
+		printf("# %s: %u times\n", b.exists ? "populate" : "map", calls);
+		EXPECT_LT(20, calls);
+		EXPECT_EQ(0, b.ret);
+		EXPECT_EQ(MUCH, ax_resident(self->fd));
+		ASSERT_EQ(0, ax_clear(self->fd));
+	}
+	/* What is unmapped while it is being made has been made before. */
+	b.exists = false;
+	b.begun = false;
+	b.ended = false;
+	ASSERT_EQ(0, pthread_create(&b.thread, NULL, bring_much, &b));
+	while (!ax_resident(self->fd))
+		;
+	EXPECT_EQ(AXAS_TRANSLATE_NO_AREA, ax_state(self->fd, GPA));
+	EXPECT_EQ(-EEXIST, ax_map(self->fd, GPA + MUCH - 0x1000, 0x1000));
+	EXPECT_EQ(0, ax_unmap(self->fd, GPA - 0x1000, 0x2000));
+	pthread_join(b.thread, NULL);
+	EXPECT_EQ(0, b.ret);
+	EXPECT_EQ(MUCH - 0x1000, ax_resident(self->fd));
+}
+
+/* Four threads bring in the same memory, and take some of it away. */
+static void *bring_in_and_out(void *arg)
+{
+	struct bringer *b = arg;
+	__u64 rnd = (uintptr_t)&rnd, i;
+
+	for (i = 0; i < 40 && !b->ret; i++) {
+		__u64 at = GPA + ax_rand(&rnd) % 2048 * AX_PAGE;
+
+		b->ret = ax_bring_in(b->fd, at, (1 + ax_rand(&rnd) % 2048) * AX_PAGE, NULL);
+		if (!b->ret)
+			b->ret = ax_discard(b->fd, at, (1 + ax_rand(&rnd) % 64) * AX_PAGE);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(space, populate_by_many_threads, 60)
+{
+	struct bringer b[4];
+	unsigned int i;
+
+	ASSERT_EQ(0, ax_map(self->fd, GPA, 8 * AX_2M));
+	ASSERT_EQ(0, ax_map_alloc(self->fd, GPA + 8 * AX_2M, 16 * AX_2M, AX_RW, 0, AX_2M));
+	for (i = 0; i < 4; i++) {
+		b[i] = (struct bringer){ .fd = self->fd };
+		ASSERT_EQ(0, pthread_create(&b[i].thread, NULL, bring_in_and_out, &b[i]));
+	}
+	for (i = 0; i < 4; i++) {
+		pthread_join(b[i].thread, NULL);
+		EXPECT_EQ(0, b[i].ret);
+	}
+	ASSERT_EQ(0, ax_bring_in(self->fd, GPA, 8 * AX_2M, NULL));
+	ASSERT_EQ(0, ax_unmap(self->fd, GPA + 8 * AX_2M, 16 * AX_2M));
+	EXPECT_EQ(8 * AX_2M, ax_resident(self->fd));
 }
 
 TEST_HARNESS_MAIN

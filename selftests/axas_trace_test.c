@@ -185,6 +185,10 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 	expect(events, true, "discard", "gpa=0x80000000 size=0x1000 freed=0 pinned=0 ret=%d",
 	       -ENOENT);
 
+	ax_bring_in(fd, GPA + AX_1G - 0x2000, 0x3000, NULL);
+	expect(events, true, "populate", "gpa=0x7fffe000 size=0x3000 done=0x2000 ret=%d",
+	       -ENOENT);
+
 	ax_map_linear(fd, 2 * GPA, AX_1G, hpa, AX_RWX, 0);
 	expect(events, true, "map",
 	       "gpa=0x80000000 size=0x40000000 backend=linear prot=rwx ret=0");

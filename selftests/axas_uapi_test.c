@@ -25,6 +25,7 @@ _Static_assert(sizeof(struct axas_area_entry) == 64, "axas_area_entry");
 _Static_assert(sizeof(struct axas_areas) == 40, "axas_areas");
 _Static_assert(sizeof(struct axas_device) == 40, "axas_device");
 _Static_assert(sizeof(struct axas_discard) == 40, "axas_discard");
+_Static_assert(sizeof(struct axas_populate) == 32, "axas_populate");
 
 /* What the space holds while calls are refused. */
 #define A_RW	0x1000000ULL		/* 64 KiB, two pages resident */
@@ -312,6 +313,36 @@ TEST_F(space, refused_discard)
 	REFUSED(AXAS_DISCARD, d, device);
 }
 
+TEST_F(space, refused_populate)
+{
+	struct axas_populate p = {
+		.size = sizeof(p), .gpa = FREE, .length = 0x4000,
+	};
+	const struct poke pokes[] = {
+		POKE(axas_populate, flags, 1, -EINVAL),
+		POKE(axas_populate, flags, 1u << 31, -EINVAL),
+		POKE(axas_populate, gpa, FREE + 1, -EINVAL),
+		POKE(axas_populate, length, 0, -EINVAL),
+		POKE(axas_populate, length, 0x4010, -EINVAL),
+		POKE(axas_populate, gpa, self->end, -ERANGE),
+		POKE(axas_populate, gpa, -0x4000ULL, -ERANGE),
+		POKE(axas_populate, length, -0x1000ULL, -ERANGE),
+		POKE(axas_populate, gpa, FREE, -ENOENT),
+		POKE(axas_populate, gpa, A_RW - 0x1000, -ENOENT),
+		POKE(axas_populate, gpa, A_FAR + 0x1000, -ENOENT),
+	};
+	const struct poke device[] = {
+		POKE(axas_populate, gpa, FREE, -EOPNOTSUPP),
+		POKE(axas_populate, gpa, A_FAR, -EOPNOTSUPP),
+	};
+
+	ASSERT_EQ(0, dress(self->fd));
+	REFUSED(AXAS_POPULATE, p, pokes);
+	ASSERT_EQ(0, ax_map_device(self->fd, FREE, 0x4000, AX_RW, 1));
+	ASSERT_EQ(0, ax_map_device(self->fd, A_FAR + 0x1000, 0x3000, AX_RW, 1));
+	REFUSED(AXAS_POPULATE, p, device);
+}
+
 TEST_F(space, refused_others)
 {
 	struct axas_clear c = { .size = sizeof(c) };
@@ -495,6 +526,7 @@ struct call {
 		struct axas_areas areas;
 		struct axas_device device;
 		struct axas_discard discard;
+		struct axas_populate populate;
 		__u32 word[2];
 	};
 };
@@ -510,6 +542,7 @@ static const struct call calls[] = {
 	CALL(AXAS_MAP, map, false, FREE, 0x1000, 0, AXAS_BACKEND_ALLOC, AX_RW),
 	CALL(AXAS_PROTECT, protect, false, FREE, 0x1000, AX_RW),
 	CALL(AXAS_DISCARD, discard, false, FREE, 0x1000),
+	CALL(AXAS_POPULATE, populate, false, FREE, 0x1000),
 	CALL(AXAS_CLEAR, clear, false),
 	CALL(AXAS_FAULT, fault, false),
 	CALL(AXAS_TRANSLATE, translate, false),
@@ -649,7 +682,7 @@ TEST_F(space, bad_pointers)
 		if (c->cmd != AXAS_INFO && c->cmd != AXAS_STATS &&
 		    c->cmd != AXAS_FAULT && c->cmd != AXAS_TRANSLATE &&
 		    c->cmd != AXAS_ROOT && c->cmd != AXAS_AREAS &&
-		    c->cmd != AXAS_DISCARD)
+		    c->cmd != AXAS_DISCARD && c->cmd != AXAS_POPULATE)
 			continue;
 		ASSERT_EQ(0, mprotect(ro, 0x1000, PROT_READ | PROT_WRITE));
 		memcpy(ro, c->word, c->size);

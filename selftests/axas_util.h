@@ -176,6 +176,19 @@ static inline int ax_discard(int fd, __u64 gpa, __u64 length)
 	return ax_discard_to(fd, gpa, length, NULL);
 }
 
+/* Bring in what exists; AXAS_MAP_POPULATE is ax_populate(). */
+static inline int ax_bring_in(int fd, __u64 gpa, __u64 length, __u64 *done)
+{
+	struct axas_populate p = {
+		.size = sizeof(p), .gpa = gpa, .length = length, .done = ~0ULL,
+	};
+	int ret = ax_ioctl(fd, AXAS_POPULATE, &p);
+
+	if (done)
+		*done = p.done;
+	return ret;
+}
+
 static inline int ax_fault_many(int fd, struct axas_fault_entry *entries,
 				__u32 nr, __u32 *done)
 {

@@ -116,6 +116,8 @@ static inline void axas_fault_begin(struct axas_nested_fault *fault)
  * @name: for people
  * @flags: &enum axas_map_flags that it knows
  * @max_level: level of the largest leaf that it can fill; 0 if it maps nothing
+ * @zeroed: what comes on first touch is a zeroed frame, and the space may bring
+ *	in many by itself; it then does what %AXAS_MAP_POPULATE asks for
  * @default_level: level of the largest leaf if the caller doesn't say
  * @setup: take what the backend needs from the caller's arguments; the rest of
  *	@area is filled in. Return: 0 or an errno of AXAS_MAP.
@@ -134,6 +136,7 @@ struct axas_backend_ops {
 	u32 flags;
 	u8 max_level;
 	u8 default_level;
+	bool zeroed;
 	int (*setup)(struct axas_area *area, const struct axas_npt *npt,
 		     const struct axas_map *args);
 	int (*map)(const struct axas_area *area, struct axas_npt *npt,

@@ -257,8 +257,12 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @map: map [gpa, gpa + size) to consecutive HPAs with the largest leaves up
  *	to max_level. The range has no leaf. Return: 0; -ENOMEM or -EINTR, and
  *	then the caller unmaps the range. May sleep. Lock held.
- * @map_frames: map n pages from gpa to frames[0..n), as 4 KiB leaves; does not
- *	cross 2 MiB. Return: 0 or -ENOMEM, as @map. May sleep. Lock held.
+ * @populate: give zeroed frames, from the end of frames[0..*nr) on, to those of
+ *	some pages from gpa on that have none, as 4 KiB leaves; does not cross
+ *	2 MiB. *nr is what is left. Tables come from the pool. Areas may allow
+ *	faults in the range. Return: 0 if no page lacks one; -EHWPOISON if memory
+ *	has failed there, and else as 0; -EAGAIN: look again how many frames and
+ *	tables are missing. Lock held.
  * @split_cost: tables needed at most to split all leaves up to max_level that
  *	gpa lies inside of. Lock held.
  * @unmap: clear the range, invalidate, free frames and tables; splits come out
@@ -301,9 +305,10 @@ struct axas_npt_ops {
 
 	int (*map)(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
 		   u64 size, struct axas_attr attr, unsigned int max_level);
-	int (*map_frames)(struct axas_npt *npt, axas_gpa_t gpa,
-			  const axas_hpa_t *frames, unsigned int n,
-			  struct axas_attr attr);
+	int (*populate)(struct axas_npt *npt, axas_gpa_t gpa,
+			unsigned int pages, const axas_hpa_t *frames,
+			unsigned int *nr, struct axas_attr attr,
+			struct axas_npt_pool *pool);
 	unsigned int (*split_cost)(const struct axas_npt *npt, axas_gpa_t gpa,
 				   unsigned int max_level);
 	void (*unmap)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,

@@ -60,6 +60,9 @@ struct axas_main_area {
  * @lock: held to change areas and to take anything out of the table
  * @base: first GPA
  * @length: bytes
+ * @populating: held while one call brings in the memory of an area that is not
+ *	there yet; taken before @lock
+ * @pending: what that call will make an area; under @lock
  * @generation: goes up with every change of @areas; under @lock
  * @devices: ports and system registers; changed under @lock, read under RCU
  * @hold: R, once somebody has touched the memory from the kernel; set under
@@ -75,6 +78,11 @@ struct axas_space {
 	struct mutex lock; /* areas, and all that takes entries away */
 	u64 base;
 	u64 length;
+	struct mutex populating; /* before @lock */
+	struct {
+		u64 start;
+		u64 end;
+	} pending;
 	u64 generation;
 	struct axas_devices devices;
 	struct axas_hold *hold;
@@ -109,6 +117,8 @@ int axas_space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size);
 int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 		       unsigned int prot);
 int axas_space_clear(struct axas_space *space);
+int axas_space_populate(struct axas_space *space, axas_gpa_t gpa, u64 size,
+			u64 *done);
 int axas_space_discard(struct axas_space *space, axas_gpa_t gpa, u64 size,
 		       struct axas_npt_freed *freed);
 

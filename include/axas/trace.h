@@ -212,6 +212,30 @@ TRACE_EVENT(axas_discard,
 		  __entry->pinned, __entry->ret, __entry->ns)
 );
 
+TRACE_EVENT(axas_populate,
+	TP_PROTO(u64 space, u64 gpa, u64 size, u64 done, int ret, u64 ns),
+	TP_ARGS(space, gpa, size, done, ret, ns),
+	TP_STRUCT__entry(
+		__field(u64, space)
+		__field(u64, gpa)
+		__field(u64, size)
+		__field(u64, done)
+		__field(int, ret)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->gpa = gpa;
+		__entry->size = size;
+		__entry->done = done;
+		__entry->ret = ret;
+		__entry->ns = ns;
+	),
+	TP_printk("space=%llu gpa=0x%llx size=0x%llx done=0x%llx ret=%d ns=%llu",
+		  __entry->space, __entry->gpa, __entry->size, __entry->done,
+		  __entry->ret, __entry->ns)
+);
+
 TRACE_EVENT(axas_fault,
 	TP_PROTO(u64 space, const struct axas_fault_entry *fault, u32 result,
 		 u64 ns),

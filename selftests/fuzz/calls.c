@@ -98,6 +98,9 @@ void call_run(struct ctx *ctx, struct mail *mail, int fd)
 	case CALL_DISCARD:
 		c->ret = run_discard(c, fd);
 		break;
+	case CALL_POPULATE:
+		c->ret = ax_bring_in(fd, c->gpa, c->len, &c->came);
+		break;
 	case CALL_FAULT:
 		c->ret = ax_fault_many(fd, mail->fault, c->nr, &c->done);
 		break;
@@ -194,6 +197,25 @@ static void judge_discard(struct ctx *ctx, const struct call *c)
 	if (c->finished && c->freed + c->pinned != gone)
 		fail(ctx, "%#llx freed and %#llx pinned, want %#llx in all",
 		     c->freed, c->pinned, gone);
+	check_range(ctx, c->gpa, c->len);
+}
+
+static void judge_populate(struct ctx *ctx, const struct call *c)
+{
+	int err;
+	__u64 most = model_populated(ctx, c->gpa, c->len, &err);
+
+	if (!c->finished) {
+		model_learn(ctx, c->gpa, most);
+	} else if (c->limited && c->ret == -ENOMEM && c->came <= most) {
+		ctx->no_memory++;
+		model_learn(ctx, c->gpa, most);
+	} else if (c->ret != -err || c->came != most) {
+		fail(ctx, "it returned %ld and came %#llx, want %d, %#llx", c->ret,
+		     c->came, -err, most);
+	} else {
+		model_touched(ctx, c->gpa, most);
+	}
 	check_range(ctx, c->gpa, c->len);
 }
 
@@ -436,6 +458,9 @@ void call_judge(struct ctx *ctx, struct mail *mail)
 		break;
 	case CALL_DISCARD:
 		judge_discard(ctx, &mail->call);
+		break;
+	case CALL_POPULATE:
+		judge_populate(ctx, &mail->call);
 		break;
 	case CALL_DEVICE_ADD:
 	case CALL_DEVICE_DEL:

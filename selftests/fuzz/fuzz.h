@@ -71,6 +71,7 @@ enum call_op {
 	CALL_MAP, CALL_UNMAP, CALL_PROTECT, CALL_CLEAR, CALL_FAULT,
 	CALL_READ, CALL_WRITE, CALL_LOAD, CALL_STORE,
 	CALL_DEVICE_ADD, CALL_DEVICE_DEL, CALL_DISCARD,
+	CALL_POPULATE,
 };
 
 enum call_how { HOW_PLAIN, HOW_VECTOR, HOW_SEEK, HOW_AIO, HOW_URING, NR_HOW };
@@ -85,6 +86,7 @@ struct call {
 	long ret;		/* as of the system call, or minus errno */
 	__u32 done;		/* faults */
 	__u64 freed, pinned;	/* discard */
+	__u64 came;		/* populate: bytes */
 	int sig;		/* load and store: what ended it */
 };
 
@@ -196,6 +198,7 @@ void model_unmap(struct ctx *ctx, __u64 gpa, __u64 len);
 void model_protect(struct ctx *ctx, __u64 gpa, __u64 len, __u32 prot);
 unsigned int model_discard(struct ctx *ctx, __u64 gpa, __u64 len);
 int model_discardable(struct ctx *ctx, __u64 gpa, __u64 len);
+__u64 model_populated(struct ctx *ctx, __u64 gpa, __u64 len, int *err);
 bool model_whole(struct ctx *ctx, __u64 gpa, __u64 len);
 __u64 model_allowed(struct ctx *ctx, __u64 gpa, __u64 len, __u32 access,
 		    int *err);

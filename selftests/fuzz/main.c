@@ -62,6 +62,7 @@ static const char *const call_names[] = {
 	[CALL_WRITE] = "pwrite", [CALL_LOAD] = "load",
 	[CALL_STORE] = "store", [CALL_DEVICE_ADD] = "device add",
 	[CALL_DEVICE_DEL] = "device del", [CALL_DISCARD] = "discard",
+	[CALL_POPULATE] = "populate",
 };
 
 static void note_print(const struct ctx *ctx, const struct note *n)
@@ -85,6 +86,9 @@ static void note_print(const struct ctx *ctx, const struct note *n)
 		break;
 	case CALL_DISCARD:
 		printf(" freed %#llx pinned %#llx", c->freed, c->pinned);
+		break;
+	case CALL_POPULATE:
+		printf(" came %#llx", c->came);
 		break;
 	case CALL_FAULT:
 		printf(" %u faults, done %u", c->nr, c->done);

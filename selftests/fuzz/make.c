@@ -163,6 +163,8 @@ void make_range(struct ctx *ctx, struct mail *mail)
 			end = a->end;
 		c->len = lesser(c->len, end - c->gpa);
 	}
+	if (c->op == CALL_DISCARD && one_in(ctx, 3) && c->len <= 1024 * AX_PAGE)
+		c->op = CALL_POPULATE;
 	if (ctx->exact && (ctx->m.nr_pages > ctx->budget || one_in(ctx, 400)))
 		c->op = CALL_CLEAR;
 	else if (ctx->m.nr_pages > ctx->budget)

@@ -311,6 +311,25 @@ int model_discardable(struct ctx *ctx, __u64 gpa, __u64 len)
 	return 0;
 }
 
+/* How far can memory be brought in, and why no further? */
+__u64 model_populated(struct ctx *ctx, __u64 gpa, __u64 len, int *err)
+{
+	struct area *a;
+	__u64 at;
+
+	*err = 0;
+	for (at = gpa; at < gpa + len; at = a->end) {
+		a = areas_at(&ctx->m.mem, at);
+		if (!a)
+			*err = ENOENT;
+		else if (a->backend == AXAS_BACKEND_DEVICE)
+			*err = EOPNOTSUPP;
+		if (*err)
+			return at - gpa;
+	}
+	return len;
+}
+
 void model_protect(struct ctx *ctx, __u64 gpa, __u64 len, __u32 prot)
 {
 	struct area *a;

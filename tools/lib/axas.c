@@ -194,6 +194,18 @@ int axas_discard(int space, uint64_t gpa, uint64_t length,
 	return call(space, AXAS_DISCARD, discard);
 }
 
+int axas_populate(int space, uint64_t gpa, uint64_t length, uint64_t *done)
+{
+	struct axas_populate populate = {
+		.size = sizeof(populate), .gpa = gpa, .length = length,
+	};
+	int err = call(space, AXAS_POPULATE, &populate);
+
+	if (done)
+		*done = populate.done;
+	return err;
+}
+
 int axas_clear(int space)
 {
 	struct axas_clear clear = { .size = sizeof(clear) };

@@ -146,6 +146,17 @@ int axas_discard(int space, uint64_t gpa, uint64_t length,
 		 struct axas_discard *discard);
 
 /**
+ * axas_populate() - bring in memory
+ * @space: from axas_create()
+ * @gpa: first address
+ * @length: bytes
+ * @done: where it says how far it came, in bytes; NULL if nobody asks
+ *
+ * Return: 0 or -errno; with -EINTR a caller may go on from there.
+ */
+int axas_populate(int space, uint64_t gpa, uint64_t length, uint64_t *done);
+
+/**
  * axas_clear() - unmap everything
  * @space: from axas_create()
  *

@@ -119,6 +119,7 @@ enum {
 	AXAS_CMD_DEVICE_ADD = 0x1a,
 	AXAS_CMD_DEVICE_DEL = 0x1b,
 	AXAS_CMD_DISCARD = 0x1c,
+	AXAS_CMD_POPULATE = 0x1d,
 };
 
 /**
@@ -276,7 +277,8 @@ enum axas_backend_id {
 
 /**
  * enum axas_map_flags - flags of AXAS_MAP
- * @AXAS_MAP_POPULATE: alloc: take all frames now
+ * @AXAS_MAP_POPULATE: alloc: take all frames now; the area is there when it has
+ *	them all
  * @AXAS_MAP_IGNORE_PAT: EPT: the guest's PAT doesn't take part in the memory
  *	type
  * @AXAS_MAP_NODE: alloc: take frames of NUMA node @node only while it has any
@@ -811,5 +813,33 @@ struct axas_discard {
 };
 
 #define AXAS_DISCARD	_IO(AXAS_IOC_TYPE, AXAS_CMD_DISCARD)
+
+/**
+ * struct axas_populate - bring in memory (space)
+ * @size: sizeof(struct axas_populate)
+ * @flags: must be 0
+ * @gpa: first GPA, aligned to 4096
+ * @length: bytes, a multiple of 4096
+ * @done: out: bytes from @gpa on that have memory now; what was there already
+ *	counts
+ *
+ * Whatever part of one or several areas the range is, none of it is left for a
+ * first touch. Linear memory is always there. Other calls come in between: they
+ * wait for 2 MiB at most, and nobody waits while memory is looked for.
+ *
+ * Errors: ENOENT at a hole; EOPNOTSUPP at a device; EHWPOISON at memory that has
+ * failed; ENOMEM; EINTR, by any signal that has a handler or is fatal; and EINVAL
+ * and ERANGE. What was done stays done, and @done says how far: a caller may go
+ * on from there, or from behind what can't be had.
+ */
+struct axas_populate {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 length;
+	__u64 done;
+};
+
+#define AXAS_POPULATE	_IO(AXAS_IOC_TYPE, AXAS_CMD_POPULATE)
 
 #endif /* _UAPI_LINUX_AXAS_H */
