@@ -133,6 +133,7 @@ struct populate_look {
 	u64 gpa;
 	u64 next;
 	u64 there;
+	u64 epoch;
 	unsigned int level;
 	unsigned int access;
 	int nid;
@@ -176,6 +177,8 @@ static int populate_look(const struct populate *populate,
 
 	*look = (struct populate_look){ .gpa = populate->gpa };
 	guard(rcu)();
+	/* Before the area is found. Pairs with npt_new_epoch(). */
+	look->epoch = smp_load_acquire(&npt->epoch);
 	area = populate_area(populate, &look->next);
 	if (!area)
 		return -ENOENT;
@@ -193,27 +196,6 @@ static int populate_look(const struct populate *populate,
 	return 0;
 }
 
-/* What another backend gives, or is there from the beginning, a leaf at a time. */
-static int populate_by_fault(struct populate *populate,
-			     const struct populate_look *look)
-{
-	struct populate_look again;
-	struct axas_memory memory;
-	int ret;
-
-	ret = axas_space_get_memory(populate->space, axas_gpa(look->gpa),
-				    look->access, &memory);
-	/* The area has changed, unless that is what its backend says. */
-	if (ret == -EFAULT)
-		return populate_look(populate, &again) ? : -EOPNOTSUPP;
-	if (ret)
-		return ret == -EACCES ? 0 : ret;
-	if (memory.page)
-		put_page(memory.page);
-	populate->gpa = min(look->gpa + memory.left, populate->end);
-	return 0;
-}
-
 static int populate_lock(const struct populate *populate)
 {
 	struct mutex *lock = &populate->space->lock;
@@ -221,6 +203,41 @@ static int populate_lock(const struct populate *populate)
 	return populate->state == TASK_INTERRUPTIBLE ?
 		       mutex_lock_interruptible(lock) :
 		       mutex_lock_killable(lock);
+}
+
+/*
+ * There was no area any more, or its backend says no. Whoever takes an area away
+ * makes a new epoch before the lock is dropped.
+ */
+static int populate_refused(const struct populate *populate,
+			    const struct populate_look *look)
+{
+	int ret = populate_lock(populate);
+
+	if (ret)
+		return ret;
+	ret = populate->space->npt.epoch == look->epoch ? -EOPNOTSUPP : -EAGAIN;
+	mutex_unlock(&populate->space->lock);
+	return ret;
+}
+
+/* What another backend gives, or is there from the beginning, a leaf at a time. */
+static int populate_by_fault(struct populate *populate,
+			     const struct populate_look *look)
+{
+	struct axas_memory memory;
+	int ret;
+
+	ret = axas_space_get_memory(populate->space, axas_gpa(look->gpa),
+				    look->access, &memory);
+	if (ret == -EFAULT)
+		return populate_refused(populate, look);
+	if (ret)
+		return ret == -EACCES ? 0 : ret;
+	if (memory.page)
+		put_page(memory.page);
+	populate->gpa = min(look->gpa + memory.left, populate->end);
+	return 0;
 }
 
 static void populate_drop_frames(struct populate *populate)
