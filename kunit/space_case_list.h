@@ -126,6 +126,8 @@
 	AXAS_CASE(populate_ends_at_any_signal)
 	AXAS_CASE(populate_holds_no_lock_for_memory)
 	AXAS_CASE(populate_of_a_new_area_is_seen_last)
+	AXAS_CASE(next_lists_runs)
+	AXAS_CASE(next_passes_over_what_is_not_there)
 	AXAS_CASE(fail_hal_populate)
 	AXAS_CASE(fail_nth_populate)
 	AXAS_CASE(model_over_1g)
