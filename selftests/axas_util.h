@@ -591,8 +591,7 @@ static inline bool ax_have_free_2m(void)
 		long nr;
 		int at = 0, order, n;
 
-		sscanf(line, "Node %*d, zone %*s%n", &at);
-		if (!at)
+		if (sscanf(line, "Node %*d, zone %*s%n", &at) == EOF || !at)
 			continue;
 		for (order = 0; sscanf(line + at, "%ld%n", &nr, &n) == 1; order++) {
 			at += n;

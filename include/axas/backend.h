@@ -125,9 +125,9 @@ static inline void axas_fault_begin(struct axas_nested_fault *fault)
  *	caller clears the range. May sleep. Space's lock held.
  * @fault: put a leaf into the empty slot of an address whose area allows the
  *	access. Where the leaves of the area own their frames, as @setup says, that
- *	may be one that had a leaf and was discarded. Under RCU. Return: 0; -EAGAIN to be called again, with what it
- *	wants noted in the fault; or another &enum axas_fault_result than
- *	%AXAS_FAULT_RESOLVED, with nothing changed.
+ *	may be one that had a leaf and was discarded. Under RCU. Return: 0; -EAGAIN
+ *	to be called again, with what it wants noted in the fault; or another
+ *	&enum axas_fault_result than %AXAS_FAULT_RESOLVED, with nothing changed.
  */
 struct axas_backend_ops {
 	u32 id;

@@ -257,9 +257,9 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @map: map [gpa, gpa + size) to consecutive HPAs with the largest leaves up
  *	to max_level. The range has no leaf. Return: 0; -ENOMEM or -EINTR, and
  *	then the caller unmaps the range. May sleep. Lock held.
- * @populate: give zeroed frames, from the end of frames[0..*nr) on, to those of
- *	some pages from gpa on that have none, as 4 KiB leaves; does not cross
- *	2 MiB. *nr is what is left. Tables come from the pool. Areas may allow
+ * @populate: give zeroed frames, the last of frames first, to those of some pages
+ *	from gpa on that have none, as 4 KiB leaves; does not cross 2 MiB. nr is
+ *	how many there are, and then how many are left. Tables come from the pool. Areas may allow
  *	faults in the range. Return: 0 if no page lacks one; -EHWPOISON if memory
  *	has failed there, and else as 0; -EAGAIN: look again how many frames and
  *	tables are missing. Lock held.

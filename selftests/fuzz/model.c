@@ -300,15 +300,18 @@ int model_discardable(struct ctx *ctx, __u64 gpa, __u64 len)
 {
 	struct area *a;
 	__u64 at;
+	int err = 0;
 
 	for (at = gpa; at < gpa + len; at = a->end) {
 		a = areas_at(&ctx->m.mem, at);
 		if (!a)
-			return ENOENT;
-		if (!area_lazy(a))
-			return EOPNOTSUPP;
+			err = ENOENT;
+		else if (!area_lazy(a))
+			err = EOPNOTSUPP;
+		if (err)
+			break;
 	}
-	return 0;
+	return err;
 }
 
 /* How far can memory be brought in, and why no further? */
