@@ -264,6 +264,32 @@ static int ioctl_areas(struct axas_space *space, union axas_args *args)
 	return 0;
 }
 
+/* Runs that are listed at a time. */
+#define AXAS_RUNS	256
+
+/* Collected first, as areas are. */
+static int ioctl_next(struct axas_space *space, union axas_args *args)
+{
+	struct axas_next_entry *entries __free(kfree) = NULL;
+	struct axas_next next = args->next;
+	int ret;
+
+	args->next.done = 0;
+	next.nr = min_t(u32, next.nr, AXAS_RUNS);
+	entries = kmalloc_array(next.nr, sizeof(*entries), AXAS_GFP);
+	if (!entries)
+		return -ENOMEM;
+	ret = axas_space_next(space, &next, entries);
+	if (ret)
+		return ret;
+	if (copy_to_user(u64_to_user_ptr(next.entries), entries,
+			 next.done * sizeof(*entries)))
+		return -EFAULT;
+	next.nr = args->next.nr;
+	args->next = next;
+	return 0;
+}
+
 static int ioctl_device_add(struct axas_space *space, union axas_args *args)
 {
 	return axas_space_add_device(space, &args->device);
@@ -351,6 +377,7 @@ static const struct axas_ioctl space_ioctls[] = {
 	AXAS_IOCTL(AXAS_DEVICE_DEL, struct axas_device, cookie, ioctl_device_del, false),
 	AXAS_IOCTL(AXAS_DISCARD, struct axas_discard, pinned, ioctl_discard, true),
 	AXAS_IOCTL(AXAS_POPULATE, struct axas_populate, done, ioctl_populate, true),
+	AXAS_IOCTL(AXAS_NEXT, struct axas_next, done, ioctl_next, true),
 };
 
 /**

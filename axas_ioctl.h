@@ -22,6 +22,7 @@ union axas_args {
 	struct axas_device device;
 	struct axas_discard discard;
 	struct axas_populate populate;
+	struct axas_next next;
 };
 
 /**

@@ -447,3 +447,104 @@ int axas_space_populate(struct axas_space *space, axas_gpa_t gpa, u64 size,
 	return ret;
 }
 EXPORT_SYMBOL_GPL(axas_space_populate);
+
+/* ---- what is there ---- */
+
+/* Leaves that are looked at before others get the lock. */
+#define RUNS_LEAVES	128
+
+/**
+ * struct runs - memory that is there, in runs
+ * @entries: the runs
+ * @nr: how many fit
+ * @done: how many there are
+ * @next: where to go on
+ * @end: where it ends
+ * @leaves: leaves that were looked at
+ */
+struct runs {
+	struct axas_next_entry *entries;
+	u32 nr;
+	u32 done;
+	u64 next;
+	u64 end;
+	unsigned int leaves;
+};
+
+enum { RUNS_END, RUNS_PAUSE, RUNS_FULL };
+
+static int runs_add(void *arg, axas_gpa_t gpa, const struct axas_leaf *leaf)
+{
+	struct runs *runs = arg;
+	u64 start = max(gpa.val, runs->next);
+	u64 end = min(gpa.val + axas_level_size(leaf->level), runs->end);
+	struct axas_next_entry *last = runs->entries + runs->done - 1;
+
+	if (runs->done && last->gpa + last->length == start) {
+		last->length += end - start;
+	} else if (runs->done < runs->nr) {
+		runs->entries[runs->done++] = (struct axas_next_entry){
+			.gpa = start, .length = end - start,
+		};
+	} else {
+		runs->next = start;
+		return RUNS_FULL;
+	}
+	runs->next = end;
+	return ++runs->leaves % RUNS_LEAVES ? RUNS_END : RUNS_PAUSE;
+}
+
+/*
+ * Under the lock no entry is on its way from one state to another. -EINTR, or why
+ * it ends.
+ */
+static int runs_walk(struct axas_space *space, struct runs *runs)
+{
+	const struct axas_npt *npt = &space->npt;
+	u64 size = runs->end - runs->next;
+	int ret = axas_range_lock(space, runs->next, size);
+
+	if (ret)
+		return ret;
+	ret = npt->ops->walk(npt, axas_gpa(runs->next), size, runs_add, runs);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
+/**
+ * axas_space_next - list what memory is there
+ * @space: the space
+ * @next: as for AXAS_NEXT, but for @size, @flags and @entries; unchanged if the
+ *	call fails
+ * @entries: out: the runs
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_NEXT.
+ */
+int axas_space_next(struct axas_space *space, struct axas_next *next,
+		    struct axas_next_entry *entries)
+{
+	struct runs runs = {
+		.entries = entries,
+		.nr = next->nr,
+		.next = next->gpa,
+		.end = next->gpa + next->length,
+	};
+	int ret = axas_range_check(space, next->gpa, next->length);
+
+	if (ret)
+		return ret;
+	do {
+		ret = runs_walk(space, &runs);
+		if (ret < 0)
+			return ret;
+		cond_resched();
+	} while (ret == RUNS_PAUSE && runs.next < runs.end);
+	if (ret == RUNS_END)
+		runs.next = runs.end;
+	next->gpa = runs.next;
+	next->length = runs.end - runs.next;
+	next->done = runs.done;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(axas_space_next);

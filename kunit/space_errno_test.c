@@ -291,6 +291,7 @@ static const struct range_row range_rows[] = {
 void errno_range(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space_with(test, &two_gigabytes);
+	struct axas_next next;
 	struct axas_snapshot before;
 	unsigned int i;
 
@@ -314,6 +315,11 @@ void errno_range(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, axas_populate_range(space, row->gpa,
 							      row->size, NULL),
 				    row->err, "populate, row %u", i);
+		next = (struct axas_next){
+			.gpa = row->gpa, .length = row->size,
+		};
+		KUNIT_EXPECT_EQ_MSG(test, axas_space_next(space, &next, NULL),
+				    row->err, "next, row %u", i);
 	}
 	axas_snapshot_expect(test, space, &before, "range", 0);
 	/* Nothing there is nothing to complain of. */

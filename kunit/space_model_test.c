@@ -196,6 +196,42 @@ static void op_discard(struct model *model)
 		model_fail(model, "pages freed", gpa, freed.freed, pages);
 }
 
+/* Units from *i on, up to a GPA: do they all have a leaf, or none? */
+static void expect_there(struct model *model, unsigned int *i, unsigned int to,
+			 u64 gpa, bool there)
+{
+	for (; *i < to && model_gpa(model, *i) < gpa; (*i)++)
+		if (!model->units[*i].level == there)
+			model_fail(model, "is there", model_gpa(model, *i),
+				   there, !there);
+}
+
+static void op_next(struct model *model)
+{
+	struct axas_next next = { .nr = 1 + rnd(model, 3) };
+	struct axas_next_entry runs[3];
+	unsigned int from, to, i;
+	u64 end = 0;
+
+	rnd_range(model, &from, &to);
+	model->what = "next";
+	next.gpa = model_gpa(model, from);
+	next.length = (to - from) * model->unit_size;
+	while (next.length && !model->failed) {
+		op_expect(model, next.gpa,
+			  axas_space_next(model->space, &next, runs), 0);
+		for (i = 0; i < next.done; i++) {
+			/* With a gap to the one before. */
+			if (runs[i].gpa == end || !runs[i].length)
+				model_fail(model, "run", runs[i].gpa, end, 0);
+			end = runs[i].gpa + runs[i].length;
+			expect_there(model, &from, to, runs[i].gpa, false);
+			expect_there(model, &from, to, end, true);
+		}
+	}
+	expect_there(model, &from, to, U64_MAX, false);
+}
+
 /* If memory runs out, what was done is not the model's to know. */
 static void op_populate(struct model *model)
 {
@@ -305,7 +341,7 @@ static void op_clear(struct model *model)
 
 static void model_step(struct model *model)
 {
-	switch (rnd(model, 38)) {
+	switch (rnd(model, 39)) {
 	case 0 ... 10:
 		op_map(model);
 		break;
@@ -326,6 +362,9 @@ static void model_step(struct model *model)
 		break;
 	case 35 ... 36:
 		op_populate(model);
+		break;
+	case 37:
+		op_next(model);
 		break;
 	default:
 		if (rnd(model, 4) == 0)

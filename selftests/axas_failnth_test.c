@@ -140,6 +140,16 @@ static int bring_in(int fd)
 	return ax_bring_in(fd, GPA, 0x10000, NULL);
 }
 
+static int list_runs(int fd)
+{
+	struct axas_next_entry e[4];
+	__u64 gpa = 0, length = 2 * GPA;
+	int ret = ax_next(fd, &gpa, &length, e, 4);
+
+	return ret < 0 ? ret :
+	       ret == 1 && e[0].gpa == GPA && e[0].length == 0x10000 ? 0 : -EBADMSG;
+}
+
 static int bring_in_huge(int fd)
 {
 	return ax_bring_in(fd, GPA, AX_2M, NULL);
@@ -224,6 +234,7 @@ static const struct op ops[] = {
 	{ "discard in a 2 MiB leaf", huge, discard_page, true },
 	{ "populate an area", area, bring_in, true },
 	{ "populate 2 MiB", huge_area, bring_in_huge, true, true },
+	{ "list runs", pages, list_runs },
 };
 
 static const __u64 probes[] = {
@@ -285,6 +296,7 @@ OP(discard_resident, 22);
 OP(discard_splits_2m, 23);
 OP(populate, 24);
 OP(populate_2m, 25);
+OP(next, 26);
 
 TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 {

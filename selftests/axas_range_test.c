@@ -329,6 +329,94 @@ TEST_F(space, populate_where_memory_is_linear)
 	EXPECT_EQ(0x2000, ax_resident(self->fd));
 }
 
+/* ---- next ---- */
+
+#define HAVE	43
+
+TEST_F(space, next_lists_all_in_one_call)
+{
+	struct axas_next_entry e[2 * HAVE];
+	__u64 gpa = 0, length = 4 * AX_1G - AX_PAGE, at[HAVE + 1], resident;
+	int i, fd;
+
+	ASSERT_EQ(0, ax_map(self->fd, 0, length));
+	for (i = 0; i < HAVE; i++) {
+		at[i] = (3 + i * i * 499ULL) * AX_PAGE;
+		ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, at[i], AX_W));
+	}
+	/* Two of them are neighbours, and the last one is at the very end. */
+	ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, at[7] + AX_PAGE, AX_W));
+	ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, length - 1, AX_W));
+	at[HAVE] = length - AX_PAGE;
+	resident = ax_resident(self->fd);
+	ASSERT_EQ(HAVE + 1, ax_next(self->fd, &gpa, &length, e, 2 * HAVE));
+	EXPECT_EQ(4 * AX_1G - AX_PAGE, gpa);
+	EXPECT_EQ(0, length);
+	for (i = 0; i <= HAVE; i++) {
+		EXPECT_EQ(at[i], e[i].gpa);
+		EXPECT_EQ(i == 7 ? 0x2000 : 0x1000, e[i].length);
+	}
+	/* In pieces, and by a descriptor that can only read. */
+	snprintf((char *)e, sizeof(e), "/proc/self/fd/%d", self->fd);
+	fd = open((char *)e, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	gpa = 0;
+	length = 4 * AX_1G;
+	for (i = 0; length; i++) {
+		ASSERT_EQ(1, ax_next(fd, &gpa, &length, e, 1));
+		EXPECT_EQ(at[i], e[0].gpa);
+	}
+	EXPECT_EQ(HAVE + 1, i);
+	close(fd);
+	EXPECT_EQ(resident, ax_resident(self->fd));
+}
+
+TEST_F(space, seek_data_and_hole)
+{
+	const __u64 end = self->end;
+	__u64 resident;
+
+	ASSERT_EQ(0, ax_map(self->fd, GPA, AX_1G));
+	ASSERT_EQ(0, ax_populate(self->fd, end - 0x2000, 0x2000));
+	ASSERT_EQ(0, ax_bring_in(self->fd, GPA + 0x3000, 0x4000, NULL));
+	resident = ax_resident(self->fd);
+	EXPECT_EQ(GPA + 0x3000, lseek(self->fd, 0, SEEK_DATA));
+	EXPECT_EQ(GPA + 0x3000, lseek(self->fd, 0, SEEK_CUR));
+	EXPECT_EQ(GPA + 0x3000, lseek(self->fd, GPA + 0x2fff, SEEK_DATA));
+	EXPECT_EQ(GPA + 0x3007, lseek(self->fd, GPA + 0x3007, SEEK_DATA));
+	EXPECT_EQ(GPA + 0x7000, lseek(self->fd, GPA + 0x3007, SEEK_HOLE));
+	EXPECT_EQ(GPA + 0x7001, lseek(self->fd, GPA + 0x7001, SEEK_HOLE));
+	EXPECT_EQ(5, lseek(self->fd, 5, SEEK_HOLE));
+	EXPECT_EQ(end - 0x2000, lseek(self->fd, GPA + 0x7000, SEEK_DATA));
+	EXPECT_EQ(end, lseek(self->fd, end - 1, SEEK_HOLE));
+	EXPECT_EQ(-1, lseek(self->fd, end, SEEK_DATA));
+	EXPECT_EQ(ENXIO, errno);
+	EXPECT_EQ(-1, lseek(self->fd, end, SEEK_HOLE));
+	EXPECT_EQ(ENXIO, errno);
+	EXPECT_EQ(-1, lseek(self->fd, -1, SEEK_DATA));
+	EXPECT_EQ(ENXIO, errno);
+	EXPECT_EQ(0, ax_unmap(self->fd, end - 0x2000, 0x2000));
+	EXPECT_EQ(-1, lseek(self->fd, GPA + 0x7000, SEEK_DATA));
+	EXPECT_EQ(ENXIO, errno);
+	EXPECT_EQ(resident - 0x2000, ax_resident(self->fd));
+}
+
+/* Below its first address a space is a hole. */
+TEST_F(space, seek_in_a_part_of_the_width)
+{
+	int fd = ax_create_range(self->dev, variant->format, variant->bits, GPA, AX_1G);
+
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-1, lseek(fd, 0, SEEK_DATA));
+	EXPECT_EQ(7, lseek(fd, 7, SEEK_HOLE));
+	ASSERT_EQ(0, ax_populate(fd, GPA, 0x1000));
+	EXPECT_EQ(GPA, lseek(fd, 7, SEEK_DATA));
+	EXPECT_EQ(GPA + 0x1000, lseek(fd, GPA, SEEK_HOLE));
+	close(fd);
+}
+
+/* ---- populate, at length ---- */
+
 #define MUCH	(192ULL << 20)
 
 static volatile sig_atomic_t alarms;

@@ -25,6 +25,8 @@ _Static_assert(sizeof(struct axas_area_entry) == 64, "axas_area_entry");
 _Static_assert(sizeof(struct axas_areas) == 40, "axas_areas");
 _Static_assert(sizeof(struct axas_device) == 40, "axas_device");
 _Static_assert(sizeof(struct axas_discard) == 40, "axas_discard");
+_Static_assert(sizeof(struct axas_next_entry) == 16, "axas_next_entry");
+_Static_assert(sizeof(struct axas_next) == 40, "axas_next");
 _Static_assert(sizeof(struct axas_populate) == 32, "axas_populate");
 
 /* What the space holds while calls are refused. */
@@ -343,6 +345,28 @@ TEST_F(space, refused_populate)
 	REFUSED(AXAS_POPULATE, p, device);
 }
 
+TEST_F(space, refused_next)
+{
+	struct axas_next n = {
+		.size = sizeof(n), .gpa = A_RW, .length = 0x4000, .nr = 1,
+		.entries = 8,
+	};
+	const struct poke pokes[] = {
+		POKE(axas_next, flags, 1, -EINVAL),
+		POKE(axas_next, flags, 1u << 31, -EINVAL),
+		POKE(axas_next, gpa, A_RW + 1, -EINVAL),
+		POKE(axas_next, length, 0, -EINVAL),
+		POKE(axas_next, length, 0x4010, -EINVAL),
+		POKE(axas_next, gpa, self->end, -ERANGE),
+		POKE(axas_next, length, -0x1000ULL, -ERANGE),
+		POKE(axas_next, nr, 2, -EFAULT),
+		POKE(axas_next, nr, ~0u, -EFAULT),
+	};
+
+	ASSERT_EQ(0, dress(self->fd));
+	REFUSED(AXAS_NEXT, n, pokes);
+}
+
 TEST_F(space, refused_others)
 {
 	struct axas_clear c = { .size = sizeof(c) };
@@ -527,6 +551,7 @@ struct call {
 		struct axas_device device;
 		struct axas_discard discard;
 		struct axas_populate populate;
+		struct axas_next next;
 		__u32 word[2];
 	};
 };
@@ -543,6 +568,7 @@ static const struct call calls[] = {
 	CALL(AXAS_PROTECT, protect, false, FREE, 0x1000, AX_RW),
 	CALL(AXAS_DISCARD, discard, false, FREE, 0x1000),
 	CALL(AXAS_POPULATE, populate, false, FREE, 0x1000),
+	CALL(AXAS_NEXT, next, false, FREE, 0x1000),
 	CALL(AXAS_CLEAR, clear, false),
 	CALL(AXAS_FAULT, fault, false),
 	CALL(AXAS_TRANSLATE, translate, false),
@@ -682,7 +708,8 @@ TEST_F(space, bad_pointers)
 		if (c->cmd != AXAS_INFO && c->cmd != AXAS_STATS &&
 		    c->cmd != AXAS_FAULT && c->cmd != AXAS_TRANSLATE &&
 		    c->cmd != AXAS_ROOT && c->cmd != AXAS_AREAS &&
-		    c->cmd != AXAS_DISCARD && c->cmd != AXAS_POPULATE)
+		    c->cmd != AXAS_DISCARD && c->cmd != AXAS_POPULATE &&
+		    c->cmd != AXAS_NEXT)
 			continue;
 		ASSERT_EQ(0, mprotect(ro, 0x1000, PROT_READ | PROT_WRITE));
 		memcpy(ro, c->word, c->size);

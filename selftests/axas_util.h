@@ -189,6 +189,21 @@ static inline int ax_bring_in(int fd, __u64 gpa, __u64 length, __u64 *done)
 	return ret;
 }
 
+/* Runs of memory that is there, one call's: how many, or minus errno. */
+static inline int ax_next(int fd, __u64 *gpa, __u64 *length,
+			  struct axas_next_entry *entries, __u32 nr)
+{
+	struct axas_next n = {
+		.size = sizeof(n), .gpa = *gpa, .length = *length,
+		.entries = (uintptr_t)entries, .nr = nr, .done = ~0u,
+	};
+	int ret = ax_ioctl(fd, AXAS_NEXT, &n);
+
+	*gpa = n.gpa;
+	*length = n.length;
+	return ret < 0 ? ret : (int)n.done;
+}
+
 static inline int ax_fault_many(int fd, struct axas_fault_entry *entries,
 				__u32 nr, __u32 *done)
 {

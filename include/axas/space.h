@@ -119,6 +119,8 @@ int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 int axas_space_clear(struct axas_space *space);
 int axas_space_populate(struct axas_space *space, axas_gpa_t gpa, u64 size,
 			u64 *done);
+int axas_space_next(struct axas_space *space, struct axas_next *next,
+		    struct axas_next_entry *entries);
 int axas_space_discard(struct axas_space *space, axas_gpa_t gpa, u64 size,
 		       struct axas_npt_freed *freed);
 

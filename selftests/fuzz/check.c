@@ -131,6 +131,37 @@ void check_range(struct ctx *ctx, __u64 gpa, __u64 len)
 	check_stats(ctx);
 }
 
+/* Compare what AXAS_NEXT lists in a range. */
+void check_next(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	struct axas_next_entry e[5];
+	__u64 at = gpa, next = gpa, left = len;
+	struct area *a;
+	bool is, want;
+	int nr = 0, i = 0;
+
+	for (; at < gpa + len; at += AX_PAGE) {
+		while (i == nr && left && next <= at) {
+			nr = ax_next(ctx->fd, &next, &left, e,
+				     1 + below(ctx, ARRAY_LEN(e)));
+			i = 0;
+			if (nr < 0 || next + left != gpa + len) {
+				fail(ctx, "next %#llx+%#llx: %d", gpa, len, nr);
+				return;
+			}
+		}
+		a = areas_at(&ctx->m.mem, at);
+		want = page_find(ctx, at) || (a && a->backend == AXAS_BACKEND_LINEAR);
+		is = i < nr && at >= e[i].gpa;
+		if (is != want) {
+			fail(ctx, "next: %#llx is %slisted", at, is ? "" : "not ");
+			return;
+		}
+		if (is && at + AX_PAGE == e[i].gpa + e[i].length)
+			i++;
+	}
+}
+
 /* Figures that cost nothing to know. */
 void check_stats(struct ctx *ctx)
 {

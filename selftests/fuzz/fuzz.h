@@ -226,6 +226,7 @@ static inline bool area_far(const struct ctx *ctx, const struct area *a)
 /* check.c */
 void check_page(struct ctx *ctx, const struct axas_translate_entry *e);
 void check_range(struct ctx *ctx, __u64 gpa, __u64 len);
+void check_next(struct ctx *ctx, __u64 gpa, __u64 len);
 void check_stats(struct ctx *ctx);
 void check_all(struct ctx *ctx);
 bool check_areas(struct ctx *ctx, bool quiet);

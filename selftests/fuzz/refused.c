@@ -424,9 +424,15 @@ static void look_debugfs(struct ctx *ctx)
 
 void step_look(struct ctx *ctx)
 {
-	__u64 gpa;
+	__u64 gpa, len;
 
-	switch (below(ctx, 7)) {
+	switch (below(ctx, 8)) {
+	case 7:
+		pick_range(ctx, &gpa, &len);
+		len = lesser(len, 2 * AX_2M);
+		note(ctx, "next %#llx+%#llx", gpa, len);
+		check_next(ctx, gpa, len);
+		break;
 	case 0:
 		look_fdinfo(ctx);
 		break;

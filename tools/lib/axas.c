@@ -166,6 +166,25 @@ int axas_populate(int space, uint64_t gpa, uint64_t length, uint64_t *done)
 	return err;
 }
 
+int axas_next(int space, uint64_t *gpa, uint64_t *length,
+	      struct axas_next_entry *entries, unsigned int nr)
+{
+	struct axas_next next = {
+		.size = sizeof(next), .gpa = *gpa, .length = *length,
+		.entries = (uintptr_t)entries, .nr = nr,
+	};
+	int err;
+
+	if (nr > INT_MAX)
+		return -EINVAL;
+	err = call(space, AXAS_NEXT, &next);
+	if (err)
+		return err;
+	*gpa = next.gpa;
+	*length = next.length;
+	return (int)next.done;
+}
+
 int axas_clear(int space)
 {
 	struct axas_clear clear = { .size = sizeof(clear) };

@@ -147,6 +147,19 @@ int axas_discard(int space, uint64_t gpa, uint64_t length,
 int axas_populate(int space, uint64_t gpa, uint64_t length, uint64_t *done);
 
 /**
+ * axas_next() - list what memory is there, without touching it
+ * @space: from axas_create()
+ * @gpa: first address; afterwards where to go on
+ * @length: bytes; afterwards those that are left, 0 when all has been listed
+ * @entries: where the runs go
+ * @nr: how many fit
+ *
+ * Return: how many runs there are, or -errno.
+ */
+int axas_next(int space, uint64_t *gpa, uint64_t *length,
+	      struct axas_next_entry *entries, unsigned int nr);
+
+/**
  * axas_clear() - unmap everything
  * @space: from axas_create()
  *

@@ -50,8 +50,12 @@
  * mode 0600 whose size is the end of the space and stays so. fsync(2) and msync(2)
  * have nothing to do. Opened anew through /proc it is the same space, which lives
  * as long as one of its descriptors or windows. A descriptor for reading alone
- * has %AXAS_TRANSLATE, %AXAS_STATS, %AXAS_ROOT, %AXAS_AREAS, and windows for
- * reading; other calls give EBADF.
+ * has %AXAS_TRANSLATE, %AXAS_STATS, %AXAS_ROOT, %AXAS_AREAS, %AXAS_NEXT, and
+ * windows for reading; other calls give EBADF.
+ *
+ * lseek(2) with SEEK_DATA goes to memory that is there, as AXAS_NEXT lists it, and
+ * with SEEK_HOLE to where there is none: outside of areas, in devices, where
+ * nobody has touched it yet, and where it has failed. Neither touches anything.
  *
  * pread(2), pwrite(2) and their vector forms copy across pages and areas, and
  * bring in pages that were not touched yet. They obey the permissions of the
@@ -120,6 +124,7 @@ enum {
 	AXAS_CMD_DEVICE_DEL = 0x1b,
 	AXAS_CMD_DISCARD = 0x1c,
 	AXAS_CMD_POPULATE = 0x1d,
+	AXAS_CMD_NEXT = 0x1e,
 };
 
 /**
@@ -838,5 +843,45 @@ struct axas_populate {
 };
 
 #define AXAS_POPULATE	_IO(AXAS_IOC_TYPE, AXAS_CMD_POPULATE)
+
+/**
+ * struct axas_next_entry - a run of memory that is there
+ * @gpa: first GPA
+ * @length: bytes
+ */
+struct axas_next_entry {
+	__u64 gpa;
+	__u64 length;
+};
+
+/**
+ * struct axas_next - list what memory is there, without touching it (space)
+ * @size: sizeof(struct axas_next)
+ * @flags: must be 0
+ * @gpa: in: first GPA, aligned to 4096; out: where to go on
+ * @length: in: bytes, a multiple of 4096; out: bytes that are left, 0 when all has
+ *	been listed
+ * @entries: pointer to an array of &struct axas_next_entry
+ * @nr: entries that fit the array
+ * @done: out: entries that were written
+ *
+ * A page is there if it has a frame, or is linear memory. Runs come in the order
+ * of their GPAs and never touch: where areas do, one run goes on. One call may
+ * write fewer than @nr: call again with the @gpa and the @length that it left. What
+ * comes and goes meanwhile may be listed or not.
+ *
+ * Errors: EINVAL; ERANGE; EFAULT; ENOMEM; EINTR.
+ */
+struct axas_next {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 length;
+	__u64 entries;
+	__u32 nr;
+	__u32 done;
+};
+
+#define AXAS_NEXT	_IO(AXAS_IOC_TYPE, AXAS_CMD_NEXT)
 
 #endif /* _UAPI_LINUX_AXAS_H */
