@@ -128,6 +128,7 @@
 	AXAS_CASE(populate_of_a_new_area_is_seen_last)
 	AXAS_CASE(next_lists_runs)
 	AXAS_CASE(next_passes_over_what_is_not_there)
+	AXAS_CASE(next_sees_a_leaf_that_is_broken)
 	AXAS_CASE(fail_hal_populate)
 	AXAS_CASE(fail_nth_populate)
 	AXAS_CASE(model_over_1g)

@@ -2,6 +2,8 @@
 /*
  * Frames go and come, areas stay.
  */
+#include <linux/delay.h>
+#include <linux/kthread.h>
 #include <linux/sched/signal.h>
 
 #include "cases.h"
@@ -673,4 +675,69 @@ void next_passes_over_what_is_not_there(struct kunit *test)
 					4).done, 2U);
 	expect_run(test, &runs[0], SZ_1G, SZ_4K);
 	expect_run(test, &runs[1], bad + SZ_4K, SZ_4K);
+}
+
+/* Someone who lists a leaf while it is broken. */
+struct lister {
+	struct axas_holder holder;
+	struct axas_space *space;
+	struct task_struct *task;
+	struct axas_next next;
+	struct axas_next_entry runs[4];
+	int ret;
+};
+
+static int lister_main(void *arg)
+{
+	struct lister *lister = arg;
+
+	lister->ret = axas_space_next(lister->space, &lister->next,
+				      lister->runs);
+	return 0;
+}
+
+/* Time enough for it to look, or to wait. */
+static void lister_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
+			      u64 size)
+{
+	struct lister *lister = container_of(holder, struct lister, holder);
+
+	if (lister->task)
+		return;
+	lister->task = kthread_run(lister_main, lister, "axas-lister");
+	if (IS_ERR(lister->task))
+		return;
+	get_task_struct(lister->task);
+	msleep(200);
+}
+
+/* Stage 2 breaks a leaf before it is a table, and all of it is there all the time. */
+void next_sees_a_leaf_that_is_broken(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	struct lister *lister;
+
+	if (axas_is_ept(test))
+		kunit_skip(test, "EPT breaks no leaf");
+	lister = kunit_kzalloc(test, sizeof(*lister), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, lister);
+	INIT_LIST_HEAD(&lister->holder.node);
+	lister->holder.invalidate = lister_invalidate;
+	lister->space = space;
+	lister->next = (struct axas_next){
+		.gpa = SZ_1G, .length = SZ_2M, .nr = ARRAY_SIZE(lister->runs),
+	};
+	lister->ret = 1;
+	KUNIT_ASSERT_EQ(test, axas_space_add_holder(space, &lister->holder), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_linear(space, SZ_1G, SZ_2M, HPA_NOWHERE,
+					      PROT_RW), 0);
+	KUNIT_ASSERT_EQ(test, axas_protect_range(space, SZ_1G, SZ_4K, PROT_R),
+			0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(lister->task));
+	kthread_stop(lister->task);
+	put_task_struct(lister->task);
+	axas_space_del_holder(space, &lister->holder);
+	KUNIT_EXPECT_EQ(test, lister->ret, 0);
+	KUNIT_EXPECT_EQ(test, lister->next.done, 1U);
+	expect_run(test, &lister->runs[0], SZ_1G, SZ_2M);
 }

@@ -415,63 +415,6 @@ TEST_F(space, seek_in_a_part_of_the_width)
 	close(fd);
 }
 
-/*
- * A leaf of 2 MiB comes anew and is split, time and again. The number is even
- * while all of it is there.
- */
-static void *split_again(void *arg)
-{
-	struct guest *g = arg;
-	volatile __u64 *number = &g->page[0].finished;
-
-	while (!g->stop) {
-		__atomic_add_fetch(number, 1, __ATOMIC_SEQ_CST);
-		if (ax_discard(g->fd, GPA, AX_2M) || ax_bring_in(g->fd, GPA, AX_2M, NULL))
-			guest_bad(g, "change", 0, 0, 0);
-		__atomic_add_fetch(number, 1, __ATOMIC_SEQ_CST);
-		if (ax_protect(g->fd, GPA + 0x5000, 0x1000, AX_R) ||
-		    ax_protect(g->fd, GPA + 0x5000, 0x1000, AX_RW))
-			guest_bad(g, "protect", 0, 0, 0);
-		g->discards++;
-	}
-	return NULL;
-}
-
-TEST_F_TIMEOUT(space, next_sees_a_leaf_that_is_split, 60)
-{
-	static struct guest g;
-	volatile __u64 *number = &g.page[0].finished, before;
-	pthread_t t;
-	double until;
-	void *w;
-
-	memset(&g, 0, sizeof(g));
-	g.fd = self->fd;
-	ASSERT_EQ(0, ax_map_alloc(self->fd, GPA, AX_2M, AX_RW, AXAS_MAP_POPULATE, AX_2M));
-	/* Windows are told while it is split, which takes its time. */
-	w = ax_window(self->fd, GPA, AX_2M, RW);
-	ASSERT_NE(MAP_FAILED, w);
-	ASSERT_EQ(0, pthread_create(&t, NULL, split_again, &g));
-	for (until = ax_now() + 3; ax_now() < until;) {
-		__u64 gpa = GPA, length = AX_2M;
-		struct axas_next_entry e[2];
-		int nr;
-
-		before = __atomic_load_n(number, __ATOMIC_SEQ_CST);
-		nr = ax_next(self->fd, &gpa, &length, e, 2);
-		if (before % 2 || before != __atomic_load_n(number, __ATOMIC_SEQ_CST))
-			continue;
-		if (before && (nr != 1 || e[0].gpa != GPA || e[0].length != AX_2M))
-			guest_bad(&g, "next", 0, nr, 1);
-		g.loads++;
-	}
-	g.stop = true;
-	pthread_join(t, NULL);
-	printf("# %lu calls, %lu splits\n", g.loads, g.discards);
-	EXPECT_EQ(0, g.bad);
-	munmap(w, AX_2M);
-}
-
 /* ---- populate, at length ---- */
 
 #define MUCH	(192ULL << 20)
