@@ -279,10 +279,13 @@ left_over() {
 		[ -z "${pid_of[$run]-}" ] || ended=$((ended + (SECONDS - began[$run] < n ? SECONDS - began[$run] : n)))
 	done
 	if [ "$ended" -gt $((total / 20)) ]; then
-		echo $((SECONDS * (total - ended) / ended))
+		n=$((SECONDS * (total - ended) / ended))
 	else
-		echo $(((total - ended) / 2))
+		n=$(((total - ended) / 2))
 	fi
+	# No run goes on beyond that.
+	[ -z "$within" ] || [ $((SECONDS + n)) -le "$within" ] || n=$((within - SECONDS))
+	echo "$n"
 }
 
 progress() {
