@@ -300,15 +300,28 @@ progress() {
 }
 
 declare -A gone=()
+building='' next_progress=5
+# What needs no kernel goes first, and alone: what two threads can do at the same
+# time isn't seen on busy CPUs.
+pending=()
+for run in "${runs[@]}"; do
+	if [ "${kernel_of[$run]}" = - ]; then
+		begin "$run"
+		progress
+		gone[$run]=1
+		end "$run"
+	else
+		pending+=("$run")
+	fi
+done
 # What is fetched doesn't wait for what is built.
 get_all ${fetched[@]+"${fetched[@]}"} &
 fetcher=$!
 get_all ${built[@]+"${built[@]}"} &
-builder=$! building=1 next_progress=5
+builder=$! building=1
 jobs_max=${AXAS_JOBS:-$(nproc)}
 [ -n "${AXAS_JOBS:-}" ] || [ "$jobs_max" -ge 2 ] || jobs_max=2
 
-pending=("${runs[@]}")
 while [ "${#pending[@]}" -gt 0 ] || [ "${#pid_of[@]}" -gt 0 ]; do
 	kill -0 "$builder" 2>/dev/null || building=''
 	for run in "${!pid_of[@]}"; do
