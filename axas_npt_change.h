@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Part of axas_npt_algo.h: what unmap, discard and protect share. Clear, invalidate, free;
- * splits; the way down. Under the lock.
+ * Part of axas_npt_algo.h: what unmap, discard and protect share. Clear,
+ * invalidate, free; splits; the way down. Under the lock.
  */
 
 /*

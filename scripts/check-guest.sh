@@ -60,7 +60,7 @@ need_for "$k_arch"
 kernel_get "$kname"
 build_for "$kname" || die "the module does not build for $kname"
 
-args=(--quiet --log "$log" --init "$work/run.sh" --env "AXAS_RUN=$run")
+args=(--quiet --log "$log" --init "$work/run.sh")
 append='printk.devkmsg=on kasan_multi_shot'
 limit=${AXAS_TIMEOUT:-1500} mem=2G
 # What is kept from the kernel for linear areas.

@@ -13,7 +13,7 @@
 #                 other flavours of build-kernel.sh, x86_64
 #
 # Gives: kernel_names kernel_describe kernel_get kernel_args build_for
-#        build_programs
+#        build_programs need_for
 
 kernel_names='distro distro-x86_64 distro-arm64 distro-rt newest 6.12-x86_64 6.12-arm64 6.12-rt 6.12-kcsan 6.12-gcov'
 
