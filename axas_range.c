@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What becomes of memory that a space has: frames go and come, areas stay.
+ * Ranges, and what becomes of memory that a space has: frames go and come, areas
+ * stay.
  */
 #include <linux/export.h>
 #include <linux/sched/signal.h>
@@ -11,6 +12,52 @@
 
 #include "axas_hold.h"
 #include "axas_range.h"
+
+/**
+ * axas_range_check - check a range that a call names
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * Return: 0, -EINVAL or -ERANGE.
+ */
+int axas_range_check(const struct axas_space *space, u64 gpa, u64 size)
+{
+	if (!axas_range_ok(gpa, size))
+		return -EINVAL;
+	return axas_range_in(gpa, size, space->base, space->length) ? 0 :
+								     -ERANGE;
+}
+
+/**
+ * axas_range_lock - take the lock when nobody is making an area of a range
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * For who enters areas in the range or takes what is there from the table.
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or -EINTR.
+ */
+int axas_range_lock(struct axas_space *space, u64 gpa, u64 size)
+{
+	int ret;
+
+	for (;;) {
+		ret = mutex_lock_killable(&space->lock);
+		if (ret)
+			return ret;
+		if (gpa >= space->pending.end ||
+		    gpa + size <= space->pending.start)
+			return 0;
+		mutex_unlock(&space->lock);
+		ret = mutex_lock_killable(&space->populating);
+		if (ret)
+			return ret;
+		mutex_unlock(&space->populating);
+	}
+}
 
 /* ---- discard ---- */
 
