@@ -605,6 +605,7 @@ int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 	return ret;
 }
 EXPORT_SYMBOL_GPL(axas_space_protect);
+
 /* ---- devices on other buses ---- */
 
 /**
@@ -648,6 +649,7 @@ int axas_space_del_device(struct axas_space *space,
 	return ret;
 }
 EXPORT_SYMBOL_GPL(axas_space_del_device);
+
 /* ---- holders ---- */
 
 /**

@@ -322,6 +322,9 @@ static void race_change_once(struct race_thread *thread)
 		break;
 	case 4:
 		ret = axas_populate_range(space, gpa, size, NULL);
+		/* kthread_stop() is as good as a signal. */
+		if (ret == -EINTR && !race_on(thread->race))
+			break;
 		if (ret && ret != -ENOMEM && ret != -ENOENT)
 			thread->wrong = "populate";
 		break;

@@ -54,6 +54,16 @@ static inline char *ax_slurp(const char *path)
 	return text;
 }
 
+/* The number that a file begins with; -1 if there is no file. */
+static inline __s64 ax_read_number(const char *path)
+{
+	char *text = ax_slurp(path);
+	__s64 number = text ? strtoll(text, NULL, 0) : -1;
+
+	free(text);
+	return number;
+}
+
 /* Write a string to a file: 0 or minus errno. */
 static inline int ax_write_file(const char *path, const char *text)
 {
