@@ -65,13 +65,6 @@ static int alloc_setup(struct axas_area *area, const struct axas_npt *npt,
 	return 0;
 }
 
-/* The space brings in what is to be there from the beginning. */
-static int alloc_map(const struct axas_area *area, struct axas_npt *npt,
-		     const struct axas_map *args)
-{
-	return 0;
-}
-
 /* 2 if the 2 MiB around the fault are empty and lie in the area, else 1. */
 static unsigned int alloc_level(const struct axas_area *area,
 				const struct axas_npt_slot *slot,
@@ -126,7 +119,6 @@ static const struct axas_backend_ops alloc_ops = {
 	.default_level = 1,
 	.zeroed = true,
 	.setup = alloc_setup,
-	.map = alloc_map,
 	.fault = alloc_fault,
 };
 
@@ -135,15 +127,10 @@ static const struct axas_backend_ops alloc_ops = {
 static int device_setup(struct axas_area *area, const struct axas_npt *npt,
 			const struct axas_map *args)
 {
-	if (args->hpa || args->flags || args->memtype != AXAS_MEM_WB)
+	if (args->hpa || args->flags & AXAS_MAP_IGNORE_PAT ||
+	    args->memtype != AXAS_MEM_WB)
 		return -EINVAL;
 	area->offset = args->gpa;
-	return 0;
-}
-
-static int device_map(const struct axas_area *area, struct axas_npt *npt,
-		      const struct axas_map *args)
-{
 	return 0;
 }
 
@@ -162,7 +149,6 @@ static const struct axas_backend_ops device_ops = {
 	.id = AXAS_BACKEND_DEVICE,
 	.name = "device",
 	.setup = device_setup,
-	.map = device_map,
 	.fault = device_fault,
 };
 

@@ -58,9 +58,9 @@ struct axas_npt_gather {
 };
 
 /*
- * State of one unmap, discard or protect of [start, end): the permissions that
- * are left, 0 where nothing is; what an empty entry becomes; and whether that is
- * so only when what was there before is forgotten, as faults may come meanwhile.
+ * State of one unmap, freeze or protect of [start, end): the permissions that are
+ * left, 0 where nothing is; what an empty entry becomes; and whether that is so
+ * only with a thaw, as faults may come meanwhile.
  */
 struct npt_change {
 	struct axas_npt *npt;
@@ -160,11 +160,11 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 #include "axas_npt_look.h"
 #include "axas_npt_map.h"
 #include "axas_npt_change.h"
+#include "axas_npt_life.h"
 #include "axas_npt_unmap.h"
-#include "axas_npt_discard.h"
+#include "axas_npt_freeze.h"
 #include "axas_npt_protect.h"
 #include "axas_npt_poison.h"
-#include "axas_npt_life.h"
 
 #define NPT_ALGO_OPS				\
 	.init = npt_init,			\
@@ -179,7 +179,10 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 	.populate = npt_populate,		\
 	.split_cost = npt_split_cost,		\
 	.unmap = npt_unmap,			\
-	.discard = npt_discard,			\
+	.draft = npt_draft,			\
+	.drop = npt_drop_draft,			\
+	.freeze = npt_freeze,			\
+	.thaw = npt_thaw,			\
 	.protect = npt_protect,			\
 	.poison = npt_poison,			\
 	.walk = npt_walk,			\

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Part of axas_npt_algo.h: what unmap, discard and protect share. Clear,
+ * Part of axas_npt_algo.h: what unmap, freeze and protect share. Clear,
  * invalidate, free; splits; the way down. Under the lock.
  */
 

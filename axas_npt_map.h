@@ -171,13 +171,13 @@ static int npt_map(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
 }
 
 /*
- * Frames for the pages of one table that have none, while faults bring some too.
+ * Frames for the leaves of one table that have none, while faults bring some too.
  * Tables come from the pool, for a path that ends half-way would be left over.
  */
 static int npt_populate(struct axas_npt *npt, axas_gpa_t gpa,
-			unsigned int pages, const axas_hpa_t *frames,
-			unsigned int *nr, struct axas_attr attr,
-			struct axas_npt_pool *pool)
+			unsigned int level, unsigned int n,
+			const axas_hpa_t *frames, unsigned int *nr,
+			struct axas_attr attr, struct axas_npt_pool *pool)
 {
 	u64 shared = fmt_attr(npt, attr), entry, *ptr, *end;
 	unsigned int left = *nr;
@@ -186,18 +186,22 @@ static int npt_populate(struct axas_npt *npt, axas_gpa_t gpa,
 
 	lockdep_assert_held(npt->lock);
 	npt_peek(npt, gpa.val, &slot);
-	if (slot.level > 1 && npt_present(slot.old))
+	if (slot.level > level && npt_present(slot.old))
 		return 0;
-	if (slot.level - 1 > pool->nr || !left)
+	if (slot.level < level || slot.level - level > pool->nr || !left)
 		return -EAGAIN;
-	ptr = npt_make_path(npt, gpa.val, 1, pool);
+	ptr = npt_make_path(npt, gpa.val, level, pool);
 	if (!ptr)
 		return -EAGAIN;
-	npt_sync(shared, fmt_sync(shared), frames, left, SZ_4K);
-	for (end = ptr + pages; ptr < end; ptr++) {
+	npt_sync(shared, fmt_sync(shared), frames, left, axas_level_size(level));
+	for (end = ptr + n; ptr < end; ptr++) {
 		entry = READ_ONCE(*ptr);
-		if (npt_present(entry))
+		if (npt_present(entry)) {
+			/* A fault had a small frame. */
+			if (fmt_is_table(entry, level))
+				ret = -EAGAIN;
 			continue;
+		}
 		if (unlikely(entry == AXAS_NPT_POISONED)) {
 			ret = -EHWPOISON;
 			continue;
@@ -208,10 +212,10 @@ static int npt_populate(struct axas_npt *npt, axas_gpa_t gpa,
 		}
 		/* A full barrier: what the frame holds is visible before. */
 		if (try_cmpxchg(ptr, &entry,
-				fmt_leaf(shared, frames[left - 1], 1)))
+				fmt_leaf(shared, frames[left - 1], level)))
 			left--;
 	}
-	npt_count_leaves(npt, 1, *nr - left, attr.owned ? *nr - left : 0);
+	npt_count_leaves(npt, level, *nr - left, attr.owned ? *nr - left : 0);
 	*nr = left;
 	return ret;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Part of axas_npt_algo.h: unmap, and what discard takes of it. Under the lock.
+ * Part of axas_npt_algo.h: unmap, and what freeze takes of it. Under the lock.
  */
 
 /*
@@ -27,8 +27,8 @@ static inline bool npt_none_kept(const u64 *ptr, const u64 *end)
  * the change has left frozen stays so: before end the entry of a table that
  * npt_reap() took out, and where faults come into the range all that lies in it.
  */
-static bool npt_freeze(const struct npt_change *change, u64 *table,
-		       unsigned int level, u64 end)
+static bool npt_freeze_table(const struct npt_change *change, u64 *table,
+			     unsigned int level, u64 end)
 {
 	u64 start = ALIGN_DOWN(end - 1, axas_level_size(level + 1)), entry;
 	unsigned int last = npt_entry(table, end - 1, level) - table;
@@ -56,26 +56,27 @@ static bool npt_freeze(const struct npt_change *change, u64 *table,
 	return false;
 }
 
-/* What an entry of this level becomes: frozen, if its table goes with it. */
+/*
+ * What an entry of this level becomes: frozen, if its table goes with it, or if
+ * faults come.
+ */
 static inline u64 npt_vacant(const struct npt_change *change, u64 gpa,
 			     unsigned int level)
 {
-	return level < change->npt->levels &&
-	       npt_covers(change, gpa, level + 1) ? AXAS_NPT_FROZEN :
-						    change->empty;
+	return change->faults || (level < change->npt->levels &&
+				  npt_covers(change, gpa, level + 1)) ?
+		       AXAS_NPT_FROZEN : change->empty;
 }
 
 /*
  * Must the entry above a table that goes stay frozen until the invalidation? If
  * the table reaches out of the range a fault may link another one at once, and
- * break before make wants the way through the old one forgotten first. Where
- * faults come into the range as well, so must each entry that is cleared.
+ * break before make wants the way through the old one forgotten first.
  */
 static inline bool npt_reopens(const struct npt_change *change, u64 gpa,
 			       unsigned int level)
 {
-	return change->faults ||
-	       (FMT_BREAK_BEFORE_MAKE && !npt_covers(change, gpa, level));
+	return FMT_BREAK_BEFORE_MAKE && !npt_covers(change, gpa, level);
 }
 
 /*
@@ -107,7 +108,6 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 {
 	u64 stop = npt_next(gpa, change->end, level + 1), next;
 	u64 vacant = npt_vacant(change, gpa, level);
-	u64 cleared = change->faults ? AXAS_NPT_FROZEN : vacant;
 	struct axas_npt *npt = change->npt;
 	s64 leaves = 0, owned = 0;
 
@@ -128,7 +128,7 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 			break;
 
 		/* Nobody else writes a leaf but the CPU, its flags. */
-		WRITE_ONCE(*ptr, cleared);
+		WRITE_ONCE(*ptr, vacant);
 		leaves++;
 		if (fmt_owned(entry)) {
 			owned++;
@@ -149,7 +149,7 @@ static bool npt_close(struct npt_change *change, u64 *ptr, unsigned int level,
 	u64 *table = npt_child(READ_ONCE(*ptr), level);
 
 	if (!npt_covers(change, end - 1, level) &&
-	    !npt_freeze(change, table, level - 1, end))
+	    !npt_freeze_table(change, table, level - 1, end))
 		return false;
 	npt_reap(change, ptr, level, end - 1);
 	return true;

@@ -29,36 +29,6 @@ int axas_range_check(const struct axas_space *space, u64 gpa, u64 size)
 								     -ERANGE;
 }
 
-/**
- * axas_range_lock - take the lock when nobody is making an area of a range
- * @space: the space
- * @gpa: first GPA
- * @size: bytes
- *
- * For who enters areas in the range or takes what is there from the table.
- *
- * Context: may sleep. Takes the space's lock.
- * Return: 0 or -EINTR.
- */
-int axas_range_lock(struct axas_space *space, u64 gpa, u64 size)
-{
-	int ret;
-
-	for (;;) {
-		ret = mutex_lock_killable(&space->lock);
-		if (ret)
-			return ret;
-		if (gpa >= space->pending.end ||
-		    gpa + size <= space->pending.start)
-			return 0;
-		mutex_unlock(&space->lock);
-		ret = mutex_lock_killable(&space->populating);
-		if (ret)
-			return ret;
-		mutex_unlock(&space->populating);
-	}
-}
-
 /* ---- discard ---- */
 
 /* Is there an area everywhere in a range, and all of it the space's own? */
@@ -94,7 +64,8 @@ static int range_discard_locked(struct axas_space *space, u64 gpa, u64 size,
 	if (ret)
 		return ret;
 	axas_hold_write(space->hold, &space->lock);
-	space->npt.ops->discard(&space->npt, axas_gpa(gpa), size, &pool, freed);
+	space->npt.ops->freeze(&space->npt, axas_gpa(gpa), size, &pool, freed);
+	space->npt.ops->thaw(&space->npt, axas_gpa(gpa), size, NULL);
 	axas_hold_end(space->hold);
 	return 0;
 }
@@ -122,8 +93,7 @@ static int range_discard(struct axas_space *space, u64 gpa, u64 size,
  * @size: bytes, a multiple of 4 KiB
  * @freed: out: what has become of the frames; nothing if the call fails
  *
- * Faults that come into the range meanwhile wait for the end where there was a
- * frame.
+ * Faults that come into the range meanwhile wait for the end.
  *
  * Context: may sleep. Takes the space's lock.
  * Return: 0 or an errno of AXAS_DISCARD.
@@ -149,6 +119,7 @@ EXPORT_SYMBOL_GPL(axas_space_discard);
 /**
  * struct populate - frames that come into a range
  * @space: the space
+ * @npt: its table, or the draft of what is to come there
  * @made: the area, if it isn't in the tree yet
  * @state: which signals end it
  * @gpa: where it goes on
@@ -158,10 +129,12 @@ EXPORT_SYMBOL_GPL(axas_space_discard);
  * @nid: where they are from
  * @pool: tables to be used
  *
- * The lock is held for a table at a time, and not while memory is allocated.
+ * The lock of @npt is held for a table of it at a time, and not while memory is
+ * allocated.
  */
 struct populate {
 	struct axas_space *space;
+	struct axas_npt *npt;
 	const struct axas_area *made;
 	unsigned int state;
 	u64 gpa;
@@ -217,7 +190,7 @@ static int populate_add_leaf(void *arg, axas_gpa_t gpa,
 static int populate_look(const struct populate *populate,
 			 struct populate_look *look)
 {
-	const struct axas_npt *npt = &populate->space->npt;
+	const struct axas_npt *npt = populate->npt;
 	const struct axas_area *area;
 	struct axas_npt_slot slot;
 	struct axas_leaf leaf;
@@ -245,7 +218,7 @@ static int populate_look(const struct populate *populate,
 
 static int populate_lock(const struct populate *populate)
 {
-	struct mutex *lock = &populate->space->lock;
+	struct mutex *lock = populate->npt->lock;
 
 	return populate->state == TASK_INTERRUPTIBLE ?
 		       mutex_lock_interruptible(lock) :
@@ -263,8 +236,8 @@ static int populate_refused(const struct populate *populate,
 
 	if (ret)
 		return ret;
-	ret = populate->space->npt.epoch == look->epoch ? -EOPNOTSUPP : -EAGAIN;
-	mutex_unlock(&populate->space->lock);
+	ret = populate->npt->epoch == look->epoch ? -EOPNOTSUPP : -EAGAIN;
+	mutex_unlock(populate->npt->lock);
 	return ret;
 }
 
@@ -328,7 +301,7 @@ static int populate_get_frames(struct populate *populate,
 /* Under the lock. */
 static int populate_fill(struct populate *populate)
 {
-	struct axas_npt *npt = &populate->space->npt;
+	struct axas_npt *npt = populate->npt;
 	const struct axas_area *area;
 	struct axas_leaf leaf;
 	u64 next;
@@ -337,7 +310,7 @@ static int populate_fill(struct populate *populate)
 	area = populate_area(populate, &next);
 	if (!area || !area->ops->zeroed || area->nid != populate->nid)
 		return -EAGAIN;
-	ret = npt->ops->populate(npt, axas_gpa(populate->gpa),
+	ret = npt->ops->populate(npt, axas_gpa(populate->gpa), 1,
 				 (next - populate->gpa) / SZ_4K,
 				 populate->frames, &populate->nr, area->attr,
 				 &populate->pool);
@@ -350,29 +323,26 @@ static int populate_fill(struct populate *populate)
 }
 
 /* Under the lock. */
-static int populate_install(struct populate *populate, struct axas_frame *frame)
+static int populate_fill_large(struct populate *populate,
+			       struct axas_frame *frame)
 {
-	struct axas_npt *npt = &populate->space->npt;
-	axas_gpa_t gpa = axas_gpa(populate->gpa);
+	struct axas_npt *npt = populate->npt;
 	const struct axas_area *area;
-	struct axas_npt_slot slot;
-	struct axas_leaf leaf;
+	unsigned int nr = 1;
 	u64 next;
 	int ret;
 
-	guard(rcu)();
 	area = populate_area(populate, &next);
 	if (!area || !area->ops->zeroed || area->max_level < 2 ||
-	    next - gpa.val != SZ_2M ||
-	    npt->ops->lookup(npt, gpa, &slot, &leaf) || slot.level < 2)
+	    next - populate->gpa != SZ_2M)
 		return -EAGAIN;
-	ret = npt->ops->install(npt, &slot, gpa, frame->hpa, 2, area->shared,
-				&populate->pool);
-	if (ret)
-		return -EAGAIN;
-	axas_frame_take(frame);
-	populate->gpa = next;
-	return 0;
+	ret = npt->ops->populate(npt, axas_gpa(populate->gpa), 2, 1,
+				 &frame->hpa, &nr, area->attr, &populate->pool);
+	if (!nr)
+		axas_frame_take(frame);
+	if (!ret)
+		populate->gpa = next;
+	return ret;
 }
 
 static int populate_large(struct populate *populate,
@@ -388,8 +358,8 @@ static int populate_large(struct populate *populate,
 	ret = populate_lock(populate);
 	if (ret)
 		return ret;
-	ret = populate_install(populate, &frame);
-	mutex_unlock(&populate->space->lock);
+	ret = populate_fill_large(populate, &frame);
+	mutex_unlock(populate->npt->lock);
 	return ret;
 }
 
@@ -422,7 +392,7 @@ static int populate_once(struct populate *populate)
 	if (ret)
 		return ret;
 	ret = populate_fill(populate);
-	mutex_unlock(&populate->space->lock);
+	mutex_unlock(populate->npt->lock);
 	return ret;
 }
 
@@ -446,24 +416,21 @@ static int populate_all(struct populate *populate)
 
 /**
  * axas_range_populate - bring in the memory of an area that is being made
- * @space: the space
+ * @draft: of its range
  * @area: the area, of a backend whose frames are zeroed
- * @gpa: first GPA
- * @size: bytes
  *
- * Context: may sleep. Takes the space's lock, again and again. The caller sees to
- * it that nobody else makes an area there or unmaps the range.
- * Return: 0; -ENOMEM or -EINTR, and then the caller unmaps it.
+ * Context: may sleep. Takes the draft's lock, again and again.
+ * Return: 0, -ENOMEM or -EINTR.
  */
-int axas_range_populate(struct axas_space *space, const struct axas_area *area,
-			u64 gpa, u64 size)
+int axas_range_populate(struct axas_npt_draft *draft,
+			const struct axas_area *area)
 {
 	struct populate populate = {
-		.space = space,
+		.npt = &draft->npt,
 		.made = area,
 		.state = TASK_KILLABLE,
-		.gpa = gpa,
-		.end = gpa + size,
+		.gpa = draft->start,
+		.end = draft->end,
 	};
 
 	return populate_all(&populate);
@@ -474,6 +441,7 @@ static int range_populate(struct axas_space *space, u64 gpa, u64 size,
 {
 	struct populate populate = {
 		.space = space,
+		.npt = &space->npt,
 		.state = TASK_INTERRUPTIBLE,
 		.gpa = gpa,
 		.end = gpa + size,
@@ -566,7 +534,7 @@ static int runs_walk(struct axas_space *space, struct runs *runs)
 {
 	const struct axas_npt *npt = &space->npt;
 	u64 size = runs->end - runs->next;
-	int ret = axas_range_lock(space, runs->next, size);
+	int ret = mutex_lock_killable(&space->lock);
 
 	if (ret)
 		return ret;

@@ -8,9 +8,8 @@
 #include <axas/space.h>
 
 int axas_range_check(const struct axas_space *space, u64 gpa, u64 size);
-int axas_range_lock(struct axas_space *space, u64 gpa, u64 size);
-int axas_range_populate(struct axas_space *space, const struct axas_area *area,
-			u64 gpa, u64 size);
+int axas_range_populate(struct axas_npt_draft *draft,
+			const struct axas_area *area);
 int axas_range_fill_pool(struct axas_space *space, u64 start, u64 size,
 			 struct axas_npt_pool *pool);
 

@@ -15,7 +15,10 @@
 #include "axas_range.h"
 
 #define AXAS_FEAT_ALL	(AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB)
-#define AXAS_MAP_ALL	(AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE)
+#define AXAS_MAP_ALL	(AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | \
+			 AXAS_MAP_NODE | AXAS_MAP_REPLACE)
+/* What is no backend's to know. */
+#define AXAS_MAP_ANY	(AXAS_MAP_IGNORE_PAT | AXAS_MAP_REPLACE)
 
 /* ---- birth and death ---- */
 
@@ -98,7 +101,6 @@ static struct axas_space *space_create(const struct axas_create *args)
 	if (!space)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&space->lock);
-	mutex_init(&space->populating);
 	seqcount_init(&space->main_area.seq);
 	axas_tree_init(&space->areas, &area_tree_ops);
 	axas_devices_init(&space->devices);
@@ -282,7 +284,7 @@ static int space_setup_area(const struct axas_space *space,
 
 	area->ops = axas_backend_get(args->backend);
 	if (!area->ops || args->flags & ~AXAS_MAP_ALL ||
-	    args->flags & ~(area->ops->flags | AXAS_MAP_IGNORE_PAT) ||
+	    args->flags & ~(area->ops->flags | AXAS_MAP_ANY) ||
 	    (args->node && !(args->flags & AXAS_MAP_NODE)) ||
 	    args->memtype > AXAS_MEM_DEVICE)
 		return -EINVAL;
@@ -315,41 +317,17 @@ static int space_setup_area(const struct axas_space *space,
 	return 0;
 }
 
-/* Does the space bring in the memory itself, before there is an area? */
-static bool space_map_is_eager(const struct axas_area *area,
-			       const struct axas_map *args)
-{
-	return args->flags & AXAS_MAP_POPULATE && area->ops->zeroed;
-}
-
-/* Others get the lock meanwhile, but nothing of the range. */
-static int space_map_eagerly(struct axas_space *space, struct axas_area *area,
-			     const struct axas_map *args)
-{
-	int ret;
-
-	space->pending.start = args->gpa;
-	space->pending.end = args->gpa + args->length;
-	mutex_unlock(&space->lock);
-	ret = axas_range_populate(space, area, args->gpa, args->length);
-	mutex_lock(&space->lock);
-	space->pending.start = 0;
-	space->pending.end = 0;
-	return ret;
-}
-
 static int space_map_locked(struct axas_space *space, struct axas_area *area,
 			    const struct axas_map *args)
 {
 	u64 start = args->gpa, last = start + args->length - 1, end = last;
 	struct axas_npt_pool pool = {};
-	int ret;
+	int ret = 0;
 
 	if (axas_tree_find(&space->areas, &start, &end))
 		return -EEXIST;
-	ret = area->ops->map(area, &space->npt, args);
-	if (!ret && space_map_is_eager(area, args))
-		ret = space_map_eagerly(space, area, args);
+	if (area->ops->map)
+		ret = area->ops->map(area, &space->npt, args);
 	if (!ret)
 		ret = axas_tree_insert(&space->areas, args->gpa, last, area);
 	if (!ret) {
@@ -362,11 +340,115 @@ static int space_map_locked(struct axas_space *space, struct axas_area *area,
 	return ret;
 }
 
+static int space_map_plainly(struct axas_space *space, struct axas_area *area,
+			     const struct axas_map *args)
+{
+	int ret = mutex_lock_killable(&space->lock);
+
+	if (ret)
+		return ret;
+	ret = space_map_locked(space, area, args);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
+/* ---- map what takes a draft ---- */
+
+static bool space_map_is_eager(const struct axas_area *area,
+			       const struct axas_map *args)
+{
+	return args->flags & AXAS_MAP_POPULATE && area->ops->zeroed;
+}
+
+/*
+ * From the first entry that is frozen to the last that is thawed a fault in the
+ * range waits, whatever area it finds. So none sees the one here and the other
+ * there.
+ */
+static int space_replace_locked(struct axas_space *space,
+				struct axas_area *area,
+				const struct axas_map *args,
+				struct axas_npt_draft *draft)
+{
+	struct axas_npt_pool pool __free(axas_npt_pool) = {};
+	u64 start = args->gpa, last = start + args->length - 1, end = last;
+	struct axas_npt *npt = &space->npt;
+	int ret;
+
+	if (!(args->flags & AXAS_MAP_REPLACE) &&
+	    axas_tree_find(&space->areas, &start, &end))
+		return -EEXIST;
+	ret = axas_range_fill_pool(space, args->gpa, args->length, &pool);
+	if (!ret)
+		ret = axas_tree_prepare(&space->areas, args->gpa, last);
+	if (ret)
+		return ret;
+	axas_hold_write(space->hold, &space->lock);
+	npt->ops->freeze(npt, axas_gpa(args->gpa), args->length, &pool, NULL);
+	main_area_forget(space, args->gpa, last);
+	axas_tree_replace(&space->areas, args->gpa, last, area);
+	npt->ops->thaw(npt, axas_gpa(args->gpa), args->length, draft);
+	axas_hold_end(space->hold);
+	space->generation++;
+	main_area_offer(space, area, args->gpa, last);
+	return 0;
+}
+
+/* Fill a draft. Nobody waits meanwhile. */
+static int space_fill_draft(struct axas_npt_draft *draft,
+			    const struct axas_area *area,
+			    const struct axas_map *args)
+{
+	int ret = 0;
+
+	if (area->ops->map) {
+		guard(mutex)(&draft->lock);
+		ret = area->ops->map(area, &draft->npt, args);
+	}
+	if (!ret && space_map_is_eager(area, args))
+		ret = axas_range_populate(draft, area);
+	return ret;
+}
+
+static int space_replace(struct axas_space *space, struct axas_area *area,
+			 const struct axas_map *args,
+			 struct axas_npt_draft *draft)
+{
+	int ret = mutex_lock_killable(&space->lock);
+
+	if (ret)
+		return ret;
+	ret = space_replace_locked(space, area, args, draft);
+	mutex_unlock(&space->lock);
+	axas_live_shrunk(space);
+	return ret;
+}
+
+static int space_map_drafted(struct axas_space *space, struct axas_area *area,
+			     const struct axas_map *args)
+{
+	const struct axas_npt_ops *ops = space->npt.ops;
+	struct axas_npt_draft draft;
+	int ret;
+
+	ret = ops->draft(&space->npt, axas_gpa(args->gpa), args->length, &draft);
+	if (ret)
+		return ret;
+	ret = space_fill_draft(&draft, area, args);
+	if (!ret)
+		ret = space_replace(space, area, args, &draft);
+	if (!ret)
+		return 0;
+	mutex_lock(&space->lock);
+	ops->drop(&draft);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
 static int space_map(struct axas_space *space, const struct axas_map *args)
 {
 	struct axas_area *area __free(axas_area) =
 		kzalloc(sizeof(*area), AXAS_GFP);
-	bool eager;
 	int ret;
 
 	if (!area)
@@ -374,16 +456,13 @@ static int space_map(struct axas_space *space, const struct axas_map *args)
 	ret = space_setup_area(space, area, args);
 	if (ret)
 		return ret;
-	eager = space_map_is_eager(area, args);
-	if (eager && mutex_lock_killable(&space->populating))
-		return -EINTR;
-	ret = axas_range_lock(space, args->gpa, args->length);
-	if (!ret) {
-		ret = space_map_locked(space, area, args);
-		mutex_unlock(&space->lock);
-	}
-	if (eager)
-		mutex_unlock(&space->populating);
+	if (space_map_is_eager(area, args) ||
+	    (args->flags & AXAS_MAP_REPLACE && area->ops->map))
+		ret = space_map_drafted(space, area, args);
+	else if (args->flags & AXAS_MAP_REPLACE)
+		ret = space_replace(space, area, args, NULL);
+	else
+		ret = space_map_plainly(space, area, args);
 	if (ret)
 		return ret;
 	area = NULL;
@@ -440,7 +519,7 @@ static int space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
 
 	if (ret)
 		return ret;
-	ret = axas_range_lock(space, gpa.val, size);
+	ret = mutex_lock_killable(&space->lock);
 	if (ret)
 		return ret;
 	ret = space_unmap_locked(space, gpa.val, size);

@@ -277,6 +277,55 @@ static void tree_erase_many(struct axas_tree *tree, u64 first, u64 last)
 }
 
 /**
+ * axas_tree_prepare - see to it that axas_tree_replace() can't fail
+ * @tree: the tree
+ * @first: the first address
+ * @last: the last one, less than %U64_MAX
+ *
+ * Context: may sleep.
+ * Return: 0; or -ENOMEM, and then all is as it was.
+ */
+int axas_tree_prepare(struct axas_tree *tree, u64 first, u64 last)
+{
+	/* Two cuts and the new one. */
+	int ret = tree_charge(tree, tree->ranges + 3);
+
+	return ret ? ret : axas_tree_cut(tree, first, last);
+}
+
+/**
+ * axas_tree_replace - make one range of what there is and what there isn't
+ * @tree: the tree, prepared
+ * @first: the first address
+ * @last: the last one
+ * @entry: what it is from now on; isn't told of this range
+ *
+ * The range grows over what was there, so that each address has the old entry or
+ * the new one at any time.
+ *
+ * Context: may sleep.
+ */
+void axas_tree_replace(struct axas_tree *tree, u64 first, u64 last, void *entry)
+{
+	u64 next = first, ranges = tree->ranges + 1;
+	struct tree_stretch stretch;
+	unsigned int i;
+
+	do {
+		tree_collect(tree, next, last, &stretch);
+		if (stretch.n < TREE_STRETCH)
+			stretch.last = last;
+		tree_store(tree, first, stretch.last, entry, TREE_NOFAIL);
+		ranges -= stretch.n;
+		for (i = 0; i < stretch.n; i++)
+			tree->ops->put(stretch.entries[i]);
+		next = stretch.last + 1;
+		cond_resched();
+	} while (next <= last);
+	tree_set_ranges(tree, ranges);
+}
+
+/**
  * axas_tree_erase - take addresses out of all ranges
  * @tree: the tree
  * @first: the first address

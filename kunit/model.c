@@ -66,6 +66,43 @@ void model_fail(struct model *model, const char *what, u64 gpa, u64 got,
 	model->failed = true;
 }
 
+/* Split leaves until one begins at the unit. */
+static void model_split(struct model *model, unsigned int index)
+{
+	unsigned int i, first, last, level;
+	u64 gpa, size;
+
+	if (index >= model->n || index % model->per_chunk == 0)
+		return;
+	gpa = model_gpa(model, index);
+	for (;;) {
+		level = model->units[index].level;
+		size = level ? model_size(level) : 1;
+		if (gpa % size == 0 || level == 1)
+			return;
+		first = model_index(model, gpa / size * size);
+		last = first + size / model->unit_size;
+		for (i = first; i < last; i++)
+			model->units[i].level = level - 1;
+	}
+}
+
+/**
+ * model_unmap - AXAS_UNMAP
+ * @model: the model
+ * @from: first unit
+ * @to: behind the last
+ */
+void model_unmap(struct model *model, unsigned int from, unsigned int to)
+{
+	unsigned int i;
+
+	model_split(model, from);
+	model_split(model, to);
+	for (i = from; i < to; i++)
+		model->units[i] = (struct model_unit){};
+}
+
 /* Level of the leaf that linear memory gets at gpa, in an area [start, end). */
 static unsigned int linear_level(u64 gpa, u64 start, u64 end, u64 offset,
 				 unsigned int max_level)
@@ -102,8 +139,9 @@ int model_map(struct model *model, unsigned int from, unsigned int n,
 	unsigned int i;
 
 	for (i = from; i < from + n; i++)
-		if (model->units[i].area)
+		if (model->units[i].area && !(args->flags & AXAS_MAP_REPLACE))
 			return -EEXIST;
+	model_unmap(model, from, from + n);
 	model->last_area++;
 	for (i = from; i < from + n; i++) {
 		u64 gpa = model_gpa(model, i);
@@ -127,43 +165,6 @@ int model_map(struct model *model, unsigned int from, unsigned int n,
 						   max_level);
 	}
 	return 0;
-}
-
-/* Split leaves until one begins at the unit. */
-static void model_split(struct model *model, unsigned int index)
-{
-	unsigned int i, first, last, level;
-	u64 gpa, size;
-
-	if (index >= model->n || index % model->per_chunk == 0)
-		return;
-	gpa = model_gpa(model, index);
-	for (;;) {
-		level = model->units[index].level;
-		size = level ? model_size(level) : 1;
-		if (gpa % size == 0 || level == 1)
-			return;
-		first = model_index(model, gpa / size * size);
-		last = first + size / model->unit_size;
-		for (i = first; i < last; i++)
-			model->units[i].level = level - 1;
-	}
-}
-
-/**
- * model_unmap - AXAS_UNMAP
- * @model: the model
- * @from: first unit
- * @to: behind the last
- */
-void model_unmap(struct model *model, unsigned int from, unsigned int to)
-{
-	unsigned int i;
-
-	model_split(model, from);
-	model_split(model, to);
-	for (i = from; i < to; i++)
-		model->units[i] = (struct model_unit){};
 }
 
 /**

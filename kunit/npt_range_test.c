@@ -36,7 +36,7 @@ static int npt_do_populate(struct axas_npt *npt, u64 gpa, unsigned int pages,
 	if (ret)
 		return ret;
 	mutex_lock(npt->lock);
-	ret = npt->ops->populate(npt, axas_gpa(gpa), pages, frames, nr,
+	ret = npt->ops->populate(npt, axas_gpa(gpa), 1, pages, frames, nr,
 				 rw_owned, &pool);
 	mutex_unlock(npt->lock);
 	return ret;
@@ -176,7 +176,7 @@ void npt_populate_fills_gaps(struct kunit *test)
 	alloc_frames(test, frames, 4);
 	/* Without a table there is nothing, and nothing is left behind. */
 	mutex_lock(npt->lock);
-	KUNIT_EXPECT_EQ(test, npt->ops->populate(npt, axas_gpa(SZ_1G), 4, frames,
+	KUNIT_EXPECT_EQ(test, npt->ops->populate(npt, axas_gpa(SZ_1G), 1, 4, frames,
 						 &nr, rw_owned, &none),
 			-EAGAIN);
 	mutex_unlock(npt->lock);

@@ -103,7 +103,7 @@ static const struct map_row map_rows[] = {
 	{ "no backend", { HERE, .prot = PROT_R }, -EINVAL },
 	{ "backend 4", { HERE, .prot = PROT_R, .backend = 4 }, -EINVAL },
 	{ "backend max", { HERE, .prot = PROT_R, .backend = U32_MAX }, -EINVAL },
-	{ "flag 3", { HERE, ALC, .prot = PROT_R, .flags = 8 }, -EINVAL },
+	{ "flag 4", { HERE, ALC, .prot = PROT_R, .flags = 16 }, -EINVAL },
 	{ "flag 31", { HERE, ALC, .prot = PROT_R, .flags = 1U << 31 }, -EINVAL },
 	{ "linear, populate",
 	  { HERE, LIN, .prot = PROT_R, .flags = AXAS_MAP_POPULATE },

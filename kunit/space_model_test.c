@@ -126,6 +126,8 @@ static void op_map(struct model *model)
 	args.max_leaf = max_level ? model_size(max_level) : 0;
 	if (max_level && axas_is_ept(model->test) && rnd(model, 4) == 0)
 		args.flags |= AXAS_MAP_IGNORE_PAT;
+	if (rnd(model, 3) == 0)
+		args.flags |= AXAS_MAP_REPLACE;
 
 	model->what = "map";
 	rnd_fail(model);

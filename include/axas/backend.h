@@ -121,8 +121,9 @@ static inline void axas_fault_begin(struct axas_nested_fault *fault)
  * @default_level: level of the largest leaf if the caller doesn't say
  * @setup: take what the backend needs from the caller's arguments; the rest of
  *	@area is filled in. Return: 0 or an errno of AXAS_MAP.
- * @map: called when the area is made; may fill in leaves. If it fails the
- *	caller clears the range. May sleep. Space's lock held.
+ * @map: called when the area is made; fills in leaves by the @map of the table, which
+ *	may be a draft. If it fails the caller clears the range. May sleep. The
+ *	table's lock held. NULL if there are none at that time.
  * @fault: put a leaf into the empty slot of an address whose area allows the
  *	access. Where the leaves of the area own their frames, as @setup says, that
  *	may be one that had a leaf and was discarded. Under RCU. Return: 0; -EAGAIN

@@ -223,6 +223,20 @@ struct axas_npt {
 };
 
 /**
+ * struct axas_npt_draft - what is to come into a range of a table
+ * @npt: a table like that one, which nobody walks but who fills it
+ * @lock: its lock
+ * @start: first byte of the range
+ * @end: behind the last one
+ */
+struct axas_npt_draft {
+	struct axas_npt npt;
+	struct mutex lock; /* @npt */
+	u64 start;
+	u64 end;
+};
+
+/**
  * typedef axas_npt_visit_fn - called for each leaf of a range
  * @arg: the caller's
  * @gpa: where the leaf begins
@@ -257,20 +271,26 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @map: map [gpa, gpa + size) to consecutive HPAs with the largest leaves up
  *	to max_level. The range has no leaf. Return: 0; -ENOMEM or -EINTR, and
  *	then the caller unmaps the range. May sleep. Lock held.
- * @populate: give zeroed frames, the last of frames first, to those of some pages
- *	from gpa on that have none, as 4 KiB leaves; does not cross 2 MiB. nr is
- *	how many there are, and then how many are left. Tables come from the pool. Areas may allow
- *	faults in the range. Return: 0 if no page lacks one; -EHWPOISON if memory
- *	has failed there, and else as 0; -EAGAIN: look again how many frames and
- *	tables are missing. Lock held.
+ * @populate: give zeroed frames, the last of frames first, to those of n entries of
+ *	a level, from gpa on, that have no leaf; all lie in one table. nr is how many
+ *	there are, and then how many are left. Tables come from the pool. Areas
+ *	may allow faults in the range. Return: 0 if no entry lacks one; -EHWPOISON if
+ *	memory has failed there, and else as 0; -EAGAIN: look again how many frames
+ *	and tables are missing. Lock held.
  * @split_cost: tables needed at most to split all leaves up to max_level that
  *	gpa lies inside of. Lock held.
  * @unmap: clear the range, invalidate, free frames and tables; splits come out
  *	of the pool. No area may allow faults in the range. May sleep. Lock
  *	held.
- * @discard: as @unmap, but areas may allow faults in the range, which wait for
- *	the end of it where there was a leaf; counts what it frees. The range has
- *	leaves that own their frames and no others. May sleep. Lock held.
+ * @draft: begin a draft of a range; @map and @populate fill it. May sleep. Return: 0
+ *	or -ENOMEM.
+ * @drop: free a draft and all that it has. May sleep. Lock of the table held that it
+ *	was made for.
+ * @freeze: as @unmap, but areas may allow faults in the range, which wait for the
+ *	thaw; counts what it frees, if it is told where. May sleep. Lock held, from
+ *	here to the thaw.
+ * @thaw: put what is in the draft of a range, or nothing, there where it was frozen.
+ *	The draft is gone then. May sleep. Lock held.
  * @protect: set permissions of all leaves in the range; splits come out of the
  *	pool. May sleep. Lock held.
  * @poison: take the page at hpa, in a leaf that owns it, out of gpa; splits what
@@ -306,16 +326,20 @@ struct axas_npt_ops {
 	int (*map)(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
 		   u64 size, struct axas_attr attr, unsigned int max_level);
 	int (*populate)(struct axas_npt *npt, axas_gpa_t gpa,
-			unsigned int pages, const axas_hpa_t *frames,
-			unsigned int *nr, struct axas_attr attr,
-			struct axas_npt_pool *pool);
+			unsigned int level, unsigned int n,
+			const axas_hpa_t *frames, unsigned int *nr,
+			struct axas_attr attr, struct axas_npt_pool *pool);
 	unsigned int (*split_cost)(const struct axas_npt *npt, axas_gpa_t gpa,
 				   unsigned int max_level);
 	void (*unmap)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		      struct axas_npt_pool *pool);
-	void (*discard)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
-			struct axas_npt_pool *pool,
-			struct axas_npt_freed *freed);
+	int (*draft)(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		     struct axas_npt_draft *draft);
+	void (*drop)(struct axas_npt_draft *draft);
+	void (*freeze)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		       struct axas_npt_pool *pool, struct axas_npt_freed *freed);
+	void (*thaw)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		     struct axas_npt_draft *draft);
 	void (*protect)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 			unsigned int prot, struct axas_npt_pool *pool);
 	bool (*poison)(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa);

@@ -60,9 +60,6 @@ struct axas_main_area {
  * @lock: held to change areas and to take anything out of the table
  * @base: first GPA
  * @length: bytes
- * @populating: held while one call brings in the memory of an area that is not
- *	there yet; taken before @lock
- * @pending: what that call will make an area; under @lock
  * @generation: goes up with every change of @areas; under @lock
  * @devices: ports and system registers; changed under @lock, read under RCU
  * @hold: R, once somebody has touched the memory from the kernel; set under
@@ -78,11 +75,6 @@ struct axas_space {
 	struct mutex lock; /* areas, and all that takes entries away */
 	u64 base;
 	u64 length;
-	struct mutex populating; /* before @lock */
-	struct {
-		u64 start;
-		u64 end;
-	} pending;
 	u64 generation;
 	struct axas_devices devices;
 	struct axas_hold *hold;

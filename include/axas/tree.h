@@ -51,6 +51,8 @@ void *axas_tree_find(struct axas_tree *tree, u64 *first, u64 *last);
 int axas_tree_insert(struct axas_tree *tree, u64 first, u64 last, void *entry);
 int axas_tree_erase(struct axas_tree *tree, u64 first, u64 last);
 int axas_tree_cut(struct axas_tree *tree, u64 first, u64 last);
+int axas_tree_prepare(struct axas_tree *tree, u64 first, u64 last);
+void axas_tree_replace(struct axas_tree *tree, u64 first, u64 last, void *entry);
 u64 axas_tree_exchange(struct axas_tree *tree, u64 first, void *entry);
 
 #endif /* _AXAS_TREE_H */

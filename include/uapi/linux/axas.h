@@ -287,11 +287,15 @@ enum axas_backend_id {
  * @AXAS_MAP_IGNORE_PAT: EPT: the guest's PAT doesn't take part in the memory
  *	type
  * @AXAS_MAP_NODE: alloc: take frames of NUMA node @node only while it has any
+ * @AXAS_MAP_REPLACE: whatever areas lie in the range give way, or parts of them, in
+ *	one step: an access finds what was there before or what is there now, at
+ *	every address of the range, and waits in between
  */
 enum axas_map_flags {
 	AXAS_MAP_POPULATE = 1 << 0,
 	AXAS_MAP_IGNORE_PAT = 1 << 1,
 	AXAS_MAP_NODE = 1 << 2,
+	AXAS_MAP_REPLACE = 1 << 3,
 };
 
 /**
@@ -313,7 +317,7 @@ enum axas_map_flags {
  * @cookie: the caller's own; given back by AXAS_AREAS, and with each fault in
  *	a device area
  *
- * Errors: EEXIST when the range meets an area; EPERM when linear is asked for
+ * Errors: EEXIST when the range meets an area that isn't to be replaced; EPERM when linear is asked for
  * without CAP_SYS_RAWIO or the kernel is locked down; EACCES when a linear
  * range meets ordinary RAM; EBUSY when it meets what a driver has claimed for
  * itself alone; ERANGE also when @hpa doesn't fit an entry;

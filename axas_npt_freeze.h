@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Part of axas_npt_algo.h: freeze and thaw. Under the lock.
+ *
+ * A range in which areas allow faults all the time gets something else. Freeze
+ * does what unmap does, but leaves nothing behind that a fault could replace: who
+ * comes there waits. When all that was there is forgotten, thaw puts in what is
+ * to be there. So whoever has seen any of the new is seen by all in it.
+ */
+
+static void npt_freeze(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		       struct axas_npt_pool *pool, struct axas_npt_freed *freed)
+{
+	struct npt_change change = {
+		.npt = npt,
+		.pool = pool,
+		.start = gpa.val,
+		.end = gpa.val + size,
+		.empty = npt_new_epoch(npt),
+		.faults = true,
+	};
+
+	npt->gather->freed = freed;
+	npt_clear(&change);
+	npt->gather->freed = NULL;
+}
+
+/* The entry of a level for gpa; NULL where there is nothing so far down. */
+static u64 *npt_draft_entry(struct axas_npt_draft *draft, u64 gpa,
+			    unsigned int level)
+{
+	u64 *ptr = npt_root_entry(&draft->npt, gpa);
+	unsigned int l;
+
+	for (l = draft->npt.levels; l > level; l--) {
+		if (!fmt_is_table(*ptr, l))
+			return NULL;
+		ptr = npt_entry(npt_child(*ptr, l), gpa, l - 1);
+	}
+	return ptr;
+}
+
+/*
+ * Thaw what lies in one table. No leaf of the draft is larger than what an entry
+ * here covers, for all that the range covers was frozen as a whole. Return: where
+ * to go on.
+ */
+static u64 npt_thaw_run(struct axas_npt *npt, struct axas_npt_draft *draft,
+			u64 gpa, u64 end, u64 empty)
+{
+	struct axas_npt_slot slot;
+	u64 *from = NULL, stop, next, entry;
+
+	npt_peek(npt, gpa, &slot);
+	if (draft)
+		from = npt_draft_entry(draft, gpa, slot.level);
+	stop = npt_next(gpa, end, slot.level + 1);
+	for (; gpa < stop; gpa = next, slot.ptr++) {
+		if (fmt_is_table(READ_ONCE(*slot.ptr), slot.level))
+			break;
+		next = npt_next(gpa, stop, slot.level);
+		entry = empty;
+		if (from && npt_present(*from)) {
+			entry = *from;
+			*from = 0;
+		}
+		from += !!from;
+		WRITE_ONCE(*slot.ptr, entry);
+	}
+	return gpa;
+}
+
+static void npt_thaw(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		     struct axas_npt_draft *draft)
+{
+	u64 empty = npt_new_epoch(npt), next = gpa.val, end = gpa.val + size;
+
+	/* What the draft has is visible before the first entry leads there. */
+	smp_wmb();
+	while (next < end) {
+		next = npt_thaw_run(npt, draft, next, end, empty);
+		cond_resched();
+	}
+	if (draft)
+		npt_end_draft(npt, draft);
+}
