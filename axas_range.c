@@ -10,24 +10,8 @@
 #include <axas/space.h>
 #include <axas/trace.h>
 
+#include "axas_area.h"
 #include "axas_hold.h"
-#include "axas_range.h"
-
-/**
- * axas_range_check - check a range that a call names
- * @space: the space
- * @gpa: first GPA
- * @size: bytes
- *
- * Return: 0, -EINVAL or -ERANGE.
- */
-int axas_range_check(const struct axas_space *space, u64 gpa, u64 size)
-{
-	if (!axas_range_ok(gpa, size))
-		return -EINVAL;
-	return axas_range_in(gpa, size, space->base, space->length) ? 0 :
-								     -ERANGE;
-}
 
 /* ---- discard ---- */
 
@@ -60,7 +44,7 @@ static int range_discard_locked(struct axas_space *space, u64 gpa, u64 size,
 	int ret = range_owned(space, gpa, gpa + size - 1);
 
 	if (!ret)
-		ret = axas_range_fill_pool(space, gpa, size, &pool);
+		ret = axas_area_fill_pool(space, gpa, size, &pool);
 	if (ret)
 		return ret;
 	axas_hold_write(space->hold, &space->lock);
@@ -73,7 +57,7 @@ static int range_discard_locked(struct axas_space *space, u64 gpa, u64 size,
 static int range_discard(struct axas_space *space, u64 gpa, u64 size,
 			 struct axas_npt_freed *freed)
 {
-	int ret = axas_range_check(space, gpa, size);
+	int ret = axas_area_check_range(space, gpa, size);
 
 	if (ret)
 		return ret;
@@ -446,7 +430,7 @@ static int range_populate(struct axas_space *space, u64 gpa, u64 size,
 		.gpa = gpa,
 		.end = gpa + size,
 	};
-	int ret = axas_range_check(space, gpa, size);
+	int ret = axas_area_check_range(space, gpa, size);
 
 	if (ret)
 		return ret;
@@ -562,7 +546,7 @@ int axas_space_next(struct axas_space *space, struct axas_next *next,
 		.next = next->gpa,
 		.end = next->gpa + next->length,
 	};
-	int ret = axas_range_check(space, next->gpa, next->length);
+	int ret = axas_area_check_range(space, next->gpa, next->length);
 
 	if (ret)
 		return ret;

@@ -12,47 +12,11 @@
 #include <axas/trace.h>
 
 #include "axas_hold.h"
-#include "axas_range.h"
+#include "axas_area.h"
 
 #define AXAS_FEAT_ALL	(AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB)
-#define AXAS_MAP_ALL	(AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | \
-			 AXAS_MAP_NODE | AXAS_MAP_REPLACE)
-/* What is no backend's to know. */
-#define AXAS_MAP_ANY	(AXAS_MAP_IGNORE_PAT | AXAS_MAP_REPLACE)
 
 /* ---- birth and death ---- */
-
-/* What an area pins goes with it; a fault may still look at it. */
-static void area_free(struct axas_area *area)
-{
-	if (!area)
-		return;
-	if (area->ops)
-		module_put(area->ops->owner);
-	kfree_rcu(area, rcu);
-}
-
-DEFINE_FREE(axas_area, struct axas_area *, area_free(_T))
-
-static void area_get(void *entry)
-{
-	struct axas_area *area = entry;
-
-	area->ranges++;
-}
-
-static void area_put(void *entry)
-{
-	struct axas_area *area = entry;
-
-	if (!--area->ranges)
-		area_free(area);
-}
-
-static const struct axas_tree_ops area_tree_ops = {
-	.get = area_get,
-	.put = area_put,
-};
 
 static int space_init_npt(struct axas_space *space,
 			  const struct axas_create *args)
@@ -102,7 +66,7 @@ static struct axas_space *space_create(const struct axas_create *args)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&space->lock);
 	seqcount_init(&space->main_area.seq);
-	axas_tree_init(&space->areas, &area_tree_ops);
+	axas_tree_init(&space->areas, &axas_area_tree_ops);
 	axas_devices_init(&space->devices);
 	space->faults = alloc_percpu_gfp(struct axas_fault_stats,
 					 AXAS_GFP | __GFP_ZERO);
@@ -167,328 +131,6 @@ void axas_space_destroy(struct axas_space *space)
 }
 EXPORT_SYMBOL_GPL(axas_space_destroy);
 
-/* ---- areas: under the space's lock ---- */
-
-static void main_area_set(struct axas_space *space, struct axas_area *area,
-			  u64 start, u64 last)
-{
-	struct axas_main_area *main = &space->main_area;
-
-	/* A fault that reads meanwhile spins, and may have a higher priority. */
-	guard(preempt)();
-	write_seqcount_begin(&main->seq);
-	main->area = area;
-	main->start = start;
-	main->last = last;
-	write_seqcount_end(&main->seq);
-}
-
-/* Before something is taken from the areas in [start, last]. */
-static void main_area_forget(struct axas_space *space, u64 start, u64 last)
-{
-	const struct axas_main_area *main = &space->main_area;
-
-	if (main->area && start <= main->last && last >= main->start)
-		main_area_set(space, NULL, 0, 0);
-}
-
-/* After an area was made. */
-static void main_area_offer(struct axas_space *space, struct axas_area *area,
-			    u64 start, u64 last)
-{
-	const struct axas_main_area *main = &space->main_area;
-
-	if (!main->area || last - start > main->last - main->start)
-		main_area_set(space, area, start, last);
-}
-
-/* Tables that splitting the leaves around gpa can take. */
-static unsigned int areas_split_cost(struct axas_space *space, u64 gpa)
-{
-	u64 start = gpa, last = gpa;
-	const struct axas_area *area = axas_tree_find(&space->areas, &start,
-						      &last);
-
-	if (!area || start == gpa)
-		return 0;
-	return space->npt.ops->split_cost(&space->npt, axas_gpa(gpa),
-					  area->max_level);
-}
-
-/**
- * axas_range_fill_pool - set aside the tables for splits at both ends of a range
- * @space: the space
- * @start: first GPA
- * @size: bytes
- * @pool: the pool
- *
- * Context: may sleep. Under the space's lock.
- * Return: 0 or -ENOMEM.
- */
-int axas_range_fill_pool(struct axas_space *space, u64 start, u64 size,
-			 struct axas_npt_pool *pool)
-{
-	unsigned int cost = areas_split_cost(space, start) +
-			    areas_split_cost(space, start + size);
-
-	/* A split writes all of its table. */
-	return axas_npt_pool_fill(pool, cost, AXAS_GFP);
-}
-
-static int space_check_prot(const struct axas_space *space, u32 prot)
-{
-	if (!prot || prot & ~AXAS_PROT_ALL)
-		return -EINVAL;
-	if (prot & AXAS_PROT_READ)
-		return 0;
-	if (prot & AXAS_PROT_WRITE)
-		return -EINVAL;
-	return space->npt.features & AXAS_FEAT_EXEC_ONLY ? 0 : -EOPNOTSUPP;
-}
-
-/* Take a range out of the table. Nobody touches its memory any more then. */
-static void space_unmap_npt(struct axas_space *space, u64 gpa, u64 size,
-			    struct axas_npt_pool *pool)
-{
-	axas_hold_write(space->hold, &space->lock);
-	space->npt.ops->unmap(&space->npt, axas_gpa(gpa), size, pool);
-	axas_hold_end(space->hold);
-}
-
-/* ---- map ---- */
-
-/* The level of args->max_leaf, or an errno. */
-static int space_max_level(const struct axas_space *space,
-			   const struct axas_backend_ops *ops, u64 max_leaf)
-{
-	const struct axas_npt_caps *caps = &space->npt.caps;
-	int level;
-
-	if (!max_leaf) {
-		for (level = ops->default_level; level > 1; level--)
-			if (caps->leaf_sizes & axas_level_size(level))
-				break;
-		return level;
-	}
-	for (level = ops->max_level; level > 0; level--)
-		if (max_leaf == axas_level_size(level))
-			return caps->leaf_sizes & max_leaf ? level : -EOPNOTSUPP;
-	return -EINVAL;
-}
-
-static int space_setup_area(const struct axas_space *space,
-			    struct axas_area *area, const struct axas_map *args)
-{
-	const struct axas_npt_caps *caps = &space->npt.caps;
-	int ret;
-
-	area->ops = axas_backend_get(args->backend);
-	if (!area->ops || args->flags & ~AXAS_MAP_ALL ||
-	    args->flags & ~(area->ops->flags | AXAS_MAP_ANY) ||
-	    (args->node && !(args->flags & AXAS_MAP_NODE)) ||
-	    args->memtype > AXAS_MEM_DEVICE)
-		return -EINVAL;
-	ret = axas_range_check(space, args->gpa, args->length);
-	if (ret)
-		return ret;
-	ret = space_check_prot(space, args->prot);
-	if (ret)
-		return ret;
-	if (!(caps->memtypes & BIT(args->memtype)) ||
-	    (args->flags & AXAS_MAP_IGNORE_PAT && !caps->ignore_pat))
-		return -EOPNOTSUPP;
-	ret = space_max_level(space, area->ops, args->max_leaf);
-	if (ret < 0)
-		return ret;
-
-	area->max_level = ret;
-	area->cookie = args->cookie;
-	area->ranges = 1;
-	area->nid = NUMA_NO_NODE;
-	area->attr = (struct axas_attr){
-		.prot = args->prot,
-		.memtype = args->memtype,
-		.ignore_pat = args->flags & AXAS_MAP_IGNORE_PAT,
-	};
-	ret = area->ops->setup(area, &space->npt, args);
-	if (ret)
-		return ret;
-	area->shared = space->npt.ops->encode(&space->npt, area->attr);
-	return 0;
-}
-
-static int space_map_locked(struct axas_space *space, struct axas_area *area,
-			    const struct axas_map *args)
-{
-	u64 start = args->gpa, last = start + args->length - 1, end = last;
-	struct axas_npt_pool pool = {};
-	int ret = 0;
-
-	if (axas_tree_find(&space->areas, &start, &end))
-		return -EEXIST;
-	if (area->ops->map)
-		ret = area->ops->map(area, &space->npt, args);
-	if (!ret)
-		ret = axas_tree_insert(&space->areas, args->gpa, last, area);
-	if (!ret) {
-		space->generation++;
-		main_area_offer(space, area, args->gpa, last);
-		return 0;
-	}
-	/* No leaf reaches out of the range: there is nothing to split. */
-	space_unmap_npt(space, args->gpa, args->length, &pool);
-	return ret;
-}
-
-static int space_map_plainly(struct axas_space *space, struct axas_area *area,
-			     const struct axas_map *args)
-{
-	int ret = mutex_lock_killable(&space->lock);
-
-	if (ret)
-		return ret;
-	ret = space_map_locked(space, area, args);
-	mutex_unlock(&space->lock);
-	return ret;
-}
-
-/* ---- map what takes a draft ---- */
-
-static bool space_map_is_eager(const struct axas_area *area,
-			       const struct axas_map *args)
-{
-	return args->flags & AXAS_MAP_POPULATE && area->ops->zeroed;
-}
-
-/*
- * From the first entry that is frozen to the last that is thawed a fault in the
- * range waits, whatever area it finds. So none sees the one here and the other
- * there.
- */
-static int space_replace_locked(struct axas_space *space,
-				struct axas_area *area,
-				const struct axas_map *args,
-				struct axas_npt_draft *draft)
-{
-	struct axas_npt_pool pool __free(axas_npt_pool) = {};
-	u64 start = args->gpa, last = start + args->length - 1, end = last;
-	struct axas_npt *npt = &space->npt;
-	int ret;
-
-	if (!(args->flags & AXAS_MAP_REPLACE) &&
-	    axas_tree_find(&space->areas, &start, &end))
-		return -EEXIST;
-	ret = axas_range_fill_pool(space, args->gpa, args->length, &pool);
-	if (!ret)
-		ret = axas_tree_prepare(&space->areas, args->gpa, last);
-	if (ret)
-		return ret;
-	axas_hold_write(space->hold, &space->lock);
-	npt->ops->freeze(npt, axas_gpa(args->gpa), args->length, &pool, NULL);
-	main_area_forget(space, args->gpa, last);
-	axas_tree_replace(&space->areas, args->gpa, last, area);
-	npt->ops->thaw(npt, axas_gpa(args->gpa), args->length, draft);
-	axas_hold_end(space->hold);
-	space->generation++;
-	main_area_offer(space, area, args->gpa, last);
-	return 0;
-}
-
-/* Fill a draft. Nobody waits meanwhile. */
-static int space_fill_draft(struct axas_npt_draft *draft,
-			    const struct axas_area *area,
-			    const struct axas_map *args)
-{
-	int ret = 0;
-
-	if (area->ops->map) {
-		guard(mutex)(&draft->lock);
-		ret = area->ops->map(area, &draft->npt, args);
-	}
-	if (!ret && space_map_is_eager(area, args))
-		ret = axas_range_populate(draft, area);
-	return ret;
-}
-
-static int space_replace(struct axas_space *space, struct axas_area *area,
-			 const struct axas_map *args,
-			 struct axas_npt_draft *draft)
-{
-	int ret = mutex_lock_killable(&space->lock);
-
-	if (ret)
-		return ret;
-	ret = space_replace_locked(space, area, args, draft);
-	mutex_unlock(&space->lock);
-	axas_live_shrunk(space);
-	return ret;
-}
-
-static int space_map_drafted(struct axas_space *space, struct axas_area *area,
-			     const struct axas_map *args)
-{
-	const struct axas_npt_ops *ops = space->npt.ops;
-	struct axas_npt_draft draft;
-	int ret;
-
-	ret = ops->draft(&space->npt, axas_gpa(args->gpa), args->length, &draft);
-	if (ret)
-		return ret;
-	ret = space_fill_draft(&draft, area, args);
-	if (!ret)
-		ret = space_replace(space, area, args, &draft);
-	if (!ret)
-		return 0;
-	mutex_lock(&space->lock);
-	ops->drop(&draft);
-	mutex_unlock(&space->lock);
-	return ret;
-}
-
-static int space_map(struct axas_space *space, const struct axas_map *args)
-{
-	struct axas_area *area __free(axas_area) =
-		kzalloc(sizeof(*area), AXAS_GFP);
-	int ret;
-
-	if (!area)
-		return -ENOMEM;
-	ret = space_setup_area(space, area, args);
-	if (ret)
-		return ret;
-	if (space_map_is_eager(area, args) ||
-	    (args->flags & AXAS_MAP_REPLACE && area->ops->map))
-		ret = space_map_drafted(space, area, args);
-	else if (args->flags & AXAS_MAP_REPLACE)
-		ret = space_replace(space, area, args, NULL);
-	else
-		ret = space_map_plainly(space, area, args);
-	if (ret)
-		return ret;
-	area = NULL;
-	axas_live_own(space);
-	return 0;
-}
-
-/**
- * axas_space_map - make an area
- * @space: the space
- * @args: as for AXAS_MAP; @size is not looked at. Whether the caller may map
- *	@args->hpa is the caller's to know.
- *
- * Context: may sleep. Takes the space's lock.
- * Return: 0 or an errno of AXAS_MAP.
- */
-int axas_space_map(struct axas_space *space, const struct axas_map *args)
-{
-	u64 begin = axas_trace_begin(axas_map);
-	int ret = space_map(space, args);
-
-	trace_axas_map(space->npt.id, args, ret, axas_trace_ns(begin));
-	return ret;
-}
-EXPORT_SYMBOL_GPL(axas_space_map);
-
 /* ---- unmap ---- */
 
 static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
@@ -499,23 +141,23 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 
 	if (!axas_tree_find(&space->areas, &start, &end))
 		return 0;
-	ret = axas_range_fill_pool(space, gpa, size, &pool);
+	ret = axas_area_fill_pool(space, gpa, size, &pool);
 	if (ret)
 		return ret;
 
 	/* All areas are gone before the epoch changes, however many steps. */
-	main_area_forget(space, gpa, last);
+	axas_area_forget(space, gpa, last);
 	ret = axas_tree_erase(&space->areas, gpa, last);
 	if (ret)
 		return ret;
 	space->generation++;
-	space_unmap_npt(space, gpa, size, &pool);
+	axas_area_clear(space, gpa, size, &pool);
 	return 0;
 }
 
 static int space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
 {
-	int ret = axas_range_check(space, gpa.val, size);
+	int ret = axas_area_check_range(space, gpa.val, size);
 
 	if (ret)
 		return ret;
@@ -601,7 +243,7 @@ static void areas_free(struct list_head *copies)
 	struct axas_area *copy, *next;
 
 	list_for_each_entry_safe(copy, next, copies, node) {
-		area_free(copy);
+		axas_area_free(copy);
 		cond_resched();
 	}
 }
@@ -629,7 +271,7 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 
 	ret = areas_copy(space, gpa, last, prot, &copies);
 	if (!ret)
-		ret = axas_range_fill_pool(space, gpa, size, &pool);
+		ret = axas_area_fill_pool(space, gpa, size, &pool);
 	if (!ret)
 		ret = axas_tree_cut(&space->areas, gpa, last);
 	if (ret) {
@@ -637,7 +279,7 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 		return ret;
 	}
 	/* All areas are exchanged before the epoch changes. */
-	main_area_forget(space, gpa, last);
+	axas_area_forget(space, gpa, last);
 	areas_replace(space, gpa, &copies);
 	space->generation++;
 	axas_hold_write(space->hold, &space->lock);
@@ -649,10 +291,10 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 static int space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 			 unsigned int prot)
 {
-	int ret = axas_range_check(space, gpa.val, size);
+	int ret = axas_area_check_range(space, gpa.val, size);
 
 	if (!ret)
-		ret = space_check_prot(space, prot);
+		ret = axas_area_check_prot(space, prot);
 	if (ret)
 		return ret;
 	ret = mutex_lock_killable(&space->lock);

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Areas, as all that changes them needs them. Under the space's lock, unless said.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "axas_area.h"
+#include "axas_hold.h"
+
+/**
+ * axas_area_free - free an area that is in no tree any more
+ * @area: the area; or NULL
+ *
+ * What it pins goes with it; a fault may still look at it.
+ *
+ * Context: any.
+ */
+void axas_area_free(struct axas_area *area)
+{
+	if (!area)
+		return;
+	if (area->ops)
+		module_put(area->ops->owner);
+	kfree_rcu(area, rcu);
+}
+
+static void area_get(void *entry)
+{
+	struct axas_area *area = entry;
+
+	area->ranges++;
+}
+
+static void area_put(void *entry)
+{
+	struct axas_area *area = entry;
+
+	if (!--area->ranges)
+		axas_area_free(area);
+}
+
+const struct axas_tree_ops axas_area_tree_ops = {
+	.get = area_get,
+	.put = area_put,
+};
+
+/**
+ * axas_area_check_range - check a range that a call names
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * Context: any; takes no lock.
+ * Return: 0, -EINVAL or -ERANGE.
+ */
+int axas_area_check_range(const struct axas_space *space, u64 gpa, u64 size)
+{
+	if (!axas_range_ok(gpa, size))
+		return -EINVAL;
+	return axas_range_in(gpa, size, space->base, space->length) ? 0 :
+								     -ERANGE;
+}
+
+/**
+ * axas_area_check_prot - check rights that a call names
+ * @space: the space
+ * @prot: &enum axas_prot bits
+ *
+ * Context: any; takes no lock.
+ * Return: 0, -EINVAL or -EOPNOTSUPP.
+ */
+int axas_area_check_prot(const struct axas_space *space, u32 prot)
+{
+	if (!prot || prot & ~AXAS_PROT_ALL)
+		return -EINVAL;
+	if (prot & AXAS_PROT_READ)
+		return 0;
+	if (prot & AXAS_PROT_WRITE)
+		return -EINVAL;
+	return space->npt.features & AXAS_FEAT_EXEC_ONLY ? 0 : -EOPNOTSUPP;
+}
+
+/* ---- the area that most faults are in ---- */
+
+static void main_area_set(struct axas_space *space, struct axas_area *area,
+			  u64 start, u64 last)
+{
+	struct axas_main_area *main = &space->main_area;
+
+	/* A fault that reads meanwhile spins, and may have a higher priority. */
+	guard(preempt)();
+	write_seqcount_begin(&main->seq);
+	main->area = area;
+	main->start = start;
+	main->last = last;
+	write_seqcount_end(&main->seq);
+}
+
+/**
+ * axas_area_forget - before something is taken from areas
+ * @space: the space
+ * @start: first GPA
+ * @last: last GPA
+ *
+ * Context: any.
+ */
+void axas_area_forget(struct axas_space *space, u64 start, u64 last)
+{
+	const struct axas_main_area *main = &space->main_area;
+
+	if (main->area && start <= main->last && last >= main->start)
+		main_area_set(space, NULL, 0, 0);
+}
+
+/**
+ * axas_area_offer - after an area was made
+ * @space: the space
+ * @area: the area
+ * @start: its first GPA
+ * @last: its last one
+ *
+ * Context: any.
+ */
+void axas_area_offer(struct axas_space *space, struct axas_area *area,
+		     u64 start, u64 last)
+{
+	const struct axas_main_area *main = &space->main_area;
+
+	if (!main->area || last - start > main->last - main->start)
+		main_area_set(space, area, start, last);
+}
+
+/* ---- the table of areas that change ---- */
+
+/* Tables that splitting the leaves around gpa can take. */
+static unsigned int area_split_cost(struct axas_space *space, u64 gpa)
+{
+	u64 start = gpa, last = gpa;
+	const struct axas_area *area = axas_tree_find(&space->areas, &start,
+						      &last);
+
+	if (!area || start == gpa)
+		return 0;
+	return space->npt.ops->split_cost(&space->npt, axas_gpa(gpa),
+					  area->max_level);
+}
+
+/**
+ * axas_area_fill_pool - set aside the tables for splits at both ends of a range
+ * @space: the space
+ * @start: first GPA
+ * @size: bytes
+ * @pool: the pool
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int axas_area_fill_pool(struct axas_space *space, u64 start, u64 size,
+			struct axas_npt_pool *pool)
+{
+	unsigned int cost = area_split_cost(space, start) +
+			    area_split_cost(space, start + size);
+
+	/* A split writes all of its table. */
+	return axas_npt_pool_fill(pool, cost, AXAS_GFP);
+}
+
+/**
+ * axas_area_clear - take a range out of the table
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ * @pool: tables for splits
+ *
+ * Nobody touches its memory any more then.
+ *
+ * Context: may sleep.
+ */
+void axas_area_clear(struct axas_space *space, u64 gpa, u64 size,
+		     struct axas_npt_pool *pool)
+{
+	axas_hold_write(space->hold, &space->lock);
+	space->npt.ops->unmap(&space->npt, axas_gpa(gpa), size, pool);
+	axas_hold_end(space->hold);
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How an area comes into a space: alone, with its memory, or in the place of
+ * others.
+ */
+#include <linux/export.h>
+#include <linux/slab.h>
+
+#include <axas/space.h>
+#include <axas/trace.h>
+
+#include "axas_area.h"
+#include "axas_hold.h"
+
+#define AXAS_MAP_ALL	(AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | \
+			 AXAS_MAP_NODE | AXAS_MAP_REPLACE)
+/* What is no backend's to know. */
+#define AXAS_MAP_ANY	(AXAS_MAP_IGNORE_PAT | AXAS_MAP_REPLACE)
+
+/* The level of args->max_leaf, or an errno. */
+static int map_max_level(const struct axas_space *space,
+			   const struct axas_backend_ops *ops, u64 max_leaf)
+{
+	const struct axas_npt_caps *caps = &space->npt.caps;
+	int level;
+
+	if (!max_leaf) {
+		for (level = ops->default_level; level > 1; level--)
+			if (caps->leaf_sizes & axas_level_size(level))
+				break;
+		return level;
+	}
+	for (level = ops->max_level; level > 0; level--)
+		if (max_leaf == axas_level_size(level))
+			return caps->leaf_sizes & max_leaf ? level : -EOPNOTSUPP;
+	return -EINVAL;
+}
+
+static int map_setup(const struct axas_space *space,
+			    struct axas_area *area, const struct axas_map *args)
+{
+	const struct axas_npt_caps *caps = &space->npt.caps;
+	int ret;
+
+	area->ops = axas_backend_get(args->backend);
+	if (!area->ops || args->flags & ~AXAS_MAP_ALL ||
+	    args->flags & ~(area->ops->flags | AXAS_MAP_ANY) ||
+	    (args->node && !(args->flags & AXAS_MAP_NODE)) ||
+	    args->memtype > AXAS_MEM_DEVICE)
+		return -EINVAL;
+	ret = axas_area_check_range(space, args->gpa, args->length);
+	if (ret)
+		return ret;
+	ret = axas_area_check_prot(space, args->prot);
+	if (ret)
+		return ret;
+	if (!(caps->memtypes & BIT(args->memtype)) ||
+	    (args->flags & AXAS_MAP_IGNORE_PAT && !caps->ignore_pat))
+		return -EOPNOTSUPP;
+	ret = map_max_level(space, area->ops, args->max_leaf);
+	if (ret < 0)
+		return ret;
+
+	area->max_level = ret;
+	area->cookie = args->cookie;
+	area->ranges = 1;
+	area->nid = NUMA_NO_NODE;
+	area->attr = (struct axas_attr){
+		.prot = args->prot,
+		.memtype = args->memtype,
+		.ignore_pat = args->flags & AXAS_MAP_IGNORE_PAT,
+	};
+	ret = area->ops->setup(area, &space->npt, args);
+	if (ret)
+		return ret;
+	area->shared = space->npt.ops->encode(&space->npt, area->attr);
+	return 0;
+}
+
+static int map_locked(struct axas_space *space, struct axas_area *area,
+			    const struct axas_map *args)
+{
+	u64 start = args->gpa, last = start + args->length - 1, end = last;
+	struct axas_npt_pool pool = {};
+	int ret = 0;
+
+	if (axas_tree_find(&space->areas, &start, &end))
+		return -EEXIST;
+	if (area->ops->map)
+		ret = area->ops->map(area, &space->npt, args);
+	if (!ret)
+		ret = axas_tree_insert(&space->areas, args->gpa, last, area);
+	if (!ret) {
+		space->generation++;
+		axas_area_offer(space, area, args->gpa, last);
+		return 0;
+	}
+	/* No leaf reaches out of the range: there is nothing to split. */
+	axas_area_clear(space, args->gpa, args->length, &pool);
+	return ret;
+}
+
+static int map_plainly(struct axas_space *space, struct axas_area *area,
+			     const struct axas_map *args)
+{
+	int ret = mutex_lock_killable(&space->lock);
+
+	if (ret)
+		return ret;
+	ret = map_locked(space, area, args);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
+/* ---- map what takes a draft ---- */
+
+static bool map_is_eager(const struct axas_area *area,
+			       const struct axas_map *args)
+{
+	return args->flags & AXAS_MAP_POPULATE && area->ops->zeroed;
+}
+
+/*
+ * From the first entry that is frozen to the last that is thawed a fault in the
+ * range waits, whatever area it finds. So none sees the one here and the other
+ * there.
+ */
+static int map_replace_locked(struct axas_space *space,
+				struct axas_area *area,
+				const struct axas_map *args,
+				struct axas_npt_draft *draft)
+{
+	struct axas_npt_pool pool __free(axas_npt_pool) = {};
+	u64 start = args->gpa, last = start + args->length - 1, end = last;
+	struct axas_npt *npt = &space->npt;
+	int ret;
+
+	if (!(args->flags & AXAS_MAP_REPLACE) &&
+	    axas_tree_find(&space->areas, &start, &end))
+		return -EEXIST;
+	ret = axas_area_fill_pool(space, args->gpa, args->length, &pool);
+	if (!ret)
+		ret = axas_tree_prepare(&space->areas, args->gpa, last);
+	if (ret)
+		return ret;
+	axas_hold_write(space->hold, &space->lock);
+	npt->ops->freeze(npt, axas_gpa(args->gpa), args->length, &pool, NULL);
+	axas_area_forget(space, args->gpa, last);
+	axas_tree_replace(&space->areas, args->gpa, last, area);
+	npt->ops->thaw(npt, axas_gpa(args->gpa), args->length, draft);
+	axas_hold_end(space->hold);
+	space->generation++;
+	axas_area_offer(space, area, args->gpa, last);
+	return 0;
+}
+
+/* Fill a draft. Nobody waits meanwhile. */
+static int map_fill_draft(struct axas_npt_draft *draft,
+			    const struct axas_area *area,
+			    const struct axas_map *args)
+{
+	int ret = 0;
+
+	if (area->ops->map) {
+		guard(mutex)(&draft->lock);
+		ret = area->ops->map(area, &draft->npt, args);
+	}
+	if (!ret && map_is_eager(area, args))
+		ret = axas_range_populate(draft, area);
+	return ret;
+}
+
+static int map_replace(struct axas_space *space, struct axas_area *area,
+			 const struct axas_map *args,
+			 struct axas_npt_draft *draft)
+{
+	int ret = mutex_lock_killable(&space->lock);
+
+	if (ret)
+		return ret;
+	ret = map_replace_locked(space, area, args, draft);
+	mutex_unlock(&space->lock);
+	axas_live_shrunk(space);
+	return ret;
+}
+
+static int map_drafted(struct axas_space *space, struct axas_area *area,
+			     const struct axas_map *args)
+{
+	const struct axas_npt_ops *ops = space->npt.ops;
+	struct axas_npt_draft draft;
+	int ret;
+
+	ret = ops->draft(&space->npt, axas_gpa(args->gpa), args->length, &draft);
+	if (ret)
+		return ret;
+	ret = map_fill_draft(&draft, area, args);
+	if (!ret)
+		ret = map_replace(space, area, args, &draft);
+	if (!ret)
+		return 0;
+	mutex_lock(&space->lock);
+	ops->drop(&draft);
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
+static int space_map(struct axas_space *space, const struct axas_map *args)
+{
+	struct axas_area *area __free(axas_area) =
+		kzalloc(sizeof(*area), AXAS_GFP);
+	int ret;
+
+	if (!area)
+		return -ENOMEM;
+	ret = map_setup(space, area, args);
+	if (ret)
+		return ret;
+	if (map_is_eager(area, args) ||
+	    (args->flags & AXAS_MAP_REPLACE && area->ops->map))
+		ret = map_drafted(space, area, args);
+	else if (args->flags & AXAS_MAP_REPLACE)
+		ret = map_replace(space, area, args, NULL);
+	else
+		ret = map_plainly(space, area, args);
+	if (ret)
+		return ret;
+	area = NULL;
+	axas_live_own(space);
+	return 0;
+}
+
+/**
+ * axas_space_map - make an area
+ * @space: the space
+ * @args: as for AXAS_MAP; @size is not looked at. Whether the caller may map
+ *	@args->hpa is the caller's to know.
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_MAP.
+ */
+int axas_space_map(struct axas_space *space, const struct axas_map *args)
+{
+	u64 begin = axas_trace_begin(axas_map);
+	int ret = space_map(space, args);
+
+	trace_axas_map(space->npt.id, args, ret, axas_trace_ns(begin));
+	return ret;
+}
+EXPORT_SYMBOL_GPL(axas_space_map);
