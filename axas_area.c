@@ -25,26 +25,6 @@ void axas_area_free(struct axas_area *area)
 	kfree_rcu(area, rcu);
 }
 
-static void area_get(void *entry)
-{
-	struct axas_area *area = entry;
-
-	area->ranges++;
-}
-
-static void area_put(void *entry)
-{
-	struct axas_area *area = entry;
-
-	if (!--area->ranges)
-		axas_area_free(area);
-}
-
-const struct axas_tree_ops axas_area_tree_ops = {
-	.get = area_get,
-	.put = area_put,
-};
-
 /**
  * axas_area_check_range - check a range that a call names
  * @space: the space
@@ -131,6 +111,44 @@ void axas_area_offer(struct axas_space *space, struct axas_area *area,
 		main_area_set(space, area, start, last);
 }
 
+/* ---- in the tree ---- */
+
+static void area_get(void *entry)
+{
+	struct axas_area *area = entry;
+
+	area->ranges++;
+}
+
+static void area_put(struct axas_tree *tree, void *entry)
+{
+	struct axas_space *space = container_of(tree, struct axas_space, areas);
+	struct axas_area *area = entry;
+
+	if (--area->ranges)
+		return;
+	/* One that was joined with a neighbour is still there, by another name. */
+	if (space->main_area.area == area)
+		main_area_set(space, NULL, 0, 0);
+	axas_area_free(area);
+}
+
+static bool area_same(const void *a, const void *b)
+{
+	const struct axas_area *one = a, *other = b;
+
+	return one->ops == other->ops &&
+	       !memcmp(&one->attr, &other->attr, sizeof(one->attr)) &&
+	       one->max_level == other->max_level && one->nid == other->nid &&
+	       one->offset == other->offset && one->cookie == other->cookie;
+}
+
+const struct axas_tree_ops axas_area_tree_ops = {
+	.get = area_get,
+	.put = area_put,
+	.same = area_same,
+};
+
 /* ---- the table of areas that change ---- */
 
 /* Tables that splitting the leaves around gpa can take. */
@@ -183,4 +201,46 @@ void axas_area_clear(struct axas_space *space, u64 gpa, u64 size,
 	axas_hold_write(space->hold, &space->lock);
 	space->npt.ops->unmap(&space->npt, axas_gpa(gpa), size, pool);
 	axas_hold_end(space->hold);
+}
+
+/* Larger leaves in the part of [gpa, last] that lies in one area. */
+static void area_join_leaves(struct axas_space *space,
+			     const struct axas_area *area, u64 start, u64 end,
+			     u64 gpa, u64 last)
+{
+	gpa = max(gpa, start);
+	last = min(last, end);
+	if (area->max_level > 1)
+		space->npt.ops->join(&space->npt, axas_gpa(gpa), last + 1 - gpa,
+				     start, end, area->max_level);
+}
+
+/**
+ * axas_area_join - after areas have changed: what is the same becomes one
+ * @space: the space
+ * @gpa: first GPA of what has changed
+ * @last: last GPA
+ *
+ * Neighbours that are the same are one area again, and where there are such, so are
+ * their leaves as far as they were a larger one's.
+ *
+ * Context: may sleep.
+ */
+void axas_area_join(struct axas_space *space, u64 gpa, u64 last)
+{
+	struct axas_area *area;
+	u64 start, end, next;
+
+	if (!axas_tree_join(&space->areas, gpa, last))
+		return;
+	for (next = gpa; next <= last; next = end + 1) {
+		start = next;
+		end = last;
+		area = axas_tree_find(&space->areas, &start, &end);
+		if (!area)
+			break;
+		area_join_leaves(space, area, start, end, gpa, last);
+		axas_area_offer(space, area, start, end);
+		cond_resched();
+	}
 }

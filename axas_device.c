@@ -16,7 +16,7 @@ struct device_range {
 	struct rcu_head rcu;
 };
 
-static void range_put(void *entry)
+static void range_put(struct axas_tree *tree, void *entry)
 {
 	struct device_range *range = entry;
 

@@ -151,6 +151,7 @@ static int map_replace_locked(struct axas_space *space,
 	axas_hold_end(space->hold);
 	space->generation++;
 	axas_area_offer(space, area, args->gpa, last);
+	axas_area_join(space, args->gpa, last);
 	return 0;
 }
 

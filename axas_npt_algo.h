@@ -12,6 +12,8 @@
  *	fmt_prot(e)			what a leaf allows
  *	fmt_set_prot(npt, e, prot)	a leaf with other permissions
  *	fmt_child(e, level)		first leaf of level - 1 that a split makes
+ *	fmt_parent(e, level)		leaf of level + 1 of which that is the first
+ *	fmt_flags(e)			bits of a leaf that the CPU may set
  *	fmt_decode(npt, e, leaf)	attributes and flags of a leaf
  *	fmt_sync(e)			enum axas_sync: who may look at the frame of
  *					a leaf past the caches of the CPUs
@@ -164,6 +166,7 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 #include "axas_npt_unmap.h"
 #include "axas_npt_freeze.h"
 #include "axas_npt_protect.h"
+#include "axas_npt_join.h"
 #include "axas_npt_poison.h"
 
 #define NPT_ALGO_OPS				\
@@ -184,6 +187,7 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 	.freeze = npt_freeze,			\
 	.thaw = npt_thaw,			\
 	.protect = npt_protect,			\
+	.join = npt_join,			\
 	.poison = npt_poison,			\
 	.walk = npt_walk,			\
 	.destroy = npt_destroy

@@ -115,6 +115,16 @@ static inline u64 fmt_child(u64 entry, unsigned int level)
 	return level > 2 ? entry : entry & ~EPT_PAGE_SIZE;
 }
 
+static inline u64 fmt_parent(u64 entry, unsigned int level)
+{
+	return entry | EPT_PAGE_SIZE;
+}
+
+static inline u64 fmt_flags(u64 entry)
+{
+	return EPT_ACCESSED | EPT_DIRTY;
+}
+
 static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 			      struct axas_leaf *leaf)
 {

@@ -63,12 +63,18 @@ static inline u64 *npt_make_path(struct axas_npt *npt, u64 gpa,
 	return ptr;
 }
 
+/* From a leaf to one like it that begins where it ends. */
+static inline u64 npt_leaf_step(unsigned int level)
+{
+	return fmt_leaf(0, axas_hpa(axas_level_size(level)), level) -
+	       fmt_leaf(0, axas_hpa(0), level);
+}
+
 /* Leaves of this level, each where the one before it ends. */
 static inline void npt_fill(u64 *ptr, unsigned int n, u64 leaf,
 			    unsigned int level)
 {
-	u64 step = fmt_leaf(0, axas_hpa(axas_level_size(level)), level) -
-		   fmt_leaf(0, axas_hpa(0), level);
+	u64 step = npt_leaf_step(level);
 	u64 *end = ptr + n;
 
 	unrolled_count(4)

@@ -146,6 +146,17 @@ static inline u64 fmt_child(u64 entry, unsigned int level)
 	return level > 2 ? entry : entry | S2_TABLE;
 }
 
+static inline u64 fmt_parent(u64 entry, unsigned int level)
+{
+	return entry & ~S2_TABLE;
+}
+
+/* S2AP[1] says that a leaf is dirty only where DBM says that it may become so. */
+static inline u64 fmt_flags(u64 entry)
+{
+	return S2_AF | S2_SW_DIRTY | (entry & S2_DBM ? S2_S2AP_WRITE : 0);
+}
+
 static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 			      struct axas_leaf *leaf)
 {

@@ -285,6 +285,7 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 	axas_hold_write(space->hold, &space->lock);
 	space->npt.ops->protect(&space->npt, axas_gpa(gpa), size, prot, &pool);
 	axas_hold_end(space->hold);
+	axas_area_join(space, gpa, last);
 	return 0;
 }
 

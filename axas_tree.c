@@ -146,7 +146,7 @@ u64 axas_tree_exchange(struct axas_tree *tree, u64 first, void *entry)
 
 	/* An exact fit: only a pointer is exchanged. */
 	tree_store(tree, first, last, entry, TREE_NOFAIL);
-	tree->ops->put(old);
+	tree->ops->put(tree, old);
 	return last + 1;
 }
 
@@ -181,7 +181,7 @@ static void tree_join(struct axas_tree *tree, u64 addr)
 	entry = axas_tree_find(tree, &addr, &last);
 	tree_store(tree, first, last, entry, TREE_NOFAIL);
 	tree_set_ranges(tree, tree->ranges - 1);
-	tree->ops->put(entry);
+	tree->ops->put(tree, entry);
 }
 
 /**
@@ -254,7 +254,7 @@ static int tree_erase_stretch(struct axas_tree *tree, u64 first, u64 last,
 	if (head + tail > stretch->n)
 		tree->ops->get(stretch->entries[0]);
 	for (i = head; i + tail < stretch->n; i++)
-		tree->ops->put(stretch->entries[i]);
+		tree->ops->put(tree, stretch->entries[i]);
 	return 0;
 }
 
@@ -318,11 +318,71 @@ void axas_tree_replace(struct axas_tree *tree, u64 first, u64 last, void *entry)
 		tree_store(tree, first, stretch.last, entry, TREE_NOFAIL);
 		ranges -= stretch.n;
 		for (i = 0; i < stretch.n; i++)
-			tree->ops->put(stretch.entries[i]);
+			tree->ops->put(tree, stretch.entries[i]);
 		next = stretch.last + 1;
 		cond_resched();
 	} while (next <= last);
 	tree_set_ranges(tree, ranges);
+}
+
+/* The ranges from @at on that are the same, each where the one before it ends. */
+static void tree_collect_same(struct axas_tree *tree, u64 at, u64 last,
+			      struct tree_stretch *stretch)
+{
+	MA_STATE(mas, &tree->mt, at, at);
+	void *entry;
+
+	stretch->n = 0;
+	guard(rcu)();
+	mas_for_each(&mas, entry, last) {
+		if (!stretch->n)
+			stretch->first = mas.index;
+		else if (mas.index != stretch->last + 1 ||
+			 !tree->ops->same(stretch->entries[0], entry))
+			break;
+		stretch->last = mas.last;
+		stretch->entries[stretch->n++] = entry;
+		if (stretch->n == TREE_STRETCH)
+			break;
+	}
+}
+
+/**
+ * axas_tree_join - make one range of neighbours that are the same
+ * @tree: the tree, whose owner says what is the same
+ * @first: first address of what has changed
+ * @last: the last one, less than %U64_MAX
+ *
+ * The ranges on both sides take part.
+ *
+ * Context: may sleep.
+ * Return: true if there were any.
+ */
+bool axas_tree_join(struct axas_tree *tree, u64 first, u64 last)
+{
+	struct tree_stretch stretch;
+	u64 at = first ? first - 1 : 0;
+	bool joined = false;
+	unsigned int i;
+
+	for (;;) {
+		tree_collect_same(tree, at, last + 1, &stretch);
+		if (stretch.n > 1) {
+			tree_store(tree, stretch.first, stretch.last,
+				   stretch.entries[0], TREE_NOFAIL);
+			tree_set_ranges(tree, tree->ranges + 1 - stretch.n);
+			for (i = 1; i < stretch.n; i++)
+				tree->ops->put(tree, stretch.entries[i]);
+			joined = true;
+		}
+		if (stretch.n < TREE_STRETCH) {
+			if (!stretch.n || stretch.last > last)
+				return joined;
+			stretch.first = stretch.last + 1;
+		}
+		at = stretch.first;
+		cond_resched();
+	}
 }
 
 /**

@@ -103,6 +103,88 @@ void model_unmap(struct model *model, unsigned int from, unsigned int to)
 		model->units[i] = (struct model_unit){};
 }
 
+/* Would two units, each beside the other, be of one area? */
+static bool model_same(const struct model *model, unsigned int a, unsigned int b)
+{
+	const struct model_unit *one = &model->units[a];
+	const struct model_unit *other = &model->units[b];
+	u64 distance = model_gpa(model, b) - model_gpa(model, a);
+
+	return one->area && other->area && one->prot == other->prot &&
+	       one->memtype == other->memtype &&
+	       one->ignore_pat == other->ignore_pat &&
+	       one->owned == other->owned && one->device == other->device &&
+	       one->max_level == other->max_level &&
+	       (!one->device || other->offset - one->offset == distance) &&
+	       (one->device || one->owned || other->hpa - one->hpa == distance);
+}
+
+/* Could [first, first + n) be one leaf, where it is many of the level below? */
+static bool model_contiguous(const struct model *model, unsigned int first,
+			     unsigned int n, unsigned int level)
+{
+	const struct model_unit *units = &model->units[first];
+	unsigned int i;
+
+	if (units->hpa % model_size(level))
+		return false;
+	for (i = 0; i < n; i++)
+		if (units[i].area != units->area ||
+		    units[i].level != level - 1 ||
+		    units[i].hpa != units->hpa + i * model->unit_size)
+			return false;
+	return true;
+}
+
+/* Leaves of a level from those below it, as far as they meet [from, to). */
+static void model_join_leaves(struct model *model, unsigned int from,
+			      unsigned int to, unsigned int level)
+{
+	unsigned int n = model_size(level) / model->unit_size, i, j;
+	int first;
+
+	for (i = from; i < to; i++) {
+		u64 gpa = model_gpa(model, i) / model_size(level) *
+			  model_size(level);
+
+		first = model_index(model, gpa);
+		if (first < 0 || model->units[i].max_level < level ||
+		    first % model->per_chunk + n > model->per_chunk ||
+		    !model_contiguous(model, first, n, level))
+			continue;
+		for (j = first; j < first + n; j++)
+			model->units[j].level = level;
+	}
+}
+
+/**
+ * model_join - what protect and replace have made the same becomes one
+ * @model: the model
+ * @from: first unit of one chunk that has changed
+ * @to: behind the last
+ */
+void model_join(struct model *model, unsigned int from, unsigned int to)
+{
+	unsigned int begin = from / model->per_chunk * model->per_chunk;
+	unsigned int end = begin + model->per_chunk, i, j;
+	bool joined = false;
+
+	for (i = max(from, begin + 1); i < end && i <= to; i++) {
+		u32 old = model->units[i].area;
+
+		if (old == model->units[i - 1].area ||
+		    !model_same(model, i - 1, i))
+			continue;
+		for (j = i; j < end && model->units[j].area == old; j++)
+			model->units[j].area = model->units[i - 1].area;
+		joined = true;
+	}
+	if (joined) {
+		model_join_leaves(model, from, to, 2);
+		model_join_leaves(model, from, to, 3);
+	}
+}
+
 /* Level of the leaf that linear memory gets at gpa, in an area [start, end). */
 static unsigned int linear_level(u64 gpa, u64 start, u64 end, u64 offset,
 				 unsigned int max_level)
@@ -234,6 +316,7 @@ int model_protect(struct model *model, unsigned int from, unsigned int to,
 		unit->area = model->last_area;
 		unit->prot = prot;
 	}
+	model_join(model, from, to);
 	return 0;
 }
 

@@ -82,6 +82,7 @@ u64 model_size(unsigned int level);
 
 int model_map(struct model *model, unsigned int from, unsigned int n,
 	      const struct axas_map *args, unsigned int max_level);
+void model_join(struct model *model, unsigned int from, unsigned int to);
 void model_unmap(struct model *model, unsigned int from, unsigned int to);
 int model_discard(struct model *model, unsigned int from, unsigned int to,
 		  u64 *pages);

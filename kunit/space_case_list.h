@@ -95,6 +95,7 @@
 	AXAS_CASE(epochs_never_come_back)
 	AXAS_CASE(many_areas_in_one_unmap)
 	AXAS_CASE(many_areas_in_one_protect)
+	AXAS_CASE(many_areas_are_joined)
 	AXAS_CASE(many_areas_in_short_stretches)
 	AXAS_CASE(many_ranges_are_charged)
 	AXAS_CASE(many_areas_and_a_kill)

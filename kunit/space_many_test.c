@@ -15,15 +15,21 @@
 /* Work in a stretch: a few dozen ranges are looked at, and overwritten. */
 #define SHORT	128
 
-/* Areas of two pages, one behind the other. */
+/* Areas of two pages, one behind the other, that never become one. */
 static int map_many(struct axas_space *space, unsigned int n)
 {
+	struct axas_map args = {
+		.length = 2 * SZ_4K, .backend = AXAS_BACKEND_ALLOC,
+		.prot = PROT_RW,
+	};
 	unsigned int i;
 	int ret = 0;
 
-	for (i = 0; i < n && !ret; i++)
-		ret = axas_map_alloc(space, SZ_1G + i * 2 * SZ_4K, 2 * SZ_4K,
-				     PROT_RW, 0, 0);
+	for (i = 0; i < n && !ret; i++) {
+		args.gpa = SZ_1G + i * args.length;
+		args.cookie = i;
+		ret = axas_space_map(space, &args);
+	}
 	return ret;
 }
 
@@ -74,6 +80,30 @@ void many_areas_in_one_protect(struct kunit *test)
 			(u32)PROT_R);
 	KUNIT_EXPECT_EQ(test, axas_translate_at(space, end - SZ_4K).prot,
 			(u32)PROT_RW);
+	axas_check_space(test, space);
+}
+
+/* A log of writes by protect leaves as many areas as there were before. */
+void many_areas_are_joined(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, MANY * 2 * SZ_4K,
+					     PROT_RW, 0, 0), 0);
+	for (i = 0; i < MANY; i++)
+		KUNIT_ASSERT_EQ(test,
+				axas_protect_range(space, SZ_1G + i * 2 * SZ_4K,
+						   SZ_4K, PROT_R), 0);
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).areas, 2ULL * MANY);
+	fake_tree_count();
+	KUNIT_ASSERT_EQ(test, axas_protect_range(space, SZ_1G + 2 * SZ_4K,
+						 (MANY - 2) * 2 * SZ_4K, PROT_RW), 0);
+	KUNIT_EXPECT_LT(test, fake_tree_longest(), SHORT);
+	/* One read-only page at the beginning and one before the last. */
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).areas, 4ULL);
+	KUNIT_EXPECT_EQ(test, axas_fault_at(space, SZ_1G + SZ_64K, PROT_W),
+			(int)AXAS_FAULT_RESOLVED);
 	axas_check_space(test, space);
 }
 

@@ -137,6 +137,9 @@ static void op_map(struct model *model)
 	op_expect(model, args.gpa, got, model_map(model, from, to - from, &args,
 						  max_level));
 	model_learn(model, from, to);
+	/* Where frames lie is known now. */
+	if (args.flags & AXAS_MAP_REPLACE)
+		model_join(model, from, to);
 }
 
 static void op_unmap(struct model *model)

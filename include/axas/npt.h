@@ -293,6 +293,9 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  *	The draft is gone then. May sleep. Lock held.
  * @protect: set permissions of all leaves in the range; splits come out of the
  *	pool. May sleep. Lock held.
+ * @join: make larger leaves, up to max_level, of those that meet the range and that
+ *	contiguous ones come to, none of which reaches out of [start, last]: so far
+ *	an area goes. May sleep. Lock held.
  * @poison: take the page at hpa, in a leaf that owns it, out of gpa; splits what
  *	there is to split. The entry stays poisoned until it is unmapped. Return:
  *	false if the page isn't there, with nothing changed. May sleep. Lock held.
@@ -342,6 +345,8 @@ struct axas_npt_ops {
 		     struct axas_npt_draft *draft);
 	void (*protect)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 			unsigned int prot, struct axas_npt_pool *pool);
+	void (*join)(struct axas_npt *npt, axas_gpa_t gpa, u64 size, u64 start,
+		     u64 last, unsigned int max_level);
 	bool (*poison)(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa);
 	int (*walk)(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		    axas_npt_visit_fn visit, void *arg);

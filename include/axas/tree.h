@@ -14,15 +14,19 @@
  * ranges, or the end of the tree, is a chain of short ones.
  */
 
+struct axas_tree;
+
 /**
  * struct axas_tree_ops - whose ranges they are
  * @get: one more range has this entry; NULL if ranges are never cut
  * @put: one range less has it. Nobody finds it there any more but who is in an
  *	RCU read-side section already
+ * @same: are they the same, but for where they are? NULL if ranges are never joined
  */
 struct axas_tree_ops {
 	void (*get)(void *entry);
-	void (*put)(void *entry);
+	void (*put)(struct axas_tree *tree, void *entry);
+	bool (*same)(const void *a, const void *b);
 };
 
 struct axas_tree_charge;
@@ -51,6 +55,7 @@ void *axas_tree_find(struct axas_tree *tree, u64 *first, u64 *last);
 int axas_tree_insert(struct axas_tree *tree, u64 first, u64 last, void *entry);
 int axas_tree_erase(struct axas_tree *tree, u64 first, u64 last);
 int axas_tree_cut(struct axas_tree *tree, u64 first, u64 last);
+bool axas_tree_join(struct axas_tree *tree, u64 first, u64 last);
 int axas_tree_prepare(struct axas_tree *tree, u64 first, u64 last);
 void axas_tree_replace(struct axas_tree *tree, u64 first, u64 last, void *entry);
 u64 axas_tree_exchange(struct axas_tree *tree, u64 first, void *entry);

@@ -93,6 +93,16 @@ static inline u64 fmt_child(u64 entry, unsigned int level)
 	return entry;
 }
 
+static inline u64 fmt_parent(u64 entry, unsigned int level)
+{
+	return entry;
+}
+
+static inline u64 fmt_flags(u64 entry)
+{
+	return GS_ACCESSED | GS_DIRTY;
+}
+
 static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 			      struct axas_leaf *leaf)
 {

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Part of axas_npt_algo.h: join. Under the lock. The inverse of a split: nothing
+ * changes for anybody but the size of a leaf.
+ */
+
+/*
+ * The leaf of this level that a table's leaves make together, with the flags of
+ * them all; 0 if they make none.
+ */
+static u64 npt_joined(const u64 *table, unsigned int level)
+{
+	u64 first = READ_ONCE(table[0]), want = first, seen = 0, entry;
+	u64 flags = fmt_flags(first), step = npt_leaf_step(level - 1);
+	unsigned int i;
+
+	if (!npt_present(first) || fmt_is_table(first, level - 1) ||
+	    !IS_ALIGNED(fmt_hpa(first, level - 1).val, axas_level_size(level)))
+		return 0;
+	for (i = 0; i < AXAS_TABLE_ENTRIES; i++, want += step) {
+		entry = READ_ONCE(table[i]);
+		if ((entry ^ want) & ~flags)
+			return 0;
+		seen |= entry & flags;
+	}
+	return fmt_parent(first, level - 1) | seen;
+}
+
+/*
+ * Nobody changes such leaves but the CPU, their flags: these are good when it
+ * knows the way to them no more.
+ */
+static void npt_join_table(struct axas_npt *npt, u64 *ptr, unsigned int level,
+			   u64 start)
+{
+	u64 *table = npt_child(READ_ONCE(*ptr), level);
+
+	if (!npt_joined(table, level))
+		return;
+	xchg(ptr, AXAS_NPT_FROZEN);
+	npt_invalidate(npt, start, axas_level_size(level));
+	WRITE_ONCE(*ptr, npt_joined(table, level));
+	npt_count(&npt->counts.leaves[level - 1], 1);
+	npt_count(&npt->counts.leaves[level - 2], -AXAS_TABLE_ENTRIES);
+	npt_count_tables(npt, level - 1, -1);
+	call_rcu(&axas_hal_page(axas_hal_virt_to_phys(table))->rcu_head,
+		 npt_free_table_rcu);
+}
+
+/* What is to be joined: tables in an area, and how large its leaves may be. */
+struct npt_join {
+	struct axas_npt *npt;
+	u64 start;
+	u64 end;
+	unsigned int max_level;
+};
+
+/* Small ones first, for these may make a large one. */
+static void npt_join_range(const struct npt_join *join, u64 *ptr,
+			   unsigned int level, u64 gpa, u64 end)
+{
+	for (; gpa < end; gpa = npt_next(gpa, end, level), ptr++) {
+		u64 entry = READ_ONCE(*ptr), size = axas_level_size(level);
+		u64 start = ALIGN_DOWN(gpa, size);
+
+		if (!fmt_is_table(entry, level))
+			continue;
+		if (level > 2)
+			npt_join_range(join, npt_entry(npt_child(entry, level),
+						       gpa, level - 1),
+				       level - 1, gpa, npt_next(gpa, end, level));
+		if (level <= join->max_level && start >= join->start &&
+		    start + size <= join->end)
+			npt_join_table(join->npt, ptr, level, start);
+		cond_resched();
+	}
+}
+
+static void npt_join(struct axas_npt *npt, axas_gpa_t gpa, u64 size, u64 start,
+		     u64 last, unsigned int max_level)
+{
+	const struct npt_join join = { npt, start, last + 1, max_level };
+
+	lockdep_assert_held(npt->lock);
+	npt_join_range(&join, npt_root_entry(npt, gpa.val), npt->levels, gpa.val,
+		       gpa.val + size);
+}
