@@ -101,6 +101,12 @@ static int ioctl_populate(struct axas_space *space, union axas_args *args)
 				   populate->length, &populate->done);
 }
 
+static int ioctl_resize(struct axas_space *space, union axas_args *args)
+{
+	return axas_space_resize(space, axas_gpa(args->resize.gpa),
+				 args->resize.length);
+}
+
 static int ioctl_clear(struct axas_space *space, union axas_args *args)
 {
 	return axas_space_clear(space);
@@ -378,6 +384,7 @@ static const struct axas_ioctl space_ioctls[] = {
 	AXAS_IOCTL(AXAS_DISCARD, struct axas_discard, pinned, ioctl_discard, true),
 	AXAS_IOCTL(AXAS_POPULATE, struct axas_populate, done, ioctl_populate, true),
 	AXAS_IOCTL(AXAS_NEXT, struct axas_next, done, ioctl_next, true),
+	AXAS_IOCTL(AXAS_RESIZE, struct axas_resize, length, ioctl_resize, false),
 };
 
 /**

@@ -23,6 +23,7 @@ union axas_args {
 	struct axas_discard discard;
 	struct axas_populate populate;
 	struct axas_next next;
+	struct axas_resize resize;
 };
 
 /**

@@ -203,6 +203,74 @@ int axas_space_clear(struct axas_space *space)
 }
 EXPORT_SYMBOL_GPL(axas_space_clear);
 
+/* ---- resize ---- */
+
+static int space_grow_locked(struct axas_space *space, struct axas_area *area,
+			     u64 gpa, u64 end, u64 last)
+{
+	u64 start = end + 1, other = last;
+	int ret;
+
+	/* All of it would have to be there from the beginning. */
+	if (area->ops->map)
+		return -EOPNOTSUPP;
+	if (axas_tree_find(&space->areas, &start, &other))
+		return -EEXIST;
+	ret = axas_tree_grow(&space->areas, gpa, last);
+	if (ret)
+		return ret;
+	space->generation++;
+	axas_area_offer(space, area, gpa, last);
+	return 0;
+}
+
+static int space_resize_locked(struct axas_space *space, u64 gpa, u64 size)
+{
+	u64 start = gpa, end = gpa, last = gpa + size - 1;
+	struct axas_area *area = axas_tree_find(&space->areas, &start, &end);
+
+	if (!area || start != gpa)
+		return -ENOENT;
+	if (last < end)
+		return space_unmap_locked(space, last + 1, end - last);
+	return last > end ? space_grow_locked(space, area, gpa, end, last) : 0;
+}
+
+static int space_resize(struct axas_space *space, u64 gpa, u64 size)
+{
+	int ret = axas_area_check_range(space, gpa, size);
+
+	if (ret)
+		return ret;
+	ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	ret = space_resize_locked(space, gpa, size);
+	mutex_unlock(&space->lock);
+	axas_live_shrunk(space);
+	return ret;
+}
+
+/**
+ * axas_space_resize - move the end of an area
+ * @space: the space
+ * @gpa: first GPA of the area
+ * @size: bytes that it has then, a multiple of 4 KiB
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0 or an errno of AXAS_RESIZE.
+ */
+int axas_space_resize(struct axas_space *space, axas_gpa_t gpa, u64 size)
+{
+	u64 begin = axas_trace_begin(axas_resize);
+	int ret = space_resize(space, gpa.val, size);
+
+	trace_axas_resize(space->npt.id, gpa.val, size, ret,
+			  axas_trace_ns(begin));
+	return ret;
+}
+EXPORT_SYMBOL_GPL(axas_space_resize);
+
 /* ---- protect ---- */
 
 /*

@@ -150,6 +150,23 @@ u64 axas_tree_exchange(struct axas_tree *tree, u64 first, void *entry)
 	return last + 1;
 }
 
+/**
+ * axas_tree_grow - move the end of a range
+ * @tree: the tree
+ * @first: where the range begins
+ * @last: its last address then; nothing is there between
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int axas_tree_grow(struct axas_tree *tree, u64 first, u64 last)
+{
+	u64 start = first, end = first;
+
+	return tree_store(tree, first, last, axas_tree_find(tree, &start, &end),
+			  TREE_GFP);
+}
+
 /* ---- cuts ---- */
 
 /* If an address lies inside of a range, it becomes the first of one. */

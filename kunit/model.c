@@ -321,6 +321,42 @@ int model_protect(struct model *model, unsigned int from, unsigned int to,
 }
 
 /**
+ * model_resize - AXAS_RESIZE
+ * @model: the model
+ * @from: where an area should begin
+ * @to: behind its end then, in the same chunk
+ *
+ * Return: what the call should return.
+ */
+int model_resize(struct model *model, unsigned int from, unsigned int to)
+{
+	const struct model_unit unit = model->units[from];
+	unsigned int end = from / model->per_chunk * model->per_chunk +
+			   model->per_chunk, old, i;
+
+	if (!unit.area || (from % model->per_chunk &&
+			   model->units[from - 1].area == unit.area))
+		return -ENOENT;
+	for (old = from; old < end && model->units[old].area == unit.area;)
+		old++;
+	if (to < old)
+		model_unmap(model, to, old);
+	if (to > old && !unit.owned && !unit.device)
+		return -EOPNOTSUPP;
+	for (i = old; i < to; i++)
+		if (model->units[i].area)
+			return -EEXIST;
+	for (i = old; i < to; i++) {
+		model->units[i] = unit;
+		model->units[i].level = 0;
+		model->units[i].hpa = 0;
+		model->units[i].poisoned = false;
+		model->units[i].offset += (i - from) * model->unit_size;
+	}
+	return 0;
+}
+
+/**
  * model_poison - the memory of a unit fails
  * @model: the model; its units are 4 KiB
  * @index: the unit; it has a frame of its own

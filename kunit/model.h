@@ -90,6 +90,7 @@ int model_populate(struct model *model, unsigned int from, unsigned int to,
 		   u64 *pages);
 int model_protect(struct model *model, unsigned int from, unsigned int to,
 		  unsigned int prot);
+int model_resize(struct model *model, unsigned int from, unsigned int to);
 void model_poison(struct model *model, unsigned int index);
 int model_fault(struct model *model, unsigned int index, unsigned int access);
 void model_learn(struct model *model, unsigned int from, unsigned int to);

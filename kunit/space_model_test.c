@@ -274,6 +274,29 @@ static void op_protect(struct model *model)
 	op_expect(model, gpa, got, model_protect(model, from, to, prot));
 }
 
+/* Half of the time where an area begins. */
+static void op_resize(struct model *model)
+{
+	unsigned int from, to, chunk;
+	u64 gpa;
+	int got;
+
+	rnd_range(model, &from, &to);
+	chunk = from / model->per_chunk * model->per_chunk;
+	if (rnd(model, 2))
+		while (from > chunk && model->units[from].area ==
+					       model->units[from - 1].area)
+			from--;
+	gpa = model_gpa(model, from);
+	model->what = "resize";
+	rnd_fail(model);
+	got = axas_space_resize(model->space, axas_gpa(gpa),
+				(to - from) * model->unit_size);
+	if (!op_done(model, got))
+		return;
+	op_expect(model, gpa, got, model_resize(model, from, to));
+}
+
 /* What tells the owner of a device which it is, and where. */
 static void model_device(struct model *model, unsigned int index, u64 gpa)
 {
@@ -346,7 +369,7 @@ static void op_clear(struct model *model)
 
 static void model_step(struct model *model)
 {
-	switch (rnd(model, 39)) {
+	switch (rnd(model, 43)) {
 	case 0 ... 10:
 		op_map(model);
 		break;
@@ -370,6 +393,9 @@ static void model_step(struct model *model)
 		break;
 	case 37:
 		op_next(model);
+		break;
+	case 38 ... 41:
+		op_resize(model);
 		break;
 	default:
 		if (rnd(model, 4) == 0)

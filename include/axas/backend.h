@@ -10,8 +10,8 @@
 /**
  * DOC: Backends
  *
- * A backend says where the frames of an area come from. It is a table of three
- * functions. One of axas's own is entered in axas_backend(); another module
+ * A backend says where the frames of an area come from. It is a table of two or
+ * three functions. One of axas's own is entered in axas_backend(); another module
  * brings one by axas_backend_register().
  */
 

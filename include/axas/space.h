@@ -108,6 +108,7 @@ int axas_space_map(struct axas_space *space, const struct axas_map *args);
 int axas_space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size);
 int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 		       unsigned int prot);
+int axas_space_resize(struct axas_space *space, axas_gpa_t gpa, u64 size);
 int axas_space_clear(struct axas_space *space);
 int axas_space_populate(struct axas_space *space, axas_gpa_t gpa, u64 size,
 			u64 *done);

@@ -139,7 +139,7 @@ TRACE_EVENT(axas_map,
 		  axas_show_prot(__entry->prot), __entry->ret, __entry->ns)
 );
 
-TRACE_EVENT(axas_unmap,
+DECLARE_EVENT_CLASS(axas_range,
 	TP_PROTO(u64 space, u64 gpa, u64 size, int ret, u64 ns),
 	TP_ARGS(space, gpa, size, ret, ns),
 	TP_STRUCT__entry(
@@ -159,6 +159,16 @@ TRACE_EVENT(axas_unmap,
 	TP_printk("space=%llu gpa=0x%llx size=0x%llx ret=%d ns=%llu",
 		  __entry->space, __entry->gpa, __entry->size, __entry->ret,
 		  __entry->ns)
+);
+
+DEFINE_EVENT(axas_range, axas_unmap,
+	TP_PROTO(u64 space, u64 gpa, u64 size, int ret, u64 ns),
+	TP_ARGS(space, gpa, size, ret, ns)
+);
+
+DEFINE_EVENT(axas_range, axas_resize,
+	TP_PROTO(u64 space, u64 gpa, u64 size, int ret, u64 ns),
+	TP_ARGS(space, gpa, size, ret, ns)
 );
 
 TRACE_EVENT(axas_protect,

@@ -58,6 +58,7 @@ int axas_tree_cut(struct axas_tree *tree, u64 first, u64 last);
 bool axas_tree_join(struct axas_tree *tree, u64 first, u64 last);
 int axas_tree_prepare(struct axas_tree *tree, u64 first, u64 last);
 void axas_tree_replace(struct axas_tree *tree, u64 first, u64 last, void *entry);
+int axas_tree_grow(struct axas_tree *tree, u64 first, u64 last);
 u64 axas_tree_exchange(struct axas_tree *tree, u64 first, void *entry);
 
 #endif /* _AXAS_TREE_H */

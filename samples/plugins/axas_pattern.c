@@ -18,13 +18,6 @@ static int pattern_setup(struct axas_area *area, const struct axas_npt *npt,
 	return 0;
 }
 
-/* Nothing is there before it is touched. */
-static int pattern_map(const struct axas_area *area, struct axas_npt *npt,
-		       const struct axas_map *args)
-{
-	return 0;
-}
-
 static void pattern_fill(axas_hpa_t frame, u64 gpa)
 {
 	u64 *word = axas_hal_phys_to_virt(frame), *end = word + SZ_4K / 8;
@@ -69,7 +62,6 @@ static const struct axas_backend_ops pattern_ops = {
 	.max_level = 1,
 	.default_level = 1,
 	.setup = pattern_setup,
-	.map = pattern_map,
 	.fault = pattern_fault,
 };
 

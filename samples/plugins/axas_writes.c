@@ -17,13 +17,6 @@ static int writes_setup(struct axas_area *area, const struct axas_npt *npt,
 	return 0;
 }
 
-/* Nothing is there before it is touched. */
-static int writes_map(const struct axas_area *area, struct axas_npt *npt,
-		      const struct axas_map *args)
-{
-	return 0;
-}
-
 /* The policy. Level 2 holds leaves of 2 MiB, level 1 those of 4 KiB. */
 static unsigned int writes_level(const struct axas_area *area,
 				 const struct axas_npt_slot *slot,
@@ -74,7 +67,6 @@ static const struct axas_backend_ops writes_ops = {
 	.max_level = 2,
 	.default_level = 2,
 	.setup = writes_setup,
-	.map = writes_map,
 	.fault = writes_fault,
 };
 

@@ -181,6 +181,15 @@ int axas_protect(int space, uint64_t gpa, uint64_t length, uint32_t prot)
 	return call(space, AXAS_PROTECT, &protect);
 }
 
+int axas_resize(int space, uint64_t gpa, uint64_t length)
+{
+	struct axas_resize resize = {
+		.size = sizeof(resize), .gpa = gpa, .length = length,
+	};
+
+	return call(space, AXAS_RESIZE, &resize);
+}
+
 int axas_discard(int space, uint64_t gpa, uint64_t length,
 		 struct axas_discard *discard)
 {

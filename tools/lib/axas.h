@@ -134,6 +134,16 @@ int axas_unmap(int space, uint64_t gpa, uint64_t length);
 int axas_protect(int space, uint64_t gpa, uint64_t length, uint32_t prot);
 
 /**
+ * axas_resize() - move the end of an area
+ * @space: from axas_create()
+ * @gpa: first address of the area
+ * @length: bytes that it has then
+ *
+ * Return: 0 or -errno.
+ */
+int axas_resize(int space, uint64_t gpa, uint64_t length);
+
+/**
  * axas_discard() - give back memory and keep the areas
  * @space: from axas_create()
  * @gpa: first address

@@ -125,6 +125,7 @@ enum {
 	AXAS_CMD_DISCARD = 0x1c,
 	AXAS_CMD_POPULATE = 0x1d,
 	AXAS_CMD_NEXT = 0x1e,
+	AXAS_CMD_RESIZE = 0x1f,
 };
 
 /**
@@ -289,7 +290,8 @@ enum axas_backend_id {
  * @AXAS_MAP_NODE: alloc: take frames of NUMA node @node only while it has any
  * @AXAS_MAP_REPLACE: whatever areas lie in the range give way, or parts of them, in
  *	one step: an access finds what was there before or what is there now, at
- *	every address of the range, and waits in between
+ *	every address of the range, and waits in between. The area is joined with
+ *	its neighbours as by AXAS_PROTECT
  */
 enum axas_map_flags {
 	AXAS_MAP_POPULATE = 1 << 0,
@@ -372,7 +374,11 @@ struct axas_unmap {
  * @reserved: must be 0
  *
  * The range may be any part of one or several areas, without a hole. What is
- * cut from an area by this is an area of its own from then on.
+ * cut from an area by this is an area of its own, until it is like its neighbour
+ * again: then both are one, and have leaves as large as before. What was made by
+ * calls of its own is joined as well, if nothing tells it from its neighbour: backend,
+ * rights, memory type, cookie, largest leaf and node; linear memory must lie in one
+ * piece, and a device must have been one.
  *
  * Errors: ENOENT when the range has a hole; EOPNOTSUPP when the format lacks
  * @prot; EINVAL; ERANGE; ENOMEM; EINTR.
@@ -387,6 +393,33 @@ struct axas_protect {
 };
 
 #define AXAS_PROTECT	_IO(AXAS_IOC_TYPE, AXAS_CMD_PROTECT)
+
+/**
+ * struct axas_resize - move the end of an area (space)
+ * @size: sizeof(struct axas_resize)
+ * @flags: must be 0
+ * @gpa: first GPA of the area
+ * @length: bytes that it has then, a multiple of 4096
+ *
+ * What is taken off is unmapped, as by AXAS_UNMAP. What is added has no memory
+ * yet, and comes in on first touch whatever the area was made with. What an
+ * unmap, a protect or a replace has left of an area is an area.
+ *
+ * Linear memory can't be added: AXAS_MAP what comes behind with
+ * %AXAS_MAP_REPLACE, and both are one area.
+ *
+ * Errors: ENOENT when no area begins at @gpa; EEXIST when there is another one
+ * where it is to grow; EOPNOTSUPP when linear memory is to grow, or that of a
+ * module's backend that maps it beforehand; EINVAL; ERANGE; ENOMEM; EINTR.
+ */
+struct axas_resize {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 length;
+};
+
+#define AXAS_RESIZE	_IO(AXAS_IOC_TYPE, AXAS_CMD_RESIZE)
 
 /**
  * struct axas_clear - unmap everything (space)
@@ -573,8 +606,8 @@ struct axas_translate {
  * struct axas_stats - figures of a space (space)
  * @size: sizeof(struct axas_stats)
  * @flags: must be 0
- * @areas: out: areas; each piece that an unmap or a protect has cut from one
- *	counts as one, and pieces aren't joined again
+ * @areas: out: areas; each piece that an unmap, a protect or a replace has cut from
+ *	one counts as one
  * @resident: out: bytes of frames that the space owns
  * @leaves: out: leaves of 4 KiB, 2 MiB, 1 GiB, linear ones included
  * @tables: out: table pages; [0] holds 4 KiB leaves, [1] what is above, and so
