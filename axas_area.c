@@ -26,6 +26,24 @@ void axas_area_free(struct axas_area *area)
 }
 
 /**
+ * axas_area_copy - a copy that comes into the tree later
+ * @area: the area
+ *
+ * Context: may sleep.
+ * Return: the copy, of one range; NULL if there is no memory.
+ */
+struct axas_area *axas_area_copy(const struct axas_area *area)
+{
+	struct axas_area *copy = kmemdup(area, sizeof(*area), AXAS_GFP);
+
+	if (!copy)
+		return NULL;
+	__module_get(copy->ops->owner);
+	copy->ranges = 1;
+	return copy;
+}
+
+/**
  * axas_area_check_range - check a range that a call names
  * @space: the space
  * @gpa: first GPA

@@ -30,6 +30,12 @@ static int linear_map(const struct axas_area *area, struct axas_npt *npt,
 			     args->length, area->attr, area->max_level);
 }
 
+static int linear_move(struct axas_area *area, u64 distance)
+{
+	area->offset -= distance;
+	return 0;
+}
+
 /* All leaves are there from the beginning: whoever finds none looks again. */
 static int linear_fault(const struct axas_area *area, struct axas_npt *npt,
 			const struct axas_npt_slot *slot,
@@ -46,6 +52,7 @@ static const struct axas_backend_ops linear_ops = {
 	.default_level = 3,
 	.setup = linear_setup,
 	.map = linear_map,
+	.move = linear_move,
 	.fault = linear_fault,
 };
 
@@ -62,6 +69,12 @@ static int alloc_setup(struct axas_area *area, const struct axas_npt *npt,
 	if (args->node >= MAX_NUMNODES || !node_state(args->node, N_MEMORY))
 		return -EINVAL;
 	area->nid = array_index_nospec(args->node, MAX_NUMNODES);
+	return 0;
+}
+
+/* It is the same wherever it lies. */
+static int alloc_move(struct axas_area *area, u64 distance)
+{
 	return 0;
 }
 
@@ -119,6 +132,7 @@ static const struct axas_backend_ops alloc_ops = {
 	.default_level = 1,
 	.zeroed = true,
 	.setup = alloc_setup,
+	.move = alloc_move,
 	.fault = alloc_fault,
 };
 
@@ -131,6 +145,12 @@ static int device_setup(struct axas_area *area, const struct axas_npt *npt,
 	    args->memtype != AXAS_MEM_WB)
 		return -EINVAL;
 	area->offset = args->gpa;
+	return 0;
+}
+
+static int device_move(struct axas_area *area, u64 distance)
+{
+	area->offset += distance;
 	return 0;
 }
 
@@ -149,6 +169,7 @@ static const struct axas_backend_ops device_ops = {
 	.id = AXAS_BACKEND_DEVICE,
 	.name = "device",
 	.setup = device_setup,
+	.move = device_move,
 	.fault = device_fault,
 };
 

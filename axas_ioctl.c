@@ -107,6 +107,14 @@ static int ioctl_resize(struct axas_space *space, union axas_args *args)
 				 args->resize.length);
 }
 
+static int ioctl_move(struct axas_space *space, union axas_args *args)
+{
+	const struct axas_move *move = &args->move;
+
+	return axas_space_move(space, axas_gpa(move->from), axas_gpa(move->to),
+			       move->length, move->flags & AXAS_MOVE_EXCHANGE);
+}
+
 static int ioctl_clear(struct axas_space *space, union axas_args *args)
 {
 	return axas_space_clear(space);
@@ -306,7 +314,6 @@ static int ioctl_device_del(struct axas_space *space, union axas_args *args)
 	return axas_space_del_device(space, &args->device);
 }
 
-/* Only AXAS_MAP has flags; its own function checks them. */
 static int ioctl_copy_in(const struct axas_ioctl *ioctl,
 			 union axas_args *args, void __user *user, u32 *size)
 {
@@ -322,7 +329,7 @@ static int ioctl_copy_in(const struct axas_ioctl *ioctl,
 	if (ret)
 		return ret;
 	args->info.size = *size;
-	if (ioctl->run != ioctl_map && args->info.flags)
+	if (args->info.flags & ~ioctl->flags)
 		return -EINVAL;
 	/* What this gives back doesn't return if the answer finds no place. */
 	if (ioctl->run == ioctl_discard &&
@@ -368,23 +375,25 @@ long axas_ioctl_run(struct axas_space *space, const struct axas_ioctl *table,
 	return ret;
 }
 
+/* axas_space_map() knows which flags are a backend's. */
 static const struct axas_ioctl space_ioctls[] = {
-	AXAS_IOCTL(AXAS_MAP, struct axas_map, cookie, ioctl_map, false),
-	AXAS_IOCTL(AXAS_UNMAP, struct axas_unmap, length, ioctl_unmap, false),
-	AXAS_IOCTL(AXAS_PROTECT, struct axas_protect, reserved, ioctl_protect, false),
-	AXAS_IOCTL(AXAS_CLEAR, struct axas_clear, flags, ioctl_clear, false),
-	AXAS_IOCTL(AXAS_FAULT, struct axas_fault, done, ioctl_fault, true),
-	AXAS_IOCTL(AXAS_TRANSLATE, struct axas_translate, done, ioctl_translate, true),
-	AXAS_IOCTL(AXAS_STATS, struct axas_stats, faults[AXAS_FAULT_DEVICE], ioctl_stats, true),
-	AXAS_IOCTL(AXAS_PROBE, struct axas_probe, raw, ioctl_probe, true),
-	AXAS_IOCTL(AXAS_ROOT, struct axas_root, vtcr, ioctl_root, true),
-	AXAS_IOCTL(AXAS_AREAS, struct axas_areas, generation, ioctl_areas, true),
-	AXAS_IOCTL(AXAS_DEVICE_ADD, struct axas_device, cookie, ioctl_device_add, false),
-	AXAS_IOCTL(AXAS_DEVICE_DEL, struct axas_device, cookie, ioctl_device_del, false),
-	AXAS_IOCTL(AXAS_DISCARD, struct axas_discard, pinned, ioctl_discard, true),
-	AXAS_IOCTL(AXAS_POPULATE, struct axas_populate, done, ioctl_populate, true),
-	AXAS_IOCTL(AXAS_NEXT, struct axas_next, done, ioctl_next, true),
-	AXAS_IOCTL(AXAS_RESIZE, struct axas_resize, length, ioctl_resize, false),
+	AXAS_IOCTL(AXAS_MAP, struct axas_map, cookie, ioctl_map, false, U32_MAX),
+	AXAS_IOCTL(AXAS_UNMAP, struct axas_unmap, length, ioctl_unmap, false, 0),
+	AXAS_IOCTL(AXAS_PROTECT, struct axas_protect, reserved, ioctl_protect, false, 0),
+	AXAS_IOCTL(AXAS_CLEAR, struct axas_clear, flags, ioctl_clear, false, 0),
+	AXAS_IOCTL(AXAS_FAULT, struct axas_fault, done, ioctl_fault, true, 0),
+	AXAS_IOCTL(AXAS_TRANSLATE, struct axas_translate, done, ioctl_translate, true, 0),
+	AXAS_IOCTL(AXAS_STATS, struct axas_stats, faults[AXAS_FAULT_DEVICE], ioctl_stats, true, 0),
+	AXAS_IOCTL(AXAS_PROBE, struct axas_probe, raw, ioctl_probe, true, 0),
+	AXAS_IOCTL(AXAS_ROOT, struct axas_root, vtcr, ioctl_root, true, 0),
+	AXAS_IOCTL(AXAS_AREAS, struct axas_areas, generation, ioctl_areas, true, 0),
+	AXAS_IOCTL(AXAS_DEVICE_ADD, struct axas_device, cookie, ioctl_device_add, false, 0),
+	AXAS_IOCTL(AXAS_DEVICE_DEL, struct axas_device, cookie, ioctl_device_del, false, 0),
+	AXAS_IOCTL(AXAS_DISCARD, struct axas_discard, pinned, ioctl_discard, true, 0),
+	AXAS_IOCTL(AXAS_POPULATE, struct axas_populate, done, ioctl_populate, true, 0),
+	AXAS_IOCTL(AXAS_NEXT, struct axas_next, done, ioctl_next, true, 0),
+	AXAS_IOCTL(AXAS_MOVE, struct axas_move, length, ioctl_move, false, AXAS_MOVE_EXCHANGE),
+	AXAS_IOCTL(AXAS_RESIZE, struct axas_resize, length, ioctl_resize, false, 0),
 };
 
 /**

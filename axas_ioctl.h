@@ -24,26 +24,30 @@ union axas_args {
 	struct axas_populate populate;
 	struct axas_next next;
 	struct axas_resize resize;
+	struct axas_move move;
 };
 
 /**
  * struct axas_ioctl - an entry of an ioctl table
  * @size: size of the structure today
  * @min_size: size of its first published version, up to its last member
+ * @flags: flags that it knows
  * @writes: the structure goes back to the caller
  * @run: do it; may return a descriptor
  */
 struct axas_ioctl {
 	u32 size;
 	u32 min_size;
+	u32 flags;
 	bool writes;
 	int (*run)(struct axas_space *space, union axas_args *args);
 };
 
-#define AXAS_IOCTL(cmd, type, last, fn, wr)				\
+#define AXAS_IOCTL(cmd, type, last, fn, wr, fl)				\
 	[_IOC_NR(cmd)] = {						\
 		.size = sizeof(type),					\
 		.min_size = offsetofend(type, last),			\
+		.flags = (fl),						\
 		.run = (fn),						\
 		.writes = (wr),						\
 	}

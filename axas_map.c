@@ -12,8 +12,6 @@
 #include "axas_area.h"
 #include "axas_hold.h"
 
-#define AXAS_MAP_ALL	(AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | \
-			 AXAS_MAP_NODE | AXAS_MAP_REPLACE)
 /* What is no backend's to know. */
 #define AXAS_MAP_ANY	(AXAS_MAP_IGNORE_PAT | AXAS_MAP_REPLACE)
 
@@ -43,7 +41,7 @@ static int map_setup(const struct axas_space *space,
 	int ret;
 
 	area->ops = axas_backend_get(args->backend);
-	if (!area->ops || args->flags & ~AXAS_MAP_ALL ||
+	if (!area->ops ||
 	    args->flags & ~(area->ops->flags | AXAS_MAP_ANY) ||
 	    (args->node && !(args->flags & AXAS_MAP_NODE)) ||
 	    args->memtype > AXAS_MEM_DEVICE)
@@ -115,7 +113,7 @@ static int map_plainly(struct axas_space *space, struct axas_area *area,
 /* ---- map what takes a draft ---- */
 
 static bool map_is_eager(const struct axas_area *area,
-			       const struct axas_map *args)
+			 const struct axas_map *args)
 {
 	return args->flags & AXAS_MAP_POPULATE && area->ops->zeroed;
 }
@@ -125,10 +123,9 @@ static bool map_is_eager(const struct axas_area *area,
  * range waits, whatever area it finds. So none sees the one here and the other
  * there.
  */
-static int map_replace_locked(struct axas_space *space,
-				struct axas_area *area,
-				const struct axas_map *args,
-				struct axas_npt_draft *draft)
+static int map_replace_locked(struct axas_space *space, struct axas_area *area,
+			      const struct axas_map *args,
+			      struct axas_npt_draft *draft)
 {
 	struct axas_npt_pool pool __free(axas_npt_pool) = {};
 	u64 start = args->gpa, last = start + args->length - 1, end = last;
@@ -140,7 +137,7 @@ static int map_replace_locked(struct axas_space *space,
 		return -EEXIST;
 	ret = axas_area_fill_pool(space, args->gpa, args->length, &pool);
 	if (!ret)
-		ret = axas_tree_prepare(&space->areas, args->gpa, last);
+		ret = axas_tree_reserve(&space->areas, 2);
 	if (ret)
 		return ret;
 	axas_hold_write(space->hold, &space->lock);
@@ -151,14 +148,15 @@ static int map_replace_locked(struct axas_space *space,
 	axas_hold_end(space->hold);
 	space->generation++;
 	axas_area_offer(space, area, args->gpa, last);
-	axas_area_join(space, args->gpa, last);
+	if (args->flags & AXAS_MAP_REPLACE)
+		axas_area_join(space, args->gpa, last);
 	return 0;
 }
 
 /* Fill a draft. Nobody waits meanwhile. */
 static int map_fill_draft(struct axas_npt_draft *draft,
-			    const struct axas_area *area,
-			    const struct axas_map *args)
+			  const struct axas_area *area,
+			  const struct axas_map *args)
 {
 	int ret = 0;
 
@@ -172,21 +170,20 @@ static int map_fill_draft(struct axas_npt_draft *draft,
 }
 
 static int map_replace(struct axas_space *space, struct axas_area *area,
-			 const struct axas_map *args,
-			 struct axas_npt_draft *draft)
+		       const struct axas_map *args)
 {
 	int ret = mutex_lock_killable(&space->lock);
 
 	if (ret)
 		return ret;
-	ret = map_replace_locked(space, area, args, draft);
+	ret = map_replace_locked(space, area, args, NULL);
 	mutex_unlock(&space->lock);
 	axas_live_shrunk(space);
 	return ret;
 }
 
 static int map_drafted(struct axas_space *space, struct axas_area *area,
-			     const struct axas_map *args)
+		       const struct axas_map *args)
 {
 	const struct axas_npt_ops *ops = space->npt.ops;
 	struct axas_npt_draft draft;
@@ -196,13 +193,12 @@ static int map_drafted(struct axas_space *space, struct axas_area *area,
 	if (ret)
 		return ret;
 	ret = map_fill_draft(&draft, area, args);
-	if (!ret)
-		ret = map_replace(space, area, args, &draft);
-	if (!ret)
-		return 0;
 	mutex_lock(&space->lock);
-	ops->drop(&draft);
+	if (!ret)
+		ret = map_replace_locked(space, area, args, &draft);
+	ops->drop(&space->npt, &draft);
 	mutex_unlock(&space->lock);
+	axas_live_shrunk(space);
 	return ret;
 }
 
@@ -221,7 +217,7 @@ static int space_map(struct axas_space *space, const struct axas_map *args)
 	    (args->flags & AXAS_MAP_REPLACE && area->ops->map))
 		ret = map_drafted(space, area, args);
 	else if (args->flags & AXAS_MAP_REPLACE)
-		ret = map_replace(space, area, args, NULL);
+		ret = map_replace(space, area, args);
 	else
 		ret = map_plainly(space, area, args);
 	if (ret)

@@ -165,6 +165,7 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 #include "axas_npt_life.h"
 #include "axas_npt_unmap.h"
 #include "axas_npt_freeze.h"
+#include "axas_npt_move.h"
 #include "axas_npt_protect.h"
 #include "axas_npt_join.h"
 #include "axas_npt_poison.h"
@@ -183,9 +184,11 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 	.split_cost = npt_split_cost,		\
 	.unmap = npt_unmap,			\
 	.draft = npt_draft,			\
-	.drop = npt_drop_draft,			\
+	.drop = npt_drop,			\
 	.freeze = npt_freeze,			\
 	.thaw = npt_thaw,			\
+	.sketch = npt_sketch,			\
+	.take = npt_take,			\
 	.protect = npt_protect,			\
 	.join = npt_join,			\
 	.poison = npt_poison,			\

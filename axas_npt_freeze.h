@@ -49,23 +49,25 @@ static u64 npt_thaw_run(struct axas_npt *npt, struct axas_npt_draft *draft,
 			u64 gpa, u64 end, u64 empty)
 {
 	struct axas_npt_slot slot;
-	u64 *from = NULL, stop, next, entry;
+	u64 *from = NULL, stop, next;
 
 	npt_peek(npt, gpa, &slot);
 	if (draft)
 		from = npt_draft_entry(draft, gpa, slot.level);
 	stop = npt_next(gpa, end, slot.level + 1);
 	for (; gpa < stop; gpa = next, slot.ptr++) {
-		if (fmt_is_table(READ_ONCE(*slot.ptr), slot.level))
+		u64 entry = READ_ONCE(*slot.ptr), new = empty;
+
+		if (fmt_is_table(entry, slot.level))
 			break;
 		next = npt_next(gpa, stop, slot.level);
-		entry = empty;
-		if (from && npt_present(*from)) {
-			entry = *from;
-			*from = 0;
+		/* Or the thaw of another range has come before. */
+		if (entry == AXAS_NPT_FROZEN) {
+			if (from && *from)
+				swap(new, *from);
+			WRITE_ONCE(*slot.ptr, new);
 		}
 		from += !!from;
-		WRITE_ONCE(*slot.ptr, entry);
 	}
 	return gpa;
 }
@@ -81,6 +83,4 @@ static void npt_thaw(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		next = npt_thaw_run(npt, draft, next, end, empty);
 		cond_resched();
 	}
-	if (draft)
-		npt_end_draft(npt, draft);
 }

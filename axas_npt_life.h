@@ -34,23 +34,31 @@ err_installs:
 static void npt_destroy_range(struct axas_npt *npt, u64 *ptr,
 			      unsigned int level, u64 gpa, u64 end)
 {
-	for (; gpa < end; gpa = npt_next(gpa, end, level), ptr++) {
+	s64 leaves = 0, owned = 0;
+	u64 next;
+
+	for (; gpa < end; gpa = next, ptr++) {
 		u64 entry = *ptr;
 
+		next = npt_next(gpa, end, level);
 		if (fmt_is_table(entry, level)) {
 			u64 *child = npt_child(entry, level);
 
 			npt_destroy_range(npt, npt_entry(child, gpa, level - 1),
-					  level - 1, gpa,
-					  npt_next(gpa, end, level));
+					  level - 1, gpa, next);
 			npt_free_table(child);
 			npt_count_tables(npt, level - 1, -1);
-		} else if (npt_present(entry) && fmt_owned(entry)) {
+		} else if (npt_present(entry)) {
+			leaves++;
+			if (!fmt_owned(entry))
+				continue;
+			owned++;
 			/* All of it has been invalidated. */
 			npt_gather_pages(npt, fmt_hpa(entry, level),
 					 1U << 9 * (level - 1), 0, 0);
 		}
 	}
+	npt_count_leaves(npt, level, -leaves, -owned);
 	cond_resched();
 }
 
@@ -83,28 +91,20 @@ static int npt_draft(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 	return new->root ? 0 : -ENOMEM;
 }
 
-/* Free what has not been taken out. It counts no more. */
-static void npt_drop_draft(struct axas_npt_draft *draft)
+/* Free what has not been taken out. What has is counted where it is now. */
+static void npt_drop(struct axas_npt *npt, struct axas_npt_draft *draft)
 {
-	struct axas_npt *npt = &draft->npt;
-
-	npt_destroy_range(npt, npt_root_entry(npt, draft->start), npt->levels,
-			  draft->start, draft->end);
-	npt_gather_flush(npt);
-	axas_hal_free_table(npt->root, npt->root_order);
-	npt->root = NULL;
-}
-
-/* What is left of a draft is tables alone. The others are the table's now. */
-static void npt_end_draft(struct axas_npt *npt, struct axas_npt_draft *draft)
-{
-	const struct axas_npt_stats *counts = &draft->npt.counts;
+	struct axas_npt *from = &draft->npt;
 	unsigned int i;
 
-	npt_drop_draft(draft);
+	lockdep_assert_held(npt->lock);
+	npt_destroy_range(from, npt_root_entry(from, draft->start), from->levels,
+			  draft->start, draft->end);
+	npt_gather_flush(from);
+	axas_hal_free_table(from->root, from->root_order);
 	for (i = 0; i < AXAS_MAX_LEAF_LEVEL; i++)
-		npt_count(&npt->counts.leaves[i], counts->leaves[i]);
+		npt_count(&npt->counts.leaves[i], from->counts.leaves[i]);
 	for (i = 0; i < AXAS_MAX_LEVELS; i++)
-		npt_count(&npt->counts.tables[i], counts->tables[i]);
-	npt_count(&npt->counts.owned, counts->owned);
+		npt_count(&npt->counts.tables[i], from->counts.tables[i]);
+	npt_count(&npt->counts.owned, from->counts.owned);
 }

@@ -4,18 +4,20 @@
  */
 
 /*
- * May a table with this entry be closed? In a leaf the bit means something else.
- * Hundreds are looked at: one test of both.
+ * A table with such an entry can't be closed. In a leaf the second bit means
+ * something else. Hundreds are looked at: one test of all.
  */
+#define NPT_KEPT	(FMT_PRESENT | AXAS_NPT_POISONED)
+
 static inline bool npt_can_close(u64 entry)
 {
-	return !(entry & (FMT_PRESENT | AXAS_NPT_POISONED));
+	return !(entry & NPT_KEPT);
 }
 
-static inline bool npt_none_kept(const u64 *ptr, const u64 *end)
+static inline bool npt_none_has(const u64 *ptr, const u64 *end, u64 bits)
 {
 	for (; ptr < end; ptr++)
-		if (!npt_can_close(READ_ONCE(*ptr)))
+		if (READ_ONCE(*ptr) & bits)
 			return false;
 	return true;
 }
@@ -26,22 +28,25 @@ static inline bool npt_none_kept(const u64 *ptr, const u64 *end)
  * search begins behind that, where a valid entry is most likely. If it fails, what
  * the change has left frozen stays so: before end the entry of a table that
  * npt_reap() took out, and where faults come into the range all that lies in it.
+ * What is frozen beside the range is another one's: a move has two.
  */
 static bool npt_freeze_table(const struct npt_change *change, u64 *table,
 			     unsigned int level, u64 end)
 {
 	u64 start = ALIGN_DOWN(end - 1, axas_level_size(level + 1)), entry;
 	unsigned int last = npt_entry(table, end - 1, level) - table;
+	const u64 other = NPT_KEPT | AXAS_NPT_FROZEN;
 	unsigned int i, first = last + 1;
-
-	if (!npt_none_kept(table + first, table + AXAS_TABLE_ENTRIES) ||
-	    !npt_none_kept(table, table + first))
-		return false;
 
 	if (change->faults)
 		first = npt_entry(table, max(start, change->start), level) - table;
 	else if (READ_ONCE(table[last]) == AXAS_NPT_FROZEN)
 		first = last;
+	if (!npt_none_has(table + last + 1, table + AXAS_TABLE_ENTRIES, other) ||
+	    !npt_none_has(table, table + first, other) ||
+	    !npt_none_has(table + first, table + last + 1, NPT_KEPT))
+		return false;
+
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
 		entry = READ_ONCE(table[i]);
 		if (!npt_can_close(entry) ||

@@ -293,13 +293,11 @@ static int areas_copy(struct axas_space *space, u64 start, u64 last,
 		area = axas_tree_find(&space->areas, &start, &end);
 		if (!area)
 			return -ENOENT;
-		copy = kmemdup(area, sizeof(*area), AXAS_GFP);
+		copy = axas_area_copy(area);
 		if (!copy)
 			return -ENOMEM;
-		__module_get(copy->ops->owner);
 		copy->attr.prot = prot;
 		copy->shared = space->npt.ops->encode(&space->npt, copy->attr);
-		copy->ranges = 1;
 		list_add_tail(&copy->node, copies);
 	}
 	return 0;
@@ -459,6 +457,7 @@ int axas_space_add_holder(struct axas_space *space, struct axas_holder *holder)
 		return ret;
 	if (list_empty(&holder->node))
 		list_add(&holder->node, &space->npt.holders);
+	space->held = true;
 	mutex_unlock(&space->lock);
 	return 0;
 }

@@ -253,66 +253,38 @@ static void tree_collect(struct axas_tree *tree, u64 first, u64 last,
 	}
 }
 
-/* Take [first, last] out of a stretch that nothing else lies in, by one store. */
-static int tree_erase_stretch(struct axas_tree *tree, u64 first, u64 last,
-			      const struct tree_stretch *stretch, gfp_t gfp)
+/* A store has been over [first, last], where these were. */
+static void tree_covered(struct axas_tree *tree, u64 first, u64 last,
+			 const struct tree_stretch *stretch)
 {
-	bool head = stretch->first < first, tail = stretch->last > last;
-	u64 ranges = tree->ranges + head + tail - stretch->n;
+	bool head = stretch->n && stretch->first < first;
+	bool tail = stretch->n && stretch->last > last;
 	unsigned int i;
-	int ret;
 
-	ret = tree_charge(tree, ranges);
-	if (!ret)
-		ret = tree_store(tree, first, last, NULL, gfp);
-	if (ret)
-		return ret;
-	tree_set_ranges(tree, ranges);
+	tree_set_ranges(tree, tree->ranges + head + tail - stretch->n);
+	/* What was one is two now. */
 	if (head + tail > stretch->n)
 		tree->ops->get(stretch->entries[0]);
 	for (i = head; i + tail < stretch->n; i++)
 		tree->ops->put(tree, stretch->entries[i]);
-	return 0;
-}
-
-/* Take out all ranges in [first, last], which reaches into none. */
-static void tree_erase_many(struct axas_tree *tree, u64 first, u64 last)
-{
-	struct tree_stretch stretch;
-
-	for (;;) {
-		tree_collect(tree, first, last, &stretch);
-		if (!stretch.n)
-			break;
-		tree_erase_stretch(tree, stretch.first, stretch.last, &stretch,
-				   TREE_NOFAIL);
-		if (stretch.last >= last)
-			break;
-		first = stretch.last + 1;
-		cond_resched();
-	}
 }
 
 /**
- * axas_tree_prepare - see to it that axas_tree_replace() can't fail
+ * axas_tree_reserve - see to it that what comes next can't fail
  * @tree: the tree
- * @first: the first address
- * @last: the last one, less than %U64_MAX
+ * @more: ranges that there will be more of at any time
  *
  * Context: may sleep.
- * Return: 0; or -ENOMEM, and then all is as it was.
+ * Return: 0 or -ENOMEM.
  */
-int axas_tree_prepare(struct axas_tree *tree, u64 first, u64 last)
+int axas_tree_reserve(struct axas_tree *tree, u64 more)
 {
-	/* Two cuts and the new one. */
-	int ret = tree_charge(tree, tree->ranges + 3);
-
-	return ret ? ret : axas_tree_cut(tree, first, last);
+	return tree_charge(tree, tree->ranges + more);
 }
 
 /**
  * axas_tree_replace - make one range of what there is and what there isn't
- * @tree: the tree, prepared
+ * @tree: the tree; room for two more ranges has been reserved
  * @first: the first address
  * @last: the last one
  * @entry: what it is from now on; isn't told of this range
@@ -324,22 +296,46 @@ int axas_tree_prepare(struct axas_tree *tree, u64 first, u64 last)
  */
 void axas_tree_replace(struct axas_tree *tree, u64 first, u64 last, void *entry)
 {
-	u64 next = first, ranges = tree->ranges + 1;
 	struct tree_stretch stretch;
-	unsigned int i;
+	u64 next = first, end;
 
+	WRITE_ONCE(tree->ranges, tree->ranges + 1);
 	do {
 		tree_collect(tree, next, last, &stretch);
-		if (stretch.n < TREE_STRETCH)
-			stretch.last = last;
-		tree_store(tree, first, stretch.last, entry, TREE_NOFAIL);
-		ranges -= stretch.n;
-		for (i = 0; i < stretch.n; i++)
-			tree->ops->put(tree, stretch.entries[i]);
-		next = stretch.last + 1;
+		end = stretch.n < TREE_STRETCH ? last : min(stretch.last, last);
+		tree_store(tree, first, end, entry, TREE_NOFAIL);
+		tree_covered(tree, next, end, &stretch);
+		next = end + 1;
 		cond_resched();
 	} while (next <= last);
-	tree_set_ranges(tree, ranges);
+}
+
+/**
+ * axas_tree_remove - take addresses out of all ranges
+ * @tree: the tree; room for one more range has been reserved if all of them may lie
+ *	inside of one
+ * @first: the first address
+ * @last: the last one
+ *
+ * Context: may sleep.
+ */
+void axas_tree_remove(struct axas_tree *tree, u64 first, u64 last)
+{
+	struct tree_stretch stretch;
+	u64 next, end;
+
+	for (next = first;; next = end + 1) {
+		tree_collect(tree, next, last, &stretch);
+		if (!stretch.n)
+			break;
+		next = max(next, stretch.first);
+		end = min(stretch.last, last);
+		tree_store(tree, next, end, NULL, TREE_NOFAIL);
+		tree_covered(tree, next, end, &stretch);
+		if (end == last)
+			break;
+		cond_resched();
+	}
 }
 
 /* The ranges from @at on that are the same, each where the one before it ends. */
@@ -408,8 +404,8 @@ bool axas_tree_join(struct axas_tree *tree, u64 first, u64 last)
  * @first: the first address
  * @last: the last one
  *
- * A few ranges go by one store. Many are cut at both ends first, which may fail;
- * the rest can't, and goes piece by piece.
+ * A few ranges go by one store, which may fail. For many it is enough to be charged
+ * beforehand.
  *
  * Context: may sleep.
  * Return: 0; or -ENOMEM, and then all is as it was.
@@ -422,12 +418,18 @@ int axas_tree_erase(struct axas_tree *tree, u64 first, u64 last)
 	tree_collect(tree, first, last, &stretch);
 	if (!stretch.n)
 		return 0;
-	if (stretch.n < TREE_STRETCH)
-		return tree_erase_stretch(tree, first, last, &stretch,
-					  TREE_GFP);
-	ret = axas_tree_cut(tree, first, last);
+	/* A hole in a range makes two of it. */
+	ret = stretch.first < first && stretch.last > last ?
+		      axas_tree_reserve(tree, 1) : 0;
+	if (ret)
+		return ret;
+	if (stretch.n == TREE_STRETCH) {
+		axas_tree_remove(tree, first, last);
+		return 0;
+	}
+	ret = tree_store(tree, first, last, NULL, TREE_GFP);
 	if (!ret)
-		tree_erase_many(tree, first, last);
+		tree_covered(tree, first, last, &stretch);
 	return ret;
 }
 
@@ -441,7 +443,7 @@ void axas_tree_destroy(struct axas_tree *tree)
 {
 	struct axas_tree_charge *charge;
 
-	tree_erase_many(tree, 0, U64_MAX);
+	axas_tree_remove(tree, 0, U64_MAX);
 	mtree_destroy(&tree->mt);
 	while ((charge = tree->charges)) {
 		tree->charges = charge->next;

@@ -356,6 +356,76 @@ int model_resize(struct model *model, unsigned int from, unsigned int to)
 	return 0;
 }
 
+/* What goes from these units to others, as it is there; it goes so far. */
+static void model_lift(struct model *model, unsigned int from, unsigned int n,
+		       u64 distance, struct model_unit *units)
+{
+	unsigned int level = 3, i;
+	u32 old = 0;
+
+	while (level > 1 && distance % model_size(level))
+		level--;
+	model_split(model, from);
+	model_split(model, from + n);
+	for (i = 0; i < n; i++) {
+		units[i] = model->units[from + i];
+		units[i].level = min_t(unsigned int, units[i].level, level);
+		/* What was one area is one there. */
+		if (units[i].area != old)
+			model->last_area++;
+		old = units[i].area;
+		units[i].area = model->last_area;
+	}
+}
+
+static bool model_whole(const struct model *model, unsigned int from,
+			unsigned int n)
+{
+	unsigned int i;
+
+	for (i = from; i < from + n; i++)
+		if (!model->units[i].area)
+			return false;
+	return true;
+}
+
+/**
+ * model_move - AXAS_MOVE
+ * @model: the model
+ * @from: first unit
+ * @to: first unit where it goes
+ * @n: units, in one chunk here and in one there
+ * @exchange: and the other way
+ * @room: room for twice as many
+ *
+ * Return: what the call should return.
+ */
+int model_move(struct model *model, unsigned int from, unsigned int to,
+	       unsigned int n, bool exchange, struct model_unit *room)
+{
+	u64 distance = model_gpa(model, to) - model_gpa(model, from);
+	unsigned int i;
+
+	if (from < to + n && to < from + n)
+		return -EINVAL;
+	for (i = to; i < to + n && !exchange; i++)
+		if (model->units[i].area)
+			return -EEXIST;
+	if (!model_whole(model, from, n) ||
+	    (exchange && !model_whole(model, to, n)))
+		return -ENOENT;
+	memset(room, 0, 2 * n * sizeof(*room));
+	model_lift(model, from, n, distance, room);
+	if (exchange)
+		model_lift(model, to, n, -distance, room + n);
+	memcpy(&model->units[to], room, n * sizeof(*room));
+	memcpy(&model->units[from], room + n, n * sizeof(*room));
+	model_join(model, to, to + n);
+	if (exchange)
+		model_join(model, from, from + n);
+	return 0;
+}
+
 /**
  * model_poison - the memory of a unit fails
  * @model: the model; its units are 4 KiB
@@ -496,6 +566,7 @@ void model_learn(struct model *model, unsigned int from, unsigned int to)
 		virt = axas_hal_phys_to_virt(axas_hpa(unit->hpa));
 		if (memchr_inv(virt, 0, SZ_4K))
 			model_fail(model, "not zeroed", gpa, virt[0], 0);
+		unit->home = gpa;
 		virt[0] = model_marker(model, gpa);
 		virt[511] = ~virt[0];
 	}

@@ -15,6 +15,7 @@
 /**
  * struct model_unit - what is at one unit of the window
  * @hpa: where it translates to; alloc: 0 until that has been seen
+ * @home: alloc: where that was
  * @area: a number for each area, 0 for none
  * @level: level of the leaf that covers the unit, 0 if there is none
  * @max_level: of the area
@@ -28,6 +29,7 @@
  */
 struct model_unit {
 	u64 hpa;
+	u64 home;
 	u32 area;
 	u8 level;
 	u8 max_level;
@@ -91,6 +93,8 @@ int model_populate(struct model *model, unsigned int from, unsigned int to,
 int model_protect(struct model *model, unsigned int from, unsigned int to,
 		  unsigned int prot);
 int model_resize(struct model *model, unsigned int from, unsigned int to);
+int model_move(struct model *model, unsigned int from, unsigned int to,
+	       unsigned int n, bool exchange, struct model_unit *room);
 void model_poison(struct model *model, unsigned int index);
 int model_fault(struct model *model, unsigned int index, unsigned int access);
 void model_learn(struct model *model, unsigned int from, unsigned int to);

@@ -178,9 +178,9 @@ static void check_marker(struct model *model, unsigned int index)
 		return;
 	virt = axas_hal_phys_to_virt(axas_hpa(unit->hpa));
 	/* The step that wrote it is in the low half. */
-	if ((virt[0] ^ gpa ^ 0x6d61726b00000000ULL) >> 32 ||
+	if ((virt[0] ^ unit->home ^ 0x6d61726b00000000ULL) >> 32 ||
 	    virt[511] != ~virt[0])
-		model_fail(model, "guest data", gpa, virt[0], gpa);
+		model_fail(model, "guest data", gpa, virt[0], unit->home);
 }
 
 struct walk {

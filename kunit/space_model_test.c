@@ -297,6 +297,36 @@ static void op_resize(struct model *model)
 	op_expect(model, gpa, got, model_resize(model, from, to));
 }
 
+/* Half of the time whole areas, and to a place that is alike in a larger leaf. */
+static void op_move(struct model *model)
+{
+	unsigned int from, to, n, other, align = units_in(model, SZ_2M);
+	bool exchange = rnd(model, 2);
+	struct model_unit *room;
+	u64 gpa;
+	int got;
+
+	rnd_whole_range(model, &from, &other);
+	rnd_range(model, &to, &n);
+	if (rnd(model, 2))
+		to = to / align * align + from % align;
+	n = min3(other - from, model->per_chunk - to % model->per_chunk,
+		 n > to ? n - to : 1U);
+	if (to >= model->n)
+		return;
+	room = kvcalloc(2 * n, sizeof(*room), GFP_KERNEL);
+	if (!room)
+		return;
+	gpa = model_gpa(model, from);
+	model->what = exchange ? "exchange" : "move";
+	got = axas_space_move(model->space, axas_gpa(gpa),
+			      axas_gpa(model_gpa(model, to)),
+			      n * model->unit_size, exchange);
+	op_expect(model, gpa, got,
+		  model_move(model, from, to, n, exchange, room));
+	kvfree(room);
+}
+
 /* What tells the owner of a device which it is, and where. */
 static void model_device(struct model *model, unsigned int index, u64 gpa)
 {
@@ -369,7 +399,7 @@ static void op_clear(struct model *model)
 
 static void model_step(struct model *model)
 {
-	switch (rnd(model, 43)) {
+	switch (rnd(model, 49)) {
 	case 0 ... 10:
 		op_map(model);
 		break;
@@ -396,6 +426,9 @@ static void model_step(struct model *model)
 		break;
 	case 38 ... 41:
 		op_resize(model);
+		break;
+	case 42 ... 47:
+		op_move(model);
 		break;
 	default:
 		if (rnd(model, 4) == 0)

@@ -124,6 +124,8 @@ static inline void axas_fault_begin(struct axas_nested_fault *fault)
  * @map: called when the area is made; fills in leaves by the @map of the table, which
  *	may be a draft. If it fails the caller clears the range. May sleep. The
  *	table's lock held. NULL if there are none at that time.
+ * @move: the area, which isn't in the tree yet, comes that much higher. Return: 0 or
+ *	an errno of AXAS_MOVE. NULL if none of them can be moved.
  * @fault: put a leaf into the empty slot of an address whose area allows the
  *	access. Where the leaves of the area own their frames, as @setup says, that
  *	may be one that had a leaf and was discarded. Under RCU. Return: 0; -EAGAIN
@@ -142,6 +144,7 @@ struct axas_backend_ops {
 		     const struct axas_map *args);
 	int (*map)(const struct axas_area *area, struct axas_npt *npt,
 		   const struct axas_map *args);
+	int (*move)(struct axas_area *area, u64 distance);
 	int (*fault)(const struct axas_area *area, struct axas_npt *npt,
 		     const struct axas_npt_slot *slot,
 		     struct axas_nested_fault *fault);

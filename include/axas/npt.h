@@ -284,13 +284,20 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  *	held.
  * @draft: begin a draft of a range; @map and @populate fill it. May sleep. Return: 0
  *	or -ENOMEM.
- * @drop: free a draft and all that it has. May sleep. Lock of the table held that it
- *	was made for.
+ * @drop: free a draft and all that it has still. May sleep. Lock held of the table
+ *	that it was made for.
  * @freeze: as @unmap, but areas may allow faults in the range, which wait for the
  *	thaw; counts what it frees, if it is told where. May sleep. Lock held, from
  *	here to the thaw.
- * @thaw: put what is in the draft of a range, or nothing, there where it was frozen.
- *	The draft is gone then. May sleep. Lock held.
+ * @thaw: put what is in a draft, or nothing, into a range where it was frozen. Another
+ *	range may be thawed by that. May sleep. Lock held.
+ * @sketch: get what it takes, in the pool and the draft, to take what is in a range to
+ *	another one; splits leaves that can't go as they are. May sleep. Return:
+ *	0; -ENOMEM or -EINTR. Lock held.
+ * @take: take it there, into the draft, and leave the range frozen; the caller then
+ *	freezes it, which invalidates it. May sleep. Lock held. Return: true if
+ *	tables went as they are: before they are thawed nobody may be under RCU who
+ *	was so before they went.
  * @protect: set permissions of all leaves in the range; splits come out of the
  *	pool. May sleep. Lock held.
  * @join: make larger leaves, up to max_level, of those that meet the range and that
@@ -338,10 +345,16 @@ struct axas_npt_ops {
 		      struct axas_npt_pool *pool);
 	int (*draft)(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		     struct axas_npt_draft *draft);
-	void (*drop)(struct axas_npt_draft *draft);
+	void (*drop)(struct axas_npt *npt, struct axas_npt_draft *draft);
 	void (*freeze)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		       struct axas_npt_pool *pool, struct axas_npt_freed *freed);
 	void (*thaw)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		     struct axas_npt_draft *draft);
+	int (*sketch)(struct axas_npt *npt, axas_gpa_t from, axas_gpa_t to,
+		      u64 size, struct axas_npt_pool *pool,
+		      struct axas_npt_draft *draft);
+	bool (*take)(struct axas_npt *npt, axas_gpa_t from, axas_gpa_t to,
+		     u64 size, struct axas_npt_pool *pool,
 		     struct axas_npt_draft *draft);
 	void (*protect)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 			unsigned int prot, struct axas_npt_pool *pool);

@@ -61,6 +61,7 @@ struct axas_main_area {
  * @base: first GPA
  * @length: bytes
  * @generation: goes up with every change of @areas; under @lock
+ * @held: somebody has had translations, and may have pinned pages; under @lock
  * @devices: ports and system registers; changed under @lock, read under RCU
  * @hold: R, once somebody has touched the memory from the kernel; set under
  *	@lock
@@ -76,6 +77,7 @@ struct axas_space {
 	u64 base;
 	u64 length;
 	u64 generation;
+	bool held;
 	struct axas_devices devices;
 	struct axas_hold *hold;
 	struct path path;
@@ -109,6 +111,8 @@ int axas_space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size);
 int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 		       unsigned int prot);
 int axas_space_resize(struct axas_space *space, axas_gpa_t gpa, u64 size);
+int axas_space_move(struct axas_space *space, axas_gpa_t from, axas_gpa_t to,
+		    u64 size, bool exchange);
 int axas_space_clear(struct axas_space *space);
 int axas_space_populate(struct axas_space *space, axas_gpa_t gpa, u64 size,
 			u64 *done);

@@ -171,6 +171,33 @@ DEFINE_EVENT(axas_range, axas_resize,
 	TP_ARGS(space, gpa, size, ret, ns)
 );
 
+TRACE_EVENT(axas_move,
+	TP_PROTO(u64 space, u64 from, u64 to, u64 size, bool exchange, int ret,
+		 u64 ns),
+	TP_ARGS(space, from, to, size, exchange, ret, ns),
+	TP_STRUCT__entry(
+		__field(u64, space)
+		__field(u64, from)
+		__field(u64, to)
+		__field(u64, size)
+		__field(bool, exchange)
+		__field(int, ret)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->from = from;
+		__entry->to = to;
+		__entry->size = size;
+		__entry->exchange = exchange;
+		__entry->ret = ret;
+		__entry->ns = ns;
+	),
+	TP_printk("space=%llu from=0x%llx to=0x%llx size=0x%llx exchange=%d ret=%d ns=%llu",
+		  __entry->space, __entry->from, __entry->to, __entry->size,
+		  __entry->exchange, __entry->ret, __entry->ns)
+);
+
 TRACE_EVENT(axas_protect,
 	TP_PROTO(u64 space, u64 gpa, u64 size, u32 prot, int ret, u64 ns),
 	TP_ARGS(space, gpa, size, prot, ret, ns),

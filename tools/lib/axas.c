@@ -190,6 +190,17 @@ int axas_resize(int space, uint64_t gpa, uint64_t length)
 	return call(space, AXAS_RESIZE, &resize);
 }
 
+int axas_move(int space, uint64_t from, uint64_t to, uint64_t length,
+	      uint32_t flags)
+{
+	struct axas_move move = {
+		.size = sizeof(move), .flags = flags, .from = from, .to = to,
+		.length = length,
+	};
+
+	return call(space, AXAS_MOVE, &move);
+}
+
 int axas_discard(int space, uint64_t gpa, uint64_t length,
 		 struct axas_discard *discard)
 {

@@ -144,6 +144,19 @@ int axas_protect(int space, uint64_t gpa, uint64_t length, uint32_t prot);
 int axas_resize(int space, uint64_t gpa, uint64_t length);
 
 /**
+ * axas_move() - take memory to another place of the space
+ * @space: from axas_create()
+ * @from: first address
+ * @to: first address where it goes
+ * @length: bytes
+ * @flags: &enum axas_move_flags
+ *
+ * Return: 0 or -errno.
+ */
+int axas_move(int space, uint64_t from, uint64_t to, uint64_t length,
+	      uint32_t flags);
+
+/**
  * axas_discard() - give back memory and keep the areas
  * @space: from axas_create()
  * @gpa: first address

@@ -126,6 +126,7 @@ enum {
 	AXAS_CMD_POPULATE = 0x1d,
 	AXAS_CMD_NEXT = 0x1e,
 	AXAS_CMD_RESIZE = 0x1f,
+	AXAS_CMD_MOVE = 0x20,
 };
 
 /**
@@ -420,6 +421,50 @@ struct axas_resize {
 };
 
 #define AXAS_RESIZE	_IO(AXAS_IOC_TYPE, AXAS_CMD_RESIZE)
+
+/**
+ * enum axas_move_flags - flags of AXAS_MOVE
+ * @AXAS_MOVE_EXCHANGE: what lies at @to comes to @from
+ */
+enum axas_move_flags {
+	AXAS_MOVE_EXCHANGE = 1 << 0,
+};
+
+/**
+ * struct axas_move - take memory to another place of the space (space)
+ * @size: sizeof(struct axas_move)
+ * @flags: &enum axas_move_flags
+ * @from: first GPA, aligned to 4096
+ * @to: first GPA where it goes, aligned to 4096
+ * @length: bytes, a multiple of 4096
+ *
+ * Areas go there with all that is in them: contents, rights, types, cookies; a
+ * device's offsets too. @from is a hole then, or has what was at @to. Either range may
+ * be any part of one or several areas, without a hole; they don't overlap. An area of
+ * %AXAS_BACKEND_DEVICE that is exchanged for memory hides that, and shows it
+ * again when both are exchanged once more.
+ *
+ * Touches of both ranges wait for the end of the call; nobody finds that the memory
+ * is nowhere. Windows made with mmap(2) lose both ranges before it returns. It takes
+ * no longer for whole tables of 2 MiB or 1 GiB than for a page where @from and @to lie
+ * alike in them, but waits for a grace period then; elsewhere larger leaves are split.
+ *
+ * Errors: ENOENT when a range that goes has a hole; EEXIST when the range at @to
+ * has none but isn't to be exchanged; EBUSY, as long as somebody has pinned a
+ * page of what goes, as direct I/O through a window does, or is just touching one
+ * there; EOPNOTSUPP for memory of a module's backend that can't be moved; EINVAL,
+ * also when the ranges overlap; ERANGE; ENOMEM; EINTR. Then nothing has
+ * changed but the size of leaves.
+ */
+struct axas_move {
+	__u32 size;
+	__u32 flags;
+	__u64 from;
+	__u64 to;
+	__u64 length;
+};
+
+#define AXAS_MOVE	_IO(AXAS_IOC_TYPE, AXAS_CMD_MOVE)
 
 /**
  * struct axas_clear - unmap everything (space)
