@@ -176,9 +176,12 @@ get_all() {
 	local k start status
 	trap - EXIT
 	for k; do
-		[ -z "$within" ] || [ $((SECONDS + $(kernel_seconds "$k") * 4 / 3)) -le "$within" ] || return
 		start=$SECONDS status=ok
-		get "$k" || status=failed
+		if [ -n "$within" ] && [ $((SECONDS + $(kernel_seconds "$k") * 4 / 3)) -gt "$within" ]; then
+			status=late
+		else
+			get "$k" || status=failed
+		fi
 		echo "$status $((SECONDS - start))" >"$work/$k.tmp"
 		mv "$work/$k.tmp" "$work/$k.kernel"
 	done
@@ -257,7 +260,8 @@ ready() {
 
 # fits RUN: will it have ended in time?
 fits() {
-	[ -z "$within" ] || [ $((SECONDS + seconds_of[$1] * 4 / 3)) -le "$within" ]
+	[ -z "$within" ] || { [ $((SECONDS + seconds_of[$1] * 4 / 3)) -le "$within" ] &&
+		! grep -qs late "$work/${kernel_of[$1]}.kernel"; }
 }
 
 # What is left of it, in seconds of this machine: by what was done, against what
