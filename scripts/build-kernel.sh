@@ -25,16 +25,9 @@ help_wanted "$@"
 series=$1 arch=$2 flavour=$3
 
 frags=("$AXAS_TREE/scripts/kconfig/base.config" "$AXAS_TREE/scripts/kconfig/$arch.config")
-# Sanitizers are there for the module, which is compiled with them, and for what
-# becomes of its memory. With all of the kernel instrumented this would take
-# longer by half, and its guests too.
-plain=(UBSAN_SANITIZE=n)
+mapfile -t margs < <(kernel_make_args "$flavour")
 case "$flavour" in
-debug)
-	frags+=("$AXAS_TREE/scripts/kconfig/debug.config")
-	# FORTIFY is off where KASAN could be and isn't; that file is FORTIFY's own.
-	plain+=(KASAN_SANITIZE=n KASAN_SANITIZE_string_helpers.o=y)
-	;;
+debug) frags+=("$AXAS_TREE/scripts/kconfig/debug.config") ;;
 rt) frags+=("$AXAS_TREE/scripts/kconfig/"{debug,rt}.config) ;;
 kcsan | gcov) frags+=("$AXAS_TREE/scripts/kconfig/$flavour.config") ;;
 bochs) # stands alone
@@ -114,7 +107,7 @@ prepare)
 	;;
 *)
 	run_logged "$log" "building $what (a few minutes, once)" \
-		kmake "${plain[@]}" "$target" modules_prepare || die "could not build $what"
+		kmake "${margs[@]}" "$target" modules_prepare || die "could not build $what"
 	# No module of the kernel's own is built: vmlinux exports everything.
 	cp "$out/vmlinux.symvers" "$out/Module.symvers"
 	ln -sf "$image" "$out/image"

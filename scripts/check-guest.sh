@@ -199,15 +199,20 @@ say "  done in $((SECONDS - start))s"
 
 # races yes|no LOG: reports of data races that have axas in them; or all of the
 # log but reports, with or without. Nodes of a maple tree aren't ours: its readers
-# meet what is changed or freed beside them, and look whether it was.
+# meet what is changed or freed beside them, and look whether it was. Nor is the
+# queue for a mutex, which is the CPUs' own, and what an interrupt does is not done
+# by what it came upon.
 races() {
 	awk -v ours="$1" '
-	/BUG: KCSAN: / { report = 1; text = ""; foreign = / (mas|mt|mte|mtree|ma)_/ }
+	/BUG: KCSAN: / { report = 1; text = ""; axas = 0; foreign = / (mas|mt|mte|mtree|ma|osq)_/ }
 	report {
 		text = text $0 "\n"
+		if (/ by (task|interrupt) /) below = 0
+		if (/ asm_/) below = 1
+		if (!below && /\[axas/) axas = 1
 		if (!/======/) next
 		report = 0
-		if (ours == "yes" && !foreign && text ~ /\[axas/) printf "%s", text
+		if (ours == "yes" && !foreign && axas) printf "%s", text
 		next
 	}
 	ours == "no"' "$2"

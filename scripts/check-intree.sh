@@ -70,7 +70,7 @@ kunit_cases() {
 
 # run_kernel SERIES ARCH
 run_kernel() {
-	local arch=$2 name=$1-$2 src base out cross log rc args f
+	local arch=$2 name=$1-$2 src base out options cross log rc args margs f
 	cross=$(cross_of "$arch")
 	log=$logs/intree-$name
 	case "$arch" in
@@ -79,6 +79,10 @@ run_kernel() {
 	esac
 	src=${source_of[$name]} base=${base_of[$name]}
 	"$scripts/into-kernel.sh" "$src"
+	mapfile -t margs < <(kernel_make_args "${flavour_of[$name]}")
+	# These tell make that the kernel goes without sanitizers; axas doesn't.
+	find "$src/drivers/virt/axas" -name Kbuild -exec \
+		sed -i '$a override KASAN_SANITIZE := y\noverride UBSAN_SANITIZE := y' {} +
 	args=(--arch "$arch" --cross_compile "$cross")
 	kunit() { (cd "$src" && PATH=$tcg:$PATH tools/testing/kunit/kunit.py "$@"); }
 
@@ -87,21 +91,30 @@ run_kernel() {
 		kunit config "${args[@]}" --build_dir "$base-config" --kunitconfig drivers/virt/axas/kunit || rc=$?
 	verdict "$name: kunit.py knows all of .kunitconfig" "$rc" "$log.config.log"
 
-	# What is built already stays built if what it is configured as stays.
+	# What is built already stays built if what it is configured as stays, and how
+	# it is compiled. Tools of the kernel have the directory in their commands: they
+	# would be built again, and all that depends on them.
 	out=$base-intree
-	if [ ! -e "$out/.done" ]; then
-		rm -rf "$out"
-		cp -a "$base" "$out"
+	if [ ! -e "$out" ]; then
+		rm -rf "$out.tmp"
+		cp -a "$base" "$out.tmp"
+		find "$out.tmp" -name '.*.cmd' -exec sed -i "s|$base/|$out/|g" {} +
+		mv "$out.tmp" "$out"
 	fi
+	# What .kunitconfig leaves out, this kernel leaves out unless it has it. Which
+	# consoles there are on arm64 is kunit.py's.
+	options=$src/drivers/virt/axas/kunit/.kunitconfig
 	{
-		grep -v '^CONFIG_AXAS\|^# CONFIG_AXAS' "$base/.config"
-		grep '^CONFIG_' "$src/drivers/virt/axas/kunit/.kunitconfig"
+		cat "$options"
+		grep -v 'CONFIG_AXAS\|CONFIG_SERIAL_AMBA' "$base/.config"
+		grep '^CONFIG_' "$options"
 	} | awk -F'[ =]' '{ name = $1 == "#" ? $2 : $1; line[name] = $0 } END { for (n in line) print line[n] }' |
-		grep CONFIG_ | sort >"$out/kunitconfig"
+		sort >"$out/kunitconfig"
 	# Two CPUs, so that what races does.
 	rm -f "$out/test.log"
 	run_logged "$log.log" "kunit.py run, Linux $name" \
 		kunit run --jobs "$(nproc)" --timeout 600 --qemu_args '-smp 2' "${args[@]}" \
+		"${margs[@]/#/--make_options=}" \
 		--build_dir "$out" --kunitconfig "$out/kunitconfig" || true
 	rc=0
 	kunit_cases "$log.log" || rc=1
@@ -114,7 +127,7 @@ run_kernel() {
 
 	# The same kernel, with axas and its samples instead.  kunit.py puts its own
 	# configuration back.
-	kmake() { make -C "$src" O="$out" ARCH="$arch" CROSS_COMPILE="$cross" -j"$(nproc)" "$@"; }
+	kmake() { make -C "$src" O="$out" ARCH="$arch" CROSS_COMPILE="$cross" -j"$(nproc)" "${margs[@]}" "$@"; }
 	build_as() { # build_as y|m TARGET...
 		"$src/scripts/config" --file "$out/.config" -d AXAS_KUNIT_TEST \
 			--set-val AXAS "$1" -e AXAS_PROBE -m AXAS_HW_TEST \
@@ -138,10 +151,11 @@ run_kernel() {
 }
 
 # The kernels first: their builds take the lock too.
-declare -A source_of base_of
+declare -A source_of base_of flavour_of
 for what; do
 	flavour=debug
 	[ "${what%-*}" != newest ] || flavour=plain
+	flavour_of[$what]=$flavour
 	source_of[$what]=$("$scripts/fetch-kernel.sh" "${what%-*}")
 	base_of[$what]=$("$scripts/build-kernel.sh" "${what%-*}" "${what##*-}" "$flavour")
 done

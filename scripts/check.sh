@@ -54,11 +54,11 @@ install                 | rest  | distro        |  75 | install | make install, 
 selftests-rt            | rest  | distro-rt     | 150 | guest | the programs on the prebuilt PREEMPT_RT
 selftests-newest        | rest  | newest        | 150 | guest | ... on the newest kernel
 fuzz-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | the fuzzer on the debug kernel
-intree-newest-x86_64    | rest  | newest        | 120 | intree newest-x86_64 | in a kernel's source, by kunit.py
-intree-6.12-arm64       | rest  | 6.12-arm64    | 180 | intree 6.12-arm64 | ... of another
+intree-newest-x86_64    | rest  | newest        | 130 | intree newest-x86_64 | in a kernel's source, by kunit.py
+intree-6.12-arm64       | rest  | 6.12-arm64    | 230 | intree 6.12-arm64 | ... of another
 intree-6.12-x86_64      | rest  | 6.12-x86_64   | 150 | intree 6.12-x86_64 | ... of another
 selftests-6.12-arm64    | rest  | 6.12-arm64    | 300 | guest | the programs on the debug kernel of arm64
-kunit-rt                | rest  | 6.12-rt       | 100 | guest | KUnit on a debug kernel with PREEMPT_RT
+kunit-rt                | rest  | 6.12-rt       | 150 | guest | KUnit on a debug kernel with PREEMPT_RT
 kunit-kcsan             | rest  | 6.12-kcsan    |  60 | guest | the races of KUnit, under KCSAN
 selftests-kcsan         | rest  | 6.12-kcsan    | 300 | guest | the programs with threads on it
 kunit-gcov              | named | 6.12-gcov     |  60 | guest | KUnit, counting what is run (make coverage)
@@ -176,9 +176,12 @@ get_all() {
 	local k start status
 	trap - EXIT
 	for k; do
-		[ -z "$within" ] || [ $((SECONDS + $(kernel_seconds "$k") * 4 / 3)) -le "$within" ] || return
 		start=$SECONDS status=ok
-		get "$k" || status=failed
+		if [ -n "$within" ] && [ $((SECONDS + $(kernel_seconds "$k") * 4 / 3)) -gt "$within" ]; then
+			status=late
+		else
+			get "$k" || status=failed
+		fi
 		echo "$status $((SECONDS - start))" >"$work/$k.tmp"
 		mv "$work/$k.tmp" "$work/$k.kernel"
 	done
@@ -257,7 +260,8 @@ ready() {
 
 # fits RUN: will it have ended in time?
 fits() {
-	[ -z "$within" ] || [ $((SECONDS + seconds_of[$1] * 4 / 3)) -le "$within" ]
+	[ -z "$within" ] || { [ $((SECONDS + seconds_of[$1] * 4 / 3)) -le "$within" ] &&
+		! grep -qs late "$work/${kernel_of[$1]}.kernel"; }
 }
 
 # What is left of it, in seconds of this machine: by what was done, against what

@@ -8,7 +8,7 @@
 #                     checkout; ${XDG_CACHE_HOME:-$HOME/.cache}/axas unless set
 # Gives:  say die usage_from_header need as_root run_logged lock_cache
 #         running_codename suite_apt suite_download host_arch cross_of
-#         module_sources mirror first splats
+#         kernel_make_args module_sources mirror first splats
 
 set -euo pipefail
 export LC_ALL=C
@@ -250,6 +250,17 @@ cross_of() {
 	else
 		die "unknown architecture '$1'; use x86_64 or arm64"
 	fi
+}
+
+# kernel_make_args FLAVOUR: what make gets for a kernel of build-kernel.sh, one
+# argument a line.  Sanitizers are there for the module, which is compiled with
+# them, and for what becomes of its memory.  With all of the kernel instrumented
+# its build would take longer by half, and its guests too.
+kernel_make_args() {
+	echo UBSAN_SANITIZE=n
+	[ "$1" = debug ] || return 0
+	# FORTIFY is off where KASAN could be and isn't; that file is FORTIFY's own.
+	printf '%s\n' KASAN_SANITIZE=n KASAN_SANITIZE_string_helpers.o=y
 }
 
 # module_sources: what the module is made of, as paths in the checkout

@@ -42,17 +42,17 @@ kernel_get() {
 	case "$1" in
 	distro*)
 		case "$1" in
-		distro-rt) lines=$("$AXAS_TREE/scripts/fetch-distro.sh" rt) ;;
-		*) lines=$("$AXAS_TREE/scripts/fetch-distro.sh" "$k_arch") ;;
+		distro-rt) lines=$("$AXAS_TREE/scripts/fetch-distro.sh" rt) || return ;;
+		*) lines=$("$AXAS_TREE/scripts/fetch-distro.sh" "$k_arch") || return ;;
 		esac
 		k_image=$(sed -n 1p <<<"$lines")
 		k_modules=$(sed -n 2p <<<"$lines")
 		k_hdrs=$(sed -n 3p <<<"$lines")
 		return
 		;;
-	newest) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" newest x86_64 plain) ;;
-	6.12-x86_64 | 6.12-arm64) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" 6.12 "$k_arch" debug) ;;
-	6.12-*) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" 6.12 x86_64 "${1#6.12-}") ;;
+	newest) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" newest x86_64 plain) || return ;;
+	6.12-x86_64 | 6.12-arm64) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" 6.12 "$k_arch" debug) || return ;;
+	6.12-*) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" 6.12 x86_64 "${1#6.12-}") || return ;;
 	esac
 	k_image=$k_hdrs/image
 }
