@@ -237,3 +237,17 @@ void populate_of_a_new_area_is_seen_last(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, watch.seen, 0U);
 	axas_expect_empty(test, space);
 }
+
+/* What is refused because of an area isn't first given all of its memory. */
+void populate_of_a_new_area_finds_another_first(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	unsigned long allocs;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G + SZ_4M, SZ_4K,
+					     PROT_RW, 0, 0), 0);
+	allocs = fake_hal_allocs();
+	KUNIT_EXPECT_EQ(test, axas_map_alloc(space, SZ_1G, SZ_8M, PROT_RW,
+					     AXAS_MAP_POPULATE, 0), -EEXIST);
+	KUNIT_EXPECT_EQ(test, fake_hal_allocs(), allocs);
+}
