@@ -75,15 +75,24 @@ static int map_setup(const struct axas_space *space,
 	return 0;
 }
 
+/* Is something there that isn't to give way? */
+static int map_check_room(struct axas_space *space, const struct axas_map *args)
+{
+	u64 start = args->gpa, last = start + args->length - 1;
+
+	return !(args->flags & AXAS_MAP_REPLACE) &&
+	       axas_tree_find(&space->areas, &start, &last) ? -EEXIST : 0;
+}
+
 static int map_locked(struct axas_space *space, struct axas_area *area,
 			    const struct axas_map *args)
 {
-	u64 start = args->gpa, last = start + args->length - 1, end = last;
+	u64 last = args->gpa + args->length - 1;
 	struct axas_npt_pool pool = {};
-	int ret = 0;
+	int ret = map_check_room(space, args);
 
-	if (axas_tree_find(&space->areas, &start, &end))
-		return -EEXIST;
+	if (ret)
+		return ret;
 	if (area->ops->map)
 		ret = area->ops->map(area, &space->npt, args);
 	if (!ret)
@@ -128,14 +137,12 @@ static int map_replace_locked(struct axas_space *space, struct axas_area *area,
 			      struct axas_npt_draft *draft)
 {
 	struct axas_npt_pool pool __free(axas_npt_pool) = {};
-	u64 start = args->gpa, last = start + args->length - 1, end = last;
+	u64 last = args->gpa + args->length - 1;
 	struct axas_npt *npt = &space->npt;
-	int ret;
+	int ret = map_check_room(space, args);
 
-	if (!(args->flags & AXAS_MAP_REPLACE) &&
-	    axas_tree_find(&space->areas, &start, &end))
-		return -EEXIST;
-	ret = axas_area_fill_pool(space, args->gpa, args->length, &pool);
+	if (!ret)
+		ret = axas_area_fill_pool(space, args->gpa, args->length, &pool);
 	if (!ret)
 		ret = axas_tree_reserve(&space->areas, 2);
 	if (ret)
@@ -187,9 +194,12 @@ static int map_drafted(struct axas_space *space, struct axas_area *area,
 {
 	const struct axas_npt_ops *ops = space->npt.ops;
 	struct axas_npt_draft draft;
-	int ret;
+	/* All of that memory would be in vain; the lock is had later. */
+	int ret = map_check_room(space, args);
 
-	ret = ops->draft(&space->npt, axas_gpa(args->gpa), args->length, &draft);
+	if (!ret)
+		ret = ops->draft(&space->npt, axas_gpa(args->gpa), args->length,
+				 &draft);
 	if (ret)
 		return ret;
 	ret = map_fill_draft(&draft, area, args);

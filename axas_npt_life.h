@@ -83,10 +83,19 @@ static int npt_draft(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 	mutex_init(&draft->lock);
 	draft->start = gpa.val;
 	draft->end = gpa.val + size;
-	*new = *npt;
-	new->lock = &draft->lock;
+	/* What never changes; of the rest others write some just now. */
+	*new = (struct axas_npt){
+		.ops = npt->ops,
+		.id = npt->id,
+		.caps = npt->caps,
+		.lock = &draft->lock,
+		.gather = npt->gather,
+		.levels = npt->levels,
+		.root_order = npt->root_order,
+		.gpa_bits = npt->gpa_bits,
+		.features = npt->features,
+	};
 	INIT_LIST_HEAD(&new->holders);
-	new->counts = (struct axas_npt_stats){};
 	new->root = axas_hal_alloc_table(npt->root_order, AXAS_GFP | __GFP_ZERO);
 	return new->root ? 0 : -ENOMEM;
 }

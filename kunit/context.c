@@ -407,6 +407,36 @@ void *axas_virt_at(struct kunit *test, struct axas_space *space, u64 gpa)
 }
 
 /**
+ * axas_put_word - write to guest memory that the space owns
+ * @test: the test; ends if there is none
+ * @space: the space
+ * @gpa: the guest's address
+ * @val: what is there from now on
+ */
+void axas_put_word(struct kunit *test, struct axas_space *space, u64 gpa,
+		   u64 val)
+{
+	u64 *virt = axas_virt_at(test, space, gpa);
+
+	*virt = val;
+}
+
+/**
+ * axas_word_at - read guest memory that the space owns
+ * @test: the test; ends if there is none
+ * @space: the space
+ * @gpa: the guest's address
+ *
+ * Return: what is there.
+ */
+u64 axas_word_at(struct kunit *test, struct axas_space *space, u64 gpa)
+{
+	u64 *virt = axas_virt_at(test, space, gpa);
+
+	return *virt;
+}
+
+/**
  * axas_lookup_at - axas_npt_lookup() with a number for an address
  * @npt: the table
  * @gpa: the address

@@ -87,6 +87,9 @@ struct axas_translate_entry axas_translate_at(struct axas_space *space,
 					      u64 gpa);
 struct axas_stats axas_stats_of(struct axas_space *space);
 void *axas_virt_at(struct kunit *test, struct axas_space *space, u64 gpa);
+void axas_put_word(struct kunit *test, struct axas_space *space, u64 gpa,
+		   u64 val);
+u64 axas_word_at(struct kunit *test, struct axas_space *space, u64 gpa);
 int axas_lookup_at(const struct axas_npt *npt, u64 gpa, struct axas_leaf *leaf);
 
 #endif /* _AXAS_KUNIT_CONTEXT_H */

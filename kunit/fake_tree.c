@@ -9,6 +9,8 @@
 static struct task_struct *tree_counted;
 static unsigned long tree_stretch; /* only @tree_counted writes these */
 static unsigned long tree_longest;
+static struct task_struct *tree_watched;
+static struct fake_tree_watch *tree_watch; /* only @tree_watched looks at it */
 
 static void tree_count(unsigned long n)
 {
@@ -40,8 +42,20 @@ unsigned long fake_tree_longest(void)
 	return tree_longest;
 }
 
+/**
+ * fake_tree_set_watch - have someone look on while the caller changes trees
+ * @watch: who, or NULL
+ */
+void fake_tree_set_watch(struct fake_tree_watch *watch)
+{
+	tree_watch = watch;
+	WRITE_ONCE(tree_watched, watch ? current : NULL);
+}
+
 int fake_cond_resched(void)
 {
+	if (READ_ONCE(tree_watched) == current)
+		tree_watch->resched(tree_watch);
 	if (READ_ONCE(tree_counted) == current)
 		tree_stretch = 0;
 	return cond_resched();

@@ -18,6 +18,15 @@ void *fake_mas_find(struct ma_state *mas, unsigned long max);
 void *fake_mas_walk(struct ma_state *mas);
 int fake_cond_resched(void);
 
+/**
+ * struct fake_tree_watch - someone who looks on
+ * @resched: whoever has set it lets others run, in the core of spaces or of trees
+ */
+struct fake_tree_watch {
+	void (*resched)(struct fake_tree_watch *watch);
+};
+
+void fake_tree_set_watch(struct fake_tree_watch *watch);
 void fake_tree_count(void);
 unsigned long fake_tree_longest(void);
 

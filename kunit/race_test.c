@@ -285,6 +285,18 @@ static void race_get_memory(struct race_thread *thread)
 	}
 }
 
+static int race_map_linear(struct axas_space *space, u64 gpa, u64 size,
+			   unsigned int prot, u32 flags)
+{
+	const struct axas_map args = {
+		.gpa = gpa, .length = size, .prot = prot, .flags = flags,
+		.hpa = HPA_NOWHERE + (gpa - RACE_GPA),
+		.backend = AXAS_BACKEND_LINEAR,
+	};
+
+	return axas_space_map(space, &args);
+}
+
 static void race_change_once(struct race_thread *thread)
 {
 	static const u8 prots[] = { PROT_R, PROT_RW, PROT_RWX };
@@ -295,6 +307,7 @@ static void race_change_once(struct race_thread *thread)
 	unsigned int prot = prots[race_rnd(thread, 3)];
 	u64 gpa = RACE_GPA + (u64)first * SZ_4K;
 	u64 size = min(n, RACE_PAGES - first) * (u64)SZ_4K;
+	u32 flags = race_rnd(thread, 2) ? AXAS_MAP_REPLACE : 0;
 	int ret;
 
 	switch (race_rnd(thread, 6)) {
@@ -309,9 +322,8 @@ static void race_change_once(struct race_thread *thread)
 			thread->wrong = "protect";
 		break;
 	case 2:
-		ret = axas_map_linear(space, gpa, size, HPA_NOWHERE + first *
-				      (u64)SZ_4K, prot);
-		if (ret && ret != -ENOMEM && ret != -EEXIST)
+		ret = race_map_linear(space, gpa, size, prot, flags);
+		if (ret && ret != -ENOMEM && (flags || ret != -EEXIST))
 			thread->wrong = "map linear";
 		break;
 	case 3:
@@ -330,10 +342,10 @@ static void race_change_once(struct race_thread *thread)
 		break;
 	default:
 		ret = axas_map_alloc(space, gpa, size, prot,
-				     race_rnd(thread, 8) ? 0 :
-							   AXAS_MAP_POPULATE,
+				     flags | (race_rnd(thread, 8) ? 0 :
+					      AXAS_MAP_POPULATE),
 				     race_rnd(thread, 2) ? SZ_2M : SZ_4K);
-		if (ret && ret != -ENOMEM && ret != -EEXIST)
+		if (ret && ret != -ENOMEM && (flags || ret != -EEXIST))
 			thread->wrong = "map alloc";
 	}
 	race_called(thread);

@@ -344,6 +344,54 @@ static const struct fail_scenario protect_many = {
 	setup_many, call_protect_many,
 };
 
+static int call_replace_many(struct axas_space *space)
+{
+	return axas_map_alloc(space, SZ_1G + SZ_4K, 39 * SZ_64K - 2 * SZ_4K,
+			      PROT_R, AXAS_MAP_REPLACE, 0);
+}
+
+static const struct fail_scenario replace_many = {
+	setup_many, call_replace_many,
+};
+
+/* As unmap, in the middle of two leaves. */
+static int call_replace_splits(struct axas_space *space)
+{
+	return axas_map_alloc(space, SZ_1G + 7 * SZ_2M + SZ_4K, 2ULL * SZ_1G,
+			      PROT_R, AXAS_MAP_REPLACE, 0);
+}
+
+static const struct fail_scenario replace_splits = {
+	setup_linear, call_replace_splits,
+};
+
+/* The end of one area and the beginning of another, small and large leaves. */
+static int call_replace_eager(struct axas_space *space)
+{
+	return axas_map_alloc(space, SZ_1G + 5 * SZ_2M - 3 * SZ_4K,
+			      6 * SZ_4K, PROT_RWX,
+			      AXAS_MAP_POPULATE | AXAS_MAP_REPLACE, 0);
+}
+
+static const struct fail_scenario replace_eager = {
+	setup_areas, call_replace_eager,
+};
+
+static int call_replace_linear(struct axas_space *space)
+{
+	const struct axas_map args = {
+		.gpa = SZ_1G + SZ_4K, .length = 6 * SZ_2M - 2 * SZ_4K,
+		.hpa = HPA_NOWHERE + SZ_4K, .prot = PROT_R,
+		.backend = AXAS_BACKEND_LINEAR, .flags = AXAS_MAP_REPLACE,
+	};
+
+	return axas_space_map(space, &args);
+}
+
+static const struct fail_scenario replace_linear = {
+	setup_areas, call_replace_linear,
+};
+
 /* A hole in the first of them. */
 static int call_unmap_hole(struct axas_space *space)
 {
@@ -433,55 +481,54 @@ static const struct fail_scenario device_del = {
 	setup_ports, call_device_del,
 };
 
-void fail_hal_map_eager_small(struct kunit *test)
-{
-	fail_hal(test, &map_eager_small);
+#define FAIL_HAL(scenario)						\
+void fail_hal_##scenario(struct kunit *test)				\
+{									\
+	fail_hal(test, &(scenario));					\
 }
 
-void fail_hal_map_eager_large(struct kunit *test)
-{
-	fail_hal(test, &map_eager_large);
+#define FAIL_NTH(scenario)						\
+void fail_nth_##scenario(struct kunit *test)				\
+{									\
+	fail_nth(test, &(scenario));					\
 }
 
-void fail_hal_map_linear(struct kunit *test)
-{
-	fail_hal(test, &map_linear);
-}
+FAIL_HAL(map_eager_small)
+FAIL_HAL(map_eager_large)
+FAIL_HAL(map_linear)
+FAIL_HAL(map_lazy)
+FAIL_HAL(unmap_splits)
+FAIL_HAL(unmap_areas)
+FAIL_HAL(protect_splits)
+FAIL_HAL(protect_areas)
+FAIL_HAL(discard_splits)
+FAIL_HAL(populate)
+FAIL_HAL(replace_splits)
+FAIL_HAL(replace_eager)
+FAIL_HAL(replace_linear)
+FAIL_HAL(replace_many)
+FAIL_HAL(protect_many)
+FAIL_HAL(map_device)
+FAIL_HAL(device_add)
+FAIL_HAL(device_del)
 
-void fail_hal_map_lazy(struct kunit *test)
-{
-	fail_hal(test, &map_lazy);
-}
-
-void fail_hal_unmap_splits(struct kunit *test)
-{
-	fail_hal(test, &unmap_splits);
-}
-
-void fail_hal_unmap_areas(struct kunit *test)
-{
-	fail_hal(test, &unmap_areas);
-}
-
-void fail_hal_protect_splits(struct kunit *test)
-{
-	fail_hal(test, &protect_splits);
-}
-
-void fail_hal_protect_areas(struct kunit *test)
-{
-	fail_hal(test, &protect_areas);
-}
-
-void fail_hal_discard_splits(struct kunit *test)
-{
-	fail_hal(test, &discard_splits);
-}
-
-void fail_hal_populate(struct kunit *test)
-{
-	fail_hal(test, &populate);
-}
+FAIL_NTH(map_eager_small)
+FAIL_NTH(map_eager_large)
+FAIL_NTH(map_linear)
+FAIL_NTH(map_lazy)
+FAIL_NTH(unmap_splits)
+FAIL_NTH(unmap_areas)
+FAIL_NTH(protect_splits)
+FAIL_NTH(protect_areas)
+FAIL_NTH(discard_splits)
+FAIL_NTH(populate)
+FAIL_NTH(replace_splits)
+FAIL_NTH(replace_eager)
+FAIL_NTH(replace_linear)
+FAIL_NTH(replace_many)
+FAIL_NTH(protect_many)
+FAIL_NTH(map_device)
+FAIL_NTH(device_add)
 
 /* What only takes away needs nothing. */
 void fail_hal_unmap_many(struct kunit *test)
@@ -497,80 +544,10 @@ void fail_hal_unmap_many(struct kunit *test)
 	fail_hal(test, &unmap_hole);
 }
 
-void fail_hal_protect_many(struct kunit *test)
-{
-	fail_hal(test, &protect_many);
-}
-
 void fail_hal_fault(struct kunit *test)
 {
 	fail_hal(test, &fault_small);
 	fail_hal(test, &fault_large);
-}
-
-void fail_hal_map_device(struct kunit *test)
-{
-	fail_hal(test, &map_device);
-}
-
-void fail_hal_device_add(struct kunit *test)
-{
-	fail_hal(test, &device_add);
-}
-
-void fail_hal_device_del(struct kunit *test)
-{
-	fail_hal(test, &device_del);
-}
-
-void fail_nth_map_eager_small(struct kunit *test)
-{
-	fail_nth(test, &map_eager_small);
-}
-
-void fail_nth_map_eager_large(struct kunit *test)
-{
-	fail_nth(test, &map_eager_large);
-}
-
-void fail_nth_map_linear(struct kunit *test)
-{
-	fail_nth(test, &map_linear);
-}
-
-void fail_nth_map_lazy(struct kunit *test)
-{
-	fail_nth(test, &map_lazy);
-}
-
-void fail_nth_unmap_splits(struct kunit *test)
-{
-	fail_nth(test, &unmap_splits);
-}
-
-void fail_nth_unmap_areas(struct kunit *test)
-{
-	fail_nth(test, &unmap_areas);
-}
-
-void fail_nth_protect_splits(struct kunit *test)
-{
-	fail_nth(test, &protect_splits);
-}
-
-void fail_nth_protect_areas(struct kunit *test)
-{
-	fail_nth(test, &protect_areas);
-}
-
-void fail_nth_discard_splits(struct kunit *test)
-{
-	fail_nth(test, &discard_splits);
-}
-
-void fail_nth_populate(struct kunit *test)
-{
-	fail_nth(test, &populate);
 }
 
 void fail_nth_unmap_many(struct kunit *test)
@@ -578,25 +555,10 @@ void fail_nth_unmap_many(struct kunit *test)
 	fail_nth(test, &unmap_hole);
 }
 
-void fail_nth_protect_many(struct kunit *test)
-{
-	fail_nth(test, &protect_many);
-}
-
 void fail_nth_fault(struct kunit *test)
 {
 	fail_nth(test, &fault_small);
 	fail_nth(test, &fault_large);
-}
-
-void fail_nth_map_device(struct kunit *test)
-{
-	fail_nth(test, &map_device);
-}
-
-void fail_nth_device_add(struct kunit *test)
-{
-	fail_nth(test, &device_add);
 }
 
 /* ---- create ---- */

@@ -126,6 +126,14 @@ void many_areas_in_short_stretches(struct kunit *test)
 	KUNIT_EXPECT_LT_MSG(test, fake_tree_longest(), SHORT, "protect");
 
 	fake_tree_count();
+	KUNIT_EXPECT_EQ(test, axas_map_alloc(space, SZ_1G + SZ_4K,
+					     size / 2, PROT_R,
+					     AXAS_MAP_REPLACE, 0), 0);
+	KUNIT_EXPECT_LT_MSG(test, fake_tree_longest(), SHORT, "replace");
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).areas,
+			MANY / 2 + 3ULL);
+
+	fake_tree_count();
 	KUNIT_EXPECT_EQ(test, axas_space_clear(space), 0);
 	KUNIT_EXPECT_LT_MSG(test, fake_tree_longest(), SHORT, "clear");
 	KUNIT_EXPECT_EQ(test, axas_stats_of(space).areas, 0ULL);

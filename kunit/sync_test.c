@@ -99,6 +99,7 @@ static const struct sync_way {
 	{ "large fault", SZ_2M, 0, SZ_2M },
 	{ "populate", PAGES * SZ_4K, AXAS_MAP_POPULATE, SZ_4K },
 	{ "large populate", SZ_2M, AXAS_MAP_POPULATE, SZ_2M },
+	{ "replace", PAGES * SZ_4K, AXAS_MAP_POPULATE | AXAS_MAP_REPLACE, SZ_4K },
 };
 
 static void sync_one_way(struct kunit *test, const struct sync_way *way,

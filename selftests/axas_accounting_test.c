@@ -221,7 +221,7 @@ struct caller {
 	unsigned int resolved;
 	unsigned int tables;
 	unsigned int ranges[2];
-	int ret[16];
+	int ret[20];
 };
 
 static void caller_step(struct caller *c, int step)
@@ -296,6 +296,8 @@ static void run_caller(struct caller *c, __u32 format, __u32 bits)
 	*ret++ = ax_pwrite(fd, &val, 8, GPA + 4 * AX_PAGE);
 	*ret++ = ax_store(window + 4 * AX_PAGE, 1);
 	*ret++ = ax_populate(fd, FAR, 2 * LIMIT);
+	/* What is there gives way when the new is there, and not before. */
+	*ret++ = ax_map_alloc(fd, GPA, AX_1G, AX_R, AXAS_MAP_POPULATE | AXAS_MAP_REPLACE, 0);
 	ax_stats(fd, &st);
 	*ret++ = st.resident != (c->resolved + 1) * AX_PAGE || st.areas != 1;
 	c->tables = count_tables(&st);
@@ -330,7 +332,10 @@ static void run_discards(struct caller *c, __u32 format, __u32 bits)
 		for (gpa = GPA; gpa < GPA + LIMIT / 2; gpa += AX_PAGE)
 			*ret |= ax_fault(fd, gpa, AX_W);
 		ret++;
-		if (i < 3) {
+		if (i == 1) {
+			*ret++ = ax_map_alloc(fd, GPA, LIMIT / 2, AX_RW,
+					      AXAS_MAP_REPLACE, 0);
+		} else if (i < 3) {
 			*ret = ax_discard_to(fd, GPA, LIMIT / 2, &d);
 			*ret++ |= d.freed != LIMIT / 2;
 		}
@@ -421,6 +426,7 @@ static const struct {
 	{ "write to a page that isn't there", -ENOMEM },
 	{ "touch one in a window", -EFAULT },
 	{ "populate at the limit", -ENOMEM },
+	{ "replace at the limit", -ENOMEM },
 	{ "and nothing is left of it again", 0 },
 	{ "fault, without a limit", AXAS_FAULT_RESOLVED },
 	{ "touch a window again", 0 },
@@ -637,7 +643,7 @@ TEST_F_TIMEOUT(space, limit_of_a_cgroup, 240)
 }
 
 /* What is given back is no longer charged, while the area and the space live. */
-TEST_F_TIMEOUT(space, discard_returns_the_charge, 120)
+TEST_F_TIMEOUT(space, discard_and_replace_return_the_charge, 120)
 {
 	const char *why = make_cgroup();
 	struct caller *c;

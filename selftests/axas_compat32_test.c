@@ -234,6 +234,9 @@ static void use_devices(int fd)
 	};
 
 	CHECK(sys_ioctl(fd, AXAS_MAP, &map) == 0);
+	CHECK(sys_ioctl(fd, AXAS_MAP, &map) == -EEXIST);
+	map.flags = AXAS_MAP_REPLACE;
+	CHECK(sys_ioctl(fd, AXAS_MAP, &map) == 0);
 	CHECK(device(fd, AXAS_DEVICE_ADD, AXAS_BUS_PORT, 0x3f8, 0x3ff) == 0);
 	CHECK(device(fd, AXAS_DEVICE_ADD, AXAS_BUS_PORT, 0x3ff, 0x400) == -EEXIST);
 	CHECK(device(fd, AXAS_DEVICE_ADD, AXAS_BUS_PORT, 0x400, 1ULL << 32) == -ERANGE);

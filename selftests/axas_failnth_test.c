@@ -155,6 +155,29 @@ static int bring_in_huge(int fd)
 	return ax_bring_in(fd, GPA, AX_2M, NULL);
 }
 
+static int replace_page(int fd)
+{
+	return ax_map_alloc(fd, GPA + 0x3000, 0x1000, AX_R, AXAS_MAP_REPLACE, 0);
+}
+
+/* All of it at once, over the border of a table. */
+static int replace_between(int fd)
+{
+	return ax_map_alloc(fd, GPA + AX_2M - 0x4000, 0x8000, AX_R,
+			    AXAS_MAP_REPLACE | AXAS_MAP_POPULATE, 0);
+}
+
+static int replace_linear(int fd)
+{
+	struct axas_map m = {
+		.size = sizeof(m), .flags = AXAS_MAP_REPLACE, .gpa = GPA + 0x3000,
+		.length = 3 * AX_2M, .hpa = spare_hpa + 0x3000, .prot = AX_R,
+		.backend = AXAS_BACKEND_LINEAR,
+	};
+
+	return ax_ioctl(fd, AXAS_MAP, &m);
+}
+
 static int protect_page(int fd)
 {
 	return ax_protect(fd, GPA + 0x3000, 0x1000, AX_R);
@@ -235,6 +258,10 @@ static const struct op ops[] = {
 	{ "populate an area", area, bring_in, true },
 	{ "populate 2 MiB", huge_area, bring_in_huge, true, true },
 	{ "list runs", pages, list_runs },
+	{ "replace a resident page", pages, replace_page },
+	{ "replace in a 2 MiB leaf", huge, replace_page },
+	{ "replace across large leaves", linear, replace_between },
+	{ "replace by linear memory", linear, replace_linear },
 };
 
 static const __u64 probes[] = {
@@ -297,6 +324,10 @@ OP(discard_splits_2m, 23);
 OP(populate, 24);
 OP(populate_2m, 25);
 OP(next, 26);
+OP(replace_resident, 27);
+OP(replace_splits_2m, 28);
+OP(replace_populate, 29);
+OP(replace_linear, 30);
 
 TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 {

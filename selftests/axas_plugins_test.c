@@ -294,7 +294,7 @@ TEST_F(space, trace)
 	EXPECT_TRUE(traced(trace, "axas_create: space=%u format=0x10 gpa_bits=%u base=0x0"
 			   " length=%#llx ret=0 ns=", id, variant->bits, self->end));
 	EXPECT_TRUE(traced(trace, "axas_map: space=%u gpa=0x0 size=0x200000 backend=0x10"
-			   " prot=rw ret=0 ns=", id));
+			   " prot=rw flags=- ret=0 ns=", id));
 	EXPECT_TRUE(traced(trace, "axas_fault: space=%u bus=memory gpa=0x1008 access=w"
 			   " result=resolved ns=", id));
 	EXPECT_TRUE(traced(trace, "axas_invalidate: space=%u gpa=0x1000 size=0x1000 ns=", id));

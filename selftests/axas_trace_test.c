@@ -104,7 +104,7 @@ static void bus_faults(struct events *events, int fd)
 static void device_and_clear(struct events *events, int fd, __u64 base, __u64 end)
 {
 	ax_map_device(fd, GPA, 0x2000, AX_RW, 0x1d);
-	expect(events, true, "map", "gpa=0x40000000 size=0x2000 backend=device prot=rw ret=0");
+	expect(events, true, "map", "gpa=0x40000000 size=0x2000 backend=device prot=rw flags=- ret=0");
 	fault(events, fd, GPA + 0x1008, AX_W, "w", "device");
 	ax_clear(fd);
 	expect(events, true, "unmap", "gpa=%#llx size=%#llx ret=0", base, end - base);
@@ -159,10 +159,10 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 	device_and_clear(events, fd, 0x1000, 1ULL << bits);
 	ax_map(fd, GPA, AX_1G);
 	expect(events, true, "map",
-	       "gpa=0x40000000 size=0x40000000 backend=alloc prot=rw ret=0");
+	       "gpa=0x40000000 size=0x40000000 backend=alloc prot=rw flags=- ret=0");
 	ax_map_alloc(fd, GPA + 0x1000, 0x3000, AX_RX, 0, 0);
 	expect(events, true, "map",
-	       "gpa=0x40001000 size=0x3000 backend=alloc prot=rx ret=%d", -EEXIST);
+	       "gpa=0x40001000 size=0x3000 backend=alloc prot=rx flags=- ret=%d", -EEXIST);
 	fault(events, fd, GPA + 0x123, AX_W, "w", "resolved");
 	fault(events, fd, GPA + 0x456, AX_RW, "rw", "spurious");
 	fault(events, fd, GPA + 0x5000, AX_X, "x", "denied");
@@ -189,9 +189,15 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 	expect(events, true, "populate", "gpa=0x7fffe000 size=0x3000 done=0x2000 ret=%d",
 	       -ENOENT);
 
+	ax_map_alloc(fd, GPA + AX_1G - 0x2000, 0x1000, AX_RX,
+		     AXAS_MAP_POPULATE | AXAS_MAP_REPLACE, 0);
+	expect(events, false, "invalidate", "gpa=0x7fffe000 size=0x1000");
+	expect(events, true, "map", "gpa=0x7fffe000 size=0x1000 backend=alloc prot=rx"
+	       " flags=populate|replace ret=0");
+
 	ax_map_linear(fd, 2 * GPA, AX_1G, hpa, AX_RWX, 0);
 	expect(events, true, "map",
-	       "gpa=0x80000000 size=0x40000000 backend=linear prot=rwx ret=0");
+	       "gpa=0x80000000 size=0x40000000 backend=linear prot=rwx flags=- ret=0");
 	ax_unmap(fd, 2 * GPA + AX_2M + 0x3000, 0x1000);
 	expect_splits(events, ept, 2 * GPA);
 	expect(events, false, "invalidate", "gpa=0x80203000 size=0x1000");

@@ -99,7 +99,7 @@ TEST_F(space, refused_map)
 		.backend = AXAS_BACKEND_ALLOC, .prot = AX_RW,
 	};
 	struct poke pokes[] = {
-		POKE(axas_map, flags, 1 << 3, -EINVAL),
+		POKE(axas_map, flags, 1 << 4, -EINVAL),
 		POKE(axas_map, flags, 1u << 31, -EINVAL),
 		POKE(axas_map, gpa, FREE + 1, -EINVAL),
 		POKE(axas_map, gpa, FREE + 0x800, -EINVAL),
@@ -164,6 +164,19 @@ TEST_F(space, refused_map)
 	for (i = 0; i < ARRAY_SIZE(pokes); i++)
 		if (pokes[i].at == offsetof(struct axas_map, flags))
 			pokes[i].val |= AXAS_MAP_POPULATE;
+	REFUSED(AXAS_MAP, m, pokes);
+	/* And where there is something that is to give way. */
+	m.flags |= AXAS_MAP_REPLACE;
+	m.gpa = A_RW;
+	for (i = 0; i < ARRAY_SIZE(pokes); i++) {
+		if (pokes[i].at == offsetof(struct axas_map, flags))
+			pokes[i].val |= AXAS_MAP_REPLACE;
+		if (pokes[i].err != -EEXIST)
+			continue;
+		pokes[i].val += 8;
+		pokes[i].err = -EINVAL;
+		pokes[i].or_err = -EINVAL;
+	}
 	REFUSED(AXAS_MAP, m, pokes);
 }
 
@@ -398,6 +411,7 @@ TEST_F(space, refused_map_device)
 	const struct poke pokes[] = {
 		POKE(axas_map, flags, AXAS_MAP_POPULATE, -EINVAL),
 		POKE(axas_map, flags, AXAS_MAP_NODE, -EINVAL),
+		POKE(axas_map, flags, AXAS_MAP_REPLACE | AXAS_MAP_POPULATE, -EINVAL),
 		POKE2(axas_map, flags, AXAS_MAP_IGNORE_PAT, -EINVAL, -EOPNOTSUPP),
 		POKE(axas_map, hpa, 0x1000, -EINVAL),
 		POKE(axas_map, node, 1, -EINVAL),
@@ -422,6 +436,8 @@ TEST_F(space, refused_map_device)
 	EXPECT_EQ(0, ax_ioctl(self->fd, AXAS_MAP, &m));
 	/* And nothing goes over it. */
 	EXPECT_EQ(-EEXIST, ax_map(self->fd, FREE + 0x3000, 0x1000));
+	m.flags = AXAS_MAP_REPLACE;
+	EXPECT_EQ(0, ax_ioctl(self->fd, AXAS_MAP, &m));
 }
 
 TEST_F(space, refused_device)

@@ -73,6 +73,13 @@ TRACE_DEFINE_ENUM(AXAS_FAULT_POISONED);
 		      { AXAS_PROT_WRITE, "w" },				\
 		      { AXAS_PROT_EXEC, "x" })
 
+#define axas_show_map_flags(flags)					\
+	__print_flags(flags, "|",					\
+		      { AXAS_MAP_POPULATE, "populate" },		\
+		      { AXAS_MAP_IGNORE_PAT, "ignore-pat" },		\
+		      { AXAS_MAP_NODE, "node" },			\
+		      { AXAS_MAP_REPLACE, "replace" })
+
 #define axas_show_result(result)					\
 	__print_symbolic(result,					\
 			 { AXAS_FAULT_RESOLVED, "resolved" },		\
@@ -121,6 +128,7 @@ TRACE_EVENT(axas_map,
 		__field(u64, size)
 		__field(u32, backend)
 		__field(u32, prot)
+		__field(u32, flags)
 		__field(int, ret)
 		__field(u64, ns)
 	),
@@ -130,13 +138,16 @@ TRACE_EVENT(axas_map,
 		__entry->size = map->length;
 		__entry->backend = map->backend;
 		__entry->prot = map->prot;
+		__entry->flags = map->flags;
 		__entry->ret = ret;
 		__entry->ns = ns;
 	),
-	TP_printk("space=%llu gpa=0x%llx size=0x%llx backend=%s prot=%s ret=%d ns=%llu",
+	TP_printk("space=%llu gpa=0x%llx size=0x%llx backend=%s prot=%s flags=%s ret=%d ns=%llu",
 		  __entry->space, __entry->gpa, __entry->size,
 		  axas_show_backend(__entry->backend),
-		  axas_show_prot(__entry->prot), __entry->ret, __entry->ns)
+		  axas_show_prot(__entry->prot),
+		  __entry->flags ? axas_show_map_flags(__entry->flags) : "-",
+		  __entry->ret, __entry->ns)
 );
 
 DECLARE_EVENT_CLASS(axas_range,

@@ -158,7 +158,8 @@ static void judge_change(struct ctx *ctx, const struct call *c)
 {
 	int want = 0;
 
-	if (c->op == CALL_MAP && areas_meet(&ctx->m.mem, c->gpa, c->gpa + c->len))
+	if (c->op == CALL_MAP && !(c->flags & AXAS_MAP_REPLACE) &&
+	    areas_meet(&ctx->m.mem, c->gpa, c->gpa + c->len))
 		want = EEXIST;
 	if (c->op == CALL_PROTECT && !model_whole(ctx, c->gpa, c->len))
 		want = ENOENT;

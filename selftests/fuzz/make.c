@@ -108,10 +108,14 @@ void make_map(struct ctx *ctx, struct mail *mail)
 	__u64 leaf[] = { 0, AX_PAGE, AX_2M };
 	unsigned int tries = 0;
 
-	*c = (struct call){ .op = CALL_MAP, .backend = AXAS_BACKEND_ALLOC };
+	*c = (struct call){
+		.op = CALL_MAP, .backend = AXAS_BACKEND_ALLOC,
+		.flags = one_in(ctx, 3) ? AXAS_MAP_REPLACE : 0,
+	};
 	do
 		pick_range(ctx, &c->gpa, &c->len);
-	while (areas_meet(&ctx->m.mem, c->gpa, c->gpa + c->len) && ++tries < 4);
+	while (!c->flags && ++tries < 4 &&
+	       areas_meet(&ctx->m.mem, c->gpa, c->gpa + c->len));
 	c->prot = pick_prot(ctx);
 	c->cookie = ctx->next_cookie++;
 	switch (below(ctx, 12)) {

@@ -212,26 +212,6 @@ void bytes_write(struct ctx *ctx, __u64 gpa, const void *buf, size_t len)
 
 /* ---- what calls do ---- */
 
-void model_map(struct ctx *ctx, const struct call *call)
-{
-	struct area a = {
-		.start = call->gpa, .end = call->gpa + call->len,
-		.first = call->gpa, .hpa_off = call->hpa - call->gpa,
-		.cookie = call->cookie, .max_leaf = call->max_leaf,
-		.backend = call->backend, .prot = call->prot,
-		.memtype = call->memtype, .node = call->node,
-		.flags = call->flags & (AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE),
-	};
-
-	if (a.backend == AXAS_BACKEND_LINEAR && !a.max_leaf)
-		a.max_leaf = ctx->info.leaf_sizes & AX_1G ? AX_1G : AX_2M;
-	if (area_lazy(&a) && !a.max_leaf)
-		a.max_leaf = AX_PAGE;
-	areas_put(&ctx->m.mem, &a);
-	if (call->flags & AXAS_MAP_POPULATE)
-		model_touched(ctx, call->gpa, call->len);
-}
-
 /* A leaf of 2 MiB that reaches over @gpa is 512 from now on. */
 static void pages_split(struct ctx *ctx, __u64 gpa)
 {
@@ -282,6 +262,28 @@ void model_unmap(struct ctx *ctx, __u64 gpa, __u64 len)
 	model_cut(ctx, gpa + len);
 	areas_take(&ctx->m.mem, gpa, gpa + len);
 	pages_drop(ctx, gpa, len);
+}
+
+void model_map(struct ctx *ctx, const struct call *call)
+{
+	struct area a = {
+		.start = call->gpa, .end = call->gpa + call->len,
+		.first = call->gpa, .hpa_off = call->hpa - call->gpa,
+		.cookie = call->cookie, .max_leaf = call->max_leaf,
+		.backend = call->backend, .prot = call->prot,
+		.memtype = call->memtype, .node = call->node,
+		.flags = call->flags & (AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE),
+	};
+
+	if (a.backend == AXAS_BACKEND_LINEAR && !a.max_leaf)
+		a.max_leaf = ctx->info.leaf_sizes & AX_1G ? AX_1G : AX_2M;
+	if (area_lazy(&a) && !a.max_leaf)
+		a.max_leaf = AX_PAGE;
+	/* There is something only where it is to be replaced. */
+	model_unmap(ctx, call->gpa, call->len);
+	areas_put(&ctx->m.mem, &a);
+	if (call->flags & AXAS_MAP_POPULATE)
+		model_touched(ctx, call->gpa, call->len);
 }
 
 /* Areas stay as they are. How many pages went? */

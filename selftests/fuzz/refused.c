@@ -27,7 +27,7 @@ static struct map_fault spoil_map(struct ctx *ctx, struct axas_map *m)
 
 	switch (below(ctx, 22)) {
 	case 0:
-		m->flags = 1u << (3 + below(ctx, 29));
+		m->flags = 1u << (4 + below(ctx, 28));
 		return (struct map_fault){ "map: unknown flag", EINVAL };
 	case 1:
 		m->gpa += 1 + below(ctx, 4095);
@@ -119,11 +119,17 @@ static void refused_map(struct ctx *ctx)
 		.prot = AX_RW, .cookie = ctx->next_cookie++,
 	};
 	struct map_fault f;
+	__u64 gpa, len;
 
-	pick_range(ctx, &m.gpa, &m.length);
-	m.length = lesser(m.length, AX_2M);
+	pick_range(ctx, &gpa, &len);
+	m.gpa = gpa;
+	m.length = lesser(len, AX_2M);
 	f = spoil_map(ctx, &m);
+	/* What is there would give way, if the rest were good. */
+	if (one_in(ctx, 2))
+		m.flags |= AXAS_MAP_REPLACE;
 	expect(ctx, f.what, ax_ioctl(ctx->fd, AXAS_MAP, &m), -f.err);
+	check_range(ctx, gpa, lesser(len, 16 * AX_PAGE));
 }
 
 static void refused_range(struct ctx *ctx)

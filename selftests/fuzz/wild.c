@@ -54,6 +54,7 @@ static void wild_change(struct ctx *ctx)
 {
 	static const __u32 prot[] = { AX_RW, AX_RW, AX_R, AX_RWX, AX_RX };
 	__u32 rights = prot[below(ctx, ARRAY_LEN(prot))];
+	__u32 flags = one_in(ctx, 2) ? AXAS_MAP_REPLACE : 0;
 	__u64 page, nr, gpa;
 	int ret;
 
@@ -61,11 +62,12 @@ static void wild_change(struct ctx *ctx)
 	gpa = wild_gpa(ctx, page);
 	switch (below(ctx, 4)) {
 	case 0 ... 1:
-		ret = ax_map_alloc(ctx->fd, gpa, nr * AX_PAGE, rights,
-				   one_in(ctx, 4) ? AXAS_MAP_POPULATE : 0,
+		flags |= one_in(ctx, 4) ? AXAS_MAP_POPULATE : 0;
+		ret = ax_map_alloc(ctx->fd, gpa, nr * AX_PAGE, rights, flags,
 				   one_in(ctx, 2) ? AX_2M : 0);
-		note(ctx, "map %#llx+%#llx: %d", gpa, nr * AX_PAGE, ret);
-		if (ret && ret != -EEXIST)
+		note(ctx, "map %#llx+%#llx flags %u: %d", gpa, nr * AX_PAGE,
+		     flags, ret);
+		if (ret && (ret != -EEXIST || flags & AXAS_MAP_REPLACE))
 			fail(ctx, "map: %d", ret);
 		break;
 	case 2:

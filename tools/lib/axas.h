@@ -69,7 +69,7 @@ int64_t axas_id(int space);
 /**
  * axas_map() - make an area
  * @space: from axas_create()
- * @map: what and where
+ * @map: what and where; with %AXAS_MAP_REPLACE in the place of what is there
  *
  * Return: 0 or -errno.
  */

@@ -320,10 +320,10 @@ enum axas_map_flags {
  * @cookie: the caller's own; given back by AXAS_AREAS, and with each fault in
  *	a device area
  *
- * Errors: EEXIST when the range meets an area that isn't to be replaced; EPERM when linear is asked for
- * without CAP_SYS_RAWIO or the kernel is locked down; EACCES when a linear
- * range meets ordinary RAM; EBUSY when it meets what a driver has claimed for
- * itself alone; ERANGE also when @hpa doesn't fit an entry;
+ * Errors: EEXIST when the range meets an area that isn't to be replaced; EPERM when
+ * linear is asked for without CAP_SYS_RAWIO or the kernel is locked down; EACCES
+ * when a linear range meets ordinary RAM; EBUSY when it meets what a driver has
+ * claimed for itself alone; ERANGE also when @hpa doesn't fit an entry;
  * EOPNOTSUPP when the format lacks @prot, @memtype, @max_leaf or a flag;
  * ENOMEM; EINTR.
  */
