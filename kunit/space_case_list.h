@@ -151,6 +151,7 @@
 	AXAS_CASE(join_tells_nobody_in_vain)
 	AXAS_CASE(join_forgets_a_main_area_that_goes)
 	AXAS_CASE(join_frees_its_table_behind_rcu)
+	AXAS_CASE(join_hands_out_no_frame_that_is_gone)
 	AXAS_CASE(model_over_1g)
 	AXAS_CASE(model_over_512g)
 	AXAS_CASE(model_large_leaves)

@@ -422,3 +422,53 @@ void join_frees_its_table_behind_rcu(struct kunit *test)
 	rcu_barrier();
 	KUNIT_EXPECT_FALSE(test, fake_hal_owns(table));
 }
+
+/* A format that looks an entry up, and then takes its time. */
+static const struct axas_npt_ops *slow_of;
+static struct beside *slow_beside;
+
+static bool slow_lookup(const struct axas_npt *npt, axas_gpa_t gpa,
+			struct axas_npt_slot *slot, struct axas_leaf *leaf)
+{
+	bool found = slow_of->lookup(npt, gpa, slot, leaf);
+
+	if (slow_beside)
+		beside_wait(slow_beside);
+	slow_beside = NULL;
+	return found;
+}
+
+/*
+ * A leaf is found, its table goes in a join, the leaf that was made goes in an
+ * unmap, and somebody else gets the frame, which waits for no grace period. It
+ * isn't to be had as guest memory then.
+ */
+void join_hands_out_no_frame_that_is_gone(struct kunit *test)
+{
+	struct axas_space *space = cut_space(test);
+	const u64 gpa = SZ_1G + SZ_1M;
+	struct axas_npt_ops slow = *space->npt.ops;
+	struct axas_memory memory;
+	struct beside beside;
+	struct page *page;
+	int ret;
+
+	page = pfn_to_page(PHYS_PFN(axas_translate_at(space, gpa).hpa));
+	beside_start(test, &beside, space, true);
+	/* Stands for who has it next. */
+	get_page(page);
+	slow_of = space->npt.ops;
+	slow_beside = &beside;
+	slow.lookup = slow_lookup;
+	space->npt.ops = &slow;
+	migrate_disable();
+	ret = axas_space_get_memory(space, axas_gpa(gpa), PROT_R, &memory);
+	migrate_enable();
+	space->npt.ops = slow_of;
+	beside_stop(test, &beside);
+	KUNIT_EXPECT_EQ(test, ret, -EFAULT);
+	if (!ret)
+		put_page(memory.page);
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	put_page(page);
+}
