@@ -277,6 +277,25 @@ static int setup_far_area(struct axas_space *space)
 
 static const struct fail_scenario populate = { setup_far_area, call_populate };
 
+/* In the middle of a leaf of 1 GiB, and of a frame of 2 MiB. */
+static int call_resize_linear(struct axas_space *space)
+{
+	return axas_resize_area(space, SZ_1G, SZ_1G + 7 * SZ_2M + SZ_4K);
+}
+
+static const struct fail_scenario resize_linear = {
+	setup_linear, call_resize_linear,
+};
+
+static int call_resize_splits(struct axas_space *space)
+{
+	return axas_resize_area(space, SZ_1G, SZ_2M + SZ_4K);
+}
+
+static const struct fail_scenario resize_splits = {
+	setup_two_large, call_resize_splits,
+};
+
 /* Six areas; of the last two one has a frame of 2 MiB, one of 4 KiB. */
 static int setup_areas(struct axas_space *space)
 {
@@ -347,6 +366,21 @@ static const struct fail_scenario unmap_many = {
 static const struct fail_scenario protect_many = {
 	setup_many, call_protect_many,
 };
+
+/* One of many fills a gap, which takes a new node of the tree. */
+static int setup_gap(struct axas_space *space)
+{
+	int ret = setup_many(space);
+
+	return ret ? ret : axas_unmap_range(space, SZ_1G + 20 * SZ_64K, SZ_64K);
+}
+
+static int call_resize_up(struct axas_space *space)
+{
+	return axas_resize_area(space, SZ_1G + 19 * SZ_64K, SZ_128K);
+}
+
+static const struct fail_scenario resize_up = { setup_gap, call_resize_up };
 
 /* A hole in the first of them. */
 static int call_unmap_hole(struct axas_space *space)
@@ -487,6 +521,13 @@ void fail_hal_populate(struct kunit *test)
 	fail_hal(test, &populate);
 }
 
+void fail_hal_resize(struct kunit *test)
+{
+	fail_hal(test, &resize_linear);
+	fail_hal(test, &resize_splits);
+	fail_hal(test, &resize_up);
+}
+
 void fail_hal_unmap_many(struct kunit *test)
 {
 	fail_hal(test, &unmap_many);
@@ -567,6 +608,13 @@ void fail_nth_discard_splits(struct kunit *test)
 void fail_nth_populate(struct kunit *test)
 {
 	fail_nth(test, &populate);
+}
+
+void fail_nth_resize(struct kunit *test)
+{
+	fail_nth(test, &resize_linear);
+	fail_nth(test, &resize_splits);
+	fail_nth(test, &resize_up);
 }
 
 void fail_nth_unmap_many(struct kunit *test)

@@ -221,11 +221,11 @@ void join_loses_no_late_flag(struct kunit *test)
 		joining->late[i & 1] = entry_ptr(space, SZ_1G + SZ_1M);
 		joining->late[!(i & 1)] = entry_ptr(space, SZ_1G + SZ_512M);
 		protect(test, space, SZ_1G + SZ_64K, SZ_4K, PROT_RWX);
+		axas_space_del_holder(space, &joining->holder);
 		KUNIT_EXPECT_EQ(test, joining->calls, 2U);
 		KUNIT_EXPECT_EQ(test, joining->sizes[0], (u64)SZ_2M);
 		KUNIT_EXPECT_EQ(test, joining->sizes[1], (u64)SZ_1G);
 		expect_flags(test, space, 3, bare, sets[i]);
-		axas_space_del_holder(space, &joining->holder);
 	}
 }
 
