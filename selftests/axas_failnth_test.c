@@ -155,6 +155,16 @@ static int bring_in_huge(int fd)
 	return ax_bring_in(fd, GPA, AX_2M, NULL);
 }
 
+static int resize_up(int fd)
+{
+	return ax_resize(fd, GPA, AX_2M);
+}
+
+static int resize_down(int fd)
+{
+	return ax_resize(fd, GPA, 0x7000);
+}
+
 static int protect_page(int fd)
 {
 	return ax_protect(fd, GPA + 0x3000, 0x1000, AX_R);
@@ -235,6 +245,10 @@ static const struct op ops[] = {
 	{ "populate an area", area, bring_in, true },
 	{ "populate 2 MiB", huge_area, bring_in_huge, true, true },
 	{ "list runs", pages, list_runs },
+	{ "resize up", pages, resize_up },
+	{ "resize down", pages, resize_down },
+	{ "resize in a 2 MiB leaf", huge, resize_down },
+	{ "resize in a 1 GiB leaf", linear, resize_down },
 };
 
 static const __u64 probes[] = {
@@ -297,6 +311,10 @@ OP(discard_splits_2m, 23);
 OP(populate, 24);
 OP(populate_2m, 25);
 OP(next, 26);
+OP(resize_up, 27);
+OP(resize_down, 28);
+OP(resize_splits_2m, 29);
+OP(resize_splits_1g, 30);
 
 TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 {
