@@ -27,19 +27,34 @@ static u64 npt_joined(const u64 *table, unsigned int level)
 }
 
 /*
+ * Whoever has found a leaf in a table that goes, and then takes a reference of its
+ * page, reads the entry again: it has changed before the frame can be freed.
+ */
+static void npt_freeze_joined(u64 *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < AXAS_TABLE_ENTRIES; i++)
+		WRITE_ONCE(table[i], AXAS_NPT_FROZEN);
+}
+
+/*
  * Nobody changes such leaves but the CPU, their flags: these are good when it
  * knows the way to them no more.
  */
 static void npt_join_table(struct axas_npt *npt, u64 *ptr, unsigned int level,
 			   u64 start)
 {
-	u64 *table = npt_child(READ_ONCE(*ptr), level);
+	u64 *table = npt_child(READ_ONCE(*ptr), level), leaf;
 
 	if (!npt_joined(table, level))
 		return;
 	xchg(ptr, AXAS_NPT_FROZEN);
 	npt_invalidate(npt, start, axas_level_size(level));
-	WRITE_ONCE(*ptr, npt_joined(table, level));
+	leaf = npt_joined(table, level);
+	if (fmt_owned(leaf))
+		npt_freeze_joined(table);
+	WRITE_ONCE(*ptr, leaf);
 	npt_count(&npt->counts.leaves[level - 1], 1);
 	npt_count(&npt->counts.leaves[level - 2], -AXAS_TABLE_ENTRIES);
 	npt_count_tables(npt, level - 1, -1);

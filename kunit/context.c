@@ -345,6 +345,19 @@ int axas_populate_range(struct axas_space *space, u64 gpa, u64 size, u64 *done)
 }
 
 /**
+ * axas_resize_area - axas_space_resize() with a number for an address
+ * @space: the space
+ * @gpa: where the area begins
+ * @size: bytes that it has then
+ *
+ * Return: as axas_space_resize().
+ */
+int axas_resize_area(struct axas_space *space, u64 gpa, u64 size)
+{
+	return axas_space_resize(space, axas_gpa(gpa), size);
+}
+
+/**
  * axas_fault_at - axas_space_fault() with numbers
  * @space: the space
  * @gpa: the address

@@ -82,6 +82,7 @@ int axas_protect_range(struct axas_space *space, u64 gpa, u64 size,
 int axas_discard_range(struct axas_space *space, u64 gpa, u64 size,
 		       struct axas_npt_freed *freed);
 int axas_populate_range(struct axas_space *space, u64 gpa, u64 size, u64 *done);
+int axas_resize_area(struct axas_space *space, u64 gpa, u64 size);
 int axas_fault_at(struct axas_space *space, u64 gpa, unsigned int access);
 struct axas_translate_entry axas_translate_at(struct axas_space *space,
 					      u64 gpa);

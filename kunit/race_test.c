@@ -6,172 +6,11 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
-#include <linux/wait.h>
 
-#include "context.h"
-#include "snapshot.h"
+#include "race.h"
 #include "suites.h"
 
-#define RACE_THREADS	4
-/* 8 MiB over 1 GiB. */
-#define RACE_GPA	(SZ_1G - SZ_4M)
-#define RACE_SIZE	SZ_8M
-#define RACE_PAGES	(RACE_SIZE / SZ_4K)
-/* Changes of the space in a test, and jiffies at most. */
-#define RACE_CALLS	250
-#define RACE_TIME	(10 * HZ)
-
-struct race_thread;
-
-/**
- * struct race - threads that begin at the same time
- * @space: on what
- * @calls: changes after which they end; 0 if each has its own work
- * @ready: threads that wait for @go
- * @go: they have begun
- * @stop: they end
- * @until: jiffies at which they end in any case
- * @wait: where they wait for @go, and the test for them
- * @pages: pages for each
- */
-struct race {
-	struct axas_space *space;
-	u64 calls;
-	atomic_t ready;
-	bool go;
-	bool stop;
-	unsigned long until;
-	wait_queue_head_t wait;
-	unsigned int pages;
-};
-
-/**
- * struct race_thread - one of them
- * @race: all of them
- * @run: what it does
- * @task: the thread
- * @rnd: its random numbers
- * @results: faults by result
- * @calls: calls made
- * @wrong: something that can't be
- */
-struct race_thread {
-	struct race *race;
-	void (*run)(struct race_thread *thread);
-	struct task_struct *task;
-	struct rnd_state rnd;
-	u64 results[AXAS_NR_FAULT_RESULTS];
-	u64 calls;
-	const char *wrong;
-};
-
-static bool race_on(const struct race *race)
-{
-	return !READ_ONCE(race->stop) && time_before(jiffies, race->until);
-}
-
-/* Whoever changes the space says when it is over. */
-static void race_called(struct race_thread *thread)
-{
-	if (++thread->calls == thread->race->calls)
-		WRITE_ONCE(thread->race->stop, true);
-}
-
-static int race_main(void *arg)
-{
-	struct race_thread *thread = arg;
-	struct race *race = thread->race;
-
-	atomic_inc(&race->ready);
-	wake_up_all(&race->wait);
-	wait_event(race->wait, READ_ONCE(race->go));
-	thread->run(thread);
-	while (!kthread_should_stop())
-		schedule_timeout_interruptible(1);
-	return 0;
-}
-
-/* Run n threads to their end. */
-static void race_run(struct kunit *test, struct race *race,
-		     struct race_thread *threads, unsigned int n)
-{
-	unsigned int i, started;
-	struct rnd_state rnd;
-
-	axas_test_seed(test, &rnd);
-	init_waitqueue_head(&race->wait);
-	race->space = axas_context(test)->space;
-	for (i = 0; i < n; i++) {
-		threads[i].race = race;
-		prandom_seed_state(&threads[i].rnd, prandom_u32_state(&rnd));
-		threads[i].task = kthread_run(race_main, &threads[i],
-					      "axas_race%u", i);
-		if (IS_ERR(threads[i].task))
-			break;
-	}
-	started = i;
-	/* A thread that is stopped before it runs never does. */
-	wait_event(race->wait, atomic_read(&race->ready) == started);
-	race->until = jiffies + RACE_TIME;
-	WRITE_ONCE(race->go, true);
-	wake_up_all(&race->wait);
-	/* Or each has its own work. */
-	while (race->calls && race_on(race))
-		schedule_timeout_uninterruptible(1);
-	for (i = 0; i < started; i++)
-		kthread_stop(threads[i].task);
-	KUNIT_EXPECT_EQ(test, started, n);
-	for (i = 0; i < started; i++)
-		KUNIT_EXPECT_NULL_MSG(test, threads[i].wrong, "thread %u: %s",
-				      i, threads[i].wrong);
-}
-
-static struct race_thread *race_threads(struct kunit *test,
-					void (*run)(struct race_thread *thread))
-{
-	struct race_thread *threads;
-	unsigned int i;
-
-	threads = kunit_kcalloc(test, RACE_THREADS, sizeof(*threads),
-				GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, threads);
-	for (i = 0; i < RACE_THREADS; i++)
-		threads[i].run = run;
-	return threads;
-}
-
-static u32 race_rnd(struct race_thread *thread, u32 n)
-{
-	return prandom_u32_state(&thread->rnd) % n;
-}
-
-static u64 race_sum(const struct race_thread *threads, unsigned int result)
-{
-	u64 sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < RACE_THREADS; i++)
-		sum += threads[i].results[result];
-	return sum;
-}
-
-/* Once the threads are gone: consistent, and all of it can be taken away. */
-static void race_expect_sane(struct kunit *test, struct axas_space *space)
-{
-	fake_hal_set_fail(NULL);
-	axas_check_space(test, space);
-	KUNIT_EXPECT_EQ(test, axas_space_clear(space), 0);
-	axas_expect_empty(test, space);
-	KUNIT_EXPECT_EQ(test, fake_hal_bad_frees(), 0UL);
-}
-
 /* ---- the same faults at the same time ---- */
-
-static void race_fault(struct race_thread *thread, u64 gpa, unsigned int access)
-{
-	thread->results[axas_fault_at(thread->race->space, gpa, access)]++;
-	thread->calls++;
-}
 
 /* All pages, in the same order as the others. */
 static void race_fault_in_order(struct race_thread *thread)
@@ -219,44 +58,6 @@ static void race_same_large_leaves(struct kunit *test)
 }
 
 /* ---- faults while areas come and go ---- */
-
-static u64 race_gpa(struct race_thread *thread)
-{
-	/* A part of the window most of the time, to meet often. */
-	u32 page = race_rnd(thread, race_rnd(thread, 2) ? RACE_PAGES : 64);
-
-	return RACE_GPA + (u64)page * SZ_4K + race_rnd(thread, SZ_4K);
-}
-
-#define RACE_MANY	8
-
-/* Neighbours, as a guest touches them. */
-static void race_fault_many(struct race_thread *thread)
-{
-	struct axas_fault_entry entries[RACE_MANY];
-	u64 gpa = race_gpa(thread);
-	unsigned int i;
-
-	for (i = 0; i < RACE_MANY; i++)
-		entries[i] = (struct axas_fault_entry){
-			.gpa = gpa + i * SZ_4K,
-			.access = 1 << race_rnd(thread, 3),
-		};
-	axas_space_faults(thread->race->space, entries, RACE_MANY);
-	for (i = 0; i < RACE_MANY; i++)
-		thread->results[entries[i].result]++;
-	thread->calls++;
-}
-
-static void race_fault_anywhere(struct race_thread *thread)
-{
-	while (race_on(thread->race)) {
-		race_fault(thread, race_gpa(thread), 1 << race_rnd(thread, 3));
-		race_fault_many(thread);
-		if (thread->results[AXAS_FAULT_INVALID])
-			thread->wrong = "a valid fault was invalid";
-	}
-}
 
 /* Memory that was got may be written, whatever becomes of the space. */
 static void race_get_memory(struct race_thread *thread)
@@ -310,7 +111,7 @@ static void race_change_once(struct race_thread *thread)
 	u32 flags = race_rnd(thread, 2) ? AXAS_MAP_REPLACE : 0;
 	int ret;
 
-	switch (race_rnd(thread, 6)) {
+	switch (race_rnd(thread, 7)) {
 	case 0:
 		ret = axas_unmap_range(space, gpa, size);
 		if (ret && ret != -ENOMEM)
@@ -340,6 +141,12 @@ static void race_change_once(struct race_thread *thread)
 		if (ret && ret != -ENOMEM && ret != -ENOENT)
 			thread->wrong = "populate";
 		break;
+	case 5:
+		ret = axas_resize_area(space, gpa, size);
+		if (ret && ret != -ENOMEM && ret != -ENOENT && ret != -EEXIST &&
+		    ret != -EOPNOTSUPP)
+			thread->wrong = "resize";
+		break;
 	default:
 		ret = axas_map_alloc(space, gpa, size, prot,
 				     flags | (race_rnd(thread, 8) ? 0 :
@@ -355,16 +162,6 @@ static void race_change(struct race_thread *thread)
 {
 	while (race_on(thread->race))
 		race_change_once(thread);
-}
-
-static void race_log(struct kunit *test, const struct race_thread *threads)
-{
-	unsigned int i;
-
-	for (i = 0; i < RACE_THREADS; i++)
-		kunit_info(test, "thread %u: %llu calls, %llu resolved", i,
-			   threads[i].calls,
-			   threads[i].results[AXAS_FAULT_RESOLVED]);
 }
 
 static void race_faults_and_changes(struct kunit *test)
@@ -518,17 +315,6 @@ static void race_punch(struct race_thread *thread)
 		thread->wrong = "punch";
 }
 
-struct race_holder {
-	struct axas_holder holder;
-	unsigned long calls;
-};
-
-static void race_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
-			    u64 size)
-{
-	container_of(holder, struct race_holder, holder)->calls++;
-}
-
 static void race_splits(struct kunit *test)
 {
 	struct race_thread *threads = race_threads(test, race_fault_anywhere);
@@ -625,6 +411,9 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE_PARAM(race_faults_and_changes, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_without_memory, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_discards, axas_format_gen_params),
+	KUNIT_CASE_PARAM(race_joins, axas_format_gen_params),
+	KUNIT_CASE_PARAM(race_joins_of_the_main_area, axas_format_gen_params),
+	KUNIT_CASE_PARAM(race_resizes, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_eager_maps, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_splits, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_main_area_takes_no_lock, axas_format_gen_params),

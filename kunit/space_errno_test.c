@@ -315,6 +315,9 @@ void errno_range(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, axas_populate_range(space, row->gpa,
 							      row->size, NULL),
 				    row->err, "populate, row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, axas_resize_area(space, row->gpa,
+							   row->size),
+				    row->err, "resize, row %u", i);
 		next = (struct axas_next){
 			.gpa = row->gpa, .length = row->size,
 		};
@@ -361,4 +364,54 @@ void errno_protect(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, axas_protect_range(space, SZ_1G + 2 * SZ_2M,
 						 SZ_4K, PROT_R), -ENOENT);
 	axas_snapshot_expect(test, space, &before, "protect", 0);
+}
+
+void errno_resize(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space_with(test, &two_gigabytes);
+	const u64 alloc = SZ_1G, linear = SZ_1G + SZ_8M;
+	const u64 last = 3ULL * SZ_1G - SZ_2M;
+	static const struct { u64 gpa, size; int err; } rows[] = {
+		/* Where an area is but doesn't begin, and where there is none. */
+		{ SZ_1G + SZ_4K, SZ_2M, -ENOENT },
+		{ SZ_1G + SZ_2M, SZ_4K, -ENOENT },
+		{ SZ_1G + SZ_2M - SZ_4K, SZ_4K, -ENOENT },
+		{ SZ_1G + SZ_4M, SZ_4K, -ENOENT },
+		/* Over the next one: a page of it, all of it, more. */
+		{ SZ_1G, SZ_8M + SZ_4K, -EEXIST },
+		{ SZ_1G, SZ_8M + SZ_2M, -EEXIST },
+		{ SZ_1G, SZ_16M, -EEXIST },
+		{ SZ_1G, 2ULL * SZ_1G, -EEXIST },
+		{ SZ_1G + SZ_8M, SZ_2M + SZ_4K, -EOPNOTSUPP },
+		/* The end of the space. */
+		{ 3ULL * SZ_1G - SZ_2M, SZ_2M + SZ_4K, -ERANGE },
+		/* Nothing changes. */
+		{ SZ_1G, SZ_2M, 0 },
+		{ SZ_1G + SZ_8M, SZ_2M, 0 },
+		{ 3ULL * SZ_1G - SZ_2M, SZ_2M, 0 },
+	};
+	struct axas_snapshot before;
+	u64 generation;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, alloc, SZ_2M, PROT_RW,
+					     AXAS_MAP_POPULATE, SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_linear(space, linear, SZ_2M, HPA_NOWHERE,
+					      PROT_R), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, last, SZ_2M, PROT_RW, 0, 0),
+			0);
+	generation = space->generation;
+	axas_snapshot_take(space, &before);
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		KUNIT_EXPECT_EQ_MSG(test,
+				    axas_resize_area(space, rows[i].gpa,
+						     rows[i].size),
+				    rows[i].err, "row %u", i);
+	axas_snapshot_expect(test, space, &before, "resize", 0);
+	KUNIT_EXPECT_EQ(test, space->generation, generation);
+	/* As far as there is room. */
+	KUNIT_EXPECT_EQ(test, axas_resize_area(space, alloc, SZ_8M), 0);
+	KUNIT_EXPECT_EQ(test, axas_resize_area(space, linear, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, space->generation, generation + 2);
+	axas_check_space(test, space);
 }

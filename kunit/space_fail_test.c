@@ -277,6 +277,25 @@ static int setup_far_area(struct axas_space *space)
 
 static const struct fail_scenario populate = { setup_far_area, call_populate };
 
+/* In the middle of a leaf of 1 GiB, and of a frame of 2 MiB. */
+static int call_resize_linear(struct axas_space *space)
+{
+	return axas_resize_area(space, SZ_1G, SZ_1G + 7 * SZ_2M + SZ_4K);
+}
+
+static const struct fail_scenario resize_linear = {
+	setup_linear, call_resize_linear,
+};
+
+static int call_resize_splits(struct axas_space *space)
+{
+	return axas_resize_area(space, SZ_1G, SZ_2M + SZ_4K);
+}
+
+static const struct fail_scenario resize_splits = {
+	setup_two_large, call_resize_splits,
+};
+
 /* Six areas; of the last two one has a frame of 2 MiB, one of 4 KiB. */
 static int setup_areas(struct axas_space *space)
 {
@@ -391,6 +410,21 @@ static int call_replace_linear(struct axas_space *space)
 static const struct fail_scenario replace_linear = {
 	setup_areas, call_replace_linear,
 };
+
+/* One of many fills a gap, which takes a new node of the tree. */
+static int setup_gap(struct axas_space *space)
+{
+	int ret = setup_many(space);
+
+	return ret ? ret : axas_unmap_range(space, SZ_1G + 20 * SZ_64K, SZ_64K);
+}
+
+static int call_resize_up(struct axas_space *space)
+{
+	return axas_resize_area(space, SZ_1G + 19 * SZ_64K, SZ_128K);
+}
+
+static const struct fail_scenario resize_up = { setup_gap, call_resize_up };
 
 /* A hole in the first of them. */
 static int call_unmap_hole(struct axas_space *space)
@@ -531,6 +565,14 @@ FAIL_NTH(map_device)
 FAIL_NTH(device_add)
 
 /* What only takes away needs nothing. */
+
+void fail_hal_resize(struct kunit *test)
+{
+	fail_hal(test, &resize_linear);
+	fail_hal(test, &resize_splits);
+	fail_hal(test, &resize_up);
+}
+
 void fail_hal_unmap_many(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space(test);
@@ -548,6 +590,79 @@ void fail_hal_fault(struct kunit *test)
 {
 	fail_hal(test, &fault_small);
 	fail_hal(test, &fault_large);
+}
+
+
+void fail_hal_map_device(struct kunit *test)
+{
+	fail_hal(test, &map_device);
+}
+
+void fail_hal_device_add(struct kunit *test)
+{
+	fail_hal(test, &device_add);
+}
+
+void fail_hal_device_del(struct kunit *test)
+{
+	fail_hal(test, &device_del);
+}
+
+void fail_nth_map_eager_small(struct kunit *test)
+{
+	fail_nth(test, &map_eager_small);
+}
+
+void fail_nth_map_eager_large(struct kunit *test)
+{
+	fail_nth(test, &map_eager_large);
+}
+
+void fail_nth_map_linear(struct kunit *test)
+{
+	fail_nth(test, &map_linear);
+}
+
+void fail_nth_map_lazy(struct kunit *test)
+{
+	fail_nth(test, &map_lazy);
+}
+
+void fail_nth_unmap_splits(struct kunit *test)
+{
+	fail_nth(test, &unmap_splits);
+}
+
+void fail_nth_unmap_areas(struct kunit *test)
+{
+	fail_nth(test, &unmap_areas);
+}
+
+void fail_nth_protect_splits(struct kunit *test)
+{
+	fail_nth(test, &protect_splits);
+}
+
+void fail_nth_protect_areas(struct kunit *test)
+{
+	fail_nth(test, &protect_areas);
+}
+
+void fail_nth_discard_splits(struct kunit *test)
+{
+	fail_nth(test, &discard_splits);
+}
+
+void fail_nth_populate(struct kunit *test)
+{
+	fail_nth(test, &populate);
+}
+
+void fail_nth_resize(struct kunit *test)
+{
+	fail_nth(test, &resize_linear);
+	fail_nth(test, &resize_splits);
+	fail_nth(test, &resize_up);
 }
 
 void fail_nth_unmap_many(struct kunit *test)

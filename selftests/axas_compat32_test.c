@@ -181,6 +181,33 @@ static void look_at_root(int fd)
 	report("root_probe");
 }
 
+/* The last of the areas, and back. */
+static void resize(int fd)
+{
+	struct axas_resize r = {
+		.size = sizeof(r), .gpa = GPA + 0x3000, .length = 0x3000,
+	};
+	struct axas_fault_entry fe = { GPA + 0x5fff, AXAS_PROT_READ };
+	struct axas_fault fault = {
+		.size = sizeof(fault), .nr = 1, .entries = (unsigned long)&fe,
+	};
+
+	CHECK(sys_ioctl(fd, AXAS_RESIZE, &r) == 0);
+	CHECK(sys_ioctl(fd, AXAS_FAULT, &fault) == 0);
+	CHECK(fe.result == AXAS_FAULT_RESOLVED);
+	r.gpa = GPA;
+	CHECK(sys_ioctl(fd, AXAS_RESIZE, &r) == 0);
+	r.length = 0x4000;
+	CHECK(sys_ioctl(fd, AXAS_RESIZE, &r) == -EEXIST);
+	r.length = 1ULL << 48;
+	CHECK(sys_ioctl(fd, AXAS_RESIZE, &r) == -ERANGE);
+	r.gpa = GPA + 0x3000;
+	r.length = 0x1000;
+	CHECK(sys_ioctl(fd, AXAS_RESIZE, &r) == 0);
+	CHECK(sys_ioctl(fd, AXAS_FAULT, &fault) == 0);
+	CHECK(fe.result == AXAS_FAULT_NO_AREA);
+}
+
 /* The page that the window has written to; the next one is lazy. */
 static void discard(int fd)
 {
@@ -205,6 +232,7 @@ static void discard(int fd)
 	d.gpa = GPA + 0x3000;
 	d.length = 0x1000;
 	CHECK(sys_ioctl(fd, AXAS_DISCARD, &d) == 0);
+	resize(fd);
 	report("discard_populate");
 }
 

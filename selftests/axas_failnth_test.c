@@ -178,6 +178,16 @@ static int replace_linear(int fd)
 	return ax_ioctl(fd, AXAS_MAP, &m);
 }
 
+static int resize_up(int fd)
+{
+	return ax_resize(fd, GPA, AX_2M);
+}
+
+static int resize_down(int fd)
+{
+	return ax_resize(fd, GPA, 0x7000);
+}
+
 static int protect_page(int fd)
 {
 	return ax_protect(fd, GPA + 0x3000, 0x1000, AX_R);
@@ -262,6 +272,10 @@ static const struct op ops[] = {
 	{ "replace in a 2 MiB leaf", huge, replace_page },
 	{ "replace across large leaves", linear, replace_between },
 	{ "replace by linear memory", linear, replace_linear },
+	{ "resize up", pages, resize_up },
+	{ "resize down", pages, resize_down },
+	{ "resize in a 2 MiB leaf", huge, resize_down },
+	{ "resize in a 1 GiB leaf", linear, resize_down },
 };
 
 static const __u64 probes[] = {
@@ -328,6 +342,10 @@ OP(replace_resident, 27);
 OP(replace_splits_2m, 28);
 OP(replace_populate, 29);
 OP(replace_linear, 30);
+OP(resize_up, 31);
+OP(resize_down, 32);
+OP(resize_splits_2m, 33);
+OP(resize_splits_1g, 34);
 
 TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 {

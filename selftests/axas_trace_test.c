@@ -185,6 +185,14 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 	expect(events, true, "discard", "gpa=0x80000000 size=0x1000 freed=0 pinned=0 ret=%d",
 	       -ENOENT);
 
+	/* The second of two areas; there is nothing at its end. */
+	ax_resize(fd, GPA, AX_1G);
+	expect(events, true, "resize", "gpa=0x40000000 size=0x40000000 ret=%d", -EEXIST);
+	ax_resize(fd, GPA + 0x2000, AX_1G);
+	expect(events, true, "resize", "gpa=0x40002000 size=0x40000000 ret=0");
+	ax_resize(fd, GPA + 0x2000, AX_1G - 0x2000);
+	expect(events, true, "resize", "gpa=0x40002000 size=0x3fffe000 ret=0");
+
 	ax_bring_in(fd, GPA + AX_1G - 0x2000, 0x3000, NULL);
 	expect(events, true, "populate", "gpa=0x7fffe000 size=0x3000 done=0x2000 ret=%d",
 	       -ENOENT);

@@ -28,6 +28,7 @@ _Static_assert(sizeof(struct axas_discard) == 40, "axas_discard");
 _Static_assert(sizeof(struct axas_next_entry) == 16, "axas_next_entry");
 _Static_assert(sizeof(struct axas_next) == 40, "axas_next");
 _Static_assert(sizeof(struct axas_populate) == 32, "axas_populate");
+_Static_assert(sizeof(struct axas_resize) == 24, "axas_resize");
 
 /* What the space holds while calls are refused. */
 #define A_RW	0x1000000ULL		/* 64 KiB, two pages resident */
@@ -358,6 +359,46 @@ TEST_F(space, refused_populate)
 	REFUSED(AXAS_POPULATE, p, device);
 }
 
+TEST_F(space, refused_resize)
+{
+	struct axas_resize r = {
+		.size = sizeof(r), .gpa = A_RW, .length = 0x4000,
+	};
+	const struct poke pokes[] = {
+		POKE(axas_resize, flags, 1, -EINVAL),
+		POKE(axas_resize, flags, 1u << 31, -EINVAL),
+		POKE(axas_resize, gpa, A_RW + 1, -EINVAL),
+		POKE(axas_resize, length, 0, -EINVAL),
+		POKE(axas_resize, length, 0x4010, -EINVAL),
+		POKE(axas_resize, gpa, self->end, -ERANGE),
+		POKE(axas_resize, gpa, -0x4000ULL, -ERANGE),
+		POKE(axas_resize, length, self->end, -ERANGE),
+		POKE(axas_resize, length, -0x1000ULL, -ERANGE),
+		POKE(axas_resize, gpa, FREE, -ENOENT),
+		POKE(axas_resize, gpa, HOLE, -ENOENT),
+		POKE(axas_resize, gpa, A_RW - 0x1000, -ENOENT),
+		POKE(axas_resize, gpa, A_RW + 0x1000, -ENOENT),
+		POKE(axas_resize, gpa, A_RW + 0xf000, -ENOENT),
+		POKE(axas_resize, length, 0x11000, -EEXIST),
+		POKE(axas_resize, length, 0x20000, -EEXIST),
+		POKE(axas_resize, length, FREE, -EEXIST),
+	};
+	const struct poke linear[] = {
+		POKE(axas_resize, length, 0x5000, -EOPNOTSUPP),
+		POKE(axas_resize, length, AX_1G, -EOPNOTSUPP),
+	};
+	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
+
+	ASSERT_EQ(0, dress(self->fd));
+	REFUSED(AXAS_RESIZE, r, pokes);
+	if (!hpa)
+		return;
+	ASSERT_EQ(0, ax_map_linear(self->fd, FREE, 0x4000, hpa, AX_RW, 0));
+	r.gpa = FREE;
+	REFUSED(AXAS_RESIZE, r, linear);
+	EXPECT_EQ(0, ax_ioctl(self->fd, AXAS_RESIZE, &r));
+}
+
 TEST_F(space, refused_next)
 {
 	struct axas_next n = {
@@ -567,6 +608,7 @@ struct call {
 		struct axas_device device;
 		struct axas_discard discard;
 		struct axas_populate populate;
+		struct axas_resize resize;
 		struct axas_next next;
 		__u32 word[2];
 	};
@@ -584,6 +626,7 @@ static const struct call calls[] = {
 	CALL(AXAS_PROTECT, protect, false, FREE, 0x1000, AX_RW),
 	CALL(AXAS_DISCARD, discard, false, FREE, 0x1000),
 	CALL(AXAS_POPULATE, populate, false, FREE, 0x1000),
+	CALL(AXAS_RESIZE, resize, false, FREE, 0x1000),
 	CALL(AXAS_NEXT, next, false, FREE, 0x1000),
 	CALL(AXAS_CLEAR, clear, false),
 	CALL(AXAS_FAULT, fault, false),

@@ -150,6 +150,16 @@ static inline int ax_protect(int fd, __u64 gpa, __u64 length, __u32 prot)
 	return ax_ioctl(fd, AXAS_PROTECT, &p);
 }
 
+/* Move the end of the area that begins at @gpa. */
+static inline int ax_resize(int fd, __u64 gpa, __u64 length)
+{
+	struct axas_resize r = {
+		.size = sizeof(r), .gpa = gpa, .length = length,
+	};
+
+	return ax_ioctl(fd, AXAS_RESIZE, &r);
+}
+
 static inline int ax_clear(int fd)
 {
 	struct axas_clear c = { .size = sizeof(c) };
