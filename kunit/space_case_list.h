@@ -146,7 +146,6 @@
 	AXAS_CASE(fail_hal_replace_splits)
 	AXAS_CASE(fail_hal_replace_eager)
 	AXAS_CASE(fail_hal_replace_linear)
-	AXAS_CASE(fail_hal_replace_many)
 	AXAS_CASE(fail_nth_replace_splits)
 	AXAS_CASE(fail_nth_replace_eager)
 	AXAS_CASE(fail_nth_replace_linear)

@@ -540,7 +540,6 @@ FAIL_HAL(populate)
 FAIL_HAL(replace_splits)
 FAIL_HAL(replace_eager)
 FAIL_HAL(replace_linear)
-FAIL_HAL(replace_many)
 FAIL_HAL(protect_many)
 FAIL_HAL(map_device)
 FAIL_HAL(device_add)
@@ -564,8 +563,6 @@ FAIL_NTH(protect_many)
 FAIL_NTH(map_device)
 FAIL_NTH(device_add)
 
-/* What only takes away needs nothing. */
-
 void fail_hal_resize(struct kunit *test)
 {
 	fail_hal(test, &resize_linear);
@@ -573,6 +570,7 @@ void fail_hal_resize(struct kunit *test)
 	fail_hal(test, &resize_up);
 }
 
+/* What only takes away needs nothing. */
 void fail_hal_unmap_many(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space(test);
@@ -590,72 +588,6 @@ void fail_hal_fault(struct kunit *test)
 {
 	fail_hal(test, &fault_small);
 	fail_hal(test, &fault_large);
-}
-
-
-void fail_hal_map_device(struct kunit *test)
-{
-	fail_hal(test, &map_device);
-}
-
-void fail_hal_device_add(struct kunit *test)
-{
-	fail_hal(test, &device_add);
-}
-
-void fail_hal_device_del(struct kunit *test)
-{
-	fail_hal(test, &device_del);
-}
-
-void fail_nth_map_eager_small(struct kunit *test)
-{
-	fail_nth(test, &map_eager_small);
-}
-
-void fail_nth_map_eager_large(struct kunit *test)
-{
-	fail_nth(test, &map_eager_large);
-}
-
-void fail_nth_map_linear(struct kunit *test)
-{
-	fail_nth(test, &map_linear);
-}
-
-void fail_nth_map_lazy(struct kunit *test)
-{
-	fail_nth(test, &map_lazy);
-}
-
-void fail_nth_unmap_splits(struct kunit *test)
-{
-	fail_nth(test, &unmap_splits);
-}
-
-void fail_nth_unmap_areas(struct kunit *test)
-{
-	fail_nth(test, &unmap_areas);
-}
-
-void fail_nth_protect_splits(struct kunit *test)
-{
-	fail_nth(test, &protect_splits);
-}
-
-void fail_nth_protect_areas(struct kunit *test)
-{
-	fail_nth(test, &protect_areas);
-}
-
-void fail_nth_discard_splits(struct kunit *test)
-{
-	fail_nth(test, &discard_splits);
-}
-
-void fail_nth_populate(struct kunit *test)
-{
-	fail_nth(test, &populate);
 }
 
 void fail_nth_resize(struct kunit *test)

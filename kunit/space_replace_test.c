@@ -106,9 +106,19 @@ static struct axas_npt_slot gap_peek(struct axas_space *space, u64 gpa)
 	return slot;
 }
 
-static void gap_look(struct gap *gap)
+/* Does the change hold R for writing? */
+static bool gap_held(const struct gap *gap)
 {
 	struct axas_hold *hold = gap->space->hold;
+
+	if (!down_read_trylock(&hold->shards[0].lock))
+		return true;
+	up_read(&hold->shards[0].lock);
+	return false;
+}
+
+static void gap_look(struct gap *gap)
+{
 	struct axas_leaf leaf;
 	unsigned int i;
 
@@ -120,10 +130,7 @@ static void gap_look(struct gap *gap)
 		    gap_install(gap->space, &gap->late[i], gap->gpa[i]))
 			gap->installed++;
 	}
-	if (down_read_trylock(&hold->shards[0].lock)) {
-		up_read(&hold->shards[0].lock);
-		gap->unheld++;
-	}
+	gap->unheld += !gap_held(gap);
 }
 
 static void gap_invalidate(struct axas_holder *holder, axas_gpa_t gpa, u64 size)
@@ -143,7 +150,8 @@ static void gap_resched(struct fake_tree_watch *watch)
 {
 	struct gap *gap = container_of(watch, struct gap, watch);
 
-	if (!mutex_is_locked(&gap->space->lock) ||
+	/* When it is over the area is joined with its neighbours. */
+	if (!mutex_is_locked(&gap->space->lock) || !gap_held(gap) ||
 	    !gap_area_is_new(gap->space, gap->gpa[0]))
 		return;
 	gap->stored++;
