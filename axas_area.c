@@ -151,10 +151,13 @@ static void area_put(struct axas_tree *tree, void *entry)
 	axas_area_free(area);
 }
 
+/* Devices and ROM tell where in them an access was. */
 static bool area_same(const void *a, const void *b)
 {
 	const struct axas_area *one = a, *other = b;
 
+	if (one->origin != other->origin && (!one->max_level || one->attr.rom))
+		return false;
 	return one->ops == other->ops &&
 	       !memcmp(&one->attr, &other->attr, sizeof(one->attr)) &&
 	       one->max_level == other->max_level && one->nid == other->nid &&

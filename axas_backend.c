@@ -9,6 +9,12 @@
 #include <axas/backend.h>
 #include <axas/device.h>
 
+/* It is the same wherever it lies. */
+static int plain_move(struct axas_area *area, u64 distance)
+{
+	return 0;
+}
+
 /* ---- linear: host physical memory at a constant distance ---- */
 
 static int linear_setup(struct axas_area *area, const struct axas_npt *npt,
@@ -47,7 +53,7 @@ static int linear_fault(const struct axas_area *area, struct axas_npt *npt,
 static const struct axas_backend_ops linear_ops = {
 	.id = AXAS_BACKEND_LINEAR,
 	.name = "linear",
-	.flags = AXAS_MAP_IGNORE_PAT,
+	.flags = AXAS_MAP_IGNORE_PAT | AXAS_MAP_ROM,
 	.max_level = 3,
 	.default_level = 3,
 	.setup = linear_setup,
@@ -69,12 +75,6 @@ static int alloc_setup(struct axas_area *area, const struct axas_npt *npt,
 	if (args->node >= MAX_NUMNODES || !node_state(args->node, N_MEMORY))
 		return -EINVAL;
 	area->nid = array_index_nospec(args->node, MAX_NUMNODES);
-	return 0;
-}
-
-/* It is the same wherever it lies. */
-static int alloc_move(struct axas_area *area, u64 distance)
-{
 	return 0;
 }
 
@@ -127,12 +127,13 @@ static int alloc_fault(const struct axas_area *area, struct axas_npt *npt,
 static const struct axas_backend_ops alloc_ops = {
 	.id = AXAS_BACKEND_ALLOC,
 	.name = "alloc",
-	.flags = AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE,
+	.flags = AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE |
+		 AXAS_MAP_ROM,
 	.max_level = 2,
 	.default_level = 1,
 	.zeroed = true,
 	.setup = alloc_setup,
-	.move = alloc_move,
+	.move = plain_move,
 	.fault = alloc_fault,
 };
 
@@ -144,13 +145,6 @@ static int device_setup(struct axas_area *area, const struct axas_npt *npt,
 	if (args->hpa || args->flags & AXAS_MAP_IGNORE_PAT ||
 	    args->memtype != AXAS_MEM_WB)
 		return -EINVAL;
-	area->offset = args->gpa;
-	return 0;
-}
-
-static int device_move(struct axas_area *area, u64 distance)
-{
-	area->offset += distance;
 	return 0;
 }
 
@@ -161,7 +155,7 @@ static int device_fault(const struct axas_area *area, struct axas_npt *npt,
 	if (!axas_width_fits(fault->gpa.val, fault->width, fault->last))
 		return AXAS_FAULT_INVALID;
 	fault->cookie = area->cookie;
-	fault->offset = fault->gpa.val - area->offset;
+	fault->offset = fault->gpa.val - area->origin;
 	return AXAS_FAULT_DEVICE;
 }
 
@@ -169,7 +163,7 @@ static const struct axas_backend_ops device_ops = {
 	.id = AXAS_BACKEND_DEVICE,
 	.name = "device",
 	.setup = device_setup,
-	.move = device_move,
+	.move = plain_move,
 	.fault = device_fault,
 };
 

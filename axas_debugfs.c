@@ -162,6 +162,10 @@ static int areas_show(struct seq_file *m, void *v)
 		seq_puts(m, "ignore-pat");
 		comma = ",";
 	}
+	if (area->attr.rom) {
+		seq_printf(m, "%srom", comma);
+		comma = ",";
+	}
 	if (area->attr.owned && area->nid != NUMA_NO_NODE) {
 		seq_printf(m, "%snode=%d", comma, area->nid);
 		comma = ",";

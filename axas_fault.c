@@ -60,6 +60,17 @@ static const struct axas_area *fault_area(struct axas_space *space,
 	return fault->area;
 }
 
+/* Who denies it, and where in it. */
+static noinline int fault_denied(struct axas_space *space,
+				 struct axas_nested_fault *fault)
+{
+	const struct axas_area *area = fault_area(space, fault);
+
+	fault->cookie = area ? area->cookie : 0;
+	fault->offset = area ? fault->gpa.val - area->origin : 0;
+	return AXAS_FAULT_DENIED;
+}
+
 /* A frame that is left over is as its backend has left it. */
 static inline void fault_enter_backend(struct axas_nested_fault *fault,
 				       const struct axas_backend_ops *ops)
@@ -85,7 +96,7 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 			      &slot);
 	if (unlikely(look >= AXAS_LOOK_ALLOWED))
 		return look == AXAS_LOOK_ALLOWED ? AXAS_FAULT_SPURIOUS :
-						   AXAS_FAULT_DENIED;
+						   fault_denied(space, fault);
 
 	area = fault_area(space, fault);
 	if (!area)
@@ -93,7 +104,7 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 	if (look == AXAS_LOOK_BUSY)
 		return -EBUSY;
 	if (fault->access & ~area->attr.prot)
-		return AXAS_FAULT_DENIED;
+		return fault_denied(space, fault);
 	if (unlikely(look == AXAS_LOOK_POISONED))
 		return AXAS_FAULT_POISONED;
 	fault_enter_backend(fault, area->ops);
@@ -176,7 +187,7 @@ fault_entry(struct axas_space *space, struct axas_nested_fault *fault,
 		fault->width = entry->width;
 	}
 	result = fault_one(space, fault, entry->gpa, entry->access);
-	if (unlikely(result == AXAS_FAULT_DEVICE)) {
+	if (unlikely(axas_fault_names_area(result))) {
 		entry->cookie = fault->cookie;
 		entry->offset = fault->offset;
 	}
@@ -303,12 +314,14 @@ EXPORT_SYMBOL_GPL(axas_space_faults);
 
 /* What a leaf says of the page around gpa. */
 static void memory_set(struct axas_memory *memory, const struct axas_leaf *leaf,
-		       axas_gpa_t gpa)
+		       axas_gpa_t gpa, unsigned int access)
 {
 	u64 size = axas_level_size(leaf->level);
 	u64 offset = gpa.val & PAGE_MASK & (size - 1);
 
 	memory->attr = leaf->attr;
+	if (leaf->attr.rom && access & AXAS_ACCESS_OWNER)
+		memory->attr.prot |= AXAS_PROT_READ | AXAS_PROT_WRITE;
 	memory->hpa = axas_hpa(leaf->hpa.val + offset);
 	memory->left = size - offset;
 }
@@ -329,10 +342,10 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 	/* A fault also knows what to do where the entry is being replaced. */
 	if (!npt->ops->lookup(npt, gpa, &slot, &leaf))
 		return -ENOENT;
-	if (access & ~leaf.attr.prot)
+	memory_set(memory, &leaf, gpa, access);
+	if (access & AXAS_PROT_ALL & ~memory->attr.prot)
 		return -EACCES;
 
-	memory_set(memory, &leaf, gpa);
 	memory->page = NULL;
 	/* Others may have a struct page too, but none that counts for anyone. */
 	if (!leaf.attr.owned)
@@ -347,14 +360,22 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 	return 0;
 }
 
-/* Why there is no memory where an access was denied. */
-static int memory_denied(struct axas_space *space, axas_gpa_t gpa)
+/*
+ * Why there is no memory where an access was denied. The owner may do what a guest
+ * may not: if a guest may do anything there, that brings the memory in.
+ */
+static int memory_denied(struct axas_space *space, axas_gpa_t gpa,
+			 unsigned int access, unsigned int *touch)
 {
 	MA_STATE(mas, &space->areas.mt, gpa.val, gpa.val);
 	const struct axas_area *area;
 
 	guard(rcu)();
 	area = mas_walk(&mas);
+	if (area && area->attr.rom && access & AXAS_ACCESS_OWNER) {
+		*touch = area->attr.prot;
+		return 0;
+	}
 	return area && area->ops->id == AXAS_BACKEND_DEVICE ? -EFAULT : -EACCES;
 }
 
@@ -371,7 +392,8 @@ static noinline int memory_poisoned(struct axas_space *space, axas_gpa_t gpa,
  * axas_space_get_memory - get at a page of guest memory
  * @space: the space
  * @gpa: any address in the page
- * @access: &enum axas_prot bits that the area must allow
+ * @access: &enum axas_prot bits that the area must allow, with %AXAS_ACCESS_OWNER if
+ *	it isn't a guest's
  * @memory: out: the page; the caller drops its reference with put_page()
  *
  * A page that isn't there yet comes from the area's backend. What is returned
@@ -385,6 +407,7 @@ static noinline int memory_poisoned(struct axas_space *space, axas_gpa_t gpa,
 int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 			  unsigned int access, struct axas_memory *memory)
 {
+	unsigned int touch = access & AXAS_PROT_ALL;
 	int ret;
 
 	if (!axas_range_in(gpa.val, 1, space->base, space->length))
@@ -399,12 +422,15 @@ int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 			return memory_poisoned(space, gpa, memory);
 		if (ret != -ENOENT)
 			return ret;
-		switch (space_fault(space, gpa, access)) {
+		switch (space_fault(space, gpa, touch)) {
 		case AXAS_FAULT_RESOLVED:
 		case AXAS_FAULT_SPURIOUS:
 			continue;
 		case AXAS_FAULT_DENIED:
-			return memory_denied(space, gpa);
+			ret = memory_denied(space, gpa, access, &touch);
+			if (ret)
+				return ret;
+			continue;
 		case AXAS_FAULT_NO_MEMORY:
 			return -ENOMEM;
 		case AXAS_FAULT_POISONED:
@@ -437,11 +463,11 @@ int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
 
 	if (axas_npt_lookup(&space->npt, gpa, &leaf))
 		return -EAGAIN;
-	memory_set(&now, &leaf, gpa);
+	memory_set(&now, &leaf, gpa, access);
 	if (now.hpa.val != memory->hpa.val ||
 	    now.attr.owned != memory->attr.owned)
 		return -EAGAIN;
-	if (access & ~now.attr.prot)
+	if (access & AXAS_PROT_ALL & ~now.attr.prot)
 		return -EACCES;
 	memory->attr = now.attr;
 	memory->left = now.left;

@@ -257,8 +257,9 @@ static axas_gpa_t window_gpa(const struct vm_fault *vmf)
 static vm_fault_t window_fault(struct vm_fault *vmf)
 {
 	struct axas_file *file = vmf->vma->vm_file->private_data;
-	unsigned int access = vmf->flags & FAULT_FLAG_WRITE ? AXAS_PROT_WRITE :
-							      AXAS_PROT_READ;
+	bool write = vmf->flags & FAULT_FLAG_WRITE;
+	unsigned int access = AXAS_ACCESS_OWNER |
+			      (write ? AXAS_PROT_WRITE : AXAS_PROT_READ);
 	axas_gpa_t gpa = window_gpa(vmf);
 	struct axas_memory memory;
 	vm_fault_t ret;
@@ -291,8 +292,8 @@ static vm_fault_t window_page_mkwrite(struct vm_fault *vmf)
 		.attr.owned = true,
 	};
 
-	return window_lock_page(file, window_gpa(vmf), AXAS_PROT_WRITE,
-				&memory);
+	return window_lock_page(file, window_gpa(vmf),
+				AXAS_ACCESS_OWNER | AXAS_PROT_WRITE, &memory);
 }
 
 /* The same of a special PTE: drop it, the next fault makes it anew. */
@@ -303,7 +304,7 @@ static vm_fault_t window_pfn_mkwrite(struct vm_fault *vmf)
 	struct axas_leaf leaf;
 	int ret = axas_npt_lookup(&file->space->npt, gpa, &leaf);
 
-	if (!ret && !(leaf.attr.prot & AXAS_PROT_WRITE))
+	if (!ret && !leaf.attr.rom && !(leaf.attr.prot & AXAS_PROT_WRITE))
 		return VM_FAULT_SIGBUS;
 	unmap_mapping_range(file->mapping, gpa.val, PAGE_SIZE, 1);
 	return VM_FAULT_NOPAGE;

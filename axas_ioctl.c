@@ -133,7 +133,7 @@ static bool fault_answer(struct axas_fault_entry __user *user,
 		return false;
 	for (i = 0; i < n; i++) {
 		unsafe_put_user(entries[i].result, &user[i].result, fail);
-		if (likely(entries[i].result != AXAS_FAULT_DEVICE))
+		if (likely(!axas_fault_names_area(entries[i].result)))
 			continue;
 		unsafe_put_user(entries[i].cookie, &user[i].cookie, fail);
 		unsafe_put_user(entries[i].offset, &user[i].offset, fail);

@@ -61,12 +61,14 @@ static int map_setup(const struct axas_space *space,
 
 	area->max_level = ret;
 	area->cookie = args->cookie;
+	area->origin = args->gpa;
 	area->ranges = 1;
 	area->nid = NUMA_NO_NODE;
 	area->attr = (struct axas_attr){
 		.prot = args->prot,
 		.memtype = args->memtype,
 		.ignore_pat = args->flags & AXAS_MAP_IGNORE_PAT,
+		.rom = args->flags & AXAS_MAP_ROM,
 	};
 	ret = area->ops->setup(area, &space->npt, args);
 	if (ret)

@@ -264,7 +264,8 @@ ssize_t axas_space_rw_iter(struct axas_space *space, axas_gpa_t gpa,
 		.space = space,
 		.iter = iter,
 		.write = write,
-		.access = write ? AXAS_PROT_WRITE : AXAS_PROT_READ,
+		.access = AXAS_ACCESS_OWNER |
+			  (write ? AXAS_PROT_WRITE : AXAS_PROT_READ),
 	};
 	ssize_t done = 0, ret = hand_arm(space);
 	size_t n;

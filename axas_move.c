@@ -71,6 +71,7 @@ static int move_add_piece(struct move *move, const struct axas_area *area,
 	piece->area = axas_area_copy(area);
 	if (!piece->area)
 		return -ENOMEM;
+	piece->area->origin += distance;
 	return piece->area->ops->move(piece->area, distance);
 }
 

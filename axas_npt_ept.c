@@ -29,8 +29,9 @@
 #define EPT_ACCESSED	BIT_ULL(8)
 #define EPT_DIRTY	BIT_ULL(9)
 #define EPT_ADDR	GENMASK_ULL(51, 12)
-/* Tables 29-3, 29-5, 29-7: bits 56:52 are ignored; one is ours. */
+/* Tables 29-3, 29-5, 29-7: bits 56:52 are ignored; two are ours. */
 #define EPT_SW_OWNED	BIT_ULL(52)
+#define EPT_SW_ROM	BIT_ULL(54)
 /* Tables 29-2, 29-4, 29-6: in an entry that points to a table, so are 62:52. */
 #define FMT_SW_FULL	BIT_ULL(53)
 
@@ -81,7 +82,7 @@ static inline u64 fmt_attr(const struct axas_npt *npt, struct axas_attr attr)
 {
 	return attr.prot | FIELD_PREP(EPT_MEMTYPE, ept_memtypes[attr.memtype]) |
 	       (attr.ignore_pat ? EPT_IPAT : 0) |
-	       (attr.owned ? EPT_SW_OWNED : 0);
+	       (attr.owned ? EPT_SW_OWNED : 0) | (attr.rom ? EPT_SW_ROM : 0);
 }
 
 static inline u64 fmt_leaf(u64 shared, axas_hpa_t hpa, unsigned int level)
@@ -138,6 +139,7 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	leaf->attr.prot = fmt_prot(entry);
 	leaf->attr.memtype = memtypes[FIELD_GET(EPT_MEMTYPE, entry)];
 	leaf->attr.ignore_pat = entry & EPT_IPAT;
+	leaf->attr.rom = entry & EPT_SW_ROM;
 	leaf->accessed = ad && (entry & EPT_ACCESSED);
 	leaf->dirty = ad && (entry & EPT_DIRTY);
 }

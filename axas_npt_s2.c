@@ -31,6 +31,7 @@
 #define S2_SW_OWNED	BIT_ULL(55)
 /* Was dirty when it lost its write permission, which held the dirty state. */
 #define S2_SW_DIRTY	BIT_ULL(56)
+#define S2_SW_ROM	BIT_ULL(58)
 /* D8.3.1: bits 58:51 of a table descriptor are ignored in stage 2. */
 #define FMT_SW_FULL	BIT_ULL(57)
 
@@ -101,7 +102,7 @@ static inline u64 fmt_attr(const struct axas_npt *npt, struct axas_attr attr)
 	       FIELD_PREP(S2_SH, wb ? S2_SH_INNER : S2_SH_OUTER) |
 	       s2_prot(npt, attr.prot) |
 	       (npt->features & AXAS_FEAT_AD ? 0 : S2_AF) |
-	       (attr.owned ? S2_SW_OWNED : 0);
+	       (attr.owned ? S2_SW_OWNED : 0) | (attr.rom ? S2_SW_ROM : 0);
 }
 
 static inline u64 fmt_leaf(u64 shared, axas_hpa_t hpa, unsigned int level)
@@ -172,6 +173,7 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	leaf->attr.prot = fmt_prot(entry);
 	leaf->attr.memtype = memtypes[FIELD_GET(S2_MEMATTR, entry)];
 	leaf->attr.ignore_pat = false;
+	leaf->attr.rom = entry & S2_SW_ROM;
 	leaf->accessed = ad && (entry & S2_AF);
 	leaf->dirty = ad && s2_dirty(entry);
 }

@@ -140,7 +140,8 @@ static void areas_describe(const struct axas_area *area, u64 start, u64 last,
 		.backend = area->ops->id,
 		.prot = area->attr.prot,
 		.memtype = area->attr.memtype,
-		.flags = area->attr.ignore_pat ? AXAS_MAP_IGNORE_PAT : 0,
+		.flags = (area->attr.ignore_pat ? AXAS_MAP_IGNORE_PAT : 0) |
+			 (area->attr.rom ? AXAS_MAP_ROM : 0),
 	};
 	if (area->max_level)
 		entry->max_leaf = axas_level_size(area->max_level);

@@ -182,6 +182,7 @@ static void backend_device(struct kunit *test)
 	struct axas_nested_fault fault;
 
 	area.cookie = 77;
+	area.origin = SZ_1G;
 	KUNIT_ASSERT_EQ(test, backend_do_map(npt, &area, &args), 0);
 	KUNIT_EXPECT_FALSE(test, area.attr.owned);
 	/* A piece that is left of it. */

@@ -10,9 +10,10 @@ static u64 hash_area(u64 hash, const struct axas_area *area, u64 start,
 {
 	hash = raw_hash(raw_hash(hash, start), last);
 	hash = raw_hash(raw_hash(hash, (unsigned long)area->ops), area->offset);
+	hash = raw_hash(hash, area->origin);
 	hash = raw_hash(hash, area->attr.prot | area->attr.memtype << 8 |
 			      area->attr.ignore_pat << 16 |
-			      area->attr.owned << 17);
+			      area->attr.owned << 17 | area->attr.rom << 18);
 	hash = raw_hash(raw_hash(hash, area->max_level), area->nid);
 	hash = raw_hash(hash, area->cookie);
 	return raw_hash(hash, area->ranges);

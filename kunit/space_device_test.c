@@ -41,8 +41,8 @@ struct access_row {
 static void expect_access(struct kunit *test, struct axas_space *space,
 			  const struct access_row *rows, unsigned int n)
 {
-	const bool is_device[AXAS_NR_FAULT_RESULTS] = {
-		[AXAS_FAULT_DEVICE] = true,
+	const bool named[AXAS_NR_FAULT_RESULTS] = {
+		[AXAS_FAULT_DEVICE] = true, [AXAS_FAULT_DENIED] = true,
 	};
 	unsigned int i;
 
@@ -58,10 +58,10 @@ static void expect_access(struct kunit *test, struct axas_space *space,
 		KUNIT_EXPECT_EQ_MSG(test, entry.result, row->result, "row %u",
 				    i);
 		KUNIT_EXPECT_EQ_MSG(test, entry.cookie,
-				    is_device[row->result] ? row->cookie : UNSET,
+				    named[row->result] ? row->cookie : UNSET,
 				    "row %u", i);
 		KUNIT_EXPECT_EQ_MSG(test, entry.offset,
-				    is_device[row->result] ? row->offset : UNSET,
+				    named[row->result] ? row->offset : UNSET,
 				    "row %u", i);
 		KUNIT_EXPECT_EQ(test, entry.width, row->width);
 		KUNIT_EXPECT_EQ(test, entry.bus, row->bus);
@@ -82,7 +82,7 @@ void device_area_answers(struct kunit *test)
 		{ MEM, 2, PROT_R, SZ_1G + 0x1fff, AXAS_FAULT_INVALID },
 		{ MEM, 1, PROT_R, SZ_1G + 0x1fff, AXAS_FAULT_DEVICE, 42, 0x1fff },
 		{ MEM, 0, PROT_R, SZ_1G + 0x1fff, AXAS_FAULT_DEVICE, 42, 0x1fff },
-		{ MEM, 1, PROT_X, SZ_1G, AXAS_FAULT_DENIED },
+		{ MEM, 1, PROT_X, SZ_1G, AXAS_FAULT_DENIED, 42, 0 },
 		{ MEM, 3, PROT_R, SZ_1G, AXAS_FAULT_INVALID },
 		{ MEM, 16, PROT_R, SZ_1G, AXAS_FAULT_INVALID },
 		{ MEM, 1, 0, SZ_1G, AXAS_FAULT_INVALID },
@@ -111,7 +111,7 @@ void device_area_in_pieces(struct kunit *test)
 	static const struct access_row rows[] = {
 		{ MEM, 1, PROT_R, SZ_1G, AXAS_FAULT_NO_AREA },
 		{ MEM, 1, PROT_R, SZ_1G + 0x1000, AXAS_FAULT_DEVICE, 42, 0x1000 },
-		{ MEM, 4, PROT_W, SZ_1G + 0x2008, AXAS_FAULT_DENIED },
+		{ MEM, 4, PROT_W, SZ_1G + 0x2008, AXAS_FAULT_DENIED, 42, 0x2008 },
 		{ MEM, 4, PROT_R, SZ_1G + 0x2008, AXAS_FAULT_DEVICE, 42, 0x2008 },
 		{ MEM, 4, PROT_R, SZ_1G + 0x2ffe, AXAS_FAULT_INVALID },
 		{ MEM, 4, PROT_R, SZ_1G + 0x4ffc, AXAS_FAULT_RESOLVED },

@@ -22,7 +22,8 @@
  * @shared: the same as the table's format has them
  * @max_level: level of the largest leaf; 0 if there is never any
  * @nid: NUMA node of the frames or %NUMA_NO_NODE
- * @offset: linear: HPA less GPA; device: the GPA that it was made at
+ * @offset: linear: HPA less GPA
+ * @origin: the GPA that it was made at, or what that has become by moves
  * @cookie: the caller's
  * @ranges: ranges of the space's tree that point here; under the space's lock
  * @node: for a list of areas that are not in the tree yet
@@ -38,6 +39,7 @@ struct axas_area {
 	u8 max_level;
 	int nid;
 	u64 offset;
+	u64 origin;
 	u64 cookie;
 	u64 ranges;
 	struct list_head node;
@@ -50,8 +52,8 @@ struct axas_area {
  * @gpa: where
  * @access: &enum axas_prot bits
  * @width: bytes of the access, or 0
- * @cookie: of the device that is there
- * @offset: in the device
+ * @cookie: of the device that is there, or of the area that denies the access
+ * @offset: in it
  * @cursor: where in the table the last one ended
  * @area: area of the last one, if it was in the same RCU section; good while
  *	the table's epoch is @epoch
@@ -124,8 +126,9 @@ static inline void axas_fault_begin(struct axas_nested_fault *fault)
  * @map: called when the area is made; fills in leaves by the @map of the table, which
  *	may be a draft. If it fails the caller clears the range. May sleep. The
  *	table's lock held. NULL if there are none at that time.
- * @move: the area, which isn't in the tree yet, comes that much higher. Return: 0 or
- *	an errno of AXAS_MOVE. NULL if none of them can be moved.
+ * @move: the area, which isn't in the tree yet, comes that much higher; its @origin
+ *	does so by itself. Return: 0 or an errno of AXAS_MOVE. NULL if none of them
+ *	can be moved.
  * @fault: put a leaf into the empty slot of an address whose area allows the
  *	access. Where the leaves of the area own their frames, as @setup says, that
  *	may be one that had a leaf and was discarded. Under RCU. Return: 0; -EAGAIN

@@ -45,12 +45,14 @@ static inline u64 axas_level_size(unsigned int level)
  * @memtype: an &enum axas_memtype
  * @ignore_pat: EPT: ignore the guest's PAT
  * @owned: the leaf holds the reference of each of its pages
+ * @rom: the owner of the space may read and write whatever @prot says
  */
 struct axas_attr {
 	u8 prot;
 	u8 memtype;
 	bool ignore_pat;
 	bool owned;
+	bool rom;
 };
 
 /**

@@ -29,6 +29,9 @@
 
 #define AXAS_PROT_ALL	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
 
+/* With an access: it is the owner's of the space, and not its guest's. */
+#define AXAS_ACCESS_OWNER	BIT(7)
+
 struct axas_hold;
 struct iov_iter;
 
@@ -36,6 +39,17 @@ struct iov_iter;
 struct axas_fault_stats {
 	u64 results[AXAS_NR_FAULT_RESULTS];
 };
+
+/**
+ * axas_fault_names_area - does a fault's answer have cookie and offset?
+ * @result: the result
+ *
+ * Return: true if it says of which area, and where in it.
+ */
+static inline bool axas_fault_names_area(enum axas_fault_result result)
+{
+	return result == AXAS_FAULT_DEVICE || result == AXAS_FAULT_DENIED;
+}
 
 /**
  * struct axas_main_area - the area that most faults are in, outside of the tree

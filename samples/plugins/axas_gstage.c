@@ -20,6 +20,8 @@
 #define GS_DIRTY	BIT_ULL(7)
 /* Sv39: bits 9:8, RSW, are for software. */
 #define GS_SW_OWNED	BIT_ULL(8)
+#define GS_SW_ROM	BIT_ULL(9)
+/* The same, in an entry that points to a table. */
 #define FMT_SW_FULL	BIT_ULL(9)
 #define GS_PPN		GENMASK_ULL(53, 10)
 /* Svpbmt: memory types. */
@@ -58,7 +60,7 @@ static inline u64 fmt_attr(const struct axas_npt *npt, struct axas_attr attr)
 	return GS_VALID | GS_USER | FIELD_PREP(GS_RWX, attr.prot) |
 	       FIELD_PREP(GS_PBMT, pbmt[attr.memtype]) |
 	       (npt->features & AXAS_FEAT_AD ? 0 : GS_ACCESSED | GS_DIRTY) |
-	       (attr.owned ? GS_SW_OWNED : 0);
+	       (attr.owned ? GS_SW_OWNED : 0) | (attr.rom ? GS_SW_ROM : 0);
 }
 
 static inline u64 fmt_leaf(u64 shared, axas_hpa_t hpa, unsigned int level)
@@ -115,6 +117,7 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	leaf->attr.prot = fmt_prot(entry);
 	leaf->attr.memtype = memtypes[FIELD_GET(GS_PBMT, entry)];
 	leaf->attr.ignore_pat = false;
+	leaf->attr.rom = entry & GS_SW_ROM;
 	leaf->accessed = ad && (entry & GS_ACCESSED);
 	leaf->dirty = ad && (entry & GS_DIRTY);
 }

@@ -293,12 +293,15 @@ enum axas_backend_id {
  *	one step: an access finds what was there before or what is there now, at
  *	every address of the range, and waits in between. The area is joined with
  *	its neighbours as by AXAS_PROTECT
+ * @AXAS_MAP_ROM: alloc, linear: rights are those of guests. Who has the space reads and
+ *	writes by read(2), write(2) and windows whatever they are
  */
 enum axas_map_flags {
 	AXAS_MAP_POPULATE = 1 << 0,
 	AXAS_MAP_IGNORE_PAT = 1 << 1,
 	AXAS_MAP_NODE = 1 << 2,
 	AXAS_MAP_REPLACE = 1 << 3,
+	AXAS_MAP_ROM = 1 << 4,
 };
 
 /**
@@ -485,7 +488,8 @@ struct axas_clear {
  * @AXAS_FAULT_RESOLVED: the access is now allowed
  * @AXAS_FAULT_SPURIOUS: the access was allowed already, nothing changed
  * @AXAS_FAULT_NO_AREA: no area holds the address
- * @AXAS_FAULT_DENIED: the area doesn't allow the access
+ * @AXAS_FAULT_DENIED: the area doesn't allow the access: it is the owner's to emulate,
+ *	as a write to ROM is, or to refuse
  * @AXAS_FAULT_NO_MEMORY: no memory for a frame or a table
  * @AXAS_FAULT_INVALID: the GPA lies outside of the space, or the access is
  *	empty or has unknown bits, or there is no such bus or width
@@ -532,9 +536,11 @@ enum axas_bus {
  *	or doesn't care. Kept as it is.
  * @bus: an &enum axas_bus
  * @result: out: an &enum axas_fault_result
- * @cookie: out: the owner's cookie; written only with %AXAS_FAULT_DEVICE
+ * @cookie: out: the owner's cookie; written only with %AXAS_FAULT_DEVICE and
+ *	%AXAS_FAULT_DENIED
  * @offset: out: @gpa less the first address that the cookie was registered
- *	with; written only with %AXAS_FAULT_DEVICE
+ *	with, or less that of the first of several areas that have become one; written as
+ *	@cookie is
  *
  * An access that begins in a device and ends behind it, as @width says, is
  * %AXAS_FAULT_INVALID. What an unmap or a protect has cut from a device's area
