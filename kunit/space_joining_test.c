@@ -140,7 +140,8 @@ struct joining {
 	struct axas_holder holder;
 	struct axas_space *space;
 	u64 gpa;
-	u64 *late[2];
+	u64 *late;
+	u64 late_size;
 	u64 flags;
 	u64 sizes[4];
 	unsigned int calls;
@@ -164,7 +165,6 @@ static void joining_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
 {
 	struct joining *joining = container_of(holder, struct joining, holder);
 	struct axas_leaf leaf;
-	unsigned int i;
 
 	/* What protect does itself. */
 	if (size == SZ_4K)
@@ -173,9 +173,8 @@ static void joining_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
 		joining->sizes[joining->calls++] = size;
 	joining->gone += axas_lookup_at(&joining->space->npt, joining->gpa,
 					&leaf) != -EAGAIN;
-	for (i = 0; i < ARRAY_SIZE(joining->late); i++)
-		if (joining->late[i])
-			*joining->late[i] |= joining->flags;
+	if (size == joining->late_size)
+		*joining->late |= joining->flags;
 	if (joining->task || !joining->result)
 		return;
 	joining->task = kthread_run(joining_fault, joining, "axas-joining");
@@ -203,6 +202,26 @@ static struct joining *joining_new(struct kunit *test, struct axas_space *space,
 	return joining;
 }
 
+/* In a leaf of a table that goes, of which there are two on the way to 1 GiB. */
+static void late_flag(struct kunit *test, u64 gpa, u64 size, u64 flags)
+{
+	struct axas_space *space = ad_space(test, SZ_1G);
+	u64 bare = *entry_ptr(space, SZ_1G);
+	struct joining *joining;
+
+	protect(test, space, SZ_1G + SZ_64K, SZ_4K, PROT_R);
+	joining = joining_new(test, space, SZ_1G + SZ_4K);
+	joining->late = entry_ptr(space, gpa);
+	joining->late_size = size;
+	joining->flags = flags;
+	protect(test, space, SZ_1G + SZ_64K, SZ_4K, PROT_RWX);
+	axas_space_del_holder(space, &joining->holder);
+	KUNIT_EXPECT_EQ(test, joining->calls, 2U);
+	KUNIT_EXPECT_EQ(test, joining->sizes[0], (u64)SZ_2M);
+	KUNIT_EXPECT_EQ(test, joining->sizes[1], (u64)SZ_1G);
+	expect_flags(test, space, 3, bare, flags);
+}
+
 void join_loses_no_late_flag(struct kunit *test)
 {
 	const u64 a = flag_accessed(test), d = flag_dirty(test);
@@ -210,22 +229,9 @@ void join_loses_no_late_flag(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sets); i++) {
-		struct axas_space *space = ad_space(test, SZ_1G);
-		u64 bare = *entry_ptr(space, SZ_1G);
-		struct joining *joining;
-
-		protect(test, space, SZ_1G + SZ_64K, SZ_4K, PROT_R);
-		joining = joining_new(test, space, SZ_1G + SZ_4K);
-		joining->flags = sets[i];
-		/* In a small leaf, and in one of 2 MiB of the same GiB. */
-		joining->late[i & 1] = entry_ptr(space, SZ_1G + SZ_1M);
-		joining->late[!(i & 1)] = entry_ptr(space, SZ_1G + SZ_512M);
-		protect(test, space, SZ_1G + SZ_64K, SZ_4K, PROT_RWX);
-		axas_space_del_holder(space, &joining->holder);
-		KUNIT_EXPECT_EQ(test, joining->calls, 2U);
-		KUNIT_EXPECT_EQ(test, joining->sizes[0], (u64)SZ_2M);
-		KUNIT_EXPECT_EQ(test, joining->sizes[1], (u64)SZ_1G);
-		expect_flags(test, space, 3, bare, sets[i]);
+		late_flag(test, SZ_1G, SZ_2M, sets[i]);
+		late_flag(test, SZ_1G + SZ_2M - SZ_4K, SZ_2M, sets[i]);
+		late_flag(test, SZ_1G + SZ_512M, SZ_1G, sets[i]);
 	}
 }
 

@@ -197,19 +197,18 @@ say "  done in $((SECONDS - start))s"
 
 # ---- verdicts ----
 
-# races yes|no LOG: reports of data races that have axas in them; or all of the
-# log but reports, with or without. Nodes of a maple tree aren't ours: its readers
-# meet what is changed or freed beside them, and look whether it was. Nor is the
-# queue for a mutex, which is the CPUs' own, and what an interrupt does is not done
-# by what it came upon.
+# races yes|no LOG: reports of data races of axas; or all of the log but reports,
+# of axas or not. An access is that of axas if axas makes it, or what it calls, two
+# calls deep. What is deeper, or came by an interrupt, is between the kernel and the
+# kernel: page flags, the queue for a mutex, timers. So are nodes of a maple tree:
+# its readers meet what is changed or freed beside them, and look whether it was.
 races() {
 	awk -v ours="$1" '
-	/BUG: KCSAN: / { report = 1; text = ""; axas = 0; foreign = / (mas|mt|mte|mtree|ma|osq)_/ }
+	/BUG: KCSAN: / { report = 1; text = ""; axas = 0; foreign = / (mas|mt|mte|mtree|ma)_/ }
 	report {
 		text = text $0 "\n"
-		if (/ by (task|interrupt) /) below = 0
-		if (/ asm_/) below = 1
-		if (!below && /\[axas/) axas = 1
+		if (/ by (task|interrupt) /) depth = 0
+		if (/\+0x/ && ++depth <= 3 && /\[axas/) axas = 1
 		if (!/======/) next
 		report = 0
 		if (ours == "yes" && !foreign && axas) printf "%s", text

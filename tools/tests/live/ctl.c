@@ -90,6 +90,39 @@ void test_ctl_map(void)
 	json_object_put(o);
 }
 
+static size_t listed_areas(int of)
+{
+	struct json_object *o = ctl("axasctl map --json %d", of);
+	size_t n = json_object_array_length(get(o, "map"));
+
+	json_object_put(o);
+	return n;
+}
+
+/* Areas that are one again show as one. */
+void test_ctl_joined(void)
+{
+	int s = must(axas_create(dev, NULL), "create"), of = axas_id(s);
+	struct json_object *o, *area;
+	uint64_t n;
+
+	must(axas_map_alloc(s, G, 64 * M, RW), "map");
+	for (n = 0; n < 64; n++)
+		must(axas_protect(s, G + n * M, 4 * K, AXAS_PROT_READ), "protect");
+	EXPECT(listed_areas(of) == 128);
+	must(axas_protect(s, G + M, 62 * M, RW), "protect");
+	EXPECT(listed_areas(of) == 4);
+	must(axas_protect(s, G, 64 * M, RW), "protect");
+	must(axas_resize(s, G, 32 * M), "resize");
+	o = ctl("axasctl map --json %d", of);
+	EXPECT(json_object_array_length(get(o, "map")) == 1);
+	area = json_object_array_get_idx(get(o, "map"), 0);
+	EXPECT(hex(area, "start") == G && hex(area, "end") == G + 32 * M);
+	EXPECT(runs("axasctl map %d | grep -q '32M  rw- alloc wb 4K'", of));
+	json_object_put(o);
+	close(s);
+}
+
 void test_ctl_devices(void)
 {
 	struct json_object *o = ctl("axasctl map --json %d", id), *list, *d;

@@ -176,6 +176,31 @@ void test_changes(void)
 	close(s);
 }
 
+void test_resize(void)
+{
+	int s = must(axas_create(dev, NULL), "create");
+	struct axas_translate_entry at;
+	struct axas_stats stats;
+	char text[] = "stays", back[sizeof(text)] = "";
+
+	EXPECT(axas_resize(s, G, 4 * K) == -ENOENT);
+	EXPECT(!axas_map_alloc(s, G, 64 * K, RW));
+	EXPECT(!axas_map_alloc(s, 2 * G, 4 * K, RW));
+	EXPECT(!axas_write(s, G + 4 * K, text, sizeof(text)));
+	EXPECT(!axas_write(s, G + 32 * K, text, sizeof(text)));
+	EXPECT(!axas_resize(s, G, G));
+	EXPECT(axas_translate(s, 2 * G - 1, &at) == AXAS_TRANSLATE_LAZY);
+	EXPECT(axas_resize(s, G, G + 4 * K) == -EEXIST);
+	EXPECT(!axas_resize(s, G, 8 * K));
+	EXPECT(axas_translate(s, G + 8 * K, &at) == AXAS_TRANSLATE_NO_AREA);
+	EXPECT(!axas_read(s, G + 4 * K, back, sizeof(back)) && !strcmp(text, back));
+	EXPECT(!axas_stats(s, &stats));
+	EXPECT(stats.areas == 2 && stats.resident == 4 * K);
+	EXPECT(axas_resize(s, G + 4 * K, 4 * K) == -ENOENT);
+	EXPECT(axas_resize(s, G, 0) == -EINVAL);
+	close(s);
+}
+
 void test_linear(void)
 {
 	const char *reserved = getenv("AXAS_RESERVED_HPA");

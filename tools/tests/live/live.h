@@ -52,12 +52,14 @@ void test_translate(void);
 void test_memory(void);
 void test_areas(void);
 void test_changes(void);
+void test_resize(void);
 void test_linear(void);
 void test_root(void);
 
 /* ctl.c */
 void test_ctl_stats(void);
 void test_ctl_map(void);
+void test_ctl_joined(void);
 void test_ctl_devices(void);
 void test_ctl_dump(void);
 void test_ctl_tree(void);
