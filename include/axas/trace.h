@@ -78,7 +78,8 @@ TRACE_DEFINE_ENUM(AXAS_FAULT_POISONED);
 		      { AXAS_MAP_POPULATE, "populate" },		\
 		      { AXAS_MAP_IGNORE_PAT, "ignore-pat" },		\
 		      { AXAS_MAP_NODE, "node" },			\
-		      { AXAS_MAP_REPLACE, "replace" })
+		      { AXAS_MAP_REPLACE, "replace" },			\
+		      { AXAS_MAP_ROM, "rom" })
 
 #define axas_show_result(result)					\
 	__print_symbolic(result,					\
