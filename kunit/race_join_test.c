@@ -169,10 +169,14 @@ static void race_resize(struct race_thread *thread)
 	while (race_on(thread->race) && !ret) {
 		pages = RACE_PAGES / 2 + race_rnd(thread, RACE_PAGES / 2);
 		ret = axas_resize_area(space, RACE_GPA, pages * (u64)SZ_4K);
+		/* So that faults look for the area. */
+		if (!ret)
+			ret = axas_discard_range(space, RACE_GPA, RACE_SIZE / 2,
+						 NULL);
 		race_called(thread);
 	}
 	if (ret)
-		thread->wrong = "resize";
+		thread->wrong = "resize or discard";
 }
 
 /* Half of it stays. */
@@ -206,6 +210,9 @@ void race_resizes(struct kunit *test)
 	struct axas_space *space = axas_test_space(test);
 	struct race race = { .calls = RACE_CALLS };
 
+	/* Another one is the main area. */
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_2G, 2 * RACE_SIZE,
+					     PROT_RW, 0, 0), 0);
 	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, RACE_GPA, RACE_SIZE,
 					     PROT_RW, 0, SZ_2M), 0);
 	threads[0].run = race_resize;
@@ -214,6 +221,6 @@ void race_resizes(struct kunit *test)
 	race_log(test, threads);
 	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_DENIED), 0ULL);
 	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_NO_MEMORY), 0ULL);
-	KUNIT_EXPECT_EQ(test, axas_stats_of(space).areas, 1ULL);
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).areas, 2ULL);
 	race_expect_sane(test, space);
 }

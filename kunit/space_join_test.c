@@ -158,17 +158,12 @@ static const struct join_row {
 	const char *what;
 	struct axas_map left;
 	struct axas_map right;
-	u64 gpa;
 	bool same;
 } join_rows[] = {
 	{ "nothing", { LIN, .hpa = HPA_NOWHERE },
 	  { LIN, .hpa = HPA_NOWHERE + SZ_1M }, .same = true },
 	{ "nothing, alloc", { ALC, .cookie = 1 }, { ALC, .cookie = 1 },
 	  .same = true },
-	/* The origin of the one is the distance of the other. */
-	{ "backend", { DEV },
-	  { LIN, .max_leaf = SZ_4K, .hpa = HPA_NOWHERE + SZ_1M },
-	  .gpa = HPA_NOWHERE / 2 },
 	{ "rights", { ALC }, { .backend = AXAS_BACKEND_ALLOC, .prot = PROT_R,
 			       .length = SZ_1M } },
 	{ "cookie", { ALC, .cookie = 1 }, { ALC, .cookie = 2 } },
@@ -186,7 +181,7 @@ static void join_neighbours(struct kunit *test, const struct join_row *row)
 	struct axas_map left = row->left, right = row->right;
 	struct axas_snapshot before;
 
-	left.gpa = row->gpa ?: LEFT;
+	left.gpa = LEFT;
 	right.gpa = left.gpa + left.length;
 	KUNIT_ASSERT_EQ(test, axas_space_map(space, &left), 0);
 	KUNIT_ASSERT_EQ(test, axas_space_map(space, &right), 0);
@@ -212,12 +207,24 @@ void join_of_what_is_the_same_alone(struct kunit *test)
 	const struct join_row ignore_pat = {
 		"ignore_pat", { ALC }, { ALC, .flags = AXAS_MAP_IGNORE_PAT },
 	};
+	const struct join_row backend = {
+		"backend", { ALC },
+		{ .backend = AXAS_BACKEND_MODULE, .prot = PROT_RW,
+		  .length = SZ_1M },
+	};
+	struct axas_backend_ops other = *axas_backend(AXAS_BACKEND_ALLOC);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(join_rows); i++)
 		join_neighbours(test, &join_rows[i]);
 	if (axas_is_ept(test))
 		join_neighbours(test, &ignore_pat);
+	/* Another one that is like it in all else. */
+	other.id = AXAS_BACKEND_MODULE;
+	KUNIT_ASSERT_EQ(test, axas_backend_register(&other), 0);
+	join_neighbours(test, &backend);
+	axas_test_drop_space(test);
+	axas_backend_unregister(&other);
 }
 
 /* Two pieces of one device are one; two devices aren't, side by side or not. */
