@@ -105,12 +105,10 @@ static int move_pinned_leaf(void *arg, axas_gpa_t gpa,
 	unsigned int n = leaf->attr.owned ? 1U << 9 * (leaf->level - 1) : 0;
 	struct page *page = n ? axas_hal_page(leaf->hpa) : NULL;
 
-	for (; n--; page++) {
-		struct folio *folio = page_folio(page);
-
-		if (folio_ref_count(folio) > 1 + folio_mapcount(folio))
+	/* Each is a page of its own: windows are what it is mapped by. */
+	for (; n--; page++)
+		if (page_count(page) > 2 + atomic_read(&page->_mapcount))
 			return -EBUSY;
-	}
 	cond_resched();
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }

@@ -341,7 +341,7 @@ TEST_F_TIMEOUT(space, true_at_once_while_another_maps, 60)
 	pthread_t thread;
 
 	for (i = 0; i < NR_TOGGLED; i++)
-		ASSERT_EQ(0, ax_map(self->fd, GPA + i * AX_PAGE, AX_PAGE));
+		ASSERT_EQ(0, ax_map_named(self->fd, GPA + i * AX_PAGE, AX_PAGE, i));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, toggle, &t));
 	while (ax_now() < end) {
 		bool same;
@@ -429,7 +429,7 @@ static unsigned int map_many(int fd)
 	unsigned int n = 0;
 
 	while (n < 30000 && ax_now() < end &&
-	       !ax_map(fd, GPA + n * AX_PAGE, AX_PAGE))
+	       !ax_map_named(fd, GPA + n * AX_PAGE, AX_PAGE, n))
 		n++;
 	return n;
 }

@@ -86,6 +86,18 @@ static void cut(struct model *m, unsigned int page)
 		m->page[page].first = true;
 }
 
+/* Are two neighbours one area, if rights are all that can tell them apart? */
+static void join(struct model *m, unsigned int from, unsigned int to)
+{
+	struct page *p;
+
+	for (; from <= to && from < NR_PAGES; from++) {
+		p = &m->page[from];
+		if (from && p->prot && p->prot == p[-1].prot && p->linear == p[-1].linear)
+			p->first = false;
+	}
+}
+
 /* One random call, done to the space and to the model; what differed, or NULL. */
 static const char *step(int fd, struct model *m, __u64 *rnd)
 {
@@ -130,6 +142,7 @@ static const char *step(int fd, struct model *m, __u64 *rnd)
 		if (all) {
 			cut(m, from);
 			cut(m, from + nr);
+			join(m, from, from + nr);
 		}
 	} else if (op < 13) {
 		__u32 access = 1 + ax_rand(rnd) % 7;

@@ -29,6 +29,7 @@ _Static_assert(sizeof(struct axas_next_entry) == 16, "axas_next_entry");
 _Static_assert(sizeof(struct axas_next) == 40, "axas_next");
 _Static_assert(sizeof(struct axas_populate) == 32, "axas_populate");
 _Static_assert(sizeof(struct axas_resize) == 24, "axas_resize");
+_Static_assert(sizeof(struct axas_move) == 32, "axas_move");
 
 /* What the space holds while calls are refused. */
 #define A_RW	0x1000000ULL		/* 64 KiB, two pages resident */
@@ -100,7 +101,7 @@ TEST_F(space, refused_map)
 		.backend = AXAS_BACKEND_ALLOC, .prot = AX_RW,
 	};
 	struct poke pokes[] = {
-		POKE(axas_map, flags, 1 << 4, -EINVAL),
+		POKE(axas_map, flags, 1 << 5, -EINVAL),
 		POKE(axas_map, flags, 1u << 31, -EINVAL),
 		POKE(axas_map, gpa, FREE + 1, -EINVAL),
 		POKE(axas_map, gpa, FREE + 0x800, -EINVAL),
@@ -359,6 +360,39 @@ TEST_F(space, refused_populate)
 	REFUSED(AXAS_POPULATE, p, device);
 }
 
+TEST_F(space, refused_move)
+{
+	struct axas_move m = {
+		.size = sizeof(m), .from = A_RW, .to = FREE, .length = 0x4000,
+	};
+	const struct poke pokes[] = {
+		POKE(axas_move, flags, 2, -EINVAL),
+		POKE(axas_move, flags, 1u << 31, -EINVAL),
+		POKE(axas_move, from, A_RW + 1, -EINVAL),
+		POKE(axas_move, to, FREE + 0x800, -EINVAL),
+		POKE(axas_move, length, 0, -EINVAL),
+		POKE(axas_move, length, 0x4010, -EINVAL),
+		/* Over itself. */
+		POKE(axas_move, to, A_RW, -EINVAL),
+		POKE(axas_move, to, A_RW + 0x3000, -EINVAL),
+		POKE(axas_move, to, A_RW - 0x3000, -EINVAL),
+		POKE(axas_move, from, self->end, -ERANGE),
+		POKE(axas_move, to, self->end - 0x3000, -ERANGE),
+		POKE(axas_move, from, -0x4000ULL, -ERANGE),
+		POKE(axas_move, length, -0x1000ULL, -ERANGE),
+		POKE(axas_move, from, HOLE, -ENOENT),
+		POKE(axas_move, from, HOLE - 0x1000, -ENOENT),
+		POKE(axas_move, from, A_RW - 0x1000, -ENOENT),
+		POKE(axas_move, to, A_R, -EEXIST),
+		POKE(axas_move, to, A_FAR - 0x3000, -EEXIST),
+		/* Nothing is there to be exchanged. */
+		POKE(axas_move, flags, AXAS_MOVE_EXCHANGE, -ENOENT),
+	};
+
+	ASSERT_EQ(0, dress(self->fd));
+	REFUSED(AXAS_MOVE, m, pokes);
+}
+
 TEST_F(space, refused_resize)
 {
 	struct axas_resize r = {
@@ -452,6 +486,7 @@ TEST_F(space, refused_map_device)
 	const struct poke pokes[] = {
 		POKE(axas_map, flags, AXAS_MAP_POPULATE, -EINVAL),
 		POKE(axas_map, flags, AXAS_MAP_NODE, -EINVAL),
+		POKE(axas_map, flags, AXAS_MAP_ROM, -EINVAL),
 		POKE(axas_map, flags, AXAS_MAP_REPLACE | AXAS_MAP_POPULATE, -EINVAL),
 		POKE2(axas_map, flags, AXAS_MAP_IGNORE_PAT, -EINVAL, -EOPNOTSUPP),
 		POKE(axas_map, hpa, 0x1000, -EINVAL),
@@ -609,6 +644,7 @@ struct call {
 		struct axas_discard discard;
 		struct axas_populate populate;
 		struct axas_resize resize;
+		struct axas_move move;
 		struct axas_next next;
 		__u32 word[2];
 	};
@@ -627,6 +663,7 @@ static const struct call calls[] = {
 	CALL(AXAS_DISCARD, discard, false, FREE, 0x1000),
 	CALL(AXAS_POPULATE, populate, false, FREE, 0x1000),
 	CALL(AXAS_RESIZE, resize, false, FREE, 0x1000),
+	CALL(AXAS_MOVE, move, false, FREE, 2 * FREE, 0x1000),
 	CALL(AXAS_NEXT, next, false, FREE, 0x1000),
 	CALL(AXAS_CLEAR, clear, false),
 	CALL(AXAS_FAULT, fault, false),
@@ -671,6 +708,19 @@ static __u32 first_size(const struct call *c)
 	}
 }
 
+/* What can't be done twice. */
+static int undo(int fd, const struct call *c)
+{
+	switch (c->cmd) {
+	case AXAS_MAP:
+		return ax_unmap(fd, FREE, 0x1000);
+	case AXAS_MOVE:
+		return ax_move(fd, 2 * FREE, FREE, 0x1000, 0);
+	default:
+		return 0;
+	}
+}
+
 TEST_F(space, struct_sizes)
 {
 	const struct call *c;
@@ -707,8 +757,7 @@ TEST_F(space, struct_sizes)
 		}
 		EXPECT_EQ(0, WITH_SIZE(first_size(c)))
 			TH_LOG("%s as it was at first", c->name);
-		if (c->cmd == AXAS_MAP)
-			EXPECT_EQ(0, ax_unmap(self->fd, FREE, 0x1000));
+		EXPECT_EQ(0, undo(self->fd, c));
 		/* Something set behind what the module knows. */
 		((char *)arg)[c->size + 7] = 1;
 		EXPECT_EQ(-E2BIG, WITH_SIZE(c->size + 8))
@@ -720,15 +769,13 @@ TEST_F(space, struct_sizes)
 		/* A byte that @size doesn't take in doesn't count. */
 		EXPECT_EQ(0, WITH_SIZE(4095))
 			TH_LOG("%s with a byte behind its size", c->name);
-		if (c->cmd == AXAS_MAP)
-			EXPECT_EQ(0, ax_unmap(self->fd, FREE, 0x1000));
+		EXPECT_EQ(0, undo(self->fd, c));
 		/* A larger structure whose tail is zero. */
 		FRESH();
 		EXPECT_EQ(0, WITH_SIZE(c->size + 8))
 			TH_LOG("%s, larger by 8", c->name);
 		EXPECT_EQ(0, ((char *)arg)[c->size]);
-		if (c->cmd == AXAS_MAP)
-			EXPECT_EQ(0, ax_unmap(self->fd, FREE, 0x1000));
+		EXPECT_EQ(0, undo(self->fd, c));
 		EXPECT_EQ(0, WITH_SIZE(4096)) TH_LOG("%s, a page", c->name);
 
 		/* The tail, then the structure, reach into the void. */

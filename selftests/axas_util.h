@@ -92,6 +92,17 @@ static inline int ax_map(int fd, __u64 gpa, __u64 length)
 	return ax_map_alloc(fd, gpa, length, AX_RW, 0, 0);
 }
 
+/* The same, with a cookie: neighbours that differ by it never become one. */
+static inline int ax_map_named(int fd, __u64 gpa, __u64 length, __u64 cookie)
+{
+	struct axas_map m = {
+		.size = sizeof(m), .gpa = gpa, .length = length,
+		.backend = AXAS_BACKEND_ALLOC, .prot = AX_RW, .cookie = cookie,
+	};
+
+	return ax_ioctl(fd, AXAS_MAP, &m);
+}
+
 static inline int ax_populate(int fd, __u64 gpa, __u64 length)
 {
 	return ax_map_alloc(fd, gpa, length, AX_RW, AXAS_MAP_POPULATE, 0);
@@ -158,6 +169,17 @@ static inline int ax_resize(int fd, __u64 gpa, __u64 length)
 	};
 
 	return ax_ioctl(fd, AXAS_RESIZE, &r);
+}
+
+static inline int ax_move(int fd, __u64 from, __u64 to, __u64 length,
+			  __u32 flags)
+{
+	struct axas_move m = {
+		.size = sizeof(m), .flags = flags, .from = from, .to = to,
+		.length = length,
+	};
+
+	return ax_ioctl(fd, AXAS_MOVE, &m);
 }
 
 static inline int ax_clear(int fd)
