@@ -33,7 +33,7 @@ static int linear_map(const struct axas_area *area, struct axas_npt *npt,
 		      const struct axas_map *args)
 {
 	return npt->ops->map(npt, axas_gpa(args->gpa), axas_hpa(args->hpa),
-			     args->length, area->attr, area->max_level);
+			     args->length, area->shared, area->max_level);
 }
 
 static int linear_move(struct axas_area *area, u64 distance)

@@ -60,17 +60,6 @@ static const struct axas_area *fault_area(struct axas_space *space,
 	return fault->area;
 }
 
-/* Who denies it, and where in it. */
-static noinline int fault_denied(struct axas_space *space,
-				 struct axas_nested_fault *fault)
-{
-	const struct axas_area *area = fault_area(space, fault);
-
-	fault->cookie = area ? area->cookie : 0;
-	fault->offset = area ? fault->gpa.val - area->origin : 0;
-	return AXAS_FAULT_DENIED;
-}
-
 /* A frame that is left over is as its backend has left it. */
 static inline void fault_enter_backend(struct axas_nested_fault *fault,
 				       const struct axas_backend_ops *ops)
@@ -96,7 +85,7 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 			      &slot);
 	if (unlikely(look >= AXAS_LOOK_ALLOWED))
 		return look == AXAS_LOOK_ALLOWED ? AXAS_FAULT_SPURIOUS :
-						   fault_denied(space, fault);
+						   AXAS_FAULT_DENIED;
 
 	area = fault_area(space, fault);
 	if (!area)
@@ -104,7 +93,7 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 	if (look == AXAS_LOOK_BUSY)
 		return -EBUSY;
 	if (fault->access & ~area->attr.prot)
-		return fault_denied(space, fault);
+		return AXAS_FAULT_DENIED;
 	if (unlikely(look == AXAS_LOOK_POISONED))
 		return AXAS_FAULT_POISONED;
 	fault_enter_backend(fault, area->ops);
@@ -172,6 +161,24 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 	}
 }
 
+/* Of which area a fault was, and where in it. A device has said so. */
+static noinline void fault_name_area(struct axas_space *space,
+				     struct axas_nested_fault *fault,
+				     enum axas_fault_result result,
+				     struct axas_fault_entry *entry)
+{
+	const struct axas_area *area;
+
+	if (result == AXAS_FAULT_DENIED) {
+		fault_find_area(space, fault);
+		area = fault->area;
+		fault->cookie = area ? area->cookie : 0;
+		fault->offset = area ? fault->gpa.val - area->origin : 0;
+	}
+	entry->cookie = fault->cookie;
+	entry->offset = fault->offset;
+}
+
 /* Resolve one of an array, on any bus. Under RCU, as fault_one(). */
 static __always_inline enum axas_fault_result
 fault_entry(struct axas_space *space, struct axas_nested_fault *fault,
@@ -187,10 +194,8 @@ fault_entry(struct axas_space *space, struct axas_nested_fault *fault,
 		fault->width = entry->width;
 	}
 	result = fault_one(space, fault, entry->gpa, entry->access);
-	if (unlikely(axas_fault_names_area(result))) {
-		entry->cookie = fault->cookie;
-		entry->offset = fault->offset;
-	}
+	if (unlikely(axas_fault_names_area(result)))
+		fault_name_area(space, fault, result, entry);
 	return result;
 }
 
@@ -314,16 +319,26 @@ EXPORT_SYMBOL_GPL(axas_space_faults);
 
 /* What a leaf says of the page around gpa. */
 static void memory_set(struct axas_memory *memory, const struct axas_leaf *leaf,
-		       axas_gpa_t gpa, unsigned int access)
+		       axas_gpa_t gpa)
 {
 	u64 size = axas_level_size(leaf->level);
 	u64 offset = gpa.val & PAGE_MASK & (size - 1);
 
 	memory->attr = leaf->attr;
-	if (leaf->attr.rom && access & AXAS_ACCESS_OWNER)
-		memory->attr.prot |= AXAS_PROT_READ | AXAS_PROT_WRITE;
 	memory->hpa = axas_hpa(leaf->hpa.val + offset);
 	memory->left = size - offset;
+}
+
+/* The owner gets what it asks for where a guest does not. */
+static bool memory_denies(struct axas_memory *memory, unsigned int access)
+{
+	unsigned int more = access & AXAS_PROT_ALL & ~memory->attr.prot;
+
+	if (likely(!more))
+		return false;
+	memory->attr.prot |= more;
+	return !memory->attr.rom || !(access & AXAS_ACCESS_OWNER) ||
+	       more & AXAS_PROT_EXEC;
 }
 
 /*
@@ -342,8 +357,8 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 	/* A fault also knows what to do where the entry is being replaced. */
 	if (!npt->ops->lookup(npt, gpa, &slot, &leaf))
 		return -ENOENT;
-	memory_set(memory, &leaf, gpa, access);
-	if (access & AXAS_PROT_ALL & ~memory->attr.prot)
+	memory_set(memory, &leaf, gpa);
+	if (memory_denies(memory, access))
 		return -EACCES;
 
 	memory->page = NULL;
@@ -463,11 +478,11 @@ int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
 
 	if (axas_npt_lookup(&space->npt, gpa, &leaf))
 		return -EAGAIN;
-	memory_set(&now, &leaf, gpa, access);
+	memory_set(&now, &leaf, gpa);
 	if (now.hpa.val != memory->hpa.val ||
 	    now.attr.owned != memory->attr.owned)
 		return -EAGAIN;
-	if (access & AXAS_PROT_ALL & ~now.attr.prot)
+	if (memory_denies(&now, access))
 		return -EACCES;
 	memory->attr = now.attr;
 	memory->left = now.left;

@@ -77,6 +77,8 @@ static void npt_thaw(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 {
 	u64 empty = npt_new_epoch(npt), next = gpa.val, end = gpa.val + size;
 
+	if (draft)
+		draft->thawed = true;
 	/* What the draft has is visible before the first entry leads there. */
 	smp_wmb();
 	while (next < end) {

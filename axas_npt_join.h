@@ -4,26 +4,35 @@
  * changes for anybody but the size of a leaf.
  */
 
-/*
- * The leaf of this level that a table's leaves make together, with the flags of
- * them all; 0 if they make none.
- */
-static u64 npt_joined(const u64 *table, unsigned int level)
+/* Are a table's leaves, but for their flags, one leaf of this level? */
+static bool npt_can_join(const u64 *table, unsigned int level)
 {
-	u64 first = READ_ONCE(table[0]), want = first, seen = 0, entry;
-	u64 flags = fmt_flags(first), step = npt_leaf_step(level - 1);
-	unsigned int i;
+	u64 first = READ_ONCE(table[0]), want = first;
+	u64 same = ~fmt_flags(first), step = npt_leaf_step(level - 1);
+	const u64 *ptr, *end = table + AXAS_TABLE_ENTRIES;
 
 	if (!npt_present(first) || fmt_is_table(first, level - 1) ||
 	    !IS_ALIGNED(fmt_hpa(first, level - 1).val, axas_level_size(level)))
-		return 0;
-	for (i = 0; i < AXAS_TABLE_ENTRIES; i++, want += step) {
-		entry = READ_ONCE(table[i]);
-		if ((entry ^ want) & ~flags)
-			return 0;
-		seen |= entry & flags;
-	}
-	return fmt_parent(first, level - 1) | seen;
+		return false;
+	unrolled_count(4)
+	for (ptr = table; ptr < end; ptr++, want += step)
+		if ((READ_ONCE(*ptr) ^ want) & same)
+			return false;
+	return true;
+}
+
+/* That leaf, with what the CPU has set in any of them, if it sets any. */
+static u64 npt_joined(const struct axas_npt *npt, const u64 *table,
+		      unsigned int level)
+{
+	u64 leaf = fmt_parent(READ_ONCE(table[0]), level - 1);
+	unsigned int i;
+
+	if (!(npt->features & AXAS_FEAT_AD))
+		return leaf;
+	for (i = 0; i < AXAS_TABLE_ENTRIES; i++)
+		leaf |= READ_ONCE(table[i]) & fmt_flags(leaf);
+	return leaf;
 }
 
 /*
@@ -47,11 +56,11 @@ static void npt_join_table(struct axas_npt *npt, u64 *ptr, unsigned int level,
 {
 	u64 *table = npt_child(READ_ONCE(*ptr), level), leaf;
 
-	if (!npt_joined(table, level))
+	if (!npt_can_join(table, level))
 		return;
 	xchg(ptr, AXAS_NPT_FROZEN);
 	npt_invalidate(npt, start, axas_level_size(level));
-	leaf = npt_joined(table, level);
+	leaf = npt_joined(npt, table, level);
 	if (fmt_owned(leaf))
 		npt_freeze_joined(table);
 	WRITE_ONCE(*ptr, leaf);

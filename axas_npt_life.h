@@ -30,35 +30,39 @@ err_installs:
 	return -ENOMEM;
 }
 
+static void npt_destroy_range(struct axas_npt *npt, u64 *ptr,
+			      unsigned int level, u64 gpa, u64 end);
+
+/* The table that an entry points to, as far as it lies in [gpa, end). */
+static noinline void npt_destroy_table(struct axas_npt *npt, u64 entry,
+				       unsigned int level, u64 gpa, u64 end)
+{
+	u64 *table = npt_child(entry, level);
+
+	npt_destroy_range(npt, npt_entry(table, gpa, level - 1), level - 1, gpa,
+			  npt_next(gpa, end, level));
+	npt_free_table(table);
+	npt_count_tables(npt, level - 1, -1);
+}
+
 /* What lies in [gpa, end), and the tables below. */
 static void npt_destroy_range(struct axas_npt *npt, u64 *ptr,
 			      unsigned int level, u64 gpa, u64 end)
 {
-	s64 leaves = 0, owned = 0;
-	u64 next;
+	u64 size = axas_level_size(level), first = ALIGN_DOWN(gpa, size);
+	unsigned int i, n = (end - first + size - 1) >> axas_level_shift(level);
 
-	for (; gpa < end; gpa = next, ptr++) {
-		u64 entry = *ptr;
+	for (i = 0; i < n; i++) {
+		u64 entry = ptr[i];
 
-		next = npt_next(gpa, end, level);
-		if (fmt_is_table(entry, level)) {
-			u64 *child = npt_child(entry, level);
-
-			npt_destroy_range(npt, npt_entry(child, gpa, level - 1),
-					  level - 1, gpa, next);
-			npt_free_table(child);
-			npt_count_tables(npt, level - 1, -1);
-		} else if (npt_present(entry)) {
-			leaves++;
-			if (!fmt_owned(entry))
-				continue;
-			owned++;
+		if (fmt_is_table(entry, level))
+			npt_destroy_table(npt, entry, level,
+					  max(first + i * size, gpa), end);
+		else if (npt_present(entry) && fmt_owned(entry))
 			/* All of it has been invalidated. */
 			npt_gather_pages(npt, fmt_hpa(entry, level),
 					 1U << 9 * (level - 1), 0, 0);
-		}
 	}
-	npt_count_leaves(npt, level, -leaves, -owned);
 	cond_resched();
 }
 
@@ -83,6 +87,7 @@ static int npt_draft(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 	mutex_init(&draft->lock);
 	draft->start = gpa.val;
 	draft->end = gpa.val + size;
+	draft->thawed = false;
 	/* What never changes; of the rest others write some just now. */
 	*new = (struct axas_npt){
 		.ops = npt->ops,
@@ -100,7 +105,7 @@ static int npt_draft(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 	return new->root ? 0 : -ENOMEM;
 }
 
-/* Free what has not been taken out. What has is counted where it is now. */
+/* Free what has not gone. Leaves go all or none; they count where they are. */
 static void npt_drop(struct axas_npt *npt, struct axas_npt_draft *draft)
 {
 	struct axas_npt *from = &draft->npt;
@@ -111,6 +116,8 @@ static void npt_drop(struct axas_npt *npt, struct axas_npt_draft *draft)
 			  draft->start, draft->end);
 	npt_gather_flush(from);
 	axas_hal_free_table(from->root, from->root_order);
+	if (!draft->thawed)
+		return;
 	for (i = 0; i < AXAS_MAX_LEAF_LEVEL; i++)
 		npt_count(&npt->counts.leaves[i], from->counts.leaves[i]);
 	for (i = 0; i < AXAS_MAX_LEVELS; i++)

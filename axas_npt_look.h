@@ -143,6 +143,27 @@ static void npt_free_chain(u64 entry, u64 gpa, unsigned int top,
 	}
 }
 
+/* The missing tables around a leaf, which nobody knows yet; 0 without memory. */
+static noinline u64 npt_build_chain(u64 entry, u64 gpa, unsigned int top,
+				    unsigned int level,
+				    struct axas_npt_pool *pool)
+{
+	unsigned int l;
+
+	for (l = level; l < top; l++) {
+		u64 *table = npt_alloc_table(pool, GFP_NOWAIT | __GFP_ACCOUNT |
+							   __GFP_ZERO);
+
+		if (!table) {
+			npt_free_chain(entry, gpa, l, level);
+			return 0;
+		}
+		*npt_entry(table, gpa, l) = entry;
+		entry = fmt_table(axas_hal_virt_to_phys(table));
+	}
+	return entry;
+}
+
 /*
  * Build the missing tables around the leaf in private, then publish all of it
  * by one compare-and-exchange.
@@ -154,16 +175,11 @@ static int npt_install(struct axas_npt *npt, const struct axas_npt_slot *slot,
 	u64 entry = fmt_leaf(shared, hpa, level), old = slot->old;
 	unsigned int top;
 
-	for (top = level; unlikely(top < slot->level); top++) {
-		u64 *table = npt_alloc_table(pool, GFP_NOWAIT | __GFP_ACCOUNT |
-							   __GFP_ZERO);
-
-		if (!table) {
-			npt_free_chain(entry, gpa.val, top, level);
+	if (unlikely(level < slot->level)) {
+		entry = npt_build_chain(entry, gpa.val, slot->level, level,
+					pool);
+		if (!entry)
 			return -ENOMEM;
-		}
-		*npt_entry(table, gpa.val, top) = entry;
-		entry = fmt_table(axas_hal_virt_to_phys(table));
 	}
 
 	npt_sync(shared, fmt_sync(shared), &hpa, 1, axas_level_size(level));

@@ -149,21 +149,21 @@ static int npt_map_run(struct npt_map *map)
 }
 
 static int npt_map(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
-		   u64 size, struct axas_attr attr, unsigned int max_level)
+		   u64 size, u64 shared, unsigned int max_level)
 {
 	struct npt_map map = {
 		.npt = npt,
-		.shared = fmt_attr(npt, attr),
+		.shared = shared,
 		.offset = hpa.val - gpa.val,
 		.gpa = gpa.val,
 		.end = gpa.val + size,
 		.max_level = max_level,
-		.owned = attr.owned,
+		.owned = fmt_owned(shared),
 	};
 	int ret;
 
 	lockdep_assert_held(npt->lock);
-	npt_sync(map.shared, fmt_sync(map.shared), &hpa, 1, size);
+	npt_sync(shared, fmt_sync(shared), &hpa, 1, size);
 	/* What the frames hold is visible before the first entry is. */
 	smp_wmb();
 	for (;;) {
@@ -183,9 +183,9 @@ static int npt_map(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
 static int npt_populate(struct axas_npt *npt, axas_gpa_t gpa,
 			unsigned int level, unsigned int n,
 			const axas_hpa_t *frames, unsigned int *nr,
-			struct axas_attr attr, struct axas_npt_pool *pool)
+			u64 shared, struct axas_npt_pool *pool)
 {
-	u64 shared = fmt_attr(npt, attr), entry, *ptr, *end;
+	u64 entry, *ptr, *end;
 	unsigned int left = *nr;
 	struct axas_npt_slot slot;
 	int ret = 0;
@@ -221,7 +221,8 @@ static int npt_populate(struct axas_npt *npt, axas_gpa_t gpa,
 				fmt_leaf(shared, frames[left - 1], level)))
 			left--;
 	}
-	npt_count_leaves(npt, level, *nr - left, attr.owned ? *nr - left : 0);
+	npt_count_leaves(npt, level, *nr - left,
+			 fmt_owned(shared) ? *nr - left : 0);
 	*nr = left;
 	return ret;
 }

@@ -38,12 +38,13 @@ static bool npt_freeze_table(const struct npt_change *change, u64 *table,
 	const u64 other = NPT_KEPT | AXAS_NPT_FROZEN;
 	unsigned int i, first = last + 1;
 
+	if (!npt_none_has(table + first, table + AXAS_TABLE_ENTRIES, other))
+		return false;
 	if (change->faults)
 		first = npt_entry(table, max(start, change->start), level) - table;
 	else if (READ_ONCE(table[last]) == AXAS_NPT_FROZEN)
 		first = last;
-	if (!npt_none_has(table + last + 1, table + AXAS_TABLE_ENTRIES, other) ||
-	    !npt_none_has(table, table + first, other) ||
+	if (!npt_none_has(table, table + first, other) ||
 	    !npt_none_has(table + first, table + last + 1, NPT_KEPT))
 		return false;
 

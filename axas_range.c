@@ -296,7 +296,7 @@ static int populate_fill(struct populate *populate)
 		return -EAGAIN;
 	ret = npt->ops->populate(npt, axas_gpa(populate->gpa), 1,
 				 (next - populate->gpa) / SZ_4K,
-				 populate->frames, &populate->nr, area->attr,
+				 populate->frames, &populate->nr, area->shared,
 				 &populate->pool);
 	if (!ret)
 		populate->gpa = next;
@@ -321,7 +321,8 @@ static int populate_fill_large(struct populate *populate,
 	    next - populate->gpa != SZ_2M)
 		return -EAGAIN;
 	ret = npt->ops->populate(npt, axas_gpa(populate->gpa), 2, 1,
-				 &frame->hpa, &nr, area->attr, &populate->pool);
+				 &frame->hpa, &nr, area->shared,
+				 &populate->pool);
 	if (!nr)
 		axas_frame_take(frame);
 	if (!ret)

@@ -338,26 +338,33 @@ void axas_tree_remove(struct axas_tree *tree, u64 first, u64 last)
 	}
 }
 
-/* The ranges from @at on that are the same, each where the one before it ends. */
-static void tree_collect_same(struct axas_tree *tree, u64 at, u64 last,
+/*
+ * The first ranges from @at on that are the same, each where the one before it ends;
+ * or the last one, if there are none. Return: true if there may be more.
+ */
+static bool tree_collect_same(struct axas_tree *tree, u64 at, u64 last,
 			      struct tree_stretch *stretch)
 {
 	MA_STATE(mas, &tree->mt, at, at);
+	unsigned int looks = 0;
 	void *entry;
 
 	stretch->n = 0;
 	guard(rcu)();
 	mas_for_each(&mas, entry, last) {
-		if (!stretch->n)
+		if (!stretch->n || mas.index != stretch->last + 1 ||
+		    !tree->ops->same(stretch->entries[0], entry)) {
+			if (stretch->n > 1)
+				return true;
+			stretch->n = 0;
 			stretch->first = mas.index;
-		else if (mas.index != stretch->last + 1 ||
-			 !tree->ops->same(stretch->entries[0], entry))
-			break;
+		}
 		stretch->last = mas.last;
 		stretch->entries[stretch->n++] = entry;
-		if (stretch->n == TREE_STRETCH)
-			break;
+		if (++looks == TREE_STRETCH)
+			return true;
 	}
+	return false;
 }
 
 /**
@@ -375,11 +382,11 @@ bool axas_tree_join(struct axas_tree *tree, u64 first, u64 last)
 {
 	struct tree_stretch stretch;
 	u64 at = first ? first - 1 : 0;
-	bool joined = false;
+	bool joined = false, more;
 	unsigned int i;
 
-	for (;;) {
-		tree_collect_same(tree, at, last + 1, &stretch);
+	do {
+		more = tree_collect_same(tree, at, last + 1, &stretch);
 		if (stretch.n > 1) {
 			tree_store(tree, stretch.first, stretch.last,
 				   stretch.entries[0], TREE_NOFAIL);
@@ -388,14 +395,11 @@ bool axas_tree_join(struct axas_tree *tree, u64 first, u64 last)
 				tree->ops->put(tree, stretch.entries[i]);
 			joined = true;
 		}
-		if (stretch.n < TREE_STRETCH) {
-			if (!stretch.n || stretch.last > last)
-				return joined;
-			stretch.first = stretch.last + 1;
-		}
+		/* It may go on. */
 		at = stretch.first;
 		cond_resched();
-	}
+	} while (more);
+	return joined;
 }
 
 /**

@@ -79,6 +79,7 @@ static int backend_do_map(struct axas_npt *npt, struct axas_area *area,
 		return ret;
 	if (!area->ops->map)
 		return 0;
+	area->shared = npt->ops->encode(npt, area->attr);
 	mutex_lock(npt->lock);
 	ret = area->ops->map(area, npt, args);
 	mutex_unlock(npt->lock);

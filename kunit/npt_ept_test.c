@@ -25,8 +25,8 @@ static u64 ept_entry(struct kunit *test, u64 gpa, u64 hpa, unsigned int level,
 	int ret;
 
 	mutex_lock(&context->lock);
-	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(hpa), size, attr,
-			    level);
+	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(hpa), size,
+			    npt->ops->encode(npt, attr), level);
 	entry = raw_entry(npt, gpa, &found);
 	/* The frame belongs to nobody: an owned leaf must not be unmapped. */
 	if (attr.owned)
@@ -192,8 +192,8 @@ static void ept_indexes_and_table_entries(struct kunit *test)
 		if (level <= width->levels)
 			gpa |= (u64)index[5 - level] << shift;
 	mutex_lock(npt->lock);
-	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(0xabc000), 4096, attr,
-			    1);
+	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(0xabc000), 4096,
+			    npt->ops->encode(npt, attr), 1);
 	mutex_unlock(npt->lock);
 	KUNIT_ASSERT_EQ(test, ret, 0);
 
@@ -219,8 +219,8 @@ static void ept_accessed_and_dirty(struct kunit *test)
 						     ad ? AXAS_FEAT_AD : 0);
 
 		mutex_lock(npt->lock);
-		npt->ops->map(npt, axas_gpa(GPA_4K), axas_hpa(0), 4096, attr,
-			      1);
+		npt->ops->map(npt, axas_gpa(GPA_4K), axas_hpa(0), 4096,
+			      npt->ops->encode(npt, attr), 1);
 		mutex_unlock(npt->lock);
 		for (flags = 0; flags < 4; flags++) {
 			*raw_entry_ptr(npt, GPA_4K, &level) = 0x33 | flags << 8;

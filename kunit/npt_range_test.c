@@ -19,8 +19,8 @@ static int npt_do_map(struct axas_npt *npt, u64 gpa, u64 hpa, u64 size,
 	int ret;
 
 	mutex_lock(npt->lock);
-	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(hpa), size, rwx_wb,
-			    level);
+	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(hpa), size,
+			    npt->ops->encode(npt, rwx_wb), level);
 	mutex_unlock(npt->lock);
 	return ret;
 }
@@ -37,7 +37,7 @@ static int npt_do_populate(struct axas_npt *npt, u64 gpa, unsigned int pages,
 		return ret;
 	mutex_lock(npt->lock);
 	ret = npt->ops->populate(npt, axas_gpa(gpa), 1, pages, frames, nr,
-				 rw_owned, &pool);
+				 npt->ops->encode(npt, rw_owned), &pool);
 	mutex_unlock(npt->lock);
 	return ret;
 }
@@ -177,7 +177,8 @@ void npt_populate_fills_gaps(struct kunit *test)
 	/* Without a table there is nothing, and nothing is left behind. */
 	mutex_lock(npt->lock);
 	KUNIT_EXPECT_EQ(test, npt->ops->populate(npt, axas_gpa(SZ_1G), 1, 4, frames,
-						 &nr, rw_owned, &none),
+						 &nr, npt->ops->encode(npt, rw_owned),
+						 &none),
 			-EAGAIN);
 	mutex_unlock(npt->lock);
 	expect_shape(test, npt, 0, 0, 0, 0);

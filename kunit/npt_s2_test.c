@@ -38,7 +38,7 @@ static u64 s2_entry(struct kunit *test, unsigned int level,
 
 	mutex_lock(&context->lock);
 	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(s2_hpa(level)), size,
-			    attr, level);
+			    npt->ops->encode(npt, attr), level);
 	entry = raw_entry(npt, gpa, &found);
 	/* The frame belongs to nobody: an owned leaf must not be unmapped. */
 	if (attr.owned)
@@ -222,8 +222,8 @@ static void s2_last_page(struct kunit *test)
 	int ret;
 
 	mutex_lock(npt->lock);
-	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(0xabc000), 4096, attr,
-			    1);
+	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(0xabc000), 4096,
+			    npt->ops->encode(npt, attr), 1);
 	mutex_unlock(npt->lock);
 	KUNIT_ASSERT_EQ(test, ret, 0);
 	for (level = width->levels; level > 1; level--, index = 511) {
@@ -254,8 +254,8 @@ static void s2_accessed_and_dirty(struct kunit *test)
 		struct axas_npt *npt = axas_test_npt(test, 48, ad ? AD : 0);
 
 		mutex_lock(npt->lock);
-		npt->ops->map(npt, axas_gpa(GPA_4K), axas_hpa(0), 4096, attr,
-			      1);
+		npt->ops->map(npt, axas_gpa(GPA_4K), axas_hpa(0), 4096,
+			      npt->ops->encode(npt, attr), 1);
 		mutex_unlock(npt->lock);
 		for (i = 0; i < ARRAY_SIZE(rows); i++) {
 			*raw_entry_ptr(npt, GPA_4K, &level) = rows[i].entry;
@@ -281,7 +281,8 @@ static void s2_dirty_survives_protect(struct kunit *test)
 	unsigned int level;
 
 	mutex_lock(npt->lock);
-	npt->ops->map(npt, axas_gpa(GPA_4K), axas_hpa(0), 4096, attr, 1);
+	npt->ops->map(npt, axas_gpa(GPA_4K), axas_hpa(0), 4096,
+		      npt->ops->encode(npt, attr), 1);
 	/* What a CPU does on the first write: S2AP[1] and AF. */
 	*raw_entry_ptr(npt, GPA_4K, &level) |= 0x480;
 	npt->ops->protect(npt, axas_gpa(GPA_4K), 4096, PROT_R, &pool);

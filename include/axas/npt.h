@@ -230,12 +230,14 @@ struct axas_npt {
  * @lock: its lock
  * @start: first byte of the range
  * @end: behind the last one
+ * @thawed: what was filled in has gone to the table
  */
 struct axas_npt_draft {
 	struct axas_npt npt;
 	struct mutex lock; /* @npt */
 	u64 start;
 	u64 end;
+	bool thawed;
 };
 
 /**
@@ -265,13 +267,14 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @look: what a fault finds; moves the cursor and fills in the slot. Under RCU.
  * @allowed: how many of n faults, from the first on, are on memory and find a
  *	leaf that allows the access; moves the cursor. Under RCU.
- * @encode: what all leaves with these attributes have in common, for @install
+ * @encode: what all leaves with these attributes have in common, for @install, @map
+ *	and @populate
  * @sync: &enum axas_sync: who may look past the caches through such leaves
  * @install: put the leaf that holds gpa into an empty slot. Tables come from @pool and then
  *	from the allocator, without sleeping. Return: 0; -EAGAIN if the slot has
  *	changed; -ENOMEM. Under RCU.
  * @map: map [gpa, gpa + size) to consecutive HPAs with the largest leaves up
- *	to max_level. The range has no leaf. Return: 0; -ENOMEM or -EINTR, and
+ *	to max_level, of what @encode said. The range has no leaf. Return: 0; -ENOMEM or -EINTR, and
  *	then the caller unmaps the range. May sleep. Lock held.
  * @populate: give zeroed frames, the last of frames first, to those of n entries of
  *	a level, from gpa on, that have no leaf; all lie in one table. nr is how many
@@ -336,11 +339,11 @@ struct axas_npt_ops {
 		       u64 shared, struct axas_npt_pool *pool);
 
 	int (*map)(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
-		   u64 size, struct axas_attr attr, unsigned int max_level);
+		   u64 size, u64 shared, unsigned int max_level);
 	int (*populate)(struct axas_npt *npt, axas_gpa_t gpa,
 			unsigned int level, unsigned int n,
 			const axas_hpa_t *frames, unsigned int *nr,
-			struct axas_attr attr, struct axas_npt_pool *pool);
+			u64 shared, struct axas_npt_pool *pool);
 	unsigned int (*split_cost)(const struct axas_npt *npt, axas_gpa_t gpa,
 				   unsigned int max_level);
 	void (*unmap)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,

@@ -48,7 +48,8 @@ struct axas_fault_stats {
  */
 static inline bool axas_fault_names_area(enum axas_fault_result result)
 {
-	return result == AXAS_FAULT_DEVICE || result == AXAS_FAULT_DENIED;
+	return result > AXAS_FAULT_SPURIOUS &&
+	       (result == AXAS_FAULT_DEVICE || result == AXAS_FAULT_DENIED);
 }
 
 /**

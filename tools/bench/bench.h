@@ -6,6 +6,7 @@
  * bench_floor.c  what nothing can go below
  * bench_table.c  page tables alone, of axas and of its peers
  * bench_space.c  spaces of axas
+ * bench_range.c  what is done to memory that they have
  * bench_main.c   parameters, and the order of things
  *
  * bench_main.c calls all others, those call bench_note.c, and that calls none.
@@ -20,6 +21,10 @@
 #define BENCH_HPA	(64ULL << 30)
 
 #define BENCH_MAX_REPS	64
+
+#define BENCH_RWX	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
+
+struct axas_space;
 
 extern unsigned int bench_pages;
 
@@ -55,6 +60,10 @@ int bench_table_init(void);
 void bench_table_exit(void);
 int bench_table(void);
 int bench_space(void);
+int bench_range(struct axas_space *space, const char *name);
+int bench_map(struct axas_space *space, u64 gpa, u64 size, u32 backend,
+	      u32 flags, u64 max_leaf);
+void bench_synchronize_rcu(void);
 int bench_floor(void);
 
 #endif /* _AXAS_BENCH_H */

@@ -10,7 +10,6 @@
 
 #include "bench.h"
 
-#define RWX		(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
 #define HOT_PAGES	128
 #define HOT_ROUNDS	64
 #define BATCH		512
@@ -19,8 +18,19 @@
 /* Keeps the tables around it when all else is unmapped. */
 #define KEEP_GPA	(BENCH_GPA + SZ_2M - SZ_4K)
 
-static int map_area(struct axas_space *space, u64 gpa, u64 size, u32 backend,
-		    u32 flags, u64 max_leaf)
+/**
+ * bench_map - make an area with all rights
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ * @backend: an &enum axas_backend_id
+ * @flags: &enum axas_map_flags
+ * @max_leaf: largest leaf, or 0
+ *
+ * Return: as axas_space_map().
+ */
+int bench_map(struct axas_space *space, u64 gpa, u64 size, u32 backend,
+	      u32 flags, u64 max_leaf)
 {
 	const struct axas_map args = {
 		.flags = flags,
@@ -29,7 +39,7 @@ static int map_area(struct axas_space *space, u64 gpa, u64 size, u32 backend,
 		.hpa = backend == AXAS_BACKEND_LINEAR ?
 			       gpa - BENCH_GPA + BENCH_HPA : 0,
 		.backend = backend,
-		.prot = RWX,
+		.prot = BENCH_RWX,
 		.max_leaf = max_leaf,
 	};
 
@@ -38,7 +48,7 @@ static int map_area(struct axas_space *space, u64 gpa, u64 size, u32 backend,
 
 static int map_lazy(struct axas_space *space, u64 gpa, u64 size)
 {
-	return map_area(space, gpa, size, AXAS_BACKEND_ALLOC, 0, 0);
+	return bench_map(space, gpa, size, AXAS_BACKEND_ALLOC, 0, 0);
 }
 
 static int fault_rows(struct axas_space *space, const char *name)
@@ -128,7 +138,7 @@ static int hot_rows(struct axas_space *space, const char *name)
 	unsigned int i, round, bad = 0;
 	int ret;
 
-	ret = map_area(space, KEEP_GPA, SZ_4K, AXAS_BACKEND_LINEAR, 0, 0);
+	ret = bench_map(space, KEEP_GPA, SZ_4K, AXAS_BACKEND_LINEAR, 0, 0);
 	for (round = 0; round < HOT_ROUNDS && !ret; round++) {
 		ret = map_lazy(space, BENCH_GPA, size);
 		if (ret)
@@ -160,8 +170,8 @@ static int populate_rows(struct axas_space *space, const char *name)
 	int ret;
 
 	start = bench_now();
-	ret = map_area(space, BENCH_GPA, size, AXAS_BACKEND_ALLOC,
-		       AXAS_MAP_POPULATE, 0);
+	ret = bench_map(space, BENCH_GPA, size, AXAS_BACKEND_ALLOC,
+			AXAS_MAP_POPULATE, 0);
 	end = bench_now();
 	if (ret)
 		return ret;
@@ -179,7 +189,7 @@ static int populate_rows(struct axas_space *space, const char *name)
 	if (ret)
 		return ret;
 
-	ret = map_area(space, BENCH_GPA, size, AXAS_BACKEND_ALLOC, 0, SZ_2M);
+	ret = bench_map(space, BENCH_GPA, size, AXAS_BACKEND_ALLOC, 0, SZ_2M);
 	if (ret)
 		return ret;
 	start = bench_now();
@@ -272,13 +282,13 @@ static int beside_rows(struct axas_space *space, const char *name)
 		/* Tables stay, so that none is made or freed in any row. */
 		gpa = mid + KEEP_GPA - BENCH_GPA;
 		if (!ret)
-			ret = map_area(space, gpa, SZ_4K, AXAS_BACKEND_LINEAR,
-				       0, 0);
+			ret = bench_map(space, gpa, SZ_4K, AXAS_BACKEND_LINEAR,
+					0, 0);
 		gpa = mid + SZ_4K;
 		start = bench_now();
 		for (j = 0; j < BESIDE_ROUNDS && !ret; j++) {
-			ret = map_area(space, gpa, SZ_4K, AXAS_BACKEND_LINEAR,
-				       0, 0);
+			ret = bench_map(space, gpa, SZ_4K, AXAS_BACKEND_LINEAR,
+					0, 0);
 			if (!ret)
 				ret = axas_space_unmap(space, axas_gpa(gpa),
 						       SZ_4K);
@@ -300,7 +310,7 @@ static int split_rows(struct axas_space *space, const char *name)
 	u64 start, end, gpa;
 	int ret;
 
-	ret = map_area(space, BENCH_GPA, SZ_1G, AXAS_BACKEND_LINEAR, 0, SZ_2M);
+	ret = bench_map(space, BENCH_GPA, SZ_1G, AXAS_BACKEND_LINEAR, 0, SZ_2M);
 	start = bench_now();
 	for (gpa = BENCH_GPA; gpa < BENCH_GPA + SZ_1G && !ret; gpa += SZ_2M)
 		ret = axas_space_unmap(space, axas_gpa(gpa + SZ_1M), SZ_4K);
@@ -320,7 +330,7 @@ static int bytes_rows(struct axas_space *space, const char *name)
 	long pages = axas_hal_pages();
 	int ret;
 
-	ret = map_area(space, BENCH_GPA, SZ_1G, AXAS_BACKEND_LINEAR, 0, SZ_4K);
+	ret = bench_map(space, BENCH_GPA, SZ_1G, AXAS_BACKEND_LINEAR, 0, SZ_4K);
 	if (ret)
 		return ret;
 	bench_note("tables_1g", name, 1, SZ_4K * (axas_hal_pages() - pages));
@@ -336,8 +346,8 @@ static int destroy_rows(struct axas_space *space, const char *name)
 	u64 size = 4ULL * bench_pages * SZ_4K, start, end;
 	int ret;
 
-	ret = map_area(space, BENCH_GPA, size, AXAS_BACKEND_ALLOC,
-		       AXAS_MAP_POPULATE, 0);
+	ret = bench_map(space, BENCH_GPA, size, AXAS_BACKEND_ALLOC,
+			AXAS_MAP_POPULATE, 0);
 	start = bench_now();
 	axas_space_destroy(space);
 	end = bench_now();
@@ -351,7 +361,7 @@ static int space_rows(u32 format, const char *name)
 {
 	static int (* const tests[])(struct axas_space *, const char *) = {
 		fault_rows, batch_rows, hot_rows, populate_rows, lazy_rows,
-		beside_rows, split_rows, bytes_rows, destroy_rows,
+		beside_rows, split_rows, bytes_rows, bench_range, destroy_rows,
 	};
 	const struct axas_create args = { .format = format, .gpa_bits = 48 };
 	struct axas_space *space = axas_space_create(&args);

@@ -79,7 +79,7 @@ static __always_inline int axas_map(void *table, u64 gpa, u64 size,
 	};
 
 	return npt->ops->map(npt, axas_gpa(gpa), axas_hpa(to_hpa(gpa)), size,
-			     attr, level);
+			     npt->ops->encode(npt, attr), level);
 }
 
 static __always_inline void axas_unmap(void *table, u64 gpa, u64 size,

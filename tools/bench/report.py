@@ -66,6 +66,16 @@ KERNEL_GROUPS = [
         ('beside_10000', '... beside 10,000 areas', None),
         ('split2m', 'split of a 2M leaf (unmap of a page in it)', None),
     ]),
+    ('ranges', 'Memory that is there already', [
+        ('populate4k', 'populate, per 4K page', 'alloc'),
+        ('discard4k', 'discard, per 4K page', 'alloc_free'),
+        ('protect_page', 'protect of a page', None),
+        ('replace_page', 'replace of a page', None),
+        ('move_1g', 'move of a dense GiB, without the grace period', None),
+        ('split1g', 'protect of a page in a leaf of 1 GiB', None),
+        ('join1g', '... and back, which joins it again', None),
+        ('next_1t', 'next over an empty TiB', None),
+    ]),
     ('alloc', 'The page allocator, per page', [
         ('alloc', 'alloc zeroed, and a store', None),
         ('alloc_free', 'free', None),
