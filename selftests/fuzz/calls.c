@@ -92,6 +92,12 @@ void call_run(struct ctx *ctx, struct mail *mail, int fd)
 	case CALL_PROTECT:
 		c->ret = ax_protect(fd, c->gpa, c->len, c->prot);
 		break;
+	case CALL_RESIZE:
+		c->ret = ax_resize(fd, c->gpa, c->len);
+		break;
+	case CALL_MOVE:
+		c->ret = ax_move(fd, c->gpa, c->to, c->len, c->flags);
+		break;
 	case CALL_CLEAR:
 		c->ret = ax_clear(fd);
 		break;
@@ -148,6 +154,9 @@ static void apply(struct ctx *ctx, const struct call *c)
 	case CALL_PROTECT:
 		model_protect(ctx, c->gpa, c->len, c->prot);
 		break;
+	case CALL_RESIZE:
+		model_resize(ctx, c->gpa, c->len);
+		break;
 	default:
 		model_unmap(ctx, c->gpa, c->len);
 		break;
@@ -163,6 +172,8 @@ static void judge_change(struct ctx *ctx, const struct call *c)
 		want = EEXIST;
 	if (c->op == CALL_PROTECT && !model_whole(ctx, c->gpa, c->len))
 		want = ENOENT;
+	if (c->op == CALL_RESIZE)
+		want = model_resizable(ctx, c->gpa, c->len);
 	if (c->finished) {
 		if (judge_ret(ctx, c, want))
 			apply(ctx, c);
@@ -172,6 +183,52 @@ static void judge_change(struct ctx *ctx, const struct call *c)
 		check_areas(ctx, false);
 	}
 	check_range(ctx, c->gpa, c->len);
+}
+
+/*
+ * It may be that somebody was just touching a page of what goes, or had not let go
+ * of it yet: not for long, unless we know of it.
+ */
+static void move_again(struct ctx *ctx, struct mail *mail)
+{
+	struct call *c = &mail->call;
+	unsigned int tries = 0;
+
+	for (; c->ret == -EBUSY && tries < 200; tries++) {
+		usleep(5000);
+		call_run(ctx, mail, ctx->fd);
+	}
+	ctx->busy += !!tries;
+}
+
+static bool move_done(struct ctx *ctx, struct mail *mail, __u64 why)
+{
+	struct call *c = &mail->call;
+
+	if (!c->finished)
+		return !why && model_moved(ctx, c);
+	if (!(why & WHY(EBUSY)))
+		move_again(ctx, mail);
+	if (c->limited && c->ret == -ENOMEM)
+		ctx->no_memory++;
+	else if (why ? c->ret >= 0 || !(why & WHY(-c->ret)) : c->ret)
+		fail(ctx, "it returned %ld, want one of %#llx", c->ret, why);
+	return !c->ret;
+}
+
+static void judge_move(struct ctx *ctx, struct mail *mail)
+{
+	__u64 why = model_move_refused(ctx, &mail->call);
+	struct call *c = &mail->call;
+
+	if (move_done(ctx, mail, why)) {
+		model_move(ctx, c);
+	} else if (!c->finished || c->ret == -ENOMEM || c->ret == -EBUSY) {
+		model_learn_leaves(ctx, c->gpa, c->len);
+		model_learn_leaves(ctx, c->to, c->len);
+	}
+	check_range(ctx, c->gpa, c->len);
+	check_range(ctx, c->to, c->len);
 }
 
 /* Killed: all of it or nothing, as far as anybody can see. */
@@ -256,28 +313,20 @@ static __u32 want_fault(struct ctx *ctx, const struct axas_fault_entry *e,
 		return AXAS_FAULT_INVALID;
 	if (!a)
 		return AXAS_FAULT_NO_AREA;
-	if (e->access & ~a->prot)
-		return AXAS_FAULT_DENIED;
-	if (a->backend == AXAS_BACKEND_DEVICE) {
-		if (e->width && e->width > a->end - e->gpa)
+	if (e->access & ~a->prot || a->backend == AXAS_BACKEND_DEVICE) {
+		/* What leaves its device and is denied may be called either. */
+		if (a->backend == AXAS_BACKEND_DEVICE &&
+		    e->width > a->end - e->gpa &&
+		    (!(e->access & ~a->prot) || e->result == AXAS_FAULT_INVALID))
 			return AXAS_FAULT_INVALID;
 		*cookie = a->cookie;
 		*offset = e->gpa - a->first;
-		return AXAS_FAULT_DEVICE;
+		return e->access & ~a->prot ? AXAS_FAULT_DENIED :
+					      AXAS_FAULT_DEVICE;
 	}
 	if (a->backend == AXAS_BACKEND_LINEAR || page_find(ctx, e->gpa))
 		return AXAS_FAULT_SPURIOUS;
 	return AXAS_FAULT_RESOLVED;
-}
-
-/* A denied access that also leaves its device may be called either. */
-static bool either(struct ctx *ctx, const struct axas_fault_entry *e,
-		   __u32 want)
-{
-	struct area *a = areas_at(&ctx->m.mem, e->gpa);
-
-	return want == AXAS_FAULT_DENIED && e->result == AXAS_FAULT_INVALID &&
-	       a->backend == AXAS_BACKEND_DEVICE && e->width > a->end - e->gpa;
 }
 
 static void judge_fault_entry(struct ctx *ctx, const struct call *c,
@@ -293,7 +342,7 @@ static void judge_fault_entry(struct ctx *ctx, const struct call *c,
 		ctx->no_memory++;
 		return;
 	}
-	if (want != e->result && !either(ctx, e, want))
+	if (want != e->result)
 		fail(ctx, "fault %#llx access %u width %u bus %u: result %u, want %u",
 		     e->gpa, e->access, e->width, e->bus, e->result, want);
 	if (cookie != e->cookie || offset != e->offset)
@@ -462,6 +511,9 @@ void call_judge(struct ctx *ctx, struct mail *mail)
 		break;
 	case CALL_POPULATE:
 		judge_populate(ctx, &mail->call);
+		break;
+	case CALL_MOVE:
+		judge_move(ctx, mail);
 		break;
 	case CALL_DEVICE_ADD:
 	case CALL_DEVICE_DEL:

@@ -153,7 +153,6 @@ static bool ctx_ready(struct ctx *ctx)
 		ctx->mail = NULL;
 		return false;
 	}
-	ctx->next_cookie = 1;
 	windows_init(ctx);
 	return !ctx->failed;
 }
@@ -202,8 +201,8 @@ static bool model_round(const struct host *host, const struct fuzz_case *c,
 	check_all(ctx);
 	kvm_forget();
 	disk_close(ctx);
-	printf("# %s: %llu steps, memory short %u times, %u children killed\n",
-	       c->name, n, ctx->no_memory, ctx->killed);
+	printf("# %s: %llu steps, memory short %u times, pages busy %u times, %u children killed\n",
+	       c->name, n, ctx->no_memory, ctx->busy, ctx->killed);
 	*ops += n;
 	good = !ctx->failed;
 	/* The windows may be the last that hold the space. */
@@ -270,6 +269,8 @@ static void thread_ctx(struct ctx *ctx, const struct ctx *first,
 	ctx->st = first->st;
 	ctx->features = first->features;
 	ctx->rnd = mix(first->rnd, i);
+	/* What is theirs isn't joined with what is another's. */
+	ctx->cookies = (i + 1) << 8;
 	/* Of the wild ones the first looks after all. */
 	ctx->budget = is_wild ? i == nr : 4000;
 	ctx->nr_zones = 1;

@@ -5,22 +5,6 @@
  */
 #include "fuzz.h"
 
-/* The leaf of a linear area at @gpa: the largest that fits what is left. */
-static __u64 linear_leaf(struct ctx *ctx, const struct area *a, __u64 gpa)
-{
-	__u64 size, start;
-
-	for (size = AX_1G; size > AX_PAGE; size >>= 9) {
-		start = gpa & ~(size - 1);
-		if (size <= a->max_leaf && ctx->info.leaf_sizes & size &&
-		    (size < AX_1G || ctx->st.levels > 2) &&
-		    !(a->hpa_off & (size - 1)) &&
-		    start >= a->start && start + size <= a->end)
-			break;
-	}
-	return size;
-}
-
 #define DIFFERS(field, want) do {					\
 	if (e->field != (want)) {					\
 		fail(ctx, "translate %#llx: " #field " is %#llx, want %#llx", \
@@ -79,7 +63,8 @@ static void check_contents(struct ctx *ctx, __u64 gpa)
 	unsigned int i;
 
 	gpa = PAGE_DOWN(gpa);
-	if (!a || !(a->prot & AX_R) || a->backend == AXAS_BACKEND_DEVICE ||
+	if (!a || !(area_rights(a) & AX_R) ||
+	    a->backend == AXAS_BACKEND_DEVICE ||
 	    area_far(ctx, a) || (area_lazy(a) && !page_find(ctx, gpa)))
 		return;
 	if (ax_pread(ctx->fd, is, AX_PAGE, gpa) != AX_PAGE) {

@@ -38,7 +38,7 @@
 /* [start, end) of a space, or of another bus. */
 struct area {
 	__u64 start, end;
-	__u64 first;		/* device: where AXAS_MAP made it begin */
+	__u64 first;		/* where what it was cut from began */
 	__u64 hpa_off;		/* linear: HPA less GPA */
 	__u64 cookie, max_leaf;
 	__u32 backend, prot, memtype, flags, node;
@@ -60,6 +60,7 @@ struct page {
 #define NR_BUCKETS	8192
 struct model {
 	struct areas mem, bus[2];
+	struct areas caps;		/* join.c */
 	struct page *bucket[NR_BUCKETS];
 	unsigned int nr_pages;
 	__u64 faults[AXAS_NR_FAULT_RESULTS];
@@ -71,7 +72,7 @@ enum call_op {
 	CALL_MAP, CALL_UNMAP, CALL_PROTECT, CALL_CLEAR, CALL_FAULT,
 	CALL_READ, CALL_WRITE, CALL_LOAD, CALL_STORE,
 	CALL_DEVICE_ADD, CALL_DEVICE_DEL, CALL_DISCARD,
-	CALL_POPULATE,
+	CALL_POPULATE, CALL_RESIZE, CALL_MOVE,
 };
 
 enum call_how { HOW_PLAIN, HOW_VECTOR, HOW_SEEK, HOW_AIO, HOW_URING, NR_HOW };
@@ -79,6 +80,7 @@ enum call_how { HOW_PLAIN, HOW_VECTOR, HOW_SEEK, HOW_AIO, HOW_URING, NR_HOW };
 struct call {
 	__u32 op, how;
 	__u64 gpa, len, hpa, cookie, max_leaf;
+	__u64 to;		/* move */
 	__u32 prot, flags, backend, memtype, node, bus, nr;
 	unsigned char *addr;	/* load and store: in a window */
 	bool limited;		/* memory may be short */
@@ -136,7 +138,7 @@ struct ctx {
 	bool failed;
 	__u64 rnd;
 	__u64 steps;
-	__u64 next_cookie;
+	__u64 cookies;			/* the first of a few that are ours */
 	__u64 generation;
 	unsigned int budget;		/* pages it may have */
 	struct axas_info info;
@@ -158,7 +160,8 @@ struct ctx {
 	struct uring *uring;
 	unsigned long aio;
 	unsigned int no_memory;		/* times that memory was short */
-	unsigned int killed;
+	unsigned int killed, busy;
+	__u64 pinned_gpa, pinned;	/* bytes that a pipe has pages of */
 	struct note note[NR_NOTES];
 };
 
@@ -186,16 +189,22 @@ struct area *areas_at(struct areas *areas, __u64 at);
 struct area *areas_next(struct areas *areas, __u64 at);
 bool areas_meet(struct areas *areas, __u64 start, __u64 end);
 void areas_put(struct areas *areas, const struct area *area);
+void areas_cut(struct areas *areas, __u64 at);
 void areas_take(struct areas *areas, __u64 start, __u64 end);
 struct page *page_find(struct ctx *ctx, __u64 gpa);
 struct page *page_add(struct ctx *ctx, __u64 gpa, bool large);
+void page_put(struct ctx *ctx, struct page *p);
+struct page *pages_lift(struct ctx *ctx, __u64 gpa, __u64 len);
 void page_read(struct ctx *ctx, __u64 gpa, void *buf, size_t len);
 void page_write(struct ctx *ctx, __u64 gpa, const void *buf, size_t len);
 void bytes_read(struct ctx *ctx, __u64 gpa, void *buf, size_t len);
 void bytes_write(struct ctx *ctx, __u64 gpa, const void *buf, size_t len);
+void model_cut(struct ctx *ctx, __u64 gpa);
 void model_map(struct ctx *ctx, const struct call *call);
 void model_unmap(struct ctx *ctx, __u64 gpa, __u64 len);
 void model_protect(struct ctx *ctx, __u64 gpa, __u64 len, __u32 prot);
+int model_resizable(struct ctx *ctx, __u64 gpa, __u64 len);
+void model_resize(struct ctx *ctx, __u64 gpa, __u64 len);
 unsigned int model_discard(struct ctx *ctx, __u64 gpa, __u64 len);
 int model_discardable(struct ctx *ctx, __u64 gpa, __u64 len);
 __u64 model_populated(struct ctx *ctx, __u64 gpa, __u64 len, int *err);
@@ -216,12 +225,29 @@ static inline bool area_lazy(const struct area *a)
 	       a->backend == AXAS_BACKEND_MODULE;
 }
 
+/* What who has the space may do, whatever guests may. */
+static inline __u32 area_rights(const struct area *a)
+{
+	return a->flags & AXAS_MAP_ROM ? a->prot | AX_RW : a->prot;
+}
+
 static inline bool area_far(const struct ctx *ctx, const struct area *a)
 {
 	return a->backend == AXAS_BACKEND_LINEAR &&
 	       (a->start + a->hpa_off < ctx->lin_hpa ||
 		a->end + a->hpa_off > ctx->lin_hpa + ctx->lin_size);
 }
+
+/* join.c */
+#define WHY(err)	(1ULL << (err) % 64)
+void caps_drop(struct ctx *ctx, __u64 start, __u64 end);
+__u64 linear_leaf(struct ctx *ctx, const struct area *a, __u64 gpa);
+void model_join(struct ctx *ctx, __u64 gpa, __u64 len);
+__u64 model_move_refused(struct ctx *ctx, const struct call *c);
+void model_move(struct ctx *ctx, const struct call *c);
+bool model_moved(struct ctx *ctx, const struct call *c);
+void model_find_frames(struct ctx *ctx, __u64 gpa, __u64 len);
+void model_learn_leaves(struct ctx *ctx, __u64 gpa, __u64 len);
 
 /* check.c */
 void check_page(struct ctx *ctx, const struct axas_translate_entry *e);
@@ -239,9 +265,11 @@ __u64 space_end(struct ctx *ctx);
 __u64 pick_gpa(struct ctx *ctx);
 void pick_range(struct ctx *ctx, __u64 *gpa, __u64 *len);
 __u32 pick_prot(struct ctx *ctx);
+__u64 pick_cookie(struct ctx *ctx);
 void fill_random(struct ctx *ctx, void *buf, size_t len);
 void make_map(struct ctx *ctx, struct mail *mail);
 void make_range(struct ctx *ctx, struct mail *mail);
+void make_move(struct ctx *ctx, struct mail *mail);
 void make_fault(struct ctx *ctx, struct mail *mail);
 void make_rw(struct ctx *ctx, struct mail *mail);
 void make_touch(struct ctx *ctx, struct mail *mail, struct window *win);

@@ -274,6 +274,17 @@ static void disturb(struct ctx *ctx, const struct part *part)
 {
 	struct mail *mail = ctx->mail;
 
+	if (one_in(ctx, 4)) {
+		mail->call = (struct call){ .op = CALL_MOVE };
+		make_move(ctx, mail);
+		mail->call.gpa = PAGE_DOWN(part->gpa);
+		mail->call.len = lesser(mail->call.len,
+					space_end(ctx) - mail->call.gpa);
+		call_run(ctx, mail, ctx->fd);
+		note_call(ctx, &mail->call, "with pages in a pipe: ");
+		call_judge(ctx, mail);
+		return;
+	}
 	mail->call = (struct call){
 		.op = one_in(ctx, 3) ? CALL_DISCARD : CALL_UNMAP, .gpa = PAGE_DOWN(part->gpa),
 		.len = PAGE_UP(part->gpa + part->len) - PAGE_DOWN(part->gpa),
@@ -287,7 +298,7 @@ static void disturb(struct ctx *ctx, const struct part *part)
 	mail->call.backend = AXAS_BACKEND_ALLOC;
 	mail->call.prot = AX_RW;
 	mail->call.flags = AXAS_MAP_POPULATE;
-	mail->call.cookie = ctx->next_cookie++;
+	mail->call.cookie = pick_cookie(ctx);
 	call_run(ctx, mail, ctx->fd);
 	note_call(ctx, &mail->call, "with pages in a pipe: ");
 	call_judge(ctx, mail);
@@ -319,8 +330,12 @@ void step_pipe(struct ctx *ctx)
 	note(ctx, "vmsplice %#llx+%#llx: %ld", part.gpa, part.len, ret);
 	n = copied(ctx, &part, allowed, ret);
 	bytes_read(ctx, part.gpa, want, n);
-	if (n && one_in(ctx, 2))
+	if (n && one_in(ctx, 2)) {
+		ctx->pinned_gpa = PAGE_DOWN(part.gpa);
+		ctx->pinned = PAGE_UP(part.gpa + n) - ctx->pinned_gpa;
 		disturb(ctx, &part);
+		ctx->pinned = 0;
+	}
 	if (n && (read(p[0], is, n) != n || memcmp(is, want, n)))
 		fail(ctx, "what comes out of the pipe isn't what went in");
 	close(p[0]);

@@ -62,7 +62,8 @@ static const char *const call_names[] = {
 	[CALL_WRITE] = "pwrite", [CALL_LOAD] = "load",
 	[CALL_STORE] = "store", [CALL_DEVICE_ADD] = "device add",
 	[CALL_DEVICE_DEL] = "device del", [CALL_DISCARD] = "discard",
-	[CALL_POPULATE] = "populate",
+	[CALL_POPULATE] = "populate", [CALL_RESIZE] = "resize",
+	[CALL_MOVE] = "move",
 };
 
 static void note_print(const struct ctx *ctx, const struct note *n)
@@ -83,6 +84,9 @@ static void note_print(const struct ctx *ctx, const struct note *n)
 		break;
 	case CALL_PROTECT:
 		printf(" to %u", c->prot);
+		break;
+	case CALL_MOVE:
+		printf(" to %#llx%s", c->to, c->flags ? ", exchange" : "");
 		break;
 	case CALL_DISCARD:
 		printf(" freed %#llx pinned %#llx", c->freed, c->pinned);

@@ -68,6 +68,12 @@ __u32 pick_prot(struct ctx *ctx)
 	return prot[below(ctx, ARRAY_LEN(prot) - !exec_only)];
 }
 
+/* One of a few: areas that differ by it alone are often neighbours. */
+__u64 pick_cookie(struct ctx *ctx)
+{
+	return ctx->cookies + below(ctx, 3);
+}
+
 void fill_random(struct ctx *ctx, void *buf, size_t len)
 {
 	__u64 word = rnd(ctx), i;
@@ -102,6 +108,47 @@ static void make_linear(struct ctx *ctx, struct call *c)
 	c->hpa = (far ? ctx->far_hpa : ctx->lin_hpa) + off;
 }
 
+/* Is there linear memory where the call wants it? */
+static bool linear_there(struct ctx *ctx, const struct call *c, bool far)
+{
+	__u64 from = far ? ctx->far_hpa : ctx->lin_hpa;
+	__u64 to = from + (far ? 4 * AX_1G : ctx->lin_size);
+
+	return c->hpa >= from && c->hpa < to && c->len <= to - c->hpa;
+}
+
+/* What lies beside an area, or in it, and could be of it. */
+static bool make_alike(struct ctx *ctx, struct call *c)
+{
+	struct call new = *c;
+	const struct area *a;
+
+	if (!ctx->m.mem.nr)
+		return false;
+	a = &ctx->m.mem.at[below(ctx, ctx->m.mem.nr)];
+	new.gpa = one_in(ctx, 2) ? a->end : a->start;
+	if (one_in(ctx, 2) || new.gpa >= space_end(ctx))
+		new.gpa -= lesser(c->len, new.gpa - (ctx->exact ? ctx->st.base :
+							      ctx->zone[0].base));
+	new.len = lesser(c->len, space_end(ctx) - new.gpa);
+	new.backend = a->backend;
+	new.prot = a->prot;
+	new.memtype = a->memtype;
+	new.node = a->node;
+	new.cookie = a->cookie;
+	new.flags |= a->flags;
+	new.max_leaf = a->max_leaf;
+	if (a->backend == AXAS_BACKEND_LINEAR) {
+		if (a->max_leaf == AX_PAGE)
+			new.len = lesser(new.len, 4 * AX_2M);
+		new.hpa = new.gpa + a->hpa_off;
+		if (!linear_there(ctx, &new, area_far(ctx, a)))
+			return false;
+	}
+	*c = new;
+	return true;
+}
+
 void make_map(struct ctx *ctx, struct mail *mail)
 {
 	struct call *c = &mail->call;
@@ -117,7 +164,9 @@ void make_map(struct ctx *ctx, struct mail *mail)
 	while (!c->flags && ++tries < 4 &&
 	       areas_meet(&ctx->m.mem, c->gpa, c->gpa + c->len));
 	c->prot = pick_prot(ctx);
-	c->cookie = ctx->next_cookie++;
+	c->cookie = pick_cookie(ctx);
+	if (one_in(ctx, 4) && make_alike(ctx, c))
+		return;
 	switch (below(ctx, 12)) {
 	case 0:
 		if (ctx->exact || one_in(ctx, 2))
@@ -142,31 +191,108 @@ void make_map(struct ctx *ctx, struct mail *mail)
 	if (ctx->st.format == AXAS_FORMAT_EPT && one_in(ctx, 8) &&
 	    c->backend != AXAS_BACKEND_MODULE)
 		c->flags |= AXAS_MAP_IGNORE_PAT;
+	if (one_in(ctx, 6) && c->backend != AXAS_BACKEND_MODULE)
+		c->flags |= AXAS_MAP_ROM;
 	do
 		c->memtype = one_in(ctx, 4) ? below(ctx, 6) : AXAS_MEM_WB;
 	while (!(ctx->info.memtypes >> c->memtype & 1));
 }
 
+/* A hole refuses all: mostly stay in what one area and the next are. */
+static __u64 whole(struct ctx *ctx, __u64 gpa, __u64 end)
+{
+	struct area *a = areas_at(&ctx->m.mem, gpa);
+
+	if (a)
+		end = a->end;
+	a = areas_at(&ctx->m.mem, end);
+	if (a)
+		end = a->end;
+	return end - gpa;
+}
+
+/* The rights of what lies before it. */
+static void make_prot(struct ctx *ctx, struct call *c)
+{
+	struct area *a = areas_at(&ctx->m.mem, c->gpa - 1);
+
+	if (a)
+		c->prot = a->prot;
+}
+
+static void make_resize(struct ctx *ctx, struct call *c)
+{
+	struct area *a = areas_at(&ctx->m.mem, c->gpa), *next;
+
+	if (!a || one_in(ctx, 8))
+		return;
+	c->gpa = a->start;
+	if (one_in(ctx, 2))
+		c->len = a->end - a->start + AX_PAGE * below(ctx, 16);
+	next = areas_next(&ctx->m.mem, a->end);
+	/* There may be just as much room. */
+	if (next && one_in(ctx, 2))
+		c->len = lesser(c->len, next->start - a->start);
+	c->len = lesser(c->len, space_end(ctx) - c->gpa);
+}
+
+/* Somewhere else in what is ours: often it lies alike in tables there. */
+static __u64 move_to(struct ctx *ctx, const struct call *c)
+{
+	__u64 to = pick_gpa(ctx);
+
+	if (!one_in(ctx, 3))
+		to = ALIGN_2M(to) + c->gpa % AX_2M;
+	if (to < (ctx->exact ? ctx->st.base : ctx->zone[0].base))
+		to = c->gpa + c->len;
+	return to;
+}
+
+void make_move(struct ctx *ctx, struct mail *mail)
+{
+	struct call *c = &mail->call;
+	unsigned int tries = 0;
+
+	c->op = CALL_MOVE;
+	do {
+		pick_range(ctx, &c->gpa, &c->len);
+		c->flags = one_in(ctx, 2) ? AXAS_MOVE_EXCHANGE : 0;
+		if (!one_in(ctx, 8))
+			c->len = lesser(c->len, whole(ctx, c->gpa, c->gpa + c->len));
+		c->to = move_to(ctx, c);
+		if (c->to >= space_end(ctx))
+			c->to = c->gpa;
+		c->len = lesser(c->len, space_end(ctx) - c->to);
+		if (c->flags && !one_in(ctx, 8))
+			c->len = lesser(c->len, whole(ctx, c->to, c->to + c->len));
+	} while (model_move_refused(ctx, c) && ++tries < 12);
+	/* By them it is seen that memory has come, and was not copied. */
+	model_find_frames(ctx, c->gpa, c->len);
+	model_find_frames(ctx, c->to, c->len);
+}
+
 void make_range(struct ctx *ctx, struct mail *mail)
 {
+	static const enum call_op op[] = {
+		CALL_UNMAP, CALL_UNMAP, CALL_UNMAP, CALL_UNMAP,
+		CALL_PROTECT, CALL_PROTECT, CALL_PROTECT,
+		CALL_DISCARD, CALL_DISCARD, CALL_RESIZE,
+		CALL_MOVE, CALL_MOVE, CALL_MOVE,
+	};
 	struct call *c = &mail->call;
 
 	*c = (struct call){
-		.op = one_in(ctx, 2) ? CALL_UNMAP :
-		      one_in(ctx, 2) ? CALL_PROTECT : CALL_DISCARD,
-		.prot = pick_prot(ctx),
+		.op = op[below(ctx, ARRAY_LEN(op))], .prot = pick_prot(ctx),
 	};
 	pick_range(ctx, &c->gpa, &c->len);
-	/* A hole refuses all: mostly stay in what one area and the next are. */
-	if (c->op != CALL_UNMAP && !one_in(ctx, 4)) {
-		struct area *a = areas_at(&ctx->m.mem, c->gpa);
-		__u64 end = a ? a->end : c->gpa + c->len;
-
-		a = areas_at(&ctx->m.mem, end);
-		if (a)
-			end = a->end;
-		c->len = lesser(c->len, end - c->gpa);
-	}
+	if (c->op == CALL_RESIZE)
+		make_resize(ctx, c);
+	else if (c->op == CALL_MOVE)
+		make_move(ctx, mail);
+	else if (c->op != CALL_UNMAP && !one_in(ctx, 4))
+		c->len = lesser(c->len, whole(ctx, c->gpa, c->gpa + c->len));
+	if (c->op == CALL_PROTECT && one_in(ctx, 2))
+		make_prot(ctx, c);
 	if (c->op == CALL_DISCARD && one_in(ctx, 3) && c->len <= 1024 * AX_PAGE)
 		c->op = CALL_POPULATE;
 	if (ctx->exact && (ctx->m.nr_pages > ctx->budget || one_in(ctx, 400)))

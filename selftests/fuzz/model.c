@@ -62,7 +62,7 @@ void areas_put(struct areas *areas, const struct area *area)
 }
 
 /* An area that reaches over @at is two from now on. */
-static void areas_cut(struct areas *areas, __u64 at)
+void areas_cut(struct areas *areas, __u64 at)
 {
 	struct area *a = areas_at(areas, at), tail;
 
@@ -105,7 +105,7 @@ struct page *page_find(struct ctx *ctx, __u64 gpa)
 
 struct page *page_add(struct ctx *ctx, __u64 gpa, bool large)
 {
-	struct page **slot = page_slot(&ctx->m, PAGE_OF(gpa)), *p = *slot;
+	struct page *p = page_find(ctx, gpa);
 
 	if (p)
 		return p;
@@ -114,19 +114,17 @@ struct page *page_add(struct ctx *ctx, __u64 gpa, bool large)
 		abort();
 	p->nr = PAGE_OF(gpa);
 	p->large = large;
-	*slot = p;
-	ctx->m.nr_pages++;
+	page_put(ctx, p);
 	return p;
 }
 
-static void page_drop(struct model *m, struct page **slot)
+void page_put(struct ctx *ctx, struct page *p)
 {
-	struct page *p = *slot;
+	struct page **slot = page_slot(&ctx->m, p->nr);
 
-	*slot = p->next;
-	free(p->data);
-	free(p);
-	m->nr_pages--;
+	p->next = *slot;
+	*slot = p;
+	ctx->m.nr_pages++;
 }
 
 /* What a page holds that nobody has written to. */
@@ -224,15 +222,27 @@ static void pages_split(struct ctx *ctx, __u64 gpa)
 		page_find(ctx, at)->large = false;
 }
 
-static void model_cut(struct ctx *ctx, __u64 gpa)
+void model_cut(struct ctx *ctx, __u64 gpa)
 {
 	pages_split(ctx, gpa);
 	areas_cut(&ctx->m.mem, gpa);
 }
 
-static void pages_drop(struct ctx *ctx, __u64 gpa, __u64 len)
+static struct page *page_take(struct model *m, struct page **slot,
+			      struct page *others)
 {
-	struct page **slot;
+	struct page *p = *slot;
+
+	*slot = p->next;
+	p->next = others;
+	m->nr_pages--;
+	return p;
+}
+
+/* Take the pages of a range out, and list them. */
+struct page *pages_lift(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	struct page **slot, *pages = NULL;
 	unsigned int i;
 	__u64 at;
 
@@ -240,20 +250,36 @@ static void pages_drop(struct ctx *ctx, __u64 gpa, __u64 len)
 		for (at = gpa; at < gpa + len; at += AX_PAGE) {
 			slot = page_slot(&ctx->m, PAGE_OF(at));
 			if (*slot)
-				page_drop(&ctx->m, slot);
+				pages = page_take(&ctx->m, slot, pages);
 		}
-		return;
+		return pages;
 	}
 	for (i = 0; i < NR_BUCKETS; i++) {
 		slot = &ctx->m.bucket[i];
 		while (*slot) {
-			at = (*slot)->nr * AX_PAGE;
-			if (at >= gpa && at - gpa < len)
-				page_drop(&ctx->m, slot);
+			if ((*slot)->nr - PAGE_OF(gpa) < PAGE_OF(len))
+				pages = page_take(&ctx->m, slot, pages);
 			else
 				slot = &(*slot)->next;
 		}
 	}
+	return pages;
+}
+
+static void pages_free(struct page *p)
+{
+	struct page *next;
+
+	for (; p; p = next) {
+		next = p->next;
+		free(p->data);
+		free(p);
+	}
+}
+
+static void pages_drop(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	pages_free(pages_lift(ctx, gpa, len));
 }
 
 void model_unmap(struct ctx *ctx, __u64 gpa, __u64 len)
@@ -261,6 +287,7 @@ void model_unmap(struct ctx *ctx, __u64 gpa, __u64 len)
 	model_cut(ctx, gpa);
 	model_cut(ctx, gpa + len);
 	areas_take(&ctx->m.mem, gpa, gpa + len);
+	caps_drop(ctx, gpa, gpa + len);
 	pages_drop(ctx, gpa, len);
 }
 
@@ -272,7 +299,8 @@ void model_map(struct ctx *ctx, const struct call *call)
 		.cookie = call->cookie, .max_leaf = call->max_leaf,
 		.backend = call->backend, .prot = call->prot,
 		.memtype = call->memtype, .node = call->node,
-		.flags = call->flags & (AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE),
+		.flags = call->flags & (AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE |
+					AXAS_MAP_ROM),
 	};
 
 	if (a.backend == AXAS_BACKEND_LINEAR && !a.max_leaf)
@@ -284,6 +312,33 @@ void model_map(struct ctx *ctx, const struct call *call)
 	areas_put(&ctx->m.mem, &a);
 	if (call->flags & AXAS_MAP_POPULATE)
 		model_touched(ctx, call->gpa, call->len);
+	if (call->flags & AXAS_MAP_REPLACE)
+		model_join(ctx, call->gpa, call->len);
+}
+
+/* 0, or the errno of AXAS_RESIZE. */
+int model_resizable(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	struct area *a = areas_at(&ctx->m.mem, gpa);
+	int err = 0;
+
+	if (!a || a->start != gpa)
+		err = ENOENT;
+	else if (gpa + len > a->end && a->backend == AXAS_BACKEND_LINEAR)
+		err = EOPNOTSUPP;
+	else if (areas_meet(&ctx->m.mem, a->end, gpa + len))
+		err = EEXIST;
+	return err;
+}
+
+void model_resize(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	struct area *a = areas_at(&ctx->m.mem, gpa);
+
+	if (gpa + len < a->end)
+		model_unmap(ctx, gpa + len, a->end - (gpa + len));
+	else
+		a->end = gpa + len;
 }
 
 /* Areas stay as they are. How many pages went? */
@@ -346,6 +401,7 @@ void model_protect(struct ctx *ctx, __u64 gpa, __u64 len, __u32 prot)
 		a = areas_at(&ctx->m.mem, at);
 		a->prot = prot;
 	}
+	model_join(ctx, gpa, len);
 }
 
 /* Is there no hole in the range? */
@@ -377,7 +433,7 @@ __u64 model_allowed(struct ctx *ctx, __u64 gpa, __u64 len, __u32 access,
 		a = areas_at(&ctx->m.mem, at);
 		if (!a || a->backend == AXAS_BACKEND_DEVICE)
 			*err = EFAULT;
-		else if (access & ~a->prot)
+		else if (access & ~area_rights(a))
 			*err = EACCES;
 		if (*err)
 			break;
@@ -500,7 +556,7 @@ void model_adopt(struct ctx *ctx, __u64 gpa, const unsigned char *data,
 	for (; len; len -= n, gpa += n, data += n) {
 		n = lesser(len, AX_PAGE - gpa % AX_PAGE);
 		a = areas_at(&ctx->m.mem, gpa);
-		if (!a || !(a->prot & AX_R) ||
+		if (!a || !(area_rights(a) & AX_R) ||
 		    a->backend == AXAS_BACKEND_DEVICE ||
 		    (area_lazy(a) && !page_find(ctx, gpa)))
 			continue;
@@ -524,9 +580,9 @@ void model_reset(struct model *m)
 	unsigned int i;
 
 	for (i = 0; i < NR_BUCKETS; i++)
-		while (m->bucket[i])
-			page_drop(m, &m->bucket[i]);
+		pages_free(m->bucket[i]);
 	free(m->mem.at);
+	free(m->caps.at);
 	free(m->bus[0].at);
 	free(m->bus[1].at);
 	memset(m, 0, sizeof(*m));

@@ -27,7 +27,7 @@ static struct map_fault spoil_map(struct ctx *ctx, struct axas_map *m)
 
 	switch (below(ctx, 22)) {
 	case 0:
-		m->flags = 1u << (4 + below(ctx, 28));
+		m->flags = 1u << (5 + below(ctx, 27));
 		return (struct map_fault){ "map: unknown flag", EINVAL };
 	case 1:
 		m->gpa += 1 + below(ctx, 4095);
@@ -82,7 +82,8 @@ static struct map_fault spoil_map(struct ctx *ctx, struct axas_map *m)
 		return (struct map_fault){ "map: no such leaf", EINVAL };
 	case 16:
 		m->backend = AXAS_BACKEND_DEVICE;
-		m->flags = one_in(ctx, 2) ? AXAS_MAP_POPULATE : AXAS_MAP_NODE;
+		m->flags = one_in(ctx, 3) ? AXAS_MAP_ROM :
+			   one_in(ctx, 2) ? AXAS_MAP_POPULATE : AXAS_MAP_NODE;
 		return (struct map_fault){ "map: populated device", EINVAL };
 	case 17:
 		m->flags = AXAS_MAP_NODE;
@@ -116,7 +117,7 @@ static void refused_map(struct ctx *ctx)
 {
 	struct axas_map m = {
 		.size = sizeof(m), .backend = AXAS_BACKEND_ALLOC,
-		.prot = AX_RW, .cookie = ctx->next_cookie++,
+		.prot = AX_RW, .cookie = pick_cookie(ctx),
 	};
 	struct map_fault f;
 	__u64 gpa, len;
@@ -144,7 +145,7 @@ static void refused_range(struct ctx *ctx)
 	p.gpa = gpa;
 	p.length = len;
 	p.prot = AX_R;
-	switch (below(ctx, 9)) {
+	switch (below(ctx, 13)) {
 	case 0:
 		expect(ctx, "unmap: flags", ax_ioctl(ctx->fd, AXAS_UNMAP, &u),
 		       -EINVAL);
@@ -176,6 +177,22 @@ static void refused_range(struct ctx *ctx)
 	case 7:
 		expect(ctx, "protect: write only",
 		       ax_protect(ctx->fd, gpa, len, AX_W), -EINVAL);
+		break;
+	case 8:
+		expect(ctx, "resize: no length", ax_resize(ctx->fd, gpa, 0),
+		       -EINVAL);
+		break;
+	case 9:
+		expect(ctx, "resize: over the end",
+		       ax_resize(ctx->fd, gpa, end - gpa + AX_PAGE), -ERANGE);
+		break;
+	case 10:
+		expect(ctx, "move: flags",
+		       ax_move(ctx->fd, gpa, gpa + len, len, 2), -EINVAL);
+		break;
+	case 11:
+		expect(ctx, "move: into itself",
+		       ax_move(ctx->fd, gpa, gpa, len, below(ctx, 2)), -EINVAL);
 		break;
 	default:
 		expect(ctx, "protect: unknown prot",

@@ -60,7 +60,7 @@ static void wild_change(struct ctx *ctx)
 
 	wild_range(ctx, &page, &nr);
 	gpa = wild_gpa(ctx, page);
-	switch (below(ctx, 4)) {
+	switch (below(ctx, 6)) {
 	case 0 ... 1:
 		flags |= one_in(ctx, 4) ? AXAS_MAP_POPULATE : 0;
 		ret = ax_map_alloc(ctx->fd, gpa, nr * AX_PAGE, rights, flags,
@@ -75,6 +75,18 @@ static void wild_change(struct ctx *ctx)
 		note(ctx, "unmap %#llx+%#llx: %d", gpa, nr * AX_PAGE, ret);
 		if (ret)
 			fail(ctx, "unmap: %d", ret);
+		break;
+	case 3:
+		ret = ax_discard(ctx->fd, gpa, nr * AX_PAGE);
+		note(ctx, "discard %#llx+%#llx: %d", gpa, nr * AX_PAGE, ret);
+		if (ret && ret != -ENOENT)
+			fail(ctx, "discard: %d", ret);
+		break;
+	case 4:
+		ret = ax_resize(ctx->fd, gpa, nr * AX_PAGE);
+		note(ctx, "resize %#llx+%#llx: %d", gpa, nr * AX_PAGE, ret);
+		if (ret && ret != -ENOENT && ret != -EEXIST)
+			fail(ctx, "resize: %d", ret);
 		break;
 	default:
 		ret = ax_protect(ctx->fd, gpa, nr * AX_PAGE, rights);

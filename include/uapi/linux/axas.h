@@ -789,7 +789,7 @@ struct axas_root {
  * @prot: &enum axas_prot bits
  * @memtype: an &enum axas_memtype
  * @flags: those &enum axas_map_flags that still say something:
- *	%AXAS_MAP_IGNORE_PAT, %AXAS_MAP_NODE
+ *	%AXAS_MAP_IGNORE_PAT, %AXAS_MAP_NODE, %AXAS_MAP_ROM
  * @node: with %AXAS_MAP_NODE the preferred NUMA node, otherwise 0
  * @reserved: 0
  */
