@@ -183,6 +183,8 @@
 	AXAS_CASE(resize_of_the_main_area)
 	AXAS_CASE(fail_hal_resize)
 	AXAS_CASE(fail_nth_resize)
+	AXAS_CASE(move_leaves_no_empty_table)
+	AXAS_CASE(move_tells_of_its_ranges_only)
 	AXAS_CASE(model_over_1g)
 	AXAS_CASE(model_over_512g)
 	AXAS_CASE(model_large_leaves)
