@@ -150,7 +150,8 @@ static int map_replace_locked(struct axas_space *space, struct axas_area *area,
 	if (ret)
 		return ret;
 	axas_hold_write(space->hold, &space->lock);
-	npt->ops->freeze(npt, axas_gpa(args->gpa), args->length, &pool, NULL);
+	npt->ops->freeze(npt, axas_gpa(args->gpa), axas_gpa(args->gpa),
+			 args->length, &pool, NULL);
 	axas_area_forget(space, args->gpa, last);
 	axas_tree_replace(&space->areas, args->gpa, last, area);
 	npt->ops->thaw(npt, axas_gpa(args->gpa), args->length, draft);

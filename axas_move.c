@@ -191,11 +191,18 @@ static void move_areas(struct move *move)
 	space->generation++;
 }
 
-static void move_freeze(struct move *move, u64 gpa)
+/*
+ * Each range is forgotten by itself: what lies between them is nobody's business.
+ * Return: as for take.
+ */
+static bool move_take(struct move *move, axas_gpa_t from, axas_gpa_t to)
 {
 	struct axas_npt *npt = &move->space->npt;
+	bool tables = npt->ops->take(npt, from, to, move->size, &move->pool,
+				     &move->draft);
 
-	npt->ops->freeze(npt, axas_gpa(gpa), move->size, &move->pool, NULL);
+	npt->ops->freeze(npt, from, to, move->size, &move->pool, NULL);
+	return tables;
 }
 
 static void move_thaw(struct move *move, u64 gpa)
@@ -209,16 +216,13 @@ static void move_thaw(struct move *move, u64 gpa)
 static void move_table(struct move *move)
 {
 	axas_gpa_t from = axas_gpa(move->from), to = axas_gpa(move->to);
-	struct axas_npt *npt = &move->space->npt;
-	bool tables;
+	bool tables = move_take(move, from, to);
 
-	tables = npt->ops->take(npt, from, to, move->size, &move->pool,
-				&move->draft);
 	if (move->exchange)
-		tables |= npt->ops->take(npt, to, from, move->size, &move->pool,
-					 &move->draft);
-	move_freeze(move, move->from);
-	move_freeze(move, move->to);
+		tables |= move_take(move, to, from);
+	else
+		move->space->npt.ops->freeze(&move->space->npt, to, from,
+					     move->size, &move->pool, NULL);
 	/* A fault may still hold an empty entry of a table that has gone. */
 	if (tables)
 		synchronize_rcu();

@@ -62,13 +62,15 @@ struct axas_npt_gather {
 /*
  * State of one unmap, freeze or protect of [start, end): the permissions that are
  * left, 0 where nothing is; what an empty entry becomes; and whether that is so
- * only with a thaw, as faults may come meanwhile.
+ * only with a thaw, as faults may come meanwhile. A move has another range as large
+ * that waits for it.
  */
 struct npt_change {
 	struct axas_npt *npt;
 	struct axas_npt_pool *pool;
 	u64 start;
 	u64 end;
+	u64 other;
 	unsigned int prot;
 	u64 empty;
 	bool faults;

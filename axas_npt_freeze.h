@@ -8,14 +8,16 @@
  * to be there. So whoever has seen any of the new is seen by all in it.
  */
 
-static void npt_freeze(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
-		       struct axas_npt_pool *pool, struct axas_npt_freed *freed)
+static void npt_freeze(struct axas_npt *npt, axas_gpa_t gpa, axas_gpa_t other,
+		       u64 size, struct axas_npt_pool *pool,
+		       struct axas_npt_freed *freed)
 {
 	struct npt_change change = {
 		.npt = npt,
 		.pool = pool,
 		.start = gpa.val,
 		.end = gpa.val + size,
+		.other = other.val,
 		.empty = npt_new_epoch(npt),
 		.faults = true,
 	};

@@ -23,29 +23,37 @@ static inline bool npt_none_has(const u64 *ptr, const u64 *end, u64 bits)
 }
 
 /*
+ * Does what an entry covers meet a range in which all that is frozen stays so until
+ * a thaw?
+ */
+static inline bool npt_stays_frozen(const struct npt_change *change, u64 gpa,
+				    unsigned int level)
+{
+	u64 end = gpa + axas_level_size(level), size = change->end - change->start;
+
+	return change->faults && ((gpa < change->end && change->start < end) ||
+				  (gpa < change->other + size &&
+				   change->other < end));
+}
+
+/*
  * Freeze a table that reaches out of the range, if it has no valid entry and no
  * poisoned one. level is that of its entries, end where the change has come to. The
  * search begins behind that, where a valid entry is most likely. If it fails, what
  * the change has left frozen stays so: before end the entry of a table that
- * npt_reap() took out, and where faults come into the range all that lies in it.
- * What is frozen beside the range is another one's: a move has two.
+ * npt_reap() took out, and where faults come all that lies in a range.
  */
 static bool npt_freeze_table(const struct npt_change *change, u64 *table,
 			     unsigned int level, u64 end)
 {
 	u64 start = ALIGN_DOWN(end - 1, axas_level_size(level + 1)), entry;
 	unsigned int last = npt_entry(table, end - 1, level) - table;
-	const u64 other = NPT_KEPT | AXAS_NPT_FROZEN;
-	unsigned int i, first = last + 1;
+	bool frozen = READ_ONCE(table[last]) == AXAS_NPT_FROZEN;
+	unsigned int i;
 
-	if (!npt_none_has(table + first, table + AXAS_TABLE_ENTRIES, other))
-		return false;
-	if (change->faults)
-		first = npt_entry(table, max(start, change->start), level) - table;
-	else if (READ_ONCE(table[last]) == AXAS_NPT_FROZEN)
-		first = last;
-	if (!npt_none_has(table, table + first, other) ||
-	    !npt_none_has(table + first, table + last + 1, NPT_KEPT))
+	if (!npt_none_has(table + last + 1, table + AXAS_TABLE_ENTRIES,
+			  NPT_KEPT) ||
+	    !npt_none_has(table, table + last + 1, NPT_KEPT))
 		return false;
 
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
@@ -57,7 +65,9 @@ static bool npt_freeze_table(const struct npt_change *change, u64 *table,
 	if (i == AXAS_TABLE_ENTRIES)
 		return true;
 	while (i--)
-		if (i < first || i > last)
+		if (!(frozen && i == last) &&
+		    !npt_stays_frozen(change, start + i * axas_level_size(level),
+				      level))
 			WRITE_ONCE(table[i], change->empty);
 	return false;
 }

@@ -48,7 +48,8 @@ static int range_discard_locked(struct axas_space *space, u64 gpa, u64 size,
 	if (ret)
 		return ret;
 	axas_hold_write(space->hold, &space->lock);
-	space->npt.ops->freeze(&space->npt, axas_gpa(gpa), size, &pool, freed);
+	space->npt.ops->freeze(&space->npt, axas_gpa(gpa), axas_gpa(gpa), size,
+			       &pool, freed);
 	space->npt.ops->thaw(&space->npt, axas_gpa(gpa), size, NULL);
 	axas_hold_end(space->hold);
 	return 0;

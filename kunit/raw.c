@@ -267,12 +267,15 @@ static void raw_read_table(struct raw_reader *reader, const u64 *table,
 {
 	enum axas_format format = reader->npt->ops->format;
 	u64 step = 1ULL << (12 + 9 * (level - 1));
+	bool empty = level < reader->npt->levels;
 	unsigned int i;
 
 	for (i = 0; i < entries; i++, gpa += step) {
 		u64 entry = READ_ONCE(table[i]);
 		bool is_table;
 
+		empty &= !raw_present(format, entry) &&
+			 entry != AXAS_NPT_POISONED;
 		if (!raw_present(format, entry)) {
 			raw_note_bad(reader, raw_empty_bad(entry), entry);
 			continue;
@@ -293,6 +296,7 @@ static void raw_read_table(struct raw_reader *reader, const u64 *table,
 		raw_read_table(reader, raw_child(format, entry), 512, gpa,
 			       level - 1);
 	}
+	raw_note_bad(reader, empty ? "a table with nothing in it" : NULL, level);
 }
 
 /**

@@ -292,8 +292,9 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @drop: free a draft and all that it has still. May sleep. Lock held of the table
  *	that it was made for.
  * @freeze: as @unmap, but areas may allow faults in the range, which wait for the
- *	thaw; counts what it frees, if it is told where. May sleep. Lock held, from
- *	here to the thaw.
+ *	thaw; counts what it frees, if it is told where. Another range of that size,
+ *	or the same, will be thawed with it, so that a table in which both lie may
+ *	go. May sleep. Lock held, from here to the thaw.
  * @thaw: put what is in a draft, or nothing, into a range where it was frozen. Another
  *	range may be thawed by that. May sleep. Lock held.
  * @sketch: get what it takes, in the pool and the draft, to take what is in a range to
@@ -351,8 +352,9 @@ struct axas_npt_ops {
 	int (*draft)(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		     struct axas_npt_draft *draft);
 	void (*drop)(struct axas_npt *npt, struct axas_npt_draft *draft);
-	void (*freeze)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
-		       struct axas_npt_pool *pool, struct axas_npt_freed *freed);
+	void (*freeze)(struct axas_npt *npt, axas_gpa_t gpa, axas_gpa_t other,
+		       u64 size, struct axas_npt_pool *pool,
+		       struct axas_npt_freed *freed);
 	void (*thaw)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		     struct axas_npt_draft *draft);
 	int (*sketch)(struct axas_npt *npt, axas_gpa_t from, axas_gpa_t to,
