@@ -4,20 +4,18 @@
  */
 
 /*
- * A table with such an entry can't be closed. In a leaf the second bit means
- * something else. Hundreds are looked at: one test of all.
+ * May a table with this entry be closed? In a leaf the bit means something else.
+ * Hundreds are looked at: one test of both.
  */
-#define NPT_KEPT	(FMT_PRESENT | AXAS_NPT_POISONED)
-
 static inline bool npt_can_close(u64 entry)
 {
-	return !(entry & NPT_KEPT);
+	return !(entry & (FMT_PRESENT | AXAS_NPT_POISONED));
 }
 
-static inline bool npt_none_has(const u64 *ptr, const u64 *end, u64 bits)
+static inline bool npt_none_kept(const u64 *ptr, const u64 *end)
 {
 	for (; ptr < end; ptr++)
-		if (READ_ONCE(*ptr) & bits)
+		if (!npt_can_close(READ_ONCE(*ptr)))
 			return false;
 	return true;
 }
@@ -51,9 +49,8 @@ static bool npt_freeze_table(const struct npt_change *change, u64 *table,
 	bool frozen = READ_ONCE(table[last]) == AXAS_NPT_FROZEN;
 	unsigned int i;
 
-	if (!npt_none_has(table + last + 1, table + AXAS_TABLE_ENTRIES,
-			  NPT_KEPT) ||
-	    !npt_none_has(table, table + last + 1, NPT_KEPT))
+	if (!npt_none_kept(table + last + 1, table + AXAS_TABLE_ENTRIES) ||
+	    !npt_none_kept(table, table + last + 1))
 		return false;
 
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
