@@ -27,10 +27,10 @@
  * @end: behind the last GPA
  * @offset: linear: HPA less GPA
  * @alloc: pages come from the module, and the model learns them
- * @small: has had 4 KiB leaves only
+ * @small: has 4 KiB leaves only
  * @prot: &enum axas_prot bits
  * @memtype: an &enum axas_memtype
- * @max_leaf: as given to map
+ * @max_leaf: its largest leaf
  */
 struct hw_seg {
 	u64 start;
@@ -86,6 +86,11 @@ void hw_model_map(struct hw_model *model, const struct hw_seg *seg);
 void hw_model_unmap(struct hw_model *model, u64 start, u64 end);
 void hw_model_protect(struct hw_model *model, u64 start, u64 end,
 		      unsigned int prot);
+void hw_model_join(struct hw_model *model, u64 start, u64 end);
+void hw_model_move(struct hw_model *model, u64 from, u64 to, u64 size,
+		   bool exchange);
+void hw_model_grow(struct hw_model *model, u64 start, u64 end);
+u64 hw_model_discard(struct hw_model *model, u64 start, u64 end);
 void hw_model_populate(struct hw_model *model, u64 start, u64 end);
 bool hw_model_empty(const struct hw_model *model, u64 start, u64 end);
 bool hw_model_learn(struct hw_model *model, u64 gpa, u64 hpa);
@@ -200,6 +205,12 @@ enum hw_op {
 	HW_OP_PROTECT,
 	HW_OP_FAULT,
 	HW_OP_CLEAR,
+	HW_OP_REPLACE,
+	HW_OP_DISCARD,
+	HW_OP_POPULATE,
+	HW_OP_RESIZE,
+	HW_OP_MOVE,
+	HW_OP_EXCHANGE,
 	HW_NR_OPS,
 };
 
@@ -258,6 +269,7 @@ struct hw_stats {
  * @op_start: first GPA of its range
  * @op_end: behind the last
  * @op_arg: permissions, or access of a fault
+ * @op_to: first GPA where a move goes, otherwise @op_start
  * @acted: the step has done something
  * @large: the step is to map 1 GiB leaves
  * @limit: behind the last GPA that this CPU can ask for
@@ -283,6 +295,7 @@ struct hw_run {
 	u64 op_start;
 	u64 op_end;
 	unsigned int op_arg;
+	u64 op_to;
 	bool acted;
 	bool large;
 	u64 limit;
@@ -316,6 +329,31 @@ void hw_check(struct hw_run *run, u64 gpa);
 void hw_warm(struct hw_run *run, u64 gpa);
 void hw_step(struct hw_run *run);
 u64 hw_random_gpa(struct hw_run *run);
+
+/* ---- steps ---- */
+
+/* Pages that a step brings in, or splits leaves into. */
+#define HW_MAX_PAGES	1024
+
+/* [start, end) */
+struct hw_range {
+	u64 start;
+	u64 end;
+};
+
+const struct hw_seg *hw_random_seg(struct hw_run *run);
+struct hw_range hw_clip(struct hw_run *run, u64 start, u64 size);
+struct hw_range hw_few_pages(struct hw_range range);
+struct hw_range hw_random_range(struct hw_run *run);
+struct hw_range hw_random_target(struct hw_run *run);
+void hw_expect(struct hw_run *run, int ret, int want);
+void hw_set_op(struct hw_run *run, enum hw_op op, struct hw_range range,
+	       unsigned int arg);
+void hw_warm_range(struct hw_run *run, struct hw_range range);
+void hw_step_discard(struct hw_run *run);
+void hw_step_populate(struct hw_run *run);
+void hw_step_resize(struct hw_run *run);
+void hw_step_move(struct hw_run *run);
 
 const char *hw_plant_name(enum hw_plant_id id);
 void hw_plant_before(struct hw_run *run, u64 gpa);

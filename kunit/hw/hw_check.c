@@ -12,6 +12,12 @@ static const char *const op_names[] = {
 	[HW_OP_PROTECT] = "protect",
 	[HW_OP_FAULT] = "fault",
 	[HW_OP_CLEAR] = "clear",
+	[HW_OP_REPLACE] = "replace",
+	[HW_OP_DISCARD] = "discard",
+	[HW_OP_POPULATE] = "populate",
+	[HW_OP_RESIZE] = "resize",
+	[HW_OP_MOVE] = "move",
+	[HW_OP_EXCHANGE] = "exchange",
 };
 
 static const char *const kind_names[] = {
@@ -93,9 +99,9 @@ static void print_answers(struct hw_run *run, const struct hw_answers *a)
 void hw_fail(struct hw_run *run, u64 gpa, const char *who, const char *what)
 {
 	KUNIT_FAIL(run->test,
-		   "%s: %s; gpa %#llx after step %u (%s [%#llx, %#llx) %#x), seed %llu, %u bits, features %#x, plant %u",
+		   "%s: %s; gpa %#llx after step %u (%s [%#llx, %#llx) to %#llx, %#x), seed %llu, %u bits, features %#x, plant %u",
 		   who, what, gpa, run->step, op_names[run->op], run->op_start,
-		   run->op_end, run->op_arg, run->seed, run->config->gpa_bits,
+		   run->op_end, run->op_to, run->op_arg, run->seed, run->config->gpa_bits,
 		   run->config->features, run->plant.id);
 	print_walk(run, gpa);
 	run->failed = true;
@@ -146,7 +152,7 @@ static void check_module(struct hw_run *run, struct hw_answers *a)
 	note(&a->module, start >= seg->start, "leaf begins before its range");
 	note(&a->module, start + entry->leaf_size <= seg->end,
 	     "leaf ends behind its range");
-	note(&a->module, !seg->max_leaf || entry->leaf_size <= seg->max_leaf,
+	note(&a->module, entry->leaf_size <= seg->max_leaf,
 	     "leaf larger than allowed");
 	note(&a->module, same_leaf(&a->leaf, entry),
 	     "lookup and translate differ");

@@ -4,6 +4,8 @@
  * module has chosen, as they were first seen. No code and no definition of the
  * tables is used.
  */
+#include <linux/slab.h>
+
 #include "hw.h"
 
 void hw_model_init(struct hw_model *model)
@@ -130,28 +132,10 @@ static void model_forget(struct xarray *xa, u64 start, u64 end)
 		xa_erase(xa, index);
 }
 
-/**
- * hw_model_unmap - take a range out
- * @model: the model
- * @start: first GPA
- * @end: behind the last
- */
-void hw_model_unmap(struct hw_model *model, u64 start, u64 end)
+static void model_forget_pages(struct hw_model *model, u64 start, u64 end)
 {
-	unsigned int first, last;
 	unsigned long index;
 	void *entry;
-
-	model_cut(model, start);
-	model_cut(model, end);
-	first = model_index(model, start);
-	for (last = first; last < model->nr; last++) {
-		if (model->segs[last].start >= end)
-			break;
-	}
-	memmove(&model->segs[first], &model->segs[last],
-		(model->nr - last) * sizeof(*model->segs));
-	model->nr -= last - first;
 
 	xa_for_each_range(&model->pages, index, entry, start >> PAGE_SHIFT,
 			  (end - 1) >> PAGE_SHIFT) {
@@ -160,6 +144,170 @@ void hw_model_unmap(struct hw_model *model, u64 start, u64 end)
 		xa_erase(&model->pages, index);
 	}
 	model_forget(&model->flags, start, end);
+}
+
+/* Take the ranges of [start, end) out of the array, and put them into another. */
+static void model_take(struct hw_model *model, u64 start, u64 end,
+		       struct hw_model *other)
+{
+	unsigned int first, last;
+
+	model_cut(model, start);
+	model_cut(model, end);
+	first = model_index(model, start);
+	for (last = first; last < model->nr; last++) {
+		if (model->segs[last].start >= end)
+			break;
+		if (other)
+			other->segs[other->nr++] = model->segs[last];
+	}
+	memmove(&model->segs[first], &model->segs[last],
+		(model->nr - last) * sizeof(*model->segs));
+	model->nr -= last - first;
+}
+
+/**
+ * hw_model_unmap - take a range out
+ * @model: the model
+ * @start: first GPA
+ * @end: behind the last
+ */
+void hw_model_unmap(struct hw_model *model, u64 start, u64 end)
+{
+	model_take(model, start, end, NULL);
+	model_forget_pages(model, start, end);
+}
+
+/**
+ * hw_model_discard - take the alloc pages of a range out
+ * @model: the model
+ * @start: first GPA
+ * @end: behind the last
+ *
+ * Return: how many there were.
+ */
+u64 hw_model_discard(struct hw_model *model, u64 start, u64 end)
+{
+	unsigned long index;
+	void *entry;
+	u64 n = 0;
+
+	xa_for_each_range(&model->pages, index, entry, start >> PAGE_SHIFT,
+			  (end - 1) >> PAGE_SHIFT)
+		n++;
+	model_forget_pages(model, start, end);
+	return n;
+}
+
+/**
+ * hw_model_grow - move the end of a range outwards
+ * @model: the model
+ * @start: where the range begins
+ * @end: behind its end then
+ */
+void hw_model_grow(struct hw_model *model, u64 start, u64 end)
+{
+	model->segs[model_index(model, start)].end = end;
+}
+
+static bool model_same(const struct hw_seg *a, const struct hw_seg *b)
+{
+	return a->end == b->start && a->alloc == b->alloc &&
+	       a->prot == b->prot && a->memtype == b->memtype &&
+	       a->max_leaf == b->max_leaf &&
+	       (a->alloc || a->offset == b->offset);
+}
+
+/**
+ * hw_model_join - ranges that are the same become one
+ * @model: the model
+ * @start: first GPA of what has changed
+ * @end: behind the last
+ */
+void hw_model_join(struct hw_model *model, u64 start, u64 end)
+{
+	unsigned int i = model_index(model, start ? start - 1 : 0);
+	struct hw_seg *seg;
+
+	while (i + 1 < model->nr && model->segs[i + 1].start <= end) {
+		seg = &model->segs[i];
+		if (!model_same(seg, seg + 1)) {
+			i++;
+			continue;
+		}
+		seg->end = seg[1].end;
+		model->nr--;
+		memmove(seg + 1, seg + 2, (model->nr - i - 1) * sizeof(*seg));
+	}
+}
+
+static void model_shift(struct xarray *from, u64 start, u64 end,
+			struct xarray *to, u64 distance)
+{
+	unsigned long index;
+	void *entry;
+
+	xa_for_each_range(from, index, entry, start >> PAGE_SHIFT,
+			  (end - 1) >> PAGE_SHIFT) {
+		xa_erase(from, index);
+		xa_store(to, index + (long)distance / (long)PAGE_SIZE, entry,
+			 GFP_KERNEL);
+	}
+}
+
+/* All of a range goes into another model, as it is to be there. */
+static void model_lift(struct hw_model *model, u64 start, u64 size,
+		       u64 distance, struct hw_model *lift)
+{
+	unsigned int i;
+
+	hw_model_init(lift);
+	model_take(model, start, start + size, lift);
+	for (i = 0; i < lift->nr; i++) {
+		lift->segs[i].start += distance;
+		lift->segs[i].end += distance;
+		lift->segs[i].offset -= distance;
+	}
+	model_shift(&model->pages, start, start + size, &lift->pages, distance);
+	model_shift(&model->flags, start, start + size, &lift->flags, distance);
+}
+
+static void model_lay(struct hw_model *model, u64 start, u64 size,
+		      struct hw_model *lift)
+{
+	unsigned int i;
+
+	for (i = 0; i < lift->nr; i++)
+		hw_model_map(model, &lift->segs[i]);
+	model_shift(&lift->pages, start, start + size, &model->pages, 0);
+	model_shift(&lift->flags, start, start + size, &model->flags, 0);
+	hw_model_free(lift);
+}
+
+/**
+ * hw_model_move - ranges and pages come to another place
+ * @model: the model
+ * @from: first GPA
+ * @to: first GPA where they go
+ * @size: bytes
+ * @exchange: and what is there comes to @from
+ */
+void hw_model_move(struct hw_model *model, u64 from, u64 to, u64 size,
+		   bool exchange)
+{
+	struct hw_model *lift = kmalloc_array(2, sizeof(*lift),
+					      GFP_KERNEL | __GFP_NOFAIL);
+
+	model_lift(model, from, size, to - from, &lift[0]);
+	if (exchange)
+		model_lift(model, to, size, from - to, &lift[1]);
+	model_lay(model, to, size, &lift[0]);
+	if (exchange)
+		model_lay(model, from, size, &lift[1]);
+	kfree(lift);
+	hw_model_join(model, to, to + size);
+	if (exchange)
+		hw_model_join(model, from, from + size);
 }
 
 /**
@@ -181,6 +329,7 @@ void hw_model_protect(struct hw_model *model, u64 start, u64 end,
 			break;
 		model->segs[i].prot = prot;
 	}
+	hw_model_join(model, start, end);
 }
 
 /**
@@ -192,8 +341,8 @@ void hw_model_protect(struct hw_model *model, u64 start, u64 end,
 void hw_model_populate(struct hw_model *model, u64 start, u64 end)
 {
 	for (; start < end; start += SZ_4K)
-		xa_store(&model->pages, start >> PAGE_SHIFT, xa_mk_value(0),
-			 GFP_KERNEL);
+		xa_cmpxchg(&model->pages, start >> PAGE_SHIFT, NULL,
+			   xa_mk_value(0), GFP_KERNEL);
 }
 
 /**

@@ -5,16 +5,8 @@
  */
 #include "hw.h"
 
-/* Pages that an area of 4 KiB leaves may have. */
-#define OPS_MAX_PAGES	1024
-
 /* Steps after which 1 GiB leaves are mapped again. */
 #define HW_LARGE_STEPS	1024
-
-struct hw_range {
-	u64 start;
-	u64 end;
-};
 
 static unsigned int random_prot(struct hw_run *run)
 {
@@ -53,7 +45,13 @@ u64 hw_random_gpa(struct hw_run *run)
 	       hw_random64(run) % run->window;
 }
 
-static const struct hw_seg *random_seg(struct hw_run *run)
+/**
+ * hw_random_seg - any range of the model
+ * @run: the run
+ *
+ * Return: the range, or NULL if there is none.
+ */
+const struct hw_seg *hw_random_seg(struct hw_run *run)
 {
 	return run->model.nr ? &run->model.segs[hw_below(run, run->model.nr)] :
 			       NULL;
@@ -64,8 +62,15 @@ static u64 random_gpa_in(struct hw_run *run, u64 start, u64 end)
 	return start + hw_random64(run) % (end - start);
 }
 
-/* Keep a range inside of the window that it begins in. */
-static struct hw_range clip(struct hw_run *run, u64 start, u64 size)
+/**
+ * hw_clip - keep a range inside of the window that it begins in
+ * @run: the run
+ * @start: first GPA
+ * @size: bytes
+ *
+ * Return: what is left.
+ */
+struct hw_range hw_clip(struct hw_run *run, u64 start, u64 size)
 {
 	struct hw_range range = { start, start + size };
 	unsigned int i;
@@ -101,8 +106,13 @@ static u64 random_place(struct hw_run *run, u64 leaf)
 	return run->windows[i] + hw_random64(run) % run->window;
 }
 
-/* A range at a new place; its edges are often off those of large leaves. */
-static struct hw_range random_range(struct hw_run *run)
+/**
+ * hw_random_range - a range at a new place
+ * @run: the run
+ *
+ * Return: the range; its edges are often off those of large leaves.
+ */
+struct hw_range hw_random_range(struct hw_run *run)
 {
 	u64 leaf = random_leaf(run);
 	u64 start = ALIGN_DOWN(random_place(run, leaf), leaf);
@@ -113,18 +123,23 @@ static struct hw_range random_range(struct hw_run *run)
 		start += SZ_4K * (u64)hw_below(run, 512);
 		size += SZ_4K * (u64)hw_below(run, 512);
 	}
-	return clip(run, start, size);
+	return hw_clip(run, start, size);
 }
 
-/* A range that has something to do with what is mapped. */
-static struct hw_range random_target(struct hw_run *run)
+/**
+ * hw_random_target - a range that has something to do with what is mapped
+ * @run: the run
+ *
+ * Return: the range.
+ */
+struct hw_range hw_random_target(struct hw_run *run)
 {
-	const struct hw_seg *seg = random_seg(run);
+	const struct hw_seg *seg = hw_random_seg(run);
 	struct hw_range range;
 	u64 leaf, pages;
 
 	if (!seg || hw_one_in(run, 8))
-		return random_range(run);
+		return hw_random_range(run);
 	range = (struct hw_range){ seg->start, seg->end };
 	pages = (seg->end - seg->start) / SZ_4K;
 	switch (hw_below(run, 5)) {
@@ -138,7 +153,7 @@ static struct hw_range random_target(struct hw_run *run)
 		break;
 	case 3: /* from inside to behind it */
 		range.start += SZ_4K * (hw_random64(run) % pages);
-		range = clip(run, range.start, range.end - range.start +
+		range = hw_clip(run, range.start, range.end - range.start +
 			     SZ_4K * (u64)hw_below(run, 2000));
 		break;
 	default: /* some leaves out of the middle */
@@ -154,7 +169,13 @@ static struct hw_range random_target(struct hw_run *run)
 
 /* ---- steps ---- */
 
-static void expect(struct hw_run *run, int ret, int want)
+/**
+ * hw_expect - judge what an operation has returned
+ * @run: the run
+ * @ret: what it has
+ * @want: what it should have
+ */
+void hw_expect(struct hw_run *run, int ret, int want)
 {
 	char what[64];
 
@@ -164,13 +185,21 @@ static void expect(struct hw_run *run, int ret, int want)
 	hw_fail(run, run->op_start, "the operation", what);
 }
 
-static void set_op(struct hw_run *run, enum hw_op op, struct hw_range range,
-		   unsigned int arg)
+/**
+ * hw_set_op - say what the step does
+ * @run: the run
+ * @op: its kind
+ * @range: where
+ * @arg: permissions, or access of a fault
+ */
+void hw_set_op(struct hw_run *run, enum hw_op op, struct hw_range range,
+	       unsigned int arg)
 {
 	run->op = op;
 	run->op_start = range.start;
 	run->op_end = range.end;
 	run->op_arg = arg;
+	run->op_to = range.start;
 	run->acted = true;
 	run->stats.ops[op]++;
 }
@@ -195,7 +224,7 @@ static bool find_free(struct hw_run *run, struct hw_range *range)
 	unsigned int i;
 
 	for (i = 0; i < 8; i++) {
-		*range = random_range(run);
+		*range = hw_random_range(run);
 		if (!hw_model_overlaps(&run->model, range->start, range->end))
 			return true;
 	}
@@ -212,16 +241,42 @@ static u64 random_align(struct hw_run *run, u64 size)
 	return random_leaf(run);
 }
 
-static void step_map_linear(struct hw_run *run)
+/* What a space makes of a largest leaf that isn't given. */
+static u64 default_leaf(struct hw_run *run, bool alloc)
+{
+	u64 sizes = run->space->npt.caps.leaf_sizes;
+
+	return alloc ? SZ_4K : sizes & SZ_1G ? SZ_1G : sizes & SZ_2M ? SZ_2M : SZ_4K;
+}
+
+/* Map, and put it into the model. @flags: %AXAS_MAP_REPLACE if something is there. */
+static void map_seg(struct hw_run *run, struct hw_seg *seg, u32 flags)
+{
+	struct axas_map map;
+
+	seg_to_map(seg, &map);
+	map.flags = flags;
+	hw_expect(run, axas_space_map(run->space, &map), 0);
+	if (run->failed)
+		return;
+	if (!seg->max_leaf)
+		seg->max_leaf = default_leaf(run, seg->alloc);
+	seg->small = seg->max_leaf == SZ_4K;
+	if (flags & AXAS_MAP_REPLACE)
+		hw_model_unmap(&run->model, seg->start, seg->end);
+	hw_model_map(&run->model, seg);
+	if (flags & AXAS_MAP_POPULATE)
+		hw_model_populate(&run->model, seg->start, seg->end);
+	if (flags & AXAS_MAP_REPLACE)
+		hw_model_join(&run->model, seg->start, seg->end);
+}
+
+static struct hw_seg random_linear(struct hw_run *run, struct hw_range range)
 {
 	static const u64 leaves[] = { 0, 0, SZ_4K, SZ_2M, SZ_1G };
-	struct hw_range range;
-	struct axas_map map;
 	struct hw_seg seg;
 	u64 align, hpa;
 
-	if (!find_free(run, &range))
-		return;
 	align = random_align(run, range.end - range.start);
 	seg = (struct hw_seg){
 		.prot = random_prot(run),
@@ -233,33 +288,35 @@ static void step_map_linear(struct hw_run *run)
 	if (align == SZ_4K && range.end - range.start > SZ_2M)
 		align = SZ_2M;
 	if (seg.max_leaf == SZ_4K)
-		range.end = min(range.end, range.start + OPS_MAX_PAGES * SZ_4K);
+		range.end = min(range.end, range.start + HW_MAX_PAGES * SZ_4K);
 	if (!(run->space->npt.caps.leaf_sizes & seg.max_leaf))
 		seg.max_leaf = 0;
-	seg.small = seg.max_leaf == SZ_4K;
 	seg.start = range.start;
 	seg.end = range.end;
 	hpa = hw_arch_hpa(&run->rnd, seg.end - seg.start + align, align) +
 	      (seg.start & (align - 1));
 	seg.offset = hpa - seg.start;
-
-	set_op(run, HW_OP_MAP_LINEAR, range, seg.prot);
-	seg_to_map(&seg, &map);
-	expect(run, axas_space_map(run->space, &map), 0);
-	if (!run->failed)
-		hw_model_map(&run->model, &seg);
+	return seg;
 }
 
-static void step_map_alloc(struct hw_run *run)
+static void step_map_linear(struct hw_run *run)
 {
-	bool populate = hw_one_in(run, 3);
 	struct hw_range range;
-	struct axas_map map;
 	struct hw_seg seg;
 
 	if (!find_free(run, &range))
 		return;
-	seg = (struct hw_seg){
+	seg = random_linear(run, range);
+	hw_set_op(run, HW_OP_MAP_LINEAR,
+		  (struct hw_range){ seg.start, seg.end }, seg.prot);
+	map_seg(run, &seg, 0);
+}
+
+static struct hw_seg random_alloc(struct hw_run *run, struct hw_range range)
+{
+	struct hw_seg seg = {
+		.start = range.start,
+		.end = range.end,
 		.alloc = true,
 		.prot = random_prot(run),
 		.memtype = random_memtype(run),
@@ -268,27 +325,40 @@ static void step_map_alloc(struct hw_run *run)
 	};
 	if (!(run->space->npt.caps.leaf_sizes & seg.max_leaf))
 		seg.max_leaf = 0;
-	seg.small = seg.max_leaf != SZ_2M;
-	if (populate)
-		range.end = min(range.end, range.start + OPS_MAX_PAGES * SZ_4K);
-	seg.start = range.start;
-	seg.end = range.end;
+	return seg;
+}
 
-	set_op(run, HW_OP_MAP_ALLOC, range, seg.prot);
-	seg_to_map(&seg, &map);
-	map.flags = populate ? AXAS_MAP_POPULATE : 0;
-	expect(run, axas_space_map(run->space, &map), 0);
-	if (run->failed)
+/**
+ * hw_few_pages - a range of no more pages than there is time for
+ * @range: the range
+ *
+ * Return: the head of it.
+ */
+struct hw_range hw_few_pages(struct hw_range range)
+{
+	range.end = min(range.end, range.start + HW_MAX_PAGES * SZ_4K);
+	return range;
+}
+
+static void step_map_alloc(struct hw_run *run)
+{
+	u32 flags = hw_one_in(run, 3) ? AXAS_MAP_POPULATE : 0;
+	struct hw_range range;
+	struct hw_seg seg;
+
+	if (!find_free(run, &range))
 		return;
-	hw_model_map(&run->model, &seg);
-	if (populate)
-		hw_model_populate(&run->model, seg.start, seg.end);
+	if (flags)
+		range = hw_few_pages(range);
+	seg = random_alloc(run, range);
+	hw_set_op(run, HW_OP_MAP_ALLOC, range, seg.prot);
+	map_seg(run, &seg, flags);
 }
 
 /* What meets something changes nothing. */
 static void step_map_taken(struct hw_run *run)
 {
-	struct hw_range range = random_target(run);
+	struct hw_range range = hw_random_target(run);
 	struct axas_map map;
 	struct hw_seg seg;
 
@@ -300,9 +370,9 @@ static void step_map_taken(struct hw_run *run)
 		.alloc = true,
 		.prot = AXAS_PROT_READ,
 	};
-	set_op(run, HW_OP_MAP_TAKEN, range, seg.prot);
+	hw_set_op(run, HW_OP_MAP_TAKEN, range, seg.prot);
 	seg_to_map(&seg, &map);
-	expect(run, axas_space_map(run->space, &map), -EEXIST);
+	hw_expect(run, axas_space_map(run->space, &map), -EEXIST);
 }
 
 /* Does an edge of the range cut a large leaf? */
@@ -315,8 +385,12 @@ static bool splits(struct hw_run *run, u64 edge)
 	       !IS_ALIGNED(edge, axas_level_size(leaf.level));
 }
 
-/* Use what is about to change, so that the CPU has it at hand. */
-static void warm_range(struct hw_run *run, struct hw_range range)
+/**
+ * hw_warm_range - use what is about to change, so that the CPU has it at hand
+ * @run: the run
+ * @range: what
+ */
+void hw_warm_range(struct hw_run *run, struct hw_range range)
 {
 	u64 inside = random_gpa_in(run, range.start, range.end) & ~(HW_ALIGN - 1);
 
@@ -328,32 +402,62 @@ static void warm_range(struct hw_run *run, struct hw_range range)
 						 range.end - SZ_4K);
 }
 
+/* What was there gives way; now and then to what can be one with it. */
+static void step_replace(struct hw_run *run)
+{
+	struct hw_range range = hw_random_target(run);
+	const struct hw_seg *seg = hw_model_find(&run->model, range.start);
+	u32 flags = AXAS_MAP_REPLACE;
+	struct hw_seg new;
+
+	if (seg && hw_one_in(run, 3)) {
+		new = *seg;
+		new.start = range.start;
+		new.end = min(range.end, seg->end);
+	} else if (hw_one_in(run, 2)) {
+		new = random_linear(run, range);
+	} else {
+		flags |= hw_one_in(run, 3) ? AXAS_MAP_POPULATE : 0;
+		new = random_alloc(run, flags & AXAS_MAP_POPULATE ?
+					hw_few_pages(range) : range);
+	}
+	range = (struct hw_range){ new.start, new.end };
+	hw_set_op(run, HW_OP_REPLACE, range, new.prot);
+	hw_warm_range(run, range);
+	if (!run->failed)
+		map_seg(run, &new, flags);
+}
+
 static void step_unmap(struct hw_run *run)
 {
-	struct hw_range range = random_target(run);
+	struct hw_range range = hw_random_target(run);
 
-	set_op(run, HW_OP_UNMAP, range, 0);
-	warm_range(run, range);
+	hw_set_op(run, HW_OP_UNMAP, range, 0);
+	hw_warm_range(run, range);
 	if (run->failed)
 		return;
-	expect(run, axas_space_unmap(run->space, axas_gpa(range.start),
-				     range.end - range.start), 0);
+	hw_expect(run, axas_space_unmap(run->space, axas_gpa(range.start),
+					range.end - range.start), 0);
 	hw_model_unmap(&run->model, range.start, range.end);
 }
 
 static void step_protect(struct hw_run *run)
 {
-	struct hw_range range = random_target(run);
+	struct hw_range range = hw_random_target(run);
 	unsigned int prot = random_prot(run);
 	bool whole = hw_model_covers(&run->model, range.start, range.end);
+	const struct hw_seg *seg = hw_model_find(&run->model, range.start - 1);
 
-	set_op(run, HW_OP_PROTECT, range, prot);
-	warm_range(run, range);
+	/* As what lies before it. */
+	if (seg && hw_one_in(run, 2))
+		prot = seg->prot;
+	hw_set_op(run, HW_OP_PROTECT, range, prot);
+	hw_warm_range(run, range);
 	if (run->failed)
 		return;
-	expect(run, axas_space_protect(run->space, axas_gpa(range.start),
-				       range.end - range.start, prot),
-	       whole ? 0 : -ENOENT);
+	hw_expect(run, axas_space_protect(run->space, axas_gpa(range.start),
+					  range.end - range.start, prot),
+		  whole ? 0 : -ENOENT);
 	if (whole)
 		hw_model_protect(&run->model, range.start, range.end, prot);
 }
@@ -397,19 +501,19 @@ static void step_fault(struct hw_run *run)
 	struct hw_page page;
 
 	for (i = 0; i < 4 && !(seg && seg->alloc); i++)
-		seg = random_seg(run);
+		seg = hw_random_seg(run);
 	if (seg && !hw_one_in(run, 16))
 		gpa = random_gpa_in(run, seg->start, seg->end);
 	page_start = ALIGN_DOWN(gpa, SZ_4K);
-	set_op(run, HW_OP_FAULT,
-	       (struct hw_range){ page_start, page_start + SZ_4K }, access);
+	hw_set_op(run, HW_OP_FAULT,
+		  (struct hw_range){ page_start, page_start + SZ_4K }, access);
 	/* Have the CPU remember that nothing is there, if it does such things. */
 	hw_check(run, gpa);
 	page = hw_model_at(&run->model, gpa);
 	if (run->failed)
 		return;
-	expect(run, axas_space_fault(run->space, axas_gpa(gpa), access),
-	       want_fault(&page, access));
+	hw_expect(run, axas_space_fault(run->space, axas_gpa(gpa), access),
+		  want_fault(&page, access));
 	if (!run->failed && want_fault(&page, access) == AXAS_FAULT_RESOLVED)
 		populate_fault(run, gpa, page.seg);
 }
@@ -419,13 +523,13 @@ static void step_clear(struct hw_run *run)
 	struct hw_range all = { 0, 1ULL << run->config->gpa_bits };
 	unsigned int i;
 
-	set_op(run, HW_OP_CLEAR, all, 0);
+	hw_set_op(run, HW_OP_CLEAR, all, 0);
 	for (i = 0; i < 4 && run->model.nr; i++) {
-		const struct hw_seg *seg = random_seg(run);
+		const struct hw_seg *seg = hw_random_seg(run);
 
 		hw_warm(run, random_gpa_in(run, seg->start, seg->end) & ~(HW_ALIGN - 1));
 	}
-	expect(run, axas_space_clear(run->space), 0);
+	hw_expect(run, axas_space_clear(run->space), 0);
 	hw_model_unmap(&run->model, all.start, all.end);
 }
 
@@ -437,16 +541,26 @@ static void one_step(struct hw_run *run)
 		step_map_linear(run);
 	else if (run->model.nr > HW_MANY_SEGS && n < 500)
 		step_unmap(run);
-	else if (n < 300)
+	else if (n < 220)
 		step_map_linear(run);
-	else if (n < 420)
+	else if (n < 320)
 		step_map_alloc(run);
-	else if (n < 440)
+	else if (n < 335)
 		step_map_taken(run);
-	else if (n < 640)
+	else if (n < 395)
+		step_replace(run);
+	else if (n < 495)
 		step_unmap(run);
-	else if (n < 840)
+	else if (n < 645)
 		step_protect(run);
+	else if (n < 695)
+		hw_step_discard(run);
+	else if (n < 735)
+		hw_step_populate(run);
+	else if (n < 765)
+		hw_step_resize(run);
+	else if (n < 865)
+		hw_step_move(run);
 	else if (n < 999)
 		step_fault(run);
 	else
@@ -457,7 +571,7 @@ static void one_step(struct hw_run *run)
 
 static void check_seg(struct hw_run *run)
 {
-	const struct hw_seg *seg = random_seg(run);
+	const struct hw_seg *seg = hw_random_seg(run);
 
 	if (seg)
 		hw_check(run, random_gpa_in(run, seg->start, seg->end) & ~(HW_ALIGN - 1));
@@ -474,6 +588,13 @@ static void check_step(struct hw_run *run)
 	if (run->op_end < run->limit)
 		hw_check(run, run->op_end);
 	hw_check(run, random_gpa_in(run, run->op_start, run->op_end) & ~(HW_ALIGN - 1));
+	if (run->op_to != run->op_start) {
+		u64 end = run->op_to + (run->op_end - run->op_start);
+
+		hw_check(run, run->op_to);
+		hw_check(run, end - SZ_4K);
+		hw_check(run, random_gpa_in(run, run->op_to, end) & ~(HW_ALIGN - 1));
+	}
 	check_seg(run);
 	hw_check(run, hw_random_gpa(run) & ~(HW_ALIGN - 1));
 	if (hw_one_in(run, 16)) {

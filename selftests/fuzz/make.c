@@ -135,7 +135,9 @@ static bool make_alike(struct ctx *ctx, struct call *c)
 	new.prot = a->prot;
 	new.memtype = a->memtype;
 	new.node = a->node;
-	new.cookie = a->cookie;
+	/* Now and then that is all that tells them apart. */
+	if (!one_in(ctx, 3))
+		new.cookie = a->cookie;
 	new.flags |= a->flags;
 	new.max_leaf = a->max_leaf;
 	if (a->backend == AXAS_BACKEND_LINEAR) {
