@@ -17,7 +17,7 @@
 
 /* The level of args->max_leaf, or an errno. */
 static int map_max_level(const struct axas_space *space,
-			   const struct axas_backend_ops *ops, u64 max_leaf)
+			 const struct axas_backend_ops *ops, u64 max_leaf)
 {
 	const struct axas_npt_caps *caps = &space->npt.caps;
 	int level;
@@ -35,7 +35,7 @@ static int map_max_level(const struct axas_space *space,
 }
 
 static int map_setup(const struct axas_space *space,
-			    struct axas_area *area, const struct axas_map *args)
+		     struct axas_area *area, const struct axas_map *args)
 {
 	const struct axas_npt_caps *caps = &space->npt.caps;
 	int ret;
@@ -87,7 +87,7 @@ static int map_check_room(struct axas_space *space, const struct axas_map *args)
 }
 
 static int map_locked(struct axas_space *space, struct axas_area *area,
-			    const struct axas_map *args)
+		      const struct axas_map *args)
 {
 	u64 last = args->gpa + args->length - 1;
 	struct axas_npt_pool pool = {};
@@ -110,7 +110,7 @@ static int map_locked(struct axas_space *space, struct axas_area *area,
 }
 
 static int map_plainly(struct axas_space *space, struct axas_area *area,
-			     const struct axas_map *args)
+		       const struct axas_map *args)
 {
 	int ret = mutex_lock_killable(&space->lock);
 
