@@ -230,6 +230,9 @@ void actor_call(struct ctx *ctx, struct actor *a, bool kill_it)
 		return;
 	call_make(ctx, a->mail, a->win);
 	a->mail->call.limited = a->limited;
+	/* What comes in the place of something alike shows by its frames. */
+	if (kill_it && a->mail->call.op == CALL_MAP)
+		model_find_frames(ctx, a->mail->call.gpa, a->mail->call.len);
 	if (write(a->to, &byte, 1) != 1)
 		fail(ctx, "a child can't be reached");
 	alive = actor_wait(ctx, a, kill_it);

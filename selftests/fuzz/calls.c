@@ -177,10 +177,12 @@ static void judge_change(struct ctx *ctx, const struct call *c)
 	if (c->finished) {
 		if (judge_ret(ctx, c, want))
 			apply(ctx, c);
-	} else if (!want && !check_areas(ctx, true)) {
+	} else if (!want && model_changed(ctx, c)) {
 		/* Killed: all of it or nothing. */
 		apply(ctx, c);
 		check_areas(ctx, false);
+	} else if (!want) {
+		model_learn_leaves(ctx, c->gpa, c->len);
 	}
 	check_range(ctx, c->gpa, c->len);
 }
@@ -206,7 +208,7 @@ static bool move_done(struct ctx *ctx, struct mail *mail, __u64 why)
 	struct call *c = &mail->call;
 
 	if (!c->finished)
-		return !why && model_moved(ctx, c);
+		return !why && model_changed(ctx, c);
 	if (!(why & WHY(EBUSY)))
 		move_again(ctx, mail);
 	if (c->limited && c->ret == -ENOMEM)

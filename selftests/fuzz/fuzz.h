@@ -245,7 +245,7 @@ __u64 linear_leaf(struct ctx *ctx, const struct area *a, __u64 gpa);
 void model_join(struct ctx *ctx, __u64 gpa, __u64 len);
 __u64 model_move_refused(struct ctx *ctx, const struct call *c);
 void model_move(struct ctx *ctx, const struct call *c);
-bool model_moved(struct ctx *ctx, const struct call *c);
+bool model_changed(struct ctx *ctx, const struct call *c);
 void model_find_frames(struct ctx *ctx, __u64 gpa, __u64 len);
 void model_learn_leaves(struct ctx *ctx, __u64 gpa, __u64 len);
 

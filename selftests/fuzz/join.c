@@ -316,35 +316,7 @@ void model_find_frames(struct ctx *ctx, __u64 gpa, __u64 len)
 				page_hpa(ctx, p);
 }
 
-/* Does what is at @at now come from elsewhere? The frames of all are known. */
-static bool page_changed(struct ctx *ctx, __u64 at)
-{
-	struct page *p = page_find(ctx, at);
-	struct axas_translate_entry e;
-
-	return p && (ax_translate(ctx->fd, at, &e) != AXAS_TRANSLATE_MAPPED ||
-		     PAGE_DOWN(e.hpa) != p->hpa);
-}
-
-/* The caller was killed: has it come to pass? */
-bool model_moved(struct ctx *ctx, const struct call *c)
-{
-	unsigned int i;
-	struct page *p;
-
-	if (!check_areas(ctx, true))
-		return true;
-	for (i = 0; i < NR_BUCKETS; i++)
-		for (p = ctx->m.bucket[i]; p; p = p->next)
-			if ((p->nr - PAGE_OF(c->gpa) < PAGE_OF(c->len) ||
-			     p->nr - PAGE_OF(c->to) < PAGE_OF(c->len)) &&
-			    page_changed(ctx, p->nr * AX_PAGE))
-				return true;
-	return false;
-}
-
-/* ---- a move that came to nothing ---- */
-
+/* 0: there is none. */
 static __u64 leaf_is(struct ctx *ctx, __u64 gpa)
 {
 	struct axas_translate_entry e;
@@ -353,43 +325,100 @@ static __u64 leaf_is(struct ctx *ctx, __u64 gpa)
 	return e.leaf_size;
 }
 
+/* Is another page there, or none? A frame that isn't known may be any. */
+static bool page_changed(struct ctx *ctx, const struct page *p)
+{
+	struct axas_translate_entry e;
+
+	return ax_translate(ctx->fd, p->nr * AX_PAGE, &e) != AXAS_TRANSLATE_MAPPED ||
+	       (p->hpa && PAGE_DOWN(e.hpa) != p->hpa);
+}
+
+static bool pages_changed(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	unsigned int i;
+	struct page *p;
+
+	for (i = 0; i < NR_BUCKETS; i++)
+		for (p = ctx->m.bucket[i]; p; p = p->next)
+			if (p->nr - PAGE_OF(gpa) < PAGE_OF(len) &&
+			    page_changed(ctx, p))
+				return true;
+	return false;
+}
+
+/*
+ * The caller was killed: has it come to pass? What is alike may have come in the
+ * place of something.
+ */
+bool model_changed(struct ctx *ctx, const struct call *c)
+{
+	if (!check_areas(ctx, true))
+		return true;
+	switch (c->op) {
+	case CALL_MOVE:
+		return pages_changed(ctx, c->gpa, c->len) ||
+		       pages_changed(ctx, c->to, c->len);
+	case CALL_MAP:
+		return pages_changed(ctx, c->gpa, c->len) ||
+		       (c->flags & AXAS_MAP_POPULATE && !page_find(ctx, c->gpa) &&
+			leaf_is(ctx, c->gpa));
+	default:
+		return false;
+	}
+}
+
+/* ---- when nobody knows ---- */
+
 static void linear_learn(struct ctx *ctx, const struct area *a, __u64 gpa,
 			 __u64 end)
 {
 	__u64 at, next, size;
 
-	gpa = larger(gpa & ~(AX_1G - 1), a->start);
-	end = lesser((end + AX_1G - 1) & ~(AX_1G - 1), a->end);
-	for (at = gpa; at < end; at = next) {
+	end = lesser(end, a->end);
+	for (at = larger(gpa, a->start); at < end; at = next) {
 		size = leaf_is(ctx, at);
-		next = ALIGN_2M(at) + AX_2M;
-		if (size == AX_1G)
-			next = (at & ~(AX_1G - 1)) + AX_1G;
+		next = size == AX_1G ? (at & ~(AX_1G - 1)) + AX_1G :
+				       ALIGN_2M(at) + AX_2M;
 		next = lesser(next, end);
 		if (size < linear_leaf(ctx, a, at))
 			caps_lower(ctx, at, next, size);
 	}
 }
 
-/* Some leaves may have been split, in the range and where it ends. */
+static void large_learn(struct ctx *ctx, __u64 gpa)
+{
+	bool large = leaf_is(ctx, gpa) == AX_2M;
+	struct page *p;
+	__u64 at;
+
+	if (page_find(ctx, gpa)->large == large)
+		return;
+	for (at = gpa; at < gpa + AX_2M; at += AX_PAGE) {
+		p = page_find(ctx, at);
+		if (p)
+			p->large = large;
+	}
+}
+
+/* Leaves may have been split or joined, in the range and where it ends. */
 void model_learn_leaves(struct ctx *ctx, __u64 gpa, __u64 len)
 {
-	__u64 first = PAGE_OF(ALIGN_2M(gpa)), at, i;
-	unsigned int bucket;
+	__u64 end = (gpa + len + AX_1G - 1) & ~(AX_1G - 1), at;
+	unsigned int i;
 	struct area *a;
 	struct page *p;
 
-	for (bucket = 0; bucket < NR_BUCKETS; bucket++)
-		for (p = ctx->m.bucket[bucket]; p; p = p->next) {
+	gpa &= ~(AX_1G - 1);
+	for (i = 0; i < NR_BUCKETS; i++)
+		for (p = ctx->m.bucket[i]; p; p = p->next) {
 			at = p->nr * AX_PAGE;
-			if (!p->large || p->nr % 512 || p->nr < first ||
-			    at >= gpa + len || leaf_is(ctx, at) == AX_2M)
-				continue;
-			for (i = 0; i < AX_2M; i += AX_PAGE)
-				page_find(ctx, at + i)->large = false;
+			if (!(at % AX_2M) && at >= gpa && at < end)
+				large_learn(ctx, at);
 		}
-	for (a = areas_next(&ctx->m.mem, gpa); a && a->start < gpa + len;
+	caps_drop(ctx, gpa, end);
+	for (a = areas_next(&ctx->m.mem, gpa); a && a->start < end;
 	     a = areas_next(&ctx->m.mem, a->end))
 		if (a->backend == AXAS_BACKEND_LINEAR)
-			linear_learn(ctx, a, gpa, gpa + len);
+			linear_learn(ctx, a, gpa, end);
 }

@@ -127,8 +127,10 @@ static void draw_area(const struct picture *p, const struct area *a)
 		putchar('\n');
 		draw_device(p, a);
 	} else {
-		printf(" %s, %s mapped\n", a->max_leaf,
-		       size_short(mapped_bytes(&b)).text);
+		/* The rights are those of guests alone. */
+		printf(" %s, %s mapped%s\n", a->max_leaf,
+		       size_short(mapped_bytes(&b)).text,
+		       strstr(a->flags, "rom") ? ", rom" : "");
 		draw_lanes(p, &b);
 	}
 	free_bar(&b);

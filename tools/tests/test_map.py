@@ -35,6 +35,16 @@ class Terminal(unittest.TestCase):
             for device in Model(f"{spaces}/{number}").devices:
                 self.assertEqual(sum(line.split() == device for line in lines), 1, device)
 
+    def test_rom(self):
+        """Whose rights are those of guests alone."""
+        for spaces, number in SPACES:
+            lines = ctl("map", number, spaces=spaces).stdout.splitlines()
+            for area in Model(f"{spaces}/{number}").areas:
+                start, end = Model.span(area[0])
+                line = next(line for line in lines
+                            if re.match(f"0x0*{start:x}-0x0*{end:x} ", line))
+                self.assertEqual(line.endswith(", rom"), "rom" in area[7].split(","), line)
+
     def test_pipe_is_plain(self):
         out = ctl("map", "3").stdout
         self.assertTrue(out.isascii())

@@ -123,6 +123,30 @@ void test_ctl_joined(void)
 	close(s);
 }
 
+/* The rights are those of guests, and somebody else may write. */
+void test_ctl_rom(void)
+{
+	int s = must(axas_create(dev, NULL), "create"), of = axas_id(s);
+	struct axas_map map = {
+		.gpa = G, .length = 64 * K, .backend = AXAS_BACKEND_ALLOC,
+		.flags = AXAS_MAP_ROM, .prot = AXAS_PROT_READ | AXAS_PROT_EXEC,
+	};
+	struct json_object *o, *area, *flags;
+
+	must(axas_map(s, &map), "map");
+	must(axas_write(s, G, "rom", 3), "write");
+	EXPECT(axas_fault(s, G, AXAS_PROT_WRITE) == AXAS_FAULT_DENIED);
+	o = ctl("axasctl map --json %d", of);
+	area = json_object_array_get_idx(get(o, "map"), 0);
+	flags = get(area, "flags");
+	EXPECT(json_object_array_length(flags) == 1);
+	EXPECT(!strcmp(json_object_get_string(json_object_array_get_idx(flags, 0)),
+		       "rom"));
+	EXPECT(runs("axasctl map %d | grep -q 'r-x alloc wb 4K, 4K mapped, rom$'", of));
+	json_object_put(o);
+	close(s);
+}
+
 void test_ctl_devices(void)
 {
 	struct json_object *o = ctl("axasctl map --json %d", id), *list, *d;

@@ -201,6 +201,33 @@ void test_resize(void)
 	close(s);
 }
 
+/* RAM is hidden behind a device, shown again, and at last elsewhere. */
+void test_move(void)
+{
+	int s = must(axas_create(dev, NULL), "create");
+	char text[] = "stays", back[sizeof(text)] = "";
+	struct axas_translate_entry at;
+
+	EXPECT(axas_move(s, G, 2 * G, 4 * K, 0) == -ENOENT);
+	EXPECT(!axas_map_alloc(s, 0, M, RW));
+	EXPECT(!axas_map_device(s, G, 128 * K, RW));
+	EXPECT(!axas_write(s, 640 * K, text, sizeof(text)));
+	EXPECT(axas_move(s, 640 * K, G, 128 * K, 0) == -EEXIST);
+	EXPECT(axas_move(s, 640 * K, 704 * K, 128 * K, 0) == -EINVAL);
+	EXPECT(axas_move(s, 640 * K, G, 128 * K, 2) == -EINVAL);
+	EXPECT(!axas_move(s, 640 * K, G, 128 * K, AXAS_MOVE_EXCHANGE));
+	EXPECT(axas_translate(s, 640 * K, &at) == AXAS_TRANSLATE_DEVICE);
+	EXPECT(!axas_read(s, G, back, sizeof(back)) && !strcmp(text, back));
+	EXPECT(!axas_move(s, 640 * K, G, 128 * K, AXAS_MOVE_EXCHANGE));
+	EXPECT(axas_translate(s, G, &at) == AXAS_TRANSLATE_DEVICE);
+	EXPECT(!axas_move(s, 0, 3 * G, M, 0));
+	EXPECT(axas_translate(s, 640 * K, &at) == AXAS_TRANSLATE_NO_AREA);
+	memset(back, 0, sizeof(back));
+	EXPECT(!axas_read(s, 3 * G + 640 * K, back, sizeof(back)));
+	EXPECT(!strcmp(text, back));
+	close(s);
+}
+
 void test_linear(void)
 {
 	const char *reserved = getenv("AXAS_RESERVED_HPA");

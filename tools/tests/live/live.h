@@ -53,6 +53,7 @@ void test_memory(void);
 void test_areas(void);
 void test_changes(void);
 void test_resize(void);
+void test_move(void);
 void test_linear(void);
 void test_root(void);
 
@@ -60,6 +61,7 @@ void test_root(void);
 void test_ctl_stats(void);
 void test_ctl_map(void);
 void test_ctl_joined(void);
+void test_ctl_rom(void);
 void test_ctl_devices(void);
 void test_ctl_dump(void);
 void test_ctl_tree(void);
