@@ -100,5 +100,6 @@ void race_invalidate(struct axas_holder *holder, axas_gpa_t gpa, u64 size);
 void race_joins(struct kunit *test);
 void race_joins_of_the_main_area(struct kunit *test);
 void race_resizes(struct kunit *test);
+void race_exchanges(struct kunit *test);
 
 #endif /* _AXAS_KUNIT_RACE_H */

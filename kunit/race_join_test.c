@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many threads on areas that part, are joined, and end elsewhere.
+ * Many threads on areas that part, are joined, end elsewhere, and go elsewhere.
  */
 #include "race.h"
 
@@ -222,5 +222,131 @@ void race_resizes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_DENIED), 0ULL);
 	KUNIT_EXPECT_EQ(test, race_sum(threads, AXAS_FAULT_NO_MEMORY), 0ULL);
 	KUNIT_EXPECT_EQ(test, axas_stats_of(space).areas, 2ULL);
+	race_expect_sane(test, space);
+}
+
+/* ---- memory that is hidden behind a device, and shown again ---- */
+
+#define RACE_DEVICE	(RACE_GPA + 4ULL * SZ_1G)
+/* So that pages of the device lie otherwise in their tables. */
+#define RACE_SHIFT	(2ULL * SZ_1G + SZ_64K)
+
+/* Word of a page, by its number. */
+static u64 race_word(u32 page)
+{
+	return 0x1000 + page;
+}
+
+/* Behind one device or the other, and back. */
+static void race_exchange(struct race_thread *thread)
+{
+	static const u32 lengths[] = { 1, 8, 512, 700 };
+	struct axas_space *space = thread->race->space;
+	u32 first, n;
+	u64 to, size;
+	int ret = 0;
+
+	while (race_on(thread->race) && !ret) {
+		n = 1 + race_rnd(thread, lengths[race_rnd(thread, 4)]);
+		first = race_rnd(thread, RACE_PAGES - n);
+		/* Whole tables now and then. */
+		if (!race_rnd(thread, 3)) {
+			first = 512 * race_rnd(thread, 3);
+			n = 512 * (1 + race_rnd(thread, 2));
+		}
+		to = RACE_DEVICE + first * (u64)SZ_4K;
+		to += race_rnd(thread, 2) ? RACE_SHIFT : 0;
+		size = n * (u64)SZ_4K;
+		ret = axas_space_move(space, axas_gpa(RACE_GPA +
+						      first * (u64)SZ_4K),
+				      axas_gpa(to), size, true);
+		if (!ret)
+			ret = axas_space_move(space, axas_gpa(to),
+					      axas_gpa(RACE_GPA +
+						       first * (u64)SZ_4K),
+					      size, true);
+		race_called(thread);
+	}
+	if (ret)
+		thread->wrong = "move";
+}
+
+/* What a page of RAM holds wherever it is; where it isn't there is a device. */
+static void race_find_word(struct race_thread *thread, u64 gpa, u32 page)
+{
+	struct axas_space *space = thread->race->space;
+	struct axas_memory memory;
+	int ret = axas_space_get_memory(space, axas_gpa(gpa), PROT_W, &memory);
+
+	if (ret) {
+		if (ret != -EFAULT)
+			thread->wrong = "get_memory";
+		return;
+	}
+	if (*(u64 *)page_address(memory.page) != race_word(page))
+		thread->wrong = "another page";
+	put_page(memory.page);
+}
+
+static void race_find_words(struct race_thread *thread)
+{
+	static const u64 places[] = {
+		RACE_GPA, RACE_DEVICE, RACE_DEVICE + RACE_SHIFT,
+	};
+	u64 gpa;
+	u32 page;
+
+	while (race_on(thread->race)) {
+		page = race_rnd(thread, RACE_PAGES);
+		gpa = places[race_rnd(thread, 3)] + page * (u64)SZ_4K;
+		race_fault(thread, gpa, PROT_W);
+		race_find_word(thread, gpa, page);
+	}
+}
+
+static int race_map_device(struct axas_space *space, u64 gpa)
+{
+	const struct axas_map args = {
+		.backend = AXAS_BACKEND_DEVICE, .gpa = gpa,
+		.length = RACE_SIZE, .prot = PROT_RW,
+	};
+
+	return axas_space_map(space, &args);
+}
+
+void race_exchanges(struct kunit *test)
+{
+	struct race_thread *threads = race_threads(test, race_find_words);
+	struct axas_space *space = axas_test_space(test);
+	struct race race = { .calls = RACE_CALLS };
+	struct axas_stats stats;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW,
+					     AXAS_MAP_POPULATE, SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test, race_map_device(space, RACE_DEVICE), 0);
+	KUNIT_ASSERT_EQ(test, race_map_device(space, RACE_DEVICE + RACE_SHIFT),
+			0);
+	for (i = 0; i < RACE_PAGES; i++)
+		axas_put_word(test, space, RACE_GPA + i * (u64)SZ_4K,
+			      race_word(i));
+	/* Two of them would hide the same. */
+	threads[0].run = race_exchange;
+	race_run(test, &race, threads, RACE_THREADS);
+	race_log(test, threads);
+	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
+		if (i != AXAS_FAULT_SPURIOUS && i != AXAS_FAULT_DEVICE)
+			KUNIT_EXPECT_EQ_MSG(test, race_sum(threads, i), 0ULL,
+					    "result %u", i);
+	KUNIT_EXPECT_GT(test, race_sum(threads, AXAS_FAULT_SPURIOUS), 0ULL);
+	KUNIT_EXPECT_GT(test, race_sum(threads, AXAS_FAULT_DEVICE), 0ULL);
+	/* All of it is as it was, but for the size of leaves. */
+	stats = axas_stats_of(space);
+	KUNIT_EXPECT_EQ(test, stats.areas, 3ULL);
+	KUNIT_EXPECT_EQ(test, stats.resident, (u64)RACE_SIZE);
+	for (i = 0; i < RACE_PAGES; i++)
+		KUNIT_ASSERT_EQ(test, axas_word_at(test, space, RACE_GPA +
+						   i * (u64)SZ_4K),
+				race_word(i));
 	race_expect_sane(test, space);
 }

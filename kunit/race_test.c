@@ -414,6 +414,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE_PARAM(race_joins, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_joins_of_the_main_area, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_resizes, axas_format_gen_params),
+	KUNIT_CASE_PARAM(race_exchanges, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_eager_maps, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_splits, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_main_area_takes_no_lock, axas_format_gen_params),

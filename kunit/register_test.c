@@ -230,6 +230,32 @@ static void register_frame_stays_with_its_backend(struct kunit *test)
 	axas_backend_unregister(&ops);
 }
 
+/* What can't be told that it lies elsewhere stays, and so does all beside it. */
+static void register_backend_stays_in_place(struct kunit *test)
+{
+	struct axas_backend_ops ops = register_backend(OTHER);
+	struct axas_space *space = axas_test_space(test);
+	const axas_gpa_t gpa = axas_gpa(SZ_1M), to = axas_gpa(SZ_1G);
+	int refs;
+
+	ops.move = NULL;
+	KUNIT_ASSERT_EQ(test, axas_backend_register(&ops), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, 0, SZ_2M, PROT_RW, 0, 0), 0);
+	KUNIT_ASSERT_EQ(test, register_map(space, SZ_2M, SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, SZ_2M, PROT_R, 0, 0),
+			0);
+	refs = register_refs(test);
+	KUNIT_EXPECT_EQ(test, axas_space_move(space, gpa, to, SZ_2M, true),
+			-EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, axas_space_move(space, to, gpa, SZ_2M, true),
+			-EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, register_refs(test), refs);
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).areas, 3ULL);
+	KUNIT_EXPECT_EQ(test, axas_space_move(space, gpa, to, SZ_1M, true), 0);
+	axas_test_drop_space(test);
+	axas_backend_unregister(&ops);
+}
+
 static struct kunit_case register_cases[] = {
 	KUNIT_CASE(register_numbers),
 	KUNIT_CASE(register_taken),
@@ -237,6 +263,7 @@ static struct kunit_case register_cases[] = {
 	KUNIT_CASE(register_format_holds_memory),
 	KUNIT_CASE(register_area_pins_backend),
 	KUNIT_CASE(register_frame_stays_with_its_backend),
+	KUNIT_CASE(register_backend_stays_in_place),
 	{}
 };
 

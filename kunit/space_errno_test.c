@@ -294,6 +294,7 @@ static const struct range_row range_rows[] = {
 void errno_range(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space_with(test, &two_gigabytes);
+	const axas_gpa_t other = axas_gpa(2ULL * SZ_1G);
 	struct axas_next next;
 	struct axas_snapshot before;
 	unsigned int i;
@@ -321,6 +322,15 @@ void errno_range(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, axas_resize_area(space, row->gpa,
 							   row->size),
 				    row->err, "resize, row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, axas_space_move(space,
+							  axas_gpa(row->gpa),
+							  other, row->size,
+							  true),
+				    row->err, "move from, row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, axas_space_move(space, other,
+							  axas_gpa(row->gpa),
+							  row->size, false),
+				    row->err, "move to, row %u", i);
 		next = (struct axas_next){
 			.gpa = row->gpa, .length = row->size,
 		};
@@ -415,6 +425,71 @@ void errno_resize(struct kunit *test)
 	/* As far as there is room. */
 	KUNIT_EXPECT_EQ(test, axas_resize_area(space, alloc, SZ_8M), 0);
 	KUNIT_EXPECT_EQ(test, axas_resize_area(space, linear, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, space->generation, generation + 2);
+	axas_check_space(test, space);
+}
+
+void errno_move(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space_with(test, &two_gigabytes);
+	const struct axas_map device = {
+		.backend = AXAS_BACKEND_DEVICE, .gpa = SZ_1G + SZ_8M,
+		.length = SZ_2M, .prot = PROT_RW,
+	};
+	static const struct {
+		u64 from, to, size;
+		int move, exchange;
+	} rows[] = {
+		/* They meet. */
+		{ SZ_1G, SZ_1G, SZ_4K, -EINVAL, -EINVAL },
+		{ SZ_1G, SZ_1G + SZ_4K, SZ_8K, -EINVAL, -EINVAL },
+		{ SZ_1G + SZ_4K, SZ_1G, SZ_8K, -EINVAL, -EINVAL },
+		{ SZ_1G, SZ_1G + SZ_2M - SZ_4K, SZ_2M, -EINVAL, -EINVAL },
+		/* A hole: all of it, at the end, at the beginning. */
+		{ SZ_1G + SZ_2M, SZ_1G + SZ_16M, SZ_4K, -ENOENT, -ENOENT },
+		{ SZ_1G + SZ_2M - SZ_4K, SZ_1G + SZ_16M, SZ_8K, -ENOENT,
+		  -ENOENT },
+		{ SZ_1G + SZ_4M - SZ_4K, SZ_1G + SZ_16M, SZ_8K, -ENOENT,
+		  -ENOENT },
+		{ SZ_1G, SZ_1G + SZ_16M, SZ_8M, -ENOENT, -ENOENT },
+		/* Something, and not all of it. */
+		{ SZ_1G, SZ_1G + SZ_4M - SZ_4K, SZ_8K, -EEXIST, -ENOENT },
+		{ SZ_1G, SZ_1G + 3 * SZ_2M - SZ_4K, SZ_8K, -EEXIST, -ENOENT },
+		{ SZ_1G + SZ_2M, SZ_1G + SZ_4M, SZ_4K, -EEXIST, -ENOENT },
+		{ SZ_1G + SZ_4M, SZ_1G + SZ_2M, SZ_2M + SZ_4K, -EINVAL,
+		  -EINVAL },
+	};
+	struct axas_snapshot before;
+	unsigned int i;
+	u64 generation;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, SZ_2M, PROT_RW,
+					     AXAS_MAP_POPULATE, SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_linear(space, SZ_1G + SZ_4M, SZ_2M,
+					      HPA_NOWHERE, PROT_R), 0);
+	KUNIT_ASSERT_EQ(test, axas_space_map(space, &device), 0);
+	axas_snapshot_take(space, &before);
+	generation = space->generation;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		axas_gpa_t from = axas_gpa(rows[i].from);
+		axas_gpa_t to = axas_gpa(rows[i].to);
+
+		KUNIT_EXPECT_EQ_MSG(test, axas_space_move(space, from, to,
+							  rows[i].size, false),
+				    rows[i].move, "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, axas_space_move(space, from, to,
+							  rows[i].size, true),
+				    rows[i].exchange, "exchange, row %u", i);
+	}
+	axas_snapshot_expect(test, space, &before, "move", 0);
+	KUNIT_EXPECT_EQ(test, space->generation, generation);
+	/* Side by side is all right, up to the end of the space. */
+	KUNIT_EXPECT_EQ(test, axas_space_move(space, axas_gpa(device.gpa),
+					      axas_gpa(3ULL * SZ_1G - SZ_2M),
+					      SZ_2M, false), 0);
+	KUNIT_EXPECT_EQ(test, axas_space_move(space, axas_gpa(SZ_1G),
+					      axas_gpa(SZ_1G + SZ_2M), SZ_2M,
+					      false), 0);
 	KUNIT_EXPECT_EQ(test, space->generation, generation + 2);
 	axas_check_space(test, space);
 }

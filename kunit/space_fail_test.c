@@ -15,10 +15,12 @@
  * struct fail_scenario - a call, and what it needs to be there
  * @setup: make it; may be NULL. Return: 0 or an errno
  * @call: the call. Return: 0 or an errno
+ * @splits: one that fails may leave smaller leaves
  */
 struct fail_scenario {
 	int (*setup)(struct axas_space *space);
 	int (*call)(struct axas_space *space);
+	bool splits;
 };
 
 /**
@@ -46,6 +48,24 @@ static struct axas_space *fail_space(struct kunit *test,
 	return space;
 }
 
+/* Nothing but the size of leaves, and what holds these. */
+static void fail_expect_alike(struct kunit *test, struct axas_space *space,
+			      struct axas_snapshot *before, unsigned int n)
+{
+	struct axas_snapshot after;
+
+	axas_check_space(test, space);
+	axas_snapshot_take(space, &after);
+	KUNIT_EXPECT_GE(test, after.stats.tables[0], before->stats.tables[0]);
+	memcpy(before->stats.tables, after.stats.tables,
+	       sizeof(after.stats.tables));
+	memcpy(before->stats.leaves, after.stats.leaves,
+	       sizeof(after.stats.leaves));
+	before->raw = after.raw;
+	before->pages = after.pages;
+	axas_snapshot_expect(test, space, before, "n", n);
+}
+
 static void fail_each(struct kunit *test, const struct fail_scenario *scenario,
 		      const struct fail_mode *mode)
 {
@@ -64,8 +84,14 @@ static void fail_each(struct kunit *test, const struct fail_scenario *scenario,
 		if (ret) {
 			KUNIT_EXPECT_TRUE(test, failed);
 			KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM, "n %u", n);
-			axas_snapshot_expect(test, space, &before, "n", n);
 			failures++;
+			if (scenario->splits) {
+				fail_expect_alike(test, space, &before, n);
+				space = fail_space(test, scenario, &before);
+			} else {
+				axas_snapshot_expect(test, space, &before, "n",
+						     n);
+			}
 			continue;
 		}
 		axas_check_space(test, space);
@@ -294,6 +320,57 @@ static int call_resize_splits(struct axas_space *space)
 
 static const struct fail_scenario resize_splits = {
 	setup_two_large, call_resize_splits,
+};
+
+/* To where no table is, and from leaves that must be split. */
+static int call_move_splits(struct axas_space *space)
+{
+	return axas_space_move(space, axas_gpa(SZ_1G + SZ_4K),
+			       axas_gpa(1ULL << 40), 2 * SZ_2M - SZ_2M / 2,
+			       false);
+}
+
+static const struct fail_scenario move_splits = {
+	setup_two_large, call_move_splits, true,
+};
+
+/* Tables that go as they are, and what is at their ends. */
+static int setup_small(struct axas_space *space)
+{
+	return axas_map_alloc(space, SZ_1G, SZ_4M, PROT_RW, AXAS_MAP_POPULATE,
+			      0);
+}
+
+static int call_move_tables(struct axas_space *space)
+{
+	return axas_space_move(space, axas_gpa(SZ_1G + SZ_4K),
+			       axas_gpa((1ULL << 40) + SZ_4K), SZ_4M - SZ_8K,
+			       false);
+}
+
+static const struct fail_scenario move_tables = {
+	setup_small, call_move_tables,
+};
+
+static int setup_exchange(struct axas_space *space)
+{
+	const struct axas_map device = {
+		.backend = AXAS_BACKEND_DEVICE, .gpa = 1ULL << 40,
+		.length = SZ_64K, .prot = PROT_RW,
+	};
+	int ret = axas_space_map(space, &device);
+
+	return ret ? ret : setup_two_large(space);
+}
+
+static int call_exchange(struct axas_space *space)
+{
+	return axas_space_move(space, axas_gpa(SZ_1G + SZ_4K),
+			       axas_gpa(1ULL << 40), SZ_64K, true);
+}
+
+static const struct fail_scenario move_exchange = {
+	setup_exchange, call_exchange, true,
 };
 
 /* Six areas; of the last two one has a frame of 2 MiB, one of 4 KiB. */
@@ -563,6 +640,13 @@ FAIL_NTH(protect_many)
 FAIL_NTH(map_device)
 FAIL_NTH(device_add)
 
+void fail_hal_move(struct kunit *test)
+{
+	fail_hal(test, &move_splits);
+	fail_hal(test, &move_tables);
+	fail_hal(test, &move_exchange);
+}
+
 void fail_hal_resize(struct kunit *test)
 {
 	fail_hal(test, &resize_linear);
@@ -588,6 +672,13 @@ void fail_hal_fault(struct kunit *test)
 {
 	fail_hal(test, &fault_small);
 	fail_hal(test, &fault_large);
+}
+
+void fail_nth_move(struct kunit *test)
+{
+	fail_nth(test, &move_splits);
+	fail_nth(test, &move_tables);
+	fail_nth(test, &move_exchange);
 }
 
 void fail_nth_resize(struct kunit *test)

@@ -208,6 +208,30 @@ static void resize(int fd)
 	CHECK(fe.result == AXAS_FAULT_NO_AREA);
 }
 
+/* The page that the window has written to, and back. */
+static void move(int fd)
+{
+	struct axas_move m = {
+		.size = sizeof(m), .from = GPA + 0x1000, .to = 1ULL << 41, .length = 0x1000,
+	};
+	__u64 was = ~0ULL, got = 0;
+
+	CHECK(sys_pread(fd, &was, 8, GPA + 0x1008) == 8);
+	CHECK(sys_ioctl(fd, AXAS_MOVE, &m) == 0);
+	CHECK(sys_pread(fd, &got, 8, GPA + 0x1008) == -EFAULT);
+	CHECK(sys_ioctl(fd, AXAS_MOVE, &m) == -ENOENT);
+	m.flags = AXAS_MOVE_EXCHANGE;
+	CHECK(sys_ioctl(fd, AXAS_MOVE, &m) == -ENOENT);
+	m.flags = 1U << 31;
+	CHECK(sys_ioctl(fd, AXAS_MOVE, &m) == -EINVAL);
+	m.flags = 0;
+	m.from = m.to;
+	m.to = GPA + 0x1000;
+	CHECK(sys_ioctl(fd, AXAS_MOVE, &m) == 0);
+	CHECK(sys_pread(fd, &got, 8, GPA + 0x1008) == 8);
+	CHECK(got == was && got);
+}
+
 /* The page that the window has written to; the next one is lazy. */
 static void discard(int fd)
 {
@@ -220,6 +244,7 @@ static void discard(int fd)
 	};
 	__u64 got = ~0ULL;
 
+	move(fd);
 	CHECK(sys_ioctl(fd, AXAS_DISCARD, &d) == 0);
 	CHECK(d.freed == 0x2000 && d.pinned == 0);
 	CHECK(sys_pread(fd, &got, 8, GPA + 0x1008) == 8);
@@ -233,7 +258,7 @@ static void discard(int fd)
 	d.length = 0x1000;
 	CHECK(sys_ioctl(fd, AXAS_DISCARD, &d) == 0);
 	resize(fd);
-	report("discard_populate");
+	report("discard_populate_move");
 }
 
 static long device(int fd, unsigned long cmd, __u32 bus, __u64 first, __u64 last)

@@ -188,6 +188,17 @@ static int resize_down(int fd)
 	return ax_resize(fd, GPA, 0x7000);
 }
 
+/* To where no table is yet. Large leaves would be smaller after a failure. */
+static int move_pages(int fd)
+{
+	return ax_move(fd, GPA + 0x3000, 0x200000000ULL, 0x4000, 0);
+}
+
+static int exchange_pages(int fd)
+{
+	return ax_move(fd, GPA + 0x3000, GPA + 0x8000, 0x4000, AXAS_MOVE_EXCHANGE);
+}
+
 static int protect_page(int fd)
 {
 	return ax_protect(fd, GPA + 0x3000, 0x1000, AX_R);
@@ -276,6 +287,8 @@ static const struct op ops[] = {
 	{ "resize down", pages, resize_down },
 	{ "resize in a 2 MiB leaf", huge, resize_down },
 	{ "resize in a 1 GiB leaf", linear, resize_down },
+	{ "move resident pages", pages, move_pages },
+	{ "exchange resident pages", pages, exchange_pages },
 };
 
 static const __u64 probes[] = {
@@ -346,6 +359,8 @@ OP(resize_up, 31);
 OP(resize_down, 32);
 OP(resize_splits_2m, 33);
 OP(resize_splits_1g, 34);
+OP(move_resident, 35);
+OP(exchange_resident, 36);
 
 TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 {

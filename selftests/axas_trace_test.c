@@ -193,6 +193,14 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 	ax_resize(fd, GPA + 0x2000, AX_1G - 0x2000);
 	expect(events, true, "resize", "gpa=0x40002000 size=0x3fffe000 ret=0");
 
+	ax_move(fd, GPA, 2 * GPA, 0x1000, 0);
+	expect(events, true, "move", "from=0x40000000 to=0x80000000 size=0x1000 exchange=0 ret=0");
+	ax_move(fd, 2 * GPA, GPA, 0x1000, 0);
+	expect(events, true, "move", "from=0x80000000 to=0x40000000 size=0x1000 exchange=0 ret=0");
+	ax_move(fd, GPA, 2 * GPA, 0x1000, AXAS_MOVE_EXCHANGE);
+	expect(events, true, "move", "from=0x40000000 to=0x80000000 size=0x1000 exchange=1"
+	       " ret=%d", -ENOENT);
+
 	ax_bring_in(fd, GPA + AX_1G - 0x2000, 0x3000, NULL);
 	expect(events, true, "populate", "gpa=0x7fffe000 size=0x3000 done=0x2000 ret=%d",
 	       -ENOENT);
