@@ -58,14 +58,20 @@ static u64 *entry_ptr(struct axas_space *space, u64 gpa)
 	return raw_entry_ptr(&space->npt, gpa, &level);
 }
 
-static u64 cookie_at(struct axas_space *space, u64 gpa)
+/* A copy, with nothing in it where there is none. */
+static struct axas_area area_at(struct axas_space *space, u64 gpa)
 {
 	const struct axas_area *area;
 	u64 last = gpa;
 
 	guard(rcu)();
 	area = axas_tree_find(&space->areas, &gpa, &last);
-	return area ? area->cookie : 0;
+	return area ? *area : (struct axas_area){};
+}
+
+static u64 cookie_at(struct axas_space *space, u64 gpa)
+{
+	return area_at(space, gpa).cookie;
 }
 
 /* ---- what goes along ---- */
@@ -150,6 +156,8 @@ static void kinds_expect(struct kunit *test, struct axas_space *space, u64 d)
 					    HPA_NOWHERE + SZ_4K));
 	KUNIT_EXPECT_TRUE(test, raw_reaches(&space->npt, LINEAR_AT + SZ_2M + d,
 					    HPA_NOWHERE + SZ_2M));
+	KUNIT_EXPECT_EQ(test, area_at(space, LINEAR_AT + d).offset,
+			HPA_NOWHERE - LINEAR_AT - d);
 	expect_denied(test, space, DEVICE_AT + 0x234568 + d, PROT_W,
 		      AXAS_FAULT_DEVICE, 0x234568);
 
