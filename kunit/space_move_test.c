@@ -489,6 +489,77 @@ void move_shares_tables(struct kunit *test)
 	axas_check_space(test, space);
 }
 
+/* Tables without a hole have one then, at either end and between. */
+void move_out_of_full_tables(struct kunit *test)
+{
+	static const u64 parts[] = { 0, SZ_1M, SZ_2M - SZ_4K, SZ_2M + SZ_64K };
+	struct axas_map args = map_args(AXAS_BACKEND_LINEAR, HERE, SZ_8M, PROT_RW);
+	struct axas_space *space;
+	unsigned int i;
+
+	args.hpa = HPA_NOWHERE;
+	args.max_leaf = SZ_4K;
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		u64 from = HERE + parts[i];
+
+		space = axas_test_space(test);
+		KUNIT_ASSERT_EQ(test, axas_space_map(space, &args), 0);
+		KUNIT_ASSERT_EQ(test, move(space, from, THERE, SZ_4K), 0);
+		axas_check_space(test, space);
+		KUNIT_ASSERT_EQ(test, move(space, HERE + SZ_4M, from, SZ_4K), 0);
+		axas_check_space(test, space);
+		KUNIT_ASSERT_EQ(test, exchange(space, HERE + SZ_1M + SZ_64K,
+					       HERE + SZ_4M + SZ_64K, SZ_2M), 0);
+		axas_check_space(test, space);
+		KUNIT_EXPECT_EQ(test, axas_space_clear(space), 0);
+		axas_expect_empty(test, space);
+	}
+}
+
+/* From the lowest GiB to the highest one, and back by pages. */
+static void move_at_width(struct kunit *test, unsigned int bits)
+{
+	const struct axas_create create = { .gpa_bits = bits };
+	struct axas_space *space = axas_test_space_with(test, &create);
+	const u64 end = 1ULL << bits;
+
+	KUNIT_ASSERT_EQ(test, axas_map_linear(space, 0, SZ_1G, HPA_NOWHERE,
+					      PROT_RW), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, SZ_4M, PROT_RW,
+					     AXAS_MAP_POPULATE, SZ_2M), 0);
+	axas_put_word(test, space, SZ_1G + SZ_4K, bits);
+	KUNIT_ASSERT_EQ(test, move(space, 0, end - SZ_1G, SZ_1G), 0);
+	KUNIT_EXPECT_TRUE(test, raw_reaches(&space->npt, end - SZ_4K,
+					    HPA_NOWHERE + SZ_1G - SZ_4K));
+	/* Two levels have none of 1 GiB. */
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).leaves[1] - 2,
+			space->npt.levels > 2 ? 0ULL : 512ULL);
+	axas_check_space(test, space);
+	KUNIT_ASSERT_EQ(test, exchange(space, SZ_1G, end - SZ_4M, SZ_4M), 0);
+	KUNIT_EXPECT_EQ(test, axas_word_at(test, space, end - SZ_4M + SZ_4K),
+			(u64)bits);
+	axas_check_space(test, space);
+	KUNIT_ASSERT_EQ(test, move(space, end - SZ_4M, SZ_4K, SZ_4M), 0);
+	KUNIT_EXPECT_EQ(test, axas_word_at(test, space, SZ_8K), (u64)bits);
+	KUNIT_EXPECT_TRUE(test, raw_reaches(&space->npt, SZ_1G + SZ_4M - SZ_4K,
+					    HPA_NOWHERE + SZ_1G - SZ_4K));
+	axas_check_space(test, space);
+	KUNIT_EXPECT_EQ(test, axas_space_clear(space), 0);
+	axas_expect_empty(test, space);
+}
+
+/* Three levels to five, and roots of some tables side by side. */
+void move_at_all_widths(struct kunit *test)
+{
+	struct axas_npt_caps caps;
+	unsigned int bits;
+
+	axas_npt_format(axas_context(test)->format)->caps(&caps);
+	for (bits = 33; bits < 64; bits++)
+		if (caps.gpa_bits & BIT_ULL(bits))
+			move_at_width(test, bits);
+}
+
 /* ---- pins ---- */
 
 /* Leaves may be split, which nobody sees. */
