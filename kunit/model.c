@@ -115,6 +115,7 @@ static bool model_same(const struct model *model, unsigned int a, unsigned int b
 	       one->ignore_pat == other->ignore_pat &&
 	       one->owned == other->owned && one->device == other->device &&
 	       one->max_level == other->max_level &&
+	       one->cookie == other->cookie &&
 	       (!one->device || other->offset - one->offset == distance) &&
 	       (one->device || one->owned || other->hpa - one->hpa == distance);
 }
@@ -238,6 +239,7 @@ int model_map(struct model *model, unsigned int from, unsigned int n,
 			.owned = !linear && !device,
 			.device = device,
 			.offset = gpa - start,
+			.cookie = args->cookie,
 			.hpa = linear ? gpa + offset : 0,
 		};
 		/* Frames can always be aligned. */

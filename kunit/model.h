@@ -26,6 +26,7 @@
  * @device: nothing is ever mapped
  * @poisoned: its memory has failed
  * @offset: device: in the device
+ * @cookie: device: which
  */
 struct model_unit {
 	u64 hpa;
@@ -40,6 +41,7 @@ struct model_unit {
 	bool device;
 	bool poisoned;
 	u64 offset;
+	u64 cookie;
 };
 
 #define MODEL_MAX_CHUNKS	48

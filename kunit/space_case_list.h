@@ -191,6 +191,8 @@
 	AXAS_CASE(move_leaves_no_empty_table)
 	AXAS_CASE(move_tells_of_its_ranges_only)
 	AXAS_CASE(move_shares_tables)
+	AXAS_CASE(move_out_of_full_tables)
+	AXAS_CASE(move_at_all_widths)
 	AXAS_CASE(move_leaves_pins_alone)
 	AXAS_CASE(move_opens_nothing_before_it_is_forgotten)
 	AXAS_CASE(move_stops_faults_that_looked_before)

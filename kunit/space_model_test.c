@@ -334,12 +334,14 @@ static void model_device(struct model *model, unsigned int index, u64 gpa)
 		.gpa = gpa, .access = model->units[index].prot,
 	};
 	u64 offset = model->units[index].offset + gpa % SZ_4K;
+	u64 cookie = model->units[index].cookie;
 
 	axas_space_faults(model->space, &entry, 1);
 	op_expect(model, gpa, entry.result, AXAS_FAULT_DEVICE);
-	/* Devices have the GPA of their first byte for a cookie. */
-	if (entry.offset != offset || entry.cookie != gpa - offset)
-		model_fail(model, "device", gpa, entry.offset, offset);
+	if (entry.offset != offset)
+		model_fail(model, "offset", gpa, entry.offset, offset);
+	if (entry.cookie != cookie)
+		model_fail(model, "cookie", gpa, entry.cookie, cookie);
 }
 
 static void op_faults(struct model *model)

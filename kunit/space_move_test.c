@@ -58,14 +58,20 @@ static u64 *entry_ptr(struct axas_space *space, u64 gpa)
 	return raw_entry_ptr(&space->npt, gpa, &level);
 }
 
-static u64 cookie_at(struct axas_space *space, u64 gpa)
+/* A copy, with nothing in it where there is none. */
+static struct axas_area area_at(struct axas_space *space, u64 gpa)
 {
 	const struct axas_area *area;
 	u64 last = gpa;
 
 	guard(rcu)();
 	area = axas_tree_find(&space->areas, &gpa, &last);
-	return area ? area->cookie : 0;
+	return area ? *area : (struct axas_area){};
+}
+
+static u64 cookie_at(struct axas_space *space, u64 gpa)
+{
+	return area_at(space, gpa).cookie;
 }
 
 /* ---- what goes along ---- */
@@ -150,6 +156,8 @@ static void kinds_expect(struct kunit *test, struct axas_space *space, u64 d)
 					    HPA_NOWHERE + SZ_4K));
 	KUNIT_EXPECT_TRUE(test, raw_reaches(&space->npt, LINEAR_AT + SZ_2M + d,
 					    HPA_NOWHERE + SZ_2M));
+	KUNIT_EXPECT_EQ(test, area_at(space, LINEAR_AT + d).offset,
+			HPA_NOWHERE - LINEAR_AT - d);
 	expect_denied(test, space, DEVICE_AT + 0x234568 + d, PROT_W,
 		      AXAS_FAULT_DEVICE, 0x234568);
 
@@ -462,8 +470,8 @@ void move_shares_tables(struct kunit *test)
 	/* The draft's root, and a table that has a place for the GiB. */
 	KUNIT_EXPECT_LE(test, fake_hal_allocs() - allocs, 4UL);
 	KUNIT_ASSERT_EQ(test, shared_read(space, &shared), NR_SHARED);
-	KUNIT_EXPECT_MEMEQ(test, shared.table[0], shared.table[1],
-			   sizeof(shared.table[0]));
+	KUNIT_EXPECT_EQ(test, memcmp(shared.table[0], shared.table[1],
+				     sizeof(shared.table[0])), 0);
 	axas_check_space(test, space);
 
 	/* Its own frames, 2 MiB at a time. */
@@ -476,9 +484,80 @@ void move_shares_tables(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, move(space, HERE, THERE, SZ_16M), 0);
 	KUNIT_EXPECT_LE(test, fake_hal_allocs() - allocs, 6UL);
 	KUNIT_ASSERT_EQ(test, shared_read(space, &shared), NR_SHARED);
-	KUNIT_EXPECT_MEMEQ(test, shared.table[0], shared.table[1],
-			   sizeof(shared.table[0]));
+	KUNIT_EXPECT_EQ(test, memcmp(shared.table[0], shared.table[1],
+				     sizeof(shared.table[0])), 0);
 	axas_check_space(test, space);
+}
+
+/* Tables without a hole have one then, at either end and between. */
+void move_out_of_full_tables(struct kunit *test)
+{
+	static const u64 parts[] = { 0, SZ_1M, SZ_2M - SZ_4K, SZ_2M + SZ_64K };
+	struct axas_map args = map_args(AXAS_BACKEND_LINEAR, HERE, SZ_8M, PROT_RW);
+	struct axas_space *space;
+	unsigned int i;
+
+	args.hpa = HPA_NOWHERE;
+	args.max_leaf = SZ_4K;
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		u64 from = HERE + parts[i];
+
+		space = axas_test_space(test);
+		KUNIT_ASSERT_EQ(test, axas_space_map(space, &args), 0);
+		KUNIT_ASSERT_EQ(test, move(space, from, THERE, SZ_4K), 0);
+		axas_check_space(test, space);
+		KUNIT_ASSERT_EQ(test, move(space, HERE + SZ_4M, from, SZ_4K), 0);
+		axas_check_space(test, space);
+		KUNIT_ASSERT_EQ(test, exchange(space, HERE + SZ_1M + SZ_64K,
+					       HERE + SZ_4M + SZ_64K, SZ_2M), 0);
+		axas_check_space(test, space);
+		KUNIT_EXPECT_EQ(test, axas_space_clear(space), 0);
+		axas_expect_empty(test, space);
+	}
+}
+
+/* From the lowest GiB to the highest one, and back by pages. */
+static void move_at_width(struct kunit *test, unsigned int bits)
+{
+	const struct axas_create create = { .gpa_bits = bits };
+	struct axas_space *space = axas_test_space_with(test, &create);
+	const u64 end = 1ULL << bits;
+
+	KUNIT_ASSERT_EQ(test, axas_map_linear(space, 0, SZ_1G, HPA_NOWHERE,
+					      PROT_RW), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, SZ_4M, PROT_RW,
+					     AXAS_MAP_POPULATE, SZ_2M), 0);
+	axas_put_word(test, space, SZ_1G + SZ_4K, bits);
+	KUNIT_ASSERT_EQ(test, move(space, 0, end - SZ_1G, SZ_1G), 0);
+	KUNIT_EXPECT_TRUE(test, raw_reaches(&space->npt, end - SZ_4K,
+					    HPA_NOWHERE + SZ_1G - SZ_4K));
+	/* Two levels have none of 1 GiB. */
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).leaves[1] - 2,
+			space->npt.levels > 2 ? 0ULL : 512ULL);
+	axas_check_space(test, space);
+	KUNIT_ASSERT_EQ(test, exchange(space, SZ_1G, end - SZ_4M, SZ_4M), 0);
+	KUNIT_EXPECT_EQ(test, axas_word_at(test, space, end - SZ_4M + SZ_4K),
+			(u64)bits);
+	axas_check_space(test, space);
+	KUNIT_ASSERT_EQ(test, move(space, end - SZ_4M, SZ_4K, SZ_4M), 0);
+	KUNIT_EXPECT_EQ(test, axas_word_at(test, space, SZ_8K), (u64)bits);
+	KUNIT_EXPECT_TRUE(test, raw_reaches(&space->npt, SZ_1G + SZ_4M - SZ_4K,
+					    HPA_NOWHERE + SZ_1G - SZ_4K));
+	axas_check_space(test, space);
+	KUNIT_EXPECT_EQ(test, axas_space_clear(space), 0);
+	axas_expect_empty(test, space);
+}
+
+/* Three levels to five, and roots of some tables side by side. */
+void move_at_all_widths(struct kunit *test)
+{
+	struct axas_npt_caps caps;
+	unsigned int bits;
+
+	axas_npt_format(axas_context(test)->format)->caps(&caps);
+	for (bits = 33; bits < 64; bits++)
+		if (caps.gpa_bits & BIT_ULL(bits))
+			move_at_width(test, bits);
 }
 
 /* ---- pins ---- */

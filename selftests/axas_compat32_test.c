@@ -219,7 +219,7 @@ static void move(int fd)
 	CHECK(sys_pread(fd, &was, 8, GPA + 0x1008) == 8);
 	CHECK(sys_ioctl(fd, AXAS_MOVE, &m) == 0);
 	CHECK(sys_pread(fd, &got, 8, GPA + 0x1008) == -EFAULT);
-	CHECK(sys_ioctl(fd, AXAS_MOVE, &m) == -ENOENT);
+	CHECK(sys_ioctl(fd, AXAS_MOVE, &m) == -EEXIST);
 	m.flags = AXAS_MOVE_EXCHANGE;
 	CHECK(sys_ioctl(fd, AXAS_MOVE, &m) == -ENOENT);
 	m.flags = 1U << 31;
