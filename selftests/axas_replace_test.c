@@ -668,7 +668,11 @@ static void steps_run(struct __test_metadata *_metadata, int fd, __u64 gpa, __u6
 	EXPECT_EQ(0, s.bad);
 	EXPECT_LT(20, version);
 	EXPECT_LT(version, s.looks);
+	/* Frames would be one area with what lies on both sides. */
+	ASSERT_EQ(0, replace_alloc(fd, gpa, len, AX_R, 0));
 	EXPECT_EQ(3, areas_of(fd));
+	ASSERT_EQ(0, replace_alloc(fd, gpa, len, AX_RW, 0));
+	EXPECT_EQ(1, areas_of(fd));
 	munmap(s.w, len);
 }
 
