@@ -154,6 +154,7 @@ static int map_replace_locked(struct axas_space *space, struct axas_area *area,
 			 args->length, &pool, NULL);
 	axas_area_forget(space, args->gpa, last);
 	axas_tree_replace(&space->areas, args->gpa, last, area);
+	axas_tree_release(&space->areas);
 	npt->ops->thaw(npt, axas_gpa(args->gpa), args->length, draft);
 	axas_hold_end(space->hold);
 	space->generation++;

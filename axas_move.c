@@ -188,6 +188,7 @@ static void move_areas(struct move *move)
 	if (!move->exchange)
 		axas_tree_remove(&space->areas, move->from,
 				 move->from + move->size - 1);
+	axas_tree_release(&space->areas);
 	space->generation++;
 }
 

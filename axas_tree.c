@@ -60,18 +60,25 @@ static int tree_charge(struct axas_tree *tree, u64 ranges)
 	return 0;
 }
 
-/* The tree has that many ranges now. One charge too many is kept for the next. */
-static void tree_set_ranges(struct axas_tree *tree, u64 ranges)
+/* Give back what isn't needed. One charge too many is kept for the next range. */
+static void tree_trim(struct axas_tree *tree)
 {
 	struct axas_tree_charge *charge;
 
-	WRITE_ONCE(tree->ranges, ranges);
-	while (ranges + 2 * TREE_CHARGED <= tree->nr_charges * TREE_CHARGED) {
+	while (tree->ranges + 2 * TREE_CHARGED <=
+	       tree->nr_charges * TREE_CHARGED) {
 		charge = tree->charges;
 		tree->charges = charge->next;
 		tree->nr_charges--;
 		kfree(charge);
+		cond_resched();
 	}
+}
+
+static void tree_set_ranges(struct axas_tree *tree, u64 ranges)
+{
+	WRITE_ONCE(tree->ranges, ranges);
+	tree_trim(tree);
 }
 
 static int tree_store(struct axas_tree *tree, u64 first, u64 last, void *entry,
@@ -253,7 +260,7 @@ static void tree_collect(struct axas_tree *tree, u64 first, u64 last,
 	}
 }
 
-/* A store has been over [first, last], where these were. */
+/* A store has been over [first, last], where these were. What is reserved stays. */
 static void tree_covered(struct axas_tree *tree, u64 first, u64 last,
 			 const struct tree_stretch *stretch)
 {
@@ -261,7 +268,7 @@ static void tree_covered(struct axas_tree *tree, u64 first, u64 last,
 	bool tail = stretch->n && stretch->last > last;
 	unsigned int i;
 
-	tree_set_ranges(tree, tree->ranges + head + tail - stretch->n);
+	WRITE_ONCE(tree->ranges, tree->ranges + head + tail - stretch->n);
 	/* What was one is two now. */
 	if (head + tail > stretch->n)
 		tree->ops->get(stretch->entries[0]);
@@ -272,14 +279,29 @@ static void tree_covered(struct axas_tree *tree, u64 first, u64 last,
 /**
  * axas_tree_reserve - see to it that what comes next can't fail
  * @tree: the tree
- * @more: ranges that there will be more of at any time
+ * @more: ranges that there will be more of at any time until axas_tree_release()
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
  */
 int axas_tree_reserve(struct axas_tree *tree, u64 more)
 {
-	return tree_charge(tree, tree->ranges + more);
+	int ret = tree_charge(tree, tree->ranges + more);
+
+	if (ret)
+		tree_trim(tree);
+	return ret;
+}
+
+/**
+ * axas_tree_release - the inverse of axas_tree_reserve(), when the ranges are there
+ * @tree: the tree
+ *
+ * Context: may sleep.
+ */
+void axas_tree_release(struct axas_tree *tree)
+{
+	tree_trim(tree);
 }
 
 /**
@@ -429,12 +451,14 @@ int axas_tree_erase(struct axas_tree *tree, u64 first, u64 last)
 		return ret;
 	if (stretch.n == TREE_STRETCH) {
 		axas_tree_remove(tree, first, last);
-		return 0;
-	}
-	ret = tree_store(tree, first, last, NULL, TREE_GFP);
-	if (!ret)
+	} else {
+		ret = tree_store(tree, first, last, NULL, TREE_GFP);
+		if (ret)
+			return ret;
 		tree_covered(tree, first, last, &stretch);
-	return ret;
+	}
+	axas_tree_release(tree);
+	return 0;
 }
 
 /**

@@ -100,6 +100,7 @@
 	AXAS_CASE(many_areas_are_joined)
 	AXAS_CASE(many_areas_in_short_stretches)
 	AXAS_CASE(many_ranges_are_charged)
+	AXAS_CASE(many_ranges_are_charged_meanwhile)
 	AXAS_CASE(many_areas_and_a_kill)
 	AXAS_CASE(poison_is_answered)
 	AXAS_CASE(poison_points_at_nothing)

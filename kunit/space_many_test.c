@@ -158,6 +158,45 @@ static void expect_charged(struct kunit *test, const struct axas_tree *tree)
 	KUNIT_ASSERT_LE(test, tree->nr_charges, tree->ranges / 10 + 2);
 }
 
+struct payer {
+	struct fake_tree_watch watch;
+	const struct axas_tree *tree;
+	u64 most;
+	unsigned int unpaid;
+};
+
+static void payer_look(struct fake_tree_watch *watch)
+{
+	struct payer *payer = container_of(watch, struct payer, watch);
+	const struct axas_tree *tree = payer->tree;
+
+	payer->most = max(payer->most, tree->ranges);
+	payer->unpaid += tree->nr_charges * 10 <= tree->ranges;
+}
+
+/* Where a move has many ranges at both places for a while, all are paid for. */
+void many_ranges_are_charged_meanwhile(struct kunit *test)
+{
+	const u64 size = MANY * 2 * SZ_4K, to = 4ULL * SZ_1G;
+	struct axas_space *space = axas_test_space(test);
+	struct axas_tree *tree = &space->areas;
+	struct payer payer = { .watch.resched = payer_look, .tree = tree };
+
+	KUNIT_ASSERT_EQ(test, map_many(space, MANY), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, to, size, PROT_R, 0, 0), 0);
+	fake_tree_set_watch(&payer.watch);
+	KUNIT_EXPECT_EQ(test, axas_space_move(space, axas_gpa(SZ_1G),
+					      axas_gpa(to), size, true), 0);
+	KUNIT_EXPECT_EQ(test, axas_space_move(space, axas_gpa(to),
+					      axas_gpa(2ULL * SZ_1G), size,
+					      false), 0);
+	fake_tree_set_watch(NULL);
+	KUNIT_EXPECT_GE(test, payer.most, 2ULL * MANY);
+	KUNIT_EXPECT_EQ(test, payer.unpaid, 0U);
+	expect_charged(test, tree);
+	axas_check_space(test, space);
+}
+
 /* Holes make ranges as areas do, and all are charged for, and no more. */
 void many_ranges_are_charged(struct kunit *test)
 {

@@ -57,6 +57,7 @@ int axas_tree_erase(struct axas_tree *tree, u64 first, u64 last);
 int axas_tree_cut(struct axas_tree *tree, u64 first, u64 last);
 bool axas_tree_join(struct axas_tree *tree, u64 first, u64 last);
 int axas_tree_reserve(struct axas_tree *tree, u64 more);
+void axas_tree_release(struct axas_tree *tree);
 void axas_tree_remove(struct axas_tree *tree, u64 first, u64 last);
 void axas_tree_replace(struct axas_tree *tree, u64 first, u64 last, void *entry);
 int axas_tree_grow(struct axas_tree *tree, u64 first, u64 last);
