@@ -41,7 +41,7 @@ static int ioctl_info(struct axas_space *none, union axas_args *args)
 
 static int ioctl_create(struct axas_space *none, union axas_args *args)
 {
-	return axas_file_open(&args->create);
+	return axas_control_open(&args->create);
 }
 
 static const struct axas_ioctl device_ioctls[] = {

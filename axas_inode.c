@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The inodes of files of guest memory, which have a file system of their own.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/pseudo_fs.h>
+
+#include "axas_file.h"
+
+#define AXAS_FS_MAGIC	0x41584153
+
+static struct file_system_type axas_fs;
+static struct vfsmount *axas_mnt;
+static int axas_mnt_count;
+
+/* Each inode has the file system, and the file system the module. */
+static int axas_fs_get(void)
+{
+	return simple_pin_fs(&axas_fs, &axas_mnt, &axas_mnt_count);
+}
+
+static void axas_fs_put(void)
+{
+	simple_release_fs(&axas_mnt, &axas_mnt_count);
+}
+
+/* Nobody has a descriptor, a window or another reference any more. */
+static void axas_evict_inode(struct inode *inode)
+{
+	struct axas_file *file = inode->i_private;
+
+	truncate_inode_pages_final(&inode->i_data);
+	clear_inode(inode);
+	/* There is none in the root. */
+	if (!file)
+		return;
+	file->kind->release(file);
+	axas_fs_put();
+}
+
+static const struct super_operations axas_super_ops = {
+	.statfs = simple_statfs,
+	.evict_inode = axas_evict_inode,
+};
+
+static char *axas_dname(struct dentry *dentry, char *buf, int len)
+{
+	char name[32];
+	int n = snprintf(name, sizeof(name), "anon_inode:[%s]",
+			 dentry->d_name.name) + 1;
+
+	if (len < n)
+		return ERR_PTR(-ENAMETOOLONG);
+	return memcpy(buf + len - n, name, n);
+}
+
+static const struct dentry_operations axas_dentry_ops = {
+	.d_dname = axas_dname,
+};
+
+static int axas_init_fs_context(struct fs_context *fc)
+{
+	struct pseudo_fs_context *ctx = init_pseudo(fc, AXAS_FS_MAGIC);
+
+	if (!ctx)
+		return -ENOMEM;
+	ctx->ops = &axas_super_ops;
+	ctx->dops = &axas_dentry_ops;
+	return 0;
+}
+
+static struct file_system_type axas_fs = {
+	.owner = THIS_MODULE,
+	.name = "axas",
+	.init_fs_context = axas_init_fs_context,
+	.kill_sb = kill_anon_super,
+};
+
+/* Mode, owner and times may be set; the size is the space's. */
+static int axas_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
+			struct iattr *attr)
+{
+	return attr->ia_valid & ATTR_SIZE ? -EINVAL :
+					    simple_setattr(idmap, dentry, attr);
+}
+
+static const struct inode_operations axas_inode_ops = {
+	.setattr = axas_setattr,
+};
+
+/* The inode has the file from here on, and a reference to the file system. */
+static struct inode *inode_create(struct axas_file *file)
+{
+	struct inode *inode;
+	int ret = axas_fs_get();
+
+	if (ret)
+		return ERR_PTR(ret);
+	inode = alloc_anon_inode(axas_mnt->mnt_sb);
+	if (IS_ERR(inode)) {
+		axas_fs_put();
+		return inode;
+	}
+	file->mapping = inode->i_mapping;
+	inode->i_private = file;
+	inode->i_op = &axas_inode_ops;
+	inode->i_fop = file->kind->fops;
+	inode->i_mode |= S_IFREG;
+	/* Nothing anonymous about it, as far as some kernels flag that. */
+	inode->i_flags = S_PRIVATE;
+	/* There is no name: whoever watches it doesn't keep it. */
+	clear_nlink(inode);
+	i_size_write(inode, file->space->base + file->space->length);
+	return inode;
+}
+
+/**
+ * axas_inode_create - make the inode of a file of guest memory, and a descriptor
+ * @file: the file; goes with the inode, or at once if none can be made
+ *
+ * Context: may sleep.
+ * Return: an open file of it or an ERR_PTR().
+ */
+struct file *axas_inode_create(struct axas_file *file)
+{
+	const struct axas_file_kind *kind = file->kind;
+	struct inode *inode = inode_create(file);
+	struct file *filp;
+
+	if (IS_ERR(inode)) {
+		kind->release(file);
+		return ERR_CAST(inode);
+	}
+	filp = alloc_file_pseudo(inode, axas_mnt, kind->name, O_RDWR,
+				 kind->fops);
+	if (IS_ERR(filp)) {
+		iput(inode);
+		return filp;
+	}
+	/* The last fput() gives it back. */
+	__module_get(THIS_MODULE);
+	filp->private_data = file;
+	filp->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
+	return filp;
+}
+
+/**
+ * axas_inode_open - an inode is opened anew, through /proc
+ * @inode: the inode
+ * @filp: the new file
+ *
+ * Context: any.
+ * Return: 0.
+ */
+int axas_inode_open(struct inode *inode, struct file *filp)
+{
+	filp->private_data = inode->i_private;
+	return 0;
+}

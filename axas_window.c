@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Windows: guest memory in processes, by mmap.
+ */
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+
+#include "axas_file.h"
+#include "axas_memory.h"
+
+/*
+ * Take a range out of all windows. An ordinary PTE is made under its page's
+ * lock, for which the table has waited; a special one under the file's.
+ */
+static void window_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
+			      u64 size)
+{
+	struct axas_file *file = container_of(holder, struct axas_file, window);
+
+	guard(rwsem_write)(&file->lock);
+	unmap_mapping_range(file->mapping, gpa.val, size, 1);
+}
+
+/**
+ * axas_window_init - make a file ready to have windows
+ * @file: the file
+ *
+ * Context: any.
+ */
+void axas_window_init(struct axas_file *file)
+{
+	file->window.invalidate = window_invalidate;
+	INIT_LIST_HEAD(&file->window.node);
+	init_rwsem(&file->lock);
+}
+
+static vm_fault_t window_error(const struct axas_file *file, int err)
+{
+	switch (err) {
+	case -EAGAIN:
+		/* The process touches it again; who changes it comes first. */
+		axas_npt_wait(&file->space->npt);
+		return VM_FAULT_NOPAGE;
+	case -ENOMEM:
+		return VM_FAULT_OOM;
+	case -EHWPOISON:
+		return VM_FAULT_HWPOISON;
+	default:
+		return VM_FAULT_SIGBUS;
+	}
+}
+
+/*
+ * Lock a page if it is still what the table says. The kernel doesn't expect a
+ * page without a mapping among those that have failed: it never gets one.
+ */
+static vm_fault_t window_lock_page(struct axas_file *file, axas_gpa_t gpa,
+				   unsigned int access,
+				   struct axas_memory *memory)
+{
+	int ret;
+
+	lock_page(memory->page);
+	/*
+	 * The page is locked before the entry is read. Pairs with the barrier
+	 * between a changed entry and the look at the lock in npt_wait_pages().
+	 */
+	smp_mb();
+	ret = axas_space_check_memory(file->space, gpa, access, memory);
+	if (!ret && PageHWPoison(memory->page))
+		ret = -EHWPOISON;
+	if (!ret)
+		return VM_FAULT_LOCKED;
+	unlock_page(memory->page);
+	return window_error(file, ret);
+}
+
+/*
+ * Rights and type of a special PTE. A VMA that can be written can be read as well:
+ * without either the PTE would be one of PROT_NONE, and fault for ever.
+ */
+static pgprot_t window_prot(const struct vm_area_struct *vma,
+			    const struct axas_memory *memory)
+{
+	bool writable = memory->attr.prot & AXAS_PROT_WRITE;
+	vm_flags_t flags = writable ? vma->vm_flags :
+				      (vma->vm_flags & ~VM_WRITE) | VM_READ;
+	pgprot_t prot = vm_get_page_prot(flags);
+
+	if (memory->attr.owned || memory->attr.memtype == AXAS_MEM_WB)
+		return prot;
+	return memory->attr.memtype == AXAS_MEM_NC ? pgprot_writecombine(prot) :
+						     pgprot_noncached(prot);
+}
+
+/*
+ * In a VMA that has ordinary pages too the kernel takes the rights from the VMA,
+ * which has none to write, so that it hears of the first store. Lend it one that
+ * says what the leaf does: nobody but the kernel's own helper sees it.
+ */
+static vm_fault_t window_insert_mixed(const struct vm_area_struct *vma,
+				      unsigned long addr, unsigned long pfn,
+				      pgprot_t prot)
+{
+	struct vm_area_struct lent = *vma;
+
+	lent.vm_page_prot = prot;
+	return vmf_insert_mixed(&lent, addr, axas_pfn(pfn));
+}
+
+/*
+ * Make a special PTE. On x86 its type becomes the one that the kernel maps the
+ * memory by, and uncached if it doesn't map it at all. So it does, meanwhile.
+ */
+static vm_fault_t window_insert(struct vm_area_struct *vma, unsigned long addr,
+				const struct axas_memory *memory)
+{
+	unsigned long pfn = PHYS_PFN(memory->hpa.val);
+	struct axas_view view = { .memory = *memory };
+	pgprot_t prot = window_prot(vma, memory);
+	vm_fault_t ret;
+
+	if (axas_memory_is_alien(memory))
+		return VM_FAULT_SIGBUS;
+	if (IS_ENABLED(CONFIG_X86) && axas_view_open(&view, PAGE_SIZE))
+		return VM_FAULT_SIGBUS;
+	if (vma->vm_flags & VM_MIXEDMAP)
+		ret = window_insert_mixed(vma, addr, pfn, prot);
+	else
+		ret = vmf_insert_pfn_prot(vma, addr, pfn, prot);
+	if (IS_ENABLED(CONFIG_X86))
+		axas_view_close(&view);
+	return ret;
+}
+
+/* Nothing counts special PTEs: invalidation has to find each. */
+static vm_fault_t window_insert_pfn(struct vm_fault *vmf, axas_gpa_t gpa,
+				    unsigned int access,
+				    struct axas_memory *memory)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct axas_file *file = vma->vm_file->private_data;
+	vm_fault_t fault = 0;
+	int ret;
+
+	down_read(&file->lock);
+	ret = axas_space_check_memory(file->space, gpa, access, memory);
+	if (!ret)
+		fault = window_insert(vma, vmf->address & PAGE_MASK, memory);
+	up_read(&file->lock);
+	return ret ? window_error(file, ret) : fault;
+}
+
+static axas_gpa_t window_gpa(const struct vm_fault *vmf)
+{
+	return axas_gpa((u64)vmf->pgoff << PAGE_SHIFT);
+}
+
+static vm_fault_t window_fault(struct vm_fault *vmf)
+{
+	struct axas_file *file = vmf->vma->vm_file->private_data;
+	bool write = vmf->flags & FAULT_FLAG_WRITE;
+	unsigned int access = AXAS_ACCESS_OWNER |
+			      (write ? AXAS_PROT_WRITE : AXAS_PROT_READ);
+	axas_gpa_t gpa = window_gpa(vmf);
+	struct axas_memory memory;
+	vm_fault_t ret;
+	int err;
+
+	err = axas_space_get_memory(file->space, gpa, access, &memory);
+	/* The kernel would let the process touch it again, for ever. */
+	if (err == -ENOMEM && vmf->flags & FAULT_FLAG_USER)
+		return VM_FAULT_SIGBUS;
+	if (err)
+		return window_error(file, err);
+	if (memory.page && !(vmf->vma->vm_flags & VM_PFNMAP))
+		ret = window_lock_page(file, gpa, access, &memory);
+	else
+		ret = window_insert_pfn(vmf, gpa, access, &memory);
+	if (ret == VM_FAULT_LOCKED)
+		vmf->page = memory.page;
+	else if (memory.page)
+		put_page(memory.page);
+	return ret;
+}
+
+/* A PTE that was made for reading is to become writable. */
+static vm_fault_t window_page_mkwrite(struct vm_fault *vmf)
+{
+	struct axas_file *file = vmf->vma->vm_file->private_data;
+	struct axas_memory memory = {
+		.hpa = axas_hpa(PFN_PHYS(page_to_pfn(vmf->page))),
+		.page = vmf->page,
+		.attr.owned = true,
+	};
+
+	return window_lock_page(file, window_gpa(vmf),
+				AXAS_ACCESS_OWNER | AXAS_PROT_WRITE, &memory);
+}
+
+/* The same of a special PTE: drop it, the next fault makes it anew. */
+static vm_fault_t window_pfn_mkwrite(struct vm_fault *vmf)
+{
+	struct axas_file *file = vmf->vma->vm_file->private_data;
+	axas_gpa_t gpa = window_gpa(vmf);
+	struct axas_leaf leaf;
+	int ret = axas_npt_lookup(&file->space->npt, gpa, &leaf);
+
+	if (!ret && !leaf.attr.rom && !(leaf.attr.prot & AXAS_PROT_WRITE))
+		return VM_FAULT_SIGBUS;
+	unmap_mapping_range(file->mapping, gpa.val, PAGE_SIZE, 1);
+	return VM_FAULT_NOPAGE;
+}
+
+/* /proc/PID/mem and ptrace, where there is no page to be had. */
+static int window_access(struct vm_area_struct *vma, unsigned long addr,
+			 void *buf, int len, int write)
+{
+	struct axas_file *file = vma->vm_file->private_data;
+	unsigned long offset = addr - vma->vm_start;
+	struct kvec vec = {
+		.iov_base = buf,
+		.iov_len = min_t(unsigned long, len, vma->vm_end - addr),
+	};
+	struct iov_iter iter;
+
+	if (write && !(vma->vm_flags & VM_WRITE))
+		return -EFAULT;
+	iov_iter_kvec(&iter, write ? ITER_SOURCE : ITER_DEST, &vec, 1,
+		      vec.iov_len);
+	return axas_space_rw_iter(file->space,
+				  axas_gpa(((u64)vma->vm_pgoff << PAGE_SHIFT) +
+					   offset), &iter, write);
+}
+
+static const struct vm_operations_struct window_ops = {
+	.fault = window_fault,
+	.page_mkwrite = window_page_mkwrite,
+	.pfn_mkwrite = window_pfn_mkwrite,
+	.access = window_access,
+};
+
+/* Is there memory everywhere in a range, and none of it the space's? */
+static int window_is_io(struct axas_space *space, u64 gpa, u64 size)
+{
+	u64 end = gpa + size;
+
+	while (gpa < end) {
+		u64 first = gpa, last = gpa;
+		const struct axas_area *area;
+		bool io;
+
+		rcu_read_lock();
+		area = axas_tree_find(&space->areas, &first, &last);
+		io = area && area->max_level && !area->attr.owned;
+		rcu_read_unlock();
+		if (!io)
+			return false;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		gpa = last + 1;
+	}
+	return true;
+}
+
+/**
+ * axas_window_mmap - mmap(2) of a file of guest memory
+ * @filp: the file
+ * @vma: where
+ *
+ * There are two kinds of windows. One for memory has ordinary PTEs, with pages
+ * that others can take, and special ones where the space doesn't own the frame.
+ * One for I/O has special PTEs alone, which KVM only then follows.
+ *
+ * Context: may sleep; mmap_lock is held for writing. Takes the space's lock.
+ * Return: 0; -EINVAL where it isn't shared or not in the space; -EINTR.
+ */
+int axas_window_mmap(struct file *filp, struct vm_area_struct *vma)
+{
+	struct axas_file *file = filp->private_data;
+	struct axas_space *space = file->space;
+	u64 gpa = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 size = vma->vm_end - vma->vm_start;
+	int io;
+
+	/* A descriptor for reading takes VM_SHARED away. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	if (!axas_range_in(gpa, size, space->base, space->length))
+		return -EINVAL;
+	io = window_is_io(space, gpa, size);
+	if (io < 0)
+		return io;
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP |
+			  (io ? VM_IO | VM_PFNMAP : VM_MIXEDMAP));
+	vma->vm_ops = &window_ops;
+	return axas_space_add_holder(space, &file->window);
+}
