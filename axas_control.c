@@ -66,6 +66,7 @@ static const struct file_operations control_fops = {
 	.splice_read = copy_splice_read,
 	.splice_write = iter_file_splice_write,
 	.fsync = noop_fsync,
+	.fallocate = axas_file_fallocate,
 	.unlocked_ioctl = control_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = axas_window_mmap,
@@ -137,6 +138,7 @@ static const struct axas_file_kind control_kind = {
 	.name = "axas",
 	.fops = &control_fops,
 	.release = control_release,
+	.vm_flags = VM_MIXEDMAP | VM_DONTEXPAND,
 };
 
 static struct file *control_create(const struct axas_create *create)
@@ -154,6 +156,9 @@ static struct file *control_create(const struct axas_create *create)
 		return ERR_CAST(file->space);
 
 	file->kind = &control_kind;
+	file->base = file->space->base;
+	file->length = file->space->length;
+	file->prot = AXAS_PROT_READ | AXAS_PROT_WRITE;
 	axas_window_init(file);
 	axas_debugfs_add(&control->debugfs, file->space);
 	filp = axas_inode_create(&no_free_ptr(control)->file);
@@ -171,19 +176,6 @@ static struct file *control_create(const struct axas_create *create)
  */
 int axas_control_open(const struct axas_create *create)
 {
-	struct file *filp;
-	int fd;
-
-	if (create->reserved)
-		return -EINVAL;
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
-	filp = control_create(create);
-	if (IS_ERR(filp)) {
-		put_unused_fd(fd);
-		return PTR_ERR(filp);
-	}
-	fd_install(fd, filp);
-	return fd;
+	return create->reserved ? -EINVAL :
+				  axas_inode_install(control_create(create));
 }

@@ -80,12 +80,17 @@ static struct file_system_type axas_fs = {
 	.kill_sb = kill_anon_super,
 };
 
-/* Mode, owner and times may be set; the size is the space's. */
+/* Mode, owner and times may be set; the size is what it is. */
 static int axas_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 			struct iattr *attr)
 {
-	return attr->ia_valid & ATTR_SIZE ? -EINVAL :
-					    simple_setattr(idmap, dentry, attr);
+	struct iattr others = *attr;
+
+	if (attr->ia_valid & ATTR_SIZE &&
+	    attr->ia_size != i_size_read(d_inode(dentry)))
+		return -EINVAL;
+	others.ia_valid &= ~ATTR_SIZE;
+	return simple_setattr(idmap, dentry, &others);
 }
 
 static const struct inode_operations axas_inode_ops = {
@@ -109,12 +114,16 @@ static struct inode *inode_create(struct axas_file *file)
 	inode->i_private = file;
 	inode->i_op = &axas_inode_ops;
 	inode->i_fop = file->kind->fops;
-	inode->i_mode |= S_IFREG;
+	inode->i_mode = S_IFREG | 0400;
+	if (file->prot & AXAS_PROT_WRITE)
+		inode->i_mode |= 0200;
+	/* Nobody runs it, or makes huge pages of what its page cache hasn't. */
+	get_write_access(inode);
 	/* Nothing anonymous about it, as far as some kernels flag that. */
 	inode->i_flags = S_PRIVATE;
 	/* There is no name: whoever watches it doesn't keep it. */
 	clear_nlink(inode);
-	i_size_write(inode, file->space->base + file->space->length);
+	i_size_write(inode, axas_file_size(file));
 	return inode;
 }
 
@@ -130,13 +139,14 @@ struct file *axas_inode_create(struct axas_file *file)
 	const struct axas_file_kind *kind = file->kind;
 	struct inode *inode = inode_create(file);
 	struct file *filp;
+	int flags;
 
 	if (IS_ERR(inode)) {
 		kind->release(file);
 		return ERR_CAST(inode);
 	}
-	filp = alloc_file_pseudo(inode, axas_mnt, kind->name, O_RDWR,
-				 kind->fops);
+	flags = O_LARGEFILE | (file->prot & AXAS_PROT_WRITE ? O_RDWR : O_RDONLY);
+	filp = alloc_file_pseudo(inode, axas_mnt, kind->name, flags, kind->fops);
 	if (IS_ERR(filp)) {
 		iput(inode);
 		return filp;
@@ -149,15 +159,43 @@ struct file *axas_inode_create(struct axas_file *file)
 }
 
 /**
+ * axas_inode_install - make a descriptor of a new file
+ * @filp: from axas_inode_create(), or its ERR_PTR()
+ *
+ * Context: may sleep.
+ * Return: the descriptor or an errno; then the file is gone.
+ */
+int axas_inode_install(struct file *filp)
+{
+	int fd;
+
+	if (IS_ERR(filp))
+		return PTR_ERR(filp);
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		fput(filp);
+	else
+		fd_install(fd, filp);
+	return fd;
+}
+
+/**
  * axas_inode_open - an inode is opened anew, through /proc
  * @inode: the inode
  * @filp: the new file
  *
+ * Whoever may read any file, or change this one's mode, has no more rights to the
+ * memory than the file was made with.
+ *
  * Context: any.
- * Return: 0.
+ * Return: 0 or -EACCES.
  */
 int axas_inode_open(struct inode *inode, struct file *filp)
 {
+	const struct axas_file *file = inode->i_private;
+
+	if (filp->f_mode & FMODE_WRITE && !(file->prot & AXAS_PROT_WRITE))
+		return -EACCES;
 	filp->private_data = inode->i_private;
 	return 0;
 }

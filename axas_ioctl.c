@@ -14,6 +14,7 @@
 
 #include <axas/probe.h>
 
+#include "axas_file.h"
 #include "axas_ioctl.h"
 
 static int linear_claimed(struct resource *res, void *none)
@@ -304,6 +305,11 @@ static int ioctl_next(struct axas_space *space, union axas_args *args)
 	return 0;
 }
 
+static int ioctl_ram_file(struct axas_space *space, union axas_args *args)
+{
+	return axas_ram_open(space, &args->ram_file);
+}
+
 static int ioctl_device_add(struct axas_space *space, union axas_args *args)
 {
 	return axas_space_add_device(space, &args->device);
@@ -394,6 +400,7 @@ static const struct axas_ioctl space_ioctls[] = {
 	AXAS_IOCTL(AXAS_NEXT, struct axas_next, done, ioctl_next, true, 0),
 	AXAS_IOCTL(AXAS_MOVE, struct axas_move, length, ioctl_move, false, AXAS_MOVE_EXCHANGE),
 	AXAS_IOCTL(AXAS_RESIZE, struct axas_resize, length, ioctl_resize, false, 0),
+	AXAS_IOCTL(AXAS_RAM_FILE, struct axas_ram_file, reserved, ioctl_ram_file, false, 0),
 };
 
 /**

@@ -25,6 +25,7 @@ union axas_args {
 	struct axas_next next;
 	struct axas_resize resize;
 	struct axas_move move;
+	struct axas_ram_file ram_file;
 };
 
 /**

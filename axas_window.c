@@ -12,16 +12,20 @@
 #include "axas_memory.h"
 
 /*
- * Take a range out of all windows. An ordinary PTE is made under its page's
+ * Take a range out of the file's windows. An ordinary PTE is made under its page's
  * lock, for which the table has waited; a special one under the file's.
  */
 static void window_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
 			      u64 size)
 {
 	struct axas_file *file = container_of(holder, struct axas_file, window);
+	u64 start = max(gpa.val, file->base);
+	u64 end = min(gpa.val + size, file->base + file->length);
 
+	if (start >= end)
+		return;
 	guard(rwsem_write)(&file->lock);
-	unmap_mapping_range(file->mapping, gpa.val, size, 1);
+	unmap_mapping_range(file->mapping, start - file->bias, end - start, 1);
 }
 
 /**
@@ -123,7 +127,8 @@ static vm_fault_t window_insert(struct vm_area_struct *vma, unsigned long addr,
 	pgprot_t prot = window_prot(vma, memory);
 	vm_fault_t ret;
 
-	if (axas_memory_is_alien(memory))
+	if (!(vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) ||
+	    axas_memory_is_alien(memory))
 		return VM_FAULT_SIGBUS;
 	if (IS_ENABLED(CONFIG_X86) && axas_view_open(&view, PAGE_SIZE))
 		return VM_FAULT_SIGBUS;
@@ -154,9 +159,13 @@ static vm_fault_t window_insert_pfn(struct vm_fault *vmf, axas_gpa_t gpa,
 	return ret ? window_error(file, ret) : fault;
 }
 
-static axas_gpa_t window_gpa(const struct vm_fault *vmf)
+/* A VMA that mremap(2) has grown may reach beyond the file, or wrap around. */
+static axas_gpa_t window_gpa(const struct axas_file *file, pgoff_t pgoff)
 {
-	return axas_gpa((u64)vmf->pgoff << PAGE_SHIFT);
+	u64 offset = (u64)pgoff << PAGE_SHIFT;
+
+	return axas_gpa(offset < axas_file_size(file) ? offset + file->bias :
+							U64_MAX);
 }
 
 static vm_fault_t window_fault(struct vm_fault *vmf)
@@ -165,7 +174,7 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	unsigned int access = AXAS_ACCESS_OWNER |
 			      (write ? AXAS_PROT_WRITE : AXAS_PROT_READ);
-	axas_gpa_t gpa = window_gpa(vmf);
+	axas_gpa_t gpa = window_gpa(file, vmf->pgoff);
 	struct axas_memory memory;
 	vm_fault_t ret;
 	int err;
@@ -197,7 +206,7 @@ static vm_fault_t window_page_mkwrite(struct vm_fault *vmf)
 		.attr.owned = true,
 	};
 
-	return window_lock_page(file, window_gpa(vmf),
+	return window_lock_page(file, window_gpa(file, vmf->pgoff),
 				AXAS_ACCESS_OWNER | AXAS_PROT_WRITE, &memory);
 }
 
@@ -205,13 +214,14 @@ static vm_fault_t window_page_mkwrite(struct vm_fault *vmf)
 static vm_fault_t window_pfn_mkwrite(struct vm_fault *vmf)
 {
 	struct axas_file *file = vmf->vma->vm_file->private_data;
-	axas_gpa_t gpa = window_gpa(vmf);
 	struct axas_leaf leaf;
-	int ret = axas_npt_lookup(&file->space->npt, gpa, &leaf);
+	int ret = axas_npt_lookup(&file->space->npt,
+				  window_gpa(file, vmf->pgoff), &leaf);
 
 	if (!ret && !leaf.attr.rom && !(leaf.attr.prot & AXAS_PROT_WRITE))
 		return VM_FAULT_SIGBUS;
-	unmap_mapping_range(file->mapping, gpa.val, PAGE_SIZE, 1);
+	unmap_mapping_range(file->mapping, (loff_t)vmf->pgoff << PAGE_SHIFT,
+			    PAGE_SIZE, 1);
 	return VM_FAULT_NOPAGE;
 }
 
@@ -220,20 +230,21 @@ static int window_access(struct vm_area_struct *vma, unsigned long addr,
 			 void *buf, int len, int write)
 {
 	struct axas_file *file = vma->vm_file->private_data;
-	unsigned long offset = addr - vma->vm_start;
+	pgoff_t pgoff = vma->vm_pgoff + PHYS_PFN(addr - vma->vm_start);
+	axas_gpa_t gpa = window_gpa(file, pgoff);
 	struct kvec vec = {
 		.iov_base = buf,
 		.iov_len = min_t(unsigned long, len, vma->vm_end - addr),
 	};
 	struct iov_iter iter;
 
-	if (write && !(vma->vm_flags & VM_WRITE))
+	if (gpa.val == U64_MAX || (write && !(vma->vm_flags & VM_WRITE)))
 		return -EFAULT;
+	gpa.val += offset_in_page(addr);
 	iov_iter_kvec(&iter, write ? ITER_SOURCE : ITER_DEST, &vec, 1,
-		      vec.iov_len);
-	return axas_space_rw_iter(file->space,
-				  axas_gpa(((u64)vma->vm_pgoff << PAGE_SHIFT) +
-					   offset), &iter, write);
+		      min_t(u64, vec.iov_len,
+			    file->base + file->length - gpa.val));
+	return axas_space_rw_iter(file->space, gpa, &iter, write);
 }
 
 static const struct vm_operations_struct window_ops = {
@@ -243,28 +254,30 @@ static const struct vm_operations_struct window_ops = {
 	.access = window_access,
 };
 
-/* Is there memory everywhere in a range, and none of it the space's? */
-static int window_is_io(struct axas_space *space, u64 gpa, u64 size)
+/* What lies in a range: memory that isn't the space's; memory that is, or none. */
+#define WINDOW_FOREIGN	BIT(0)
+#define WINDOW_OTHER	BIT(1)
+
+static int window_lies(struct axas_space *space, u64 gpa, u64 size)
 {
 	u64 end = gpa + size;
+	int lies = 0;
 
-	while (gpa < end) {
+	while (gpa < end && lies != (WINDOW_FOREIGN | WINDOW_OTHER)) {
 		u64 first = gpa, last = gpa;
 		const struct axas_area *area;
-		bool io;
 
 		rcu_read_lock();
 		area = axas_tree_find(&space->areas, &first, &last);
-		io = area && area->max_level && !area->attr.owned;
+		lies |= area && area->max_level && !area->attr.owned ?
+				WINDOW_FOREIGN : WINDOW_OTHER;
 		rcu_read_unlock();
-		if (!io)
-			return false;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
 		gpa = last + 1;
 	}
-	return true;
+	return lies;
 }
 
 /**
@@ -272,31 +285,34 @@ static int window_is_io(struct axas_space *space, u64 gpa, u64 size)
  * @filp: the file
  * @vma: where
  *
- * There are two kinds of windows. One for memory has ordinary PTEs, with pages
- * that others can take, and special ones where the space doesn't own the frame.
- * One for I/O has special PTEs alone, which KVM only then follows.
+ * There are three kinds of windows. One for RAM has ordinary PTEs, with pages that
+ * others can take. One for memory has special ones as well, where the space
+ * doesn't own the frame. One for I/O has these alone, which KVM only then follows.
  *
  * Context: may sleep; mmap_lock is held for writing. Takes the space's lock.
- * Return: 0; -EINVAL where it isn't shared or not in the space; -EINTR.
+ * Return: 0; -EINVAL where it isn't shared or not in the file; -EINTR.
  */
 int axas_window_mmap(struct file *filp, struct vm_area_struct *vma)
 {
 	struct axas_file *file = filp->private_data;
-	struct axas_space *space = file->space;
-	u64 gpa = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 gpa = ((u64)vma->vm_pgoff << PAGE_SHIFT) + file->bias;
 	u64 size = vma->vm_end - vma->vm_start;
-	int io;
+	vm_flags_t flags = file->kind->vm_flags;
+	int lies;
 
 	/* A descriptor for reading takes VM_SHARED away. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
-	if (!axas_range_in(gpa, size, space->base, space->length))
+	if (!axas_range_in(gpa, size, file->base, file->length))
 		return -EINVAL;
-	io = window_is_io(space, gpa, size);
-	if (io < 0)
-		return io;
-	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP |
-			  (io ? VM_IO | VM_PFNMAP : VM_MIXEDMAP));
+	lies = window_lies(file->space, gpa, size);
+	if (lies < 0)
+		return lies;
+	if (lies == WINDOW_FOREIGN)
+		flags = VM_IO | VM_PFNMAP | VM_DONTEXPAND;
+	else if (lies & WINDOW_FOREIGN)
+		flags = VM_MIXEDMAP | VM_DONTEXPAND;
+	vm_flags_set(vma, flags | VM_DONTDUMP);
 	vma->vm_ops = &window_ops;
-	return axas_space_add_holder(space, &file->window);
+	return axas_space_add_holder(file->space, &file->window);
 }

@@ -236,6 +236,15 @@ static inline int ax_next(int fd, __u64 *gpa, __u64 *length,
 	return ret < 0 ? ret : (int)n.done;
 }
 
+static inline int ax_ram_file(int fd, __u64 gpa, __u64 length, __u32 prot)
+{
+	struct axas_ram_file r = {
+		.size = sizeof(r), .gpa = gpa, .length = length, .prot = prot,
+	};
+
+	return ax_ioctl(fd, AXAS_RAM_FILE, &r);
+}
+
 static inline int ax_fault_many(int fd, struct axas_fault_entry *entries,
 				__u32 nr, __u32 *done)
 {

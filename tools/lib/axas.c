@@ -245,6 +245,16 @@ int axas_next(int space, uint64_t *gpa, uint64_t *length,
 	return (int)next.done;
 }
 
+int axas_ram_file(int space, uint64_t gpa, uint64_t length, uint32_t prot)
+{
+	struct axas_ram_file file = {
+		.size = sizeof(file), .gpa = gpa, .length = length,
+		.prot = prot,
+	};
+
+	return call(space, AXAS_RAM_FILE, &file);
+}
+
 int axas_clear(int space)
 {
 	struct axas_clear clear = { .size = sizeof(clear) };

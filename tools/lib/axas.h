@@ -193,6 +193,17 @@ int axas_next(int space, uint64_t *gpa, uint64_t *length,
 	      struct axas_next_entry *entries, unsigned int nr);
 
 /**
+ * axas_ram_file() - make a file of a range, for programs that know files as memory
+ * @space: from axas_create()
+ * @gpa: first address, offset 0 of the file
+ * @length: bytes
+ * @prot: %AXAS_PROT_READ, or both that and %AXAS_PROT_WRITE
+ *
+ * Return: a descriptor, closed on exec, or -errno.
+ */
+int axas_ram_file(int space, uint64_t gpa, uint64_t length, uint32_t prot);
+
+/**
  * axas_clear() - unmap everything
  * @space: from axas_create()
  *

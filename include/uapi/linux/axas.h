@@ -47,8 +47,9 @@
  * DOC: Guest memory as a file
  *
  * A space's descriptor is also a file whose offsets are GPAs: a regular one of
- * mode 0600 whose size is the end of the space and stays so. fsync(2) and msync(2)
- * have nothing to do. Opened anew through /proc it is the same space, which lives
+ * mode 0600 whose size is the end of the space and stays so: ftruncate(2) to that
+ * size is fine, and to any other EINVAL. fsync(2) and msync(2) have nothing to do.
+ * Opened anew through /proc it is the same space, which lives
  * as long as one of its descriptors or windows. A descriptor for reading alone
  * has %AXAS_TRANSLATE, %AXAS_STATS, %AXAS_ROOT, %AXAS_AREAS, %AXAS_NEXT, and
  * windows for reading; other calls give EBADF.
@@ -56,6 +57,11 @@
  * lseek(2) with SEEK_DATA goes to memory that is there, as AXAS_NEXT lists it, and
  * with SEEK_HOLE to where there is none: outside of areas, in devices, where
  * nobody has touched it yet, and where it has failed. Neither touches anything.
+ *
+ * fallocate(2) with FALLOC_FL_PUNCH_HOLE and FALLOC_FL_KEEP_SIZE is AXAS_DISCARD, and
+ * so is madvise(2) with MADV_REMOVE of a window. Without a mode, or with
+ * FALLOC_FL_KEEP_SIZE alone, it is AXAS_POPULATE. Their errors are its, but for
+ * EINVAL where the range isn't all in the file; other modes are EOPNOTSUPP.
  *
  * pread(2), pwrite(2) and their vector forms copy across pages and areas, and
  * bring in pages that were not touched yet. They obey the permissions of the
@@ -127,6 +133,7 @@ enum {
 	AXAS_CMD_NEXT = 0x1e,
 	AXAS_CMD_RESIZE = 0x1f,
 	AXAS_CMD_MOVE = 0x20,
+	AXAS_CMD_RAM_FILE = 0x21,
 };
 
 /**
@@ -974,5 +981,40 @@ struct axas_next {
 };
 
 #define AXAS_NEXT	_IO(AXAS_IOC_TYPE, AXAS_CMD_NEXT)
+
+/**
+ * struct axas_ram_file - make a RAM file: a range of the space as a file (space)
+ * @size: sizeof(struct axas_ram_file)
+ * @flags: must be 0
+ * @gpa: GPA of offset 0, aligned to 4096
+ * @length: size of the file, a multiple of 4096
+ * @prot: %AXAS_PROT_READ, or both that and %AXAS_PROT_WRITE
+ * @reserved: must be 0
+ *
+ * The call returns a new descriptor, closed on exec. It is for programs that
+ * have files as memory and know nothing of spaces: monitors, vhost-user back-ends.
+ * What a space's descriptor is as a file a RAM file is too (see "Guest memory as a
+ * file"), of mode 0600 or 0400 and without a name; but it knows no ioctl, reaches no
+ * other part of the space, and can be opened anew, through /proc, for what
+ * @prot says alone. Areas may come and go beneath it; where there is none, it
+ * has no memory. The space lives as long as one of its RAM files.
+ *
+ * Its windows are RAM like any other file's: madvise(2) with MADV_DODUMP and
+ * mlock(2) work, which they don't in those of the space. Linear memory is in such
+ * a window if some of it lay there when mmap(2) was called (then it is like those);
+ * what comes there later gives SIGBUS.
+ *
+ * Errors: EINVAL, also for other rights; ERANGE; EMFILE; ENFILE; ENOMEM.
+ */
+struct axas_ram_file {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 length;
+	__u32 prot;
+	__u32 reserved;
+};
+
+#define AXAS_RAM_FILE	_IO(AXAS_IOC_TYPE, AXAS_CMD_RAM_FILE)
 
 #endif /* _UAPI_LINUX_AXAS_H */
