@@ -264,18 +264,21 @@ static int window_lies(struct axas_space *space, u64 gpa, u64 size)
 	int lies = 0;
 
 	while (gpa < end && lies != (WINDOW_FOREIGN | WINDOW_OTHER)) {
-		u64 first = gpa, last = gpa;
+		u64 first = gpa, last = end - 1;
 		const struct axas_area *area;
 
 		rcu_read_lock();
 		area = axas_tree_find(&space->areas, &first, &last);
-		lies |= area && area->max_level && !area->attr.owned ?
-				WINDOW_FOREIGN : WINDOW_OTHER;
+		if (!area || first > gpa)
+			lies |= WINDOW_OTHER;
+		if (area)
+			lies |= area->max_level && !area->attr.owned ?
+					WINDOW_FOREIGN : WINDOW_OTHER;
 		rcu_read_unlock();
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
-		gpa = last + 1;
+		gpa = area ? last + 1 : end;
 	}
 	return lies;
 }

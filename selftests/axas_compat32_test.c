@@ -9,6 +9,7 @@
 #define PROT_RW		3
 #define MAP_SHARED	1
 #define ENOENT		2
+#define EBADF		9
 #define EACCES		13
 #define EFAULT		14
 #define EEXIST		17
@@ -123,10 +124,10 @@ static void check(int ok, const char *what)
 
 static void report(const char *name)
 {
-	char nr[] = { ' ', '0' + ++nr_tests, ' ', 0 };
+	char nr[] = { '0' + ++nr_tests / 10, '0' + nr_tests % 10, ' ', 0 };
 
-	put(bad ? "not ok" : "ok");
-	put(nr);
+	put(bad ? "not ok " : "ok ");
+	put(nr + (nr_tests < 10));
 	put(name);
 	put("\n");
 	nr_failed += bad;
@@ -187,7 +188,7 @@ static void resize(int fd)
 	struct axas_resize r = {
 		.size = sizeof(r), .gpa = GPA + 0x3000, .length = 0x3000,
 	};
-	struct axas_fault_entry fe = { GPA + 0x5fff, AXAS_PROT_READ };
+	struct axas_fault_entry fe = { .gpa = GPA + 0x5fff, .access = AXAS_PROT_READ };
 	struct axas_fault fault = {
 		.size = sizeof(fault), .nr = 1, .entries = (unsigned long)&fe,
 	};
@@ -232,6 +233,24 @@ static void move(int fd)
 	CHECK(got == was && got);
 }
 
+static void ram_file(int fd)
+{
+	struct axas_ram_file r = {
+		.size = sizeof(r), .gpa = GPA + 0x1000, .length = 0x1000, .prot = AXAS_PROT_READ,
+	};
+	__u64 was = 0, got = ~0ULL;
+	int ram = sys_ioctl(fd, AXAS_RAM_FILE, &r);
+
+	CHECK(ram >= 0);
+	CHECK(sys_pread(fd, &was, 8, GPA + 0x1008) == 8);
+	CHECK(sys_pread(ram, &got, 8, 8) == 8);
+	CHECK(got == was);
+	CHECK(sys_pread(ram, &got, 8, 0x1000) == 0);
+	CHECK(sys_pwrite(ram, &got, 8, 8) == -EBADF);
+	r.prot = 0;
+	CHECK(sys_ioctl(fd, AXAS_RAM_FILE, &r) == -EINVAL);
+}
+
 /* The page that the window has written to; the next one is lazy. */
 static void discard(int fd)
 {
@@ -259,6 +278,8 @@ static void discard(int fd)
 	CHECK(sys_ioctl(fd, AXAS_DISCARD, &d) == 0);
 	resize(fd);
 	report("discard_populate_move");
+	ram_file(fd);
+	report("ram_file");
 }
 
 static long device(int fd, unsigned long cmd, __u32 bus, __u64 first, __u64 last)
@@ -346,7 +367,7 @@ __attribute__((used, noreturn)) static void run(void)
 		put("1..0 # SKIP /dev/axas can't be opened\n");
 		exit_with(4);
 	}
-	put("1..9\n");
+	put("1..10\n");
 
 	CHECK(sys_ioctl(dev, AXAS_INFO, &info) == 0);
 	CHECK(info.gpa_bits & 1ULL << 48);

@@ -194,6 +194,29 @@ static int move_pages(int fd)
 	return ax_move(fd, GPA + 0x3000, 0x200000000ULL, 0x4000, 0);
 }
 
+static int ram_file(int fd)
+{
+	int ram = ax_ram_file(fd, GPA, 0x10000, AX_RW);
+
+	return ram < 0 ? ram : close(ram);
+}
+
+/* Of the pages that are there: what a touch takes is the process's own. */
+static int ram_window(int fd)
+{
+	int ram = ax_ram_file(fd, GPA, 0x10000, AX_RW), ret;
+	void *window;
+
+	if (ram < 0)
+		return ram;
+	window = ax_window(ram, 0, 0x10000, PROT_READ | PROT_WRITE);
+	ret = window == MAP_FAILED ? -errno : 0;
+	if (!ret)
+		munmap(window, 0x10000);
+	close(ram);
+	return ret;
+}
+
 static int exchange_pages(int fd)
 {
 	return ax_move(fd, GPA + 0x3000, GPA + 0x8000, 0x4000, AXAS_MOVE_EXCHANGE);
@@ -289,6 +312,8 @@ static const struct op ops[] = {
 	{ "resize in a 1 GiB leaf", linear, resize_down },
 	{ "move resident pages", pages, move_pages },
 	{ "exchange resident pages", pages, exchange_pages },
+	{ "RAM file", pages, ram_file },
+	{ "window of a RAM file", pages, ram_window },
 };
 
 static const __u64 probes[] = {
@@ -361,6 +386,8 @@ OP(resize_splits_2m, 33);
 OP(resize_splits_1g, 34);
 OP(move_resident, 35);
 OP(exchange_resident, 36);
+OP(ram_file, 37);
+OP(ram_window, 38);
 
 TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 {

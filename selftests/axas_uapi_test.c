@@ -30,6 +30,7 @@ _Static_assert(sizeof(struct axas_next) == 40, "axas_next");
 _Static_assert(sizeof(struct axas_populate) == 32, "axas_populate");
 _Static_assert(sizeof(struct axas_resize) == 24, "axas_resize");
 _Static_assert(sizeof(struct axas_move) == 32, "axas_move");
+_Static_assert(sizeof(struct axas_ram_file) == 32, "axas_ram_file");
 
 /* What the space holds while calls are refused. */
 #define A_RW	0x1000000ULL		/* 64 KiB, two pages resident */
@@ -455,6 +456,47 @@ TEST_F(space, refused_next)
 	REFUSED(AXAS_NEXT, n, pokes);
 }
 
+TEST_F(space, refused_ram_file)
+{
+	struct axas_ram_file r = {
+		.size = sizeof(r), .gpa = A_RW, .length = 0x4000, .prot = AX_RW,
+	};
+	const struct poke pokes[] = {
+		POKE(axas_ram_file, flags, 1, -EINVAL),
+		POKE(axas_ram_file, flags, 1u << 31, -EINVAL),
+		POKE(axas_ram_file, gpa, A_RW + 1, -EINVAL),
+		POKE(axas_ram_file, length, 0, -EINVAL),
+		POKE(axas_ram_file, length, 0x4010, -EINVAL),
+		POKE(axas_ram_file, prot, 0, -EINVAL),
+		POKE(axas_ram_file, prot, AX_W, -EINVAL),
+		POKE(axas_ram_file, prot, AX_X, -EINVAL),
+		POKE(axas_ram_file, prot, AX_RX, -EINVAL),
+		POKE(axas_ram_file, prot, AX_RWX, -EINVAL),
+		POKE(axas_ram_file, prot, AX_R | 8, -EINVAL),
+		POKE(axas_ram_file, reserved, 1, -EINVAL),
+		POKE(axas_ram_file, gpa, self->end, -ERANGE),
+		POKE(axas_ram_file, gpa, self->end - 0x3000, -ERANGE),
+		POKE(axas_ram_file, gpa, -0x4000ULL, -ERANGE),
+		POKE(axas_ram_file, length, self->end, -ERANGE),
+		POKE(axas_ram_file, length, -0x1000ULL, -ERANGE),
+	};
+	char path[32];
+	int fd;
+
+	ASSERT_EQ(0, dress(self->fd));
+	REFUSED(AXAS_RAM_FILE, r, pokes);
+	/* Where nothing is mapped as well; but not with a descriptor for reading. */
+	r.gpa = HOLE;
+	fd = ax_ioctl(self->fd, AXAS_RAM_FILE, &r);
+	EXPECT_LE(0, fd);
+	close(fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EBADF, ax_ioctl(fd, AXAS_RAM_FILE, &r));
+	close(fd);
+}
+
 TEST_F(space, refused_others)
 {
 	struct axas_clear c = { .size = sizeof(c) };
@@ -646,6 +688,7 @@ struct call {
 		struct axas_resize resize;
 		struct axas_move move;
 		struct axas_next next;
+		struct axas_ram_file ram_file;
 		__u32 word[2];
 	};
 };
@@ -665,6 +708,7 @@ static const struct call calls[] = {
 	CALL(AXAS_RESIZE, resize, false, FREE, 0x1000),
 	CALL(AXAS_MOVE, move, false, FREE, 2 * FREE, 0x1000),
 	CALL(AXAS_NEXT, next, false, FREE, 0x1000),
+	CALL(AXAS_RAM_FILE, ram_file, false, FREE, 0x1000, AX_R),
 	CALL(AXAS_CLEAR, clear, false),
 	CALL(AXAS_FAULT, fault, false),
 	CALL(AXAS_TRANSLATE, translate, false),
@@ -677,12 +721,12 @@ static const struct call calls[] = {
 };
 
 /*
- * A created space isn't kept; not every machine can be probed; not every table
+ * A created space or file isn't kept; not every machine can be probed; not every table
  * has a root that a CPU takes; how often a device was added doesn't matter here.
  */
 static int result(const struct call *c, int ret)
 {
-	if (c->cmd == AXAS_CREATE && ret >= 0) {
+	if ((c->cmd == AXAS_CREATE || c->cmd == AXAS_RAM_FILE) && ret >= 0) {
 		close(ret);
 		ret = 0;
 	}
