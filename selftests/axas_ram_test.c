@@ -4,6 +4,7 @@
  * it can't.
  */
 #define AX_FEW_VARIANTS
+#include <linux/memfd.h>
 #include <sys/vfs.h>
 #include "axas_fixture.h"
 #include "axas_hpa.h"
@@ -435,6 +436,178 @@ TEST_F(space, window_of_linear_memory)
 		close(ram);
 		ASSERT_EQ(0, ax_unmap(self->fd, GPA, 0x4000));
 	}
+}
+
+/* ---- the same questions to a memfd and to a RAM file ---- */
+
+/* A file of memory, and a window over all of it. */
+struct memory {
+	int fd;
+	char *w;
+};
+
+static int ask_stat(const struct memory *m)
+{
+	struct stat st;
+
+	return fstat(m->fd, &st) ? -errno :
+	       S_ISREG(st.st_mode) && st.st_size == LENGTH && !st.st_nlink;
+}
+
+static int ask_statfs(const struct memory *m)
+{
+	struct statfs fs;
+
+	return fstatfs(m->fd, &fs) ? -errno : fs.f_bsize;
+}
+
+static int ask_reopen(const struct memory *m, int flags)
+{
+	int fd = reopen(m->fd, flags);
+
+	return fd < 0 ? fd : close(fd);
+}
+
+static int ask_mmap(const struct memory *m, int flags, size_t length, off_t at)
+{
+	void *w = mmap(NULL, length, RW, flags, m->fd, at);
+
+	return w == MAP_FAILED ? -errno : munmap(w, length);
+}
+
+static int ask_mincore(const struct memory *m)
+{
+	unsigned char vec[LENGTH / 0x1000];
+
+	m->w[0x1000] = 1;
+	return mincore(m->w, LENGTH, vec) ? -errno : vec[1] & 1;
+}
+
+static int ask_data(const struct memory *m)
+{
+	fallocate(m->fd, PUNCH, 0, LENGTH);
+	m->w[0x3000] = 1;
+	return lseek(m->fd, 0, SEEK_DATA) == 0x3000 && lseek(m->fd, 0x3000, SEEK_HOLE) == 0x4000;
+}
+
+/* What was punched reads as zero, from all sides. */
+static int ask_zero(const struct memory *m, bool by_file)
+{
+	m->w[0x2000] = 1;
+	if (by_file ? fallocate(m->fd, PUNCH, 0x2000, 0x1000) :
+		      madvise(m->w + 0x2000, 0x1000, MADV_REMOVE))
+		return -errno;
+	return m->w[0x2000];
+}
+
+static int ask_uffd(const struct memory *m)
+{
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | 1 /* UFFD_USER_MODE_ONLY */);
+	struct { __u64 api, features, ioctls; } api = { 0xaa };
+	struct { __u64 start, len, mode, ioctls; } reg = { (uintptr_t)m->w, LENGTH, 1 };
+	int ret;
+
+	if (fd < 0)
+		return 0;
+	ret = ioctl(fd, _IOWR(0xaa, 0x3f, api), &api) ||
+	      ioctl(fd, _IOWR(0xaa, 0x00, reg), &reg) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+#define SEALS	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
+#define SAME	1000		/* as a memfd of this kernel does */
+#define ADVISE(advice) { #advice, ERR(madvise(m->w, LENGTH, advice)), SAME }
+
+struct ask {
+	const char *what;
+	int is;
+	int other;	/* what a RAM file says instead */
+};
+
+#define NR_ASKS	48
+
+static void ask(const struct memory *m, struct ask asks[NR_ASKS])
+{
+	const struct ask all[] = {
+		{ "fstat", ask_stat(m), SAME },
+		{ "fstatfs", ask_statfs(m), SAME },
+		{ "lseek to the end", lseek(m->fd, 0, SEEK_END), SAME },
+		{ "SEEK_DATA, SEEK_HOLE", ask_data(m), SAME },
+		{ "pread at the end", ax_pread(m->fd, &(int){ 0 }, 4, LENGTH), SAME },
+		{ "opened for reading", ask_reopen(m, O_RDONLY), SAME },
+		{ "opened for both", ask_reopen(m, O_RDWR), SAME },
+		{ "opened with O_CREAT", ask_reopen(m, O_RDWR | O_CREAT), SAME },
+		{ "ftruncate to its size", ERR(ftruncate(m->fd, LENGTH)), SAME },
+		{ "fallocate", ERR(fallocate(m->fd, 0, 0, LENGTH)), SAME },
+		{ "posix_fallocate", posix_fallocate(m->fd, 0, LENGTH), SAME },
+		{ "fallocate, zero a range",
+		  ERR(fallocate(m->fd, FALLOC_FL_ZERO_RANGE, 0, 0x1000)), SAME },
+		{ "fallocate, punch a hole", ask_zero(m, true), SAME },
+		{ "MADV_REMOVE", ask_zero(m, false), SAME },
+		{ "fsync", ERR(fsync(m->fd)), SAME },
+		{ "msync", ERR(msync(m->w, LENGTH, MS_SYNC)), SAME },
+		{ "mmap shared", ask_mmap(m, MAP_SHARED, LENGTH, 0), SAME },
+		{ "mmap populated", ask_mmap(m, MAP_SHARED | MAP_POPULATE, LENGTH, 0), SAME },
+		{ "mmap without reserve",
+		  ask_mmap(m, MAP_SHARED | MAP_NORESERVE, LENGTH, 0), SAME },
+		{ "mlock", ERR(mlock(m->w, LENGTH)), SAME },
+		{ "munlock", ERR(munlock(m->w, LENGTH)), SAME },
+		{ "mincore", ask_mincore(m), SAME },
+		ADVISE(MADV_NORMAL), ADVISE(MADV_RANDOM), ADVISE(MADV_SEQUENTIAL),
+		ADVISE(MADV_WILLNEED), ADVISE(MADV_DONTNEED), ADVISE(MADV_DONTFORK),
+		ADVISE(MADV_DOFORK), ADVISE(MADV_MERGEABLE), ADVISE(MADV_UNMERGEABLE),
+		ADVISE(MADV_HUGEPAGE), ADVISE(MADV_NOHUGEPAGE), ADVISE(MADV_DONTDUMP),
+		ADVISE(MADV_DODUMP), ADVISE(MADV_COLD), ADVISE(MADV_FREE),
+		ADVISE(MADV_POPULATE_READ), ADVISE(MADV_POPULATE_WRITE),
+		/* What isn't the same; uapi.rst has the list. */
+		{ "MADV_PAGEOUT", ERR(madvise(m->w, LENGTH, MADV_PAGEOUT)), SAME },
+		{ "mmap private", ask_mmap(m, MAP_PRIVATE, LENGTH, 0), -EINVAL },
+		{ "mmap beyond the end", ask_mmap(m, MAP_SHARED, LENGTH, 0x1000), -EINVAL },
+		{ "userfaultfd", ask_uffd(m), -EINVAL },
+		{ "seals", ERR(fcntl(m->fd, F_ADD_SEALS, SEALS)), -EINVAL },
+		{ "fallocate, part of a page", ERR(fallocate(m->fd, PUNCH, 0, 0x800)), -EINVAL },
+		{ "ftruncate to more, sealed", ERR(ftruncate(m->fd, 2 * LENGTH)), -EINVAL },
+		{ "ftruncate to less, sealed", ERR(ftruncate(m->fd, 0)), -EINVAL },
+		{ "pwrite at the end, sealed", ax_pwrite(m->fd, "", 1, LENGTH), -ENOSPC },
+	};
+
+	_Static_assert(ARRAY_SIZE(all) == NR_ASKS, "all of them");
+	memcpy(asks, all, sizeof(all));
+}
+
+static bool as_expected(const struct ask *ram, const struct ask *mem)
+{
+	int want = ram->other == SAME ? mem->is : ram->other;
+
+	if (ram->is != want)
+		printf("# %s: %d, expected %d; a memfd says %d\n", ram->what, ram->is,
+		       want, mem->is);
+	return ram->is == want;
+}
+
+TEST_F(space, answers_as_a_memfd_does)
+{
+	struct memory ram = { .fd = ram_of(self->fd, AX_RW) };
+	struct memory mem = { .fd = memfd_create("ram", MFD_CLOEXEC | MFD_ALLOW_SEALING) };
+	struct ask of_ram[NR_ASKS], of_mem[NR_ASKS];
+	unsigned int i;
+
+	ASSERT_LE(0, ram.fd);
+	ASSERT_LE(0, mem.fd);
+	ASSERT_EQ(0, ftruncate(mem.fd, LENGTH));
+	ram.w = ax_window(ram.fd, 0, LENGTH, RW);
+	mem.w = ax_window(mem.fd, 0, LENGTH, RW);
+	ASSERT_NE(MAP_FAILED, (void *)ram.w);
+	ASSERT_NE(MAP_FAILED, (void *)mem.w);
+	ask(&mem, of_mem);
+	ask(&ram, of_ram);
+	for (i = 0; i < NR_ASKS; i++)
+		EXPECT_TRUE(as_expected(&of_ram[i], &of_mem[i]));
+	munmap(ram.w, LENGTH);
+	munmap(mem.w, LENGTH);
+	close(ram.fd);
+	close(mem.fd);
 }
 
 TEST_HARNESS_MAIN
