@@ -50,6 +50,7 @@ litmus                  | check | -             |   6 | litmus | the litmus test
 demo                    | check | distro        |  15 | demo | make demo, and the picture that it leaves
 guide                   | rest  | distro        |  40 | guide guide | what the guide says, step by step
 tutorials               | rest  | distro        | 300 | guide tutorial-vmm tutorial-research tutorial-kernel | ... and the tutorials
+monitors                | rest  | distro        |  60 | guide monitors | ... and the page of samples for monitors
 install                 | rest  | distro        |  75 | install | make install, dkms, the Debian packages
 selftests-rt            | rest  | distro-rt     | 150 | guest | the programs on the prebuilt PREEMPT_RT
 selftests-newest        | rest  | newest        | 150 | guest | ... on the newest kernel

@@ -199,8 +199,8 @@ if [ -n "$do_style" ]; then
 	cd "$AXAS_TREE"
 	# .checkpatch.conf says what does not apply to the module, and why.
 	mapfile -t files < <(our_files '*.[chS]' 'Kconfig*' Kbuild core.mk |
-		grep -Ev '^(selftests/|tools/|samples/monitor/|include/axas/trace.h$)')
-	mapfile -t programs < <(our_files '*.[chS]' | grep -E '^(selftests|tools|samples/monitor)/')
+		grep -Ev '^((selftests|tools|samples/(emulator|monitor))/|include/axas/trace.h$)')
+	mapfile -t programs < <(our_files '*.[chS]' | grep -E '^(selftests|tools|samples/(emulator|monitor))/')
 	mapfile -t others < <(our_files Makefile '*.sh' '*.py' '*.config')
 	style() {
 		local check
@@ -223,7 +223,7 @@ if [ -n "$do_style" ]; then
 	rm -f .checkpatch-camelcase.*
 	verdict "checkpatch --strict" "$(grep -E '(ERROR|WARNING|CHECK):' "$logs/checkpatch.log" || true)"
 
-	mapfile -t files < <(our_files '*.[ch]' | grep -Ev '^(selftests|tools|samples/monitor)/')
+	mapfile -t files < <(our_files '*.[ch]' | grep -Ev '^(selftests|tools|samples/(emulator|monitor))/')
 	found=$("$src/scripts/kernel-doc" -none -Wall "${files[@]}" 2>&1 |
 		grep -vE 'no structured comments found' | grep -E '(warning|error|Warning|Error):' || true)
 	verdict "kernel-doc -Wall" "$found"
