@@ -193,6 +193,15 @@ our_files() {
 		\( "${args[@]:1}" \) ! -name '*.mod.c' -print | sed 's#^\./##' | sort)
 }
 
+# licence_of FILE: what a monitor includes, links or begins from is for any program
+licence_of() {
+	case "$1" in
+	include/uapi/* | samples/softmmu/softmmu.h) echo "GPL-2.0 WITH Linux-syscall-note" ;;
+	tools/lib/* | samples/emulator/* | samples/monitor/*) echo MIT ;;
+	*) echo GPL-2.0 ;;
+	esac
+}
+
 if [ -n "$do_style" ]; then
 	need perl python3 shellcheck
 	src=$("$scripts/fetch-kernel.sh" newest)
@@ -231,7 +240,11 @@ if [ -n "$do_style" ]; then
 	# What cannot have the line: texts of licences, what Debian's own
 	# debian/copyright covers, recorded data, and what tools have made.
 	found=$(git ls-files | grep -Ev '^(LICENSES/|debian/|VERSION$|tools/tests/(odd|spaces)/|Documentation/space.svg$)|\.gz$' |
-		while read -r f; do head -n 5 "$f" | grep -q "SPDX[-]License-Identifier:" || echo "$f: names no licence"; done)
+		while read -r f; do
+			is=$(head -n 5 "$f" | sed -n 's/.*SPDX[-]License-Identifier: *//p' | sed 's/ *\(-->\|\*\/\)$//')
+			[ "$is" = "$(licence_of "$f")" ] ||
+				echo "$f: names ${is:-no licence}, and is $(licence_of "$f")"
+		done)
 	verdict "licences" "$found"
 
 	mapfile -t files < <(our_files '*.sh')

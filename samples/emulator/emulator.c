@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: MIT
 /*
  * A virtual machine without any hardware for it: an interpreter of RV64I over a
  * space. Documentation/monitors.rst goes through it.

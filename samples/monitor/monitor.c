@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: MIT
 /*
  * A small virtual machine monitor over libaxas. Documentation/tutorial-vmm.rst
  * goes through it step by step.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: MIT
 /*
  * The least a user of axas does: a space, a lazy GiB in it, a nested page
  * fault, a guest's bytes written and read, and where they lie.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: MIT
 /*
  * libaxas: names of what <linux/axas.h> enumerates, as fdinfo, debugfs and the
  * tracepoints of the module spell them.
