@@ -107,6 +107,7 @@ installed_files() {
 		share/zsh/site-functions/_axas-replay
 		share/zsh/site-functions/_axasctl
 	END
+	sed -n 's#^\t\(axas_[a-z_]*\);$#share/man/man3/\1.3#p' "$tree/tools/lib/libaxas.map"
 }
 
 files_in() { (cd "$1" && find . ! -type d ! -name 'modules.*' | sed 's#^\./##') >"$work/files"; }

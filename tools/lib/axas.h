@@ -5,7 +5,10 @@
  * A device or a space is a file descriptor; close(2) ends it. Functions return
  * 0, or a number where they say so, and -errno for an error; errno itself is
  * left alone. Which errors there are stands with each structure in
- * <linux/axas.h>. All functions may be called from any thread.
+ * <linux/axas.h>, and for each function in axas(3). All functions may be called from any thread.
+ *
+ * Functions and structures may have one name: in C++, too, "struct axas_map" is the
+ * structure, and "axas_map" alone the function.
  *
  * The library fills in the @size of a structure that it is given. Until 1.0 a
  * structure may grow from one release to the next: build programs again then.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The library, how all is built, and how it is installed."""
+import errno
 import graphlib
 import os
 import re
@@ -40,6 +41,42 @@ class Library(unittest.TestCase):
             page = f.read()
         self.assertEqual(sorted(set(re.findall(r'^\.BI ".*?\*?(axas_\w+)\(', page, re.M))),
                          self.listed)
+
+    @staticmethod
+    def errors(text):
+        return set(re.findall(r"\b[A-Z0-9]+\b", text)) & set(errno.errorcode.values())
+
+    def errors_in_the_header(self):
+        """What each structure's comment says, by the names of the structures."""
+        text = read(TREE + "/include/uapi/linux/axas.h")
+        return {name: self.errors(comment.split(" * Errors", 1)[-1])
+                for name, comment in re.findall(r"^ \* struct (axas_\w+) - (.*?)\*/", text, re.M | re.S)
+                if " * Errors" in comment}
+
+    def test_man_page_has_each_errno(self):
+        """All that the header's comments say, and of the calls' own nothing else."""
+        common = {"EBADF", "EFAULT", "EINTR", "EINVAL", "ENOMEM", "ENOTTY", "ERANGE", "E2BIG"}
+        # Called otherwise than the function; and what calls more than the ioctl, or less.
+        of = {"axas_faults": "axas_fault", "axas_translations": "axas_translate",
+              "axas_areas_next": "axas_areas", "axas_device_add": "axas_device",
+              "axas_device_del": "axas_device", "axas_map_linear": "axas_map",
+              "axas_map_alloc": "axas_map", "axas_map_device": "axas_map"}
+        parts = {("axas_device_add",): {"ENOENT"}, ("axas_device_del",): {"EEXIST"}}
+        header = self.errors_in_the_header()
+        self.assertGreater(len(header), 15)
+        text = read(TOOLS + "/lib/axas.3").split(".SH ERRORS\n")[1].split(".SH ATTRIBUTES")[0]
+        for e in common:
+            self.assertIn(f".B {e}\n", text)
+        seen = set(re.findall(r"^\.BR? (axas_\w+) \(\)", text, re.M))
+        for names, body in re.findall(r"^\.TP\n\.B (axas_.*?)\n(.*?)(?=^\.(?:TP|PP)\n)", text,
+                                      re.M | re.S):
+            names = tuple(re.findall(r"(axas_\w+)\(\)", names))
+            seen.update(names)
+            errors = self.errors(body) - common
+            for name in names:
+                if of.get(name, name) in header:
+                    self.assertEqual(errors, header[of.get(name, name)] - common - parts.get(names, set()), name)
+        self.assertEqual({name for name in self.listed if not name.endswith("_name")} - seen, set())
 
     def test_soname(self):
         out = run("readelf", "-d", OUT + "/libaxas.so").stdout
@@ -146,6 +183,10 @@ class Install(unittest.TestCase):
                       f"share/fish/vendor_completions.d/{name}.fish"]
         for name in names:
             self.assertTrue(os.path.exists(f"{self.usr}/{name}"), name)
+
+    def test_each_function_has_a_page(self):
+        for name in re.findall(r"^\t(axas_\w+);", read(TOOLS + "/lib/libaxas.map"), re.M):
+            self.assertEqual(read(f"{self.usr}/share/man/man3/{name}.3"), ".so man3/axas.3\n")
 
     def test_an_older_axasctl_goes(self):
         old = [self.usr + "/sbin/axasctl", self.usr + "/share/man/man8/axasctl.8"]
