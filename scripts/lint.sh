@@ -197,7 +197,7 @@ our_files() {
 licence_of() {
 	case "$1" in
 	include/uapi/* | samples/softmmu/softmmu.h) echo "GPL-2.0 WITH Linux-syscall-note" ;;
-	tools/lib/* | samples/emulator/* | samples/monitor/*) echo MIT ;;
+	tools/lib/* | samples/emulator/* | samples/kvm/* | samples/monitor/*) echo MIT ;;
 	*) echo GPL-2.0 ;;
 	esac
 }
@@ -208,8 +208,8 @@ if [ -n "$do_style" ]; then
 	cd "$AXAS_TREE"
 	# .checkpatch.conf says what does not apply to the module, and why.
 	mapfile -t files < <(our_files '*.[chS]' 'Kconfig*' Kbuild core.mk |
-		grep -Ev '^((selftests|tools|samples/(emulator|monitor))/|include/axas/trace.h$)')
-	mapfile -t programs < <(our_files '*.[chS]' | grep -E '^(selftests|tools|samples/(emulator|monitor))/')
+		grep -Ev '^((selftests|tools|samples/(emulator|kvm|monitor))/|include/axas/trace.h$)')
+	mapfile -t programs < <(our_files '*.[chS]' | grep -E '^(selftests|tools|samples/(emulator|kvm|monitor))/')
 	mapfile -t others < <(our_files Makefile '*.sh' '*.py' '*.config')
 	style() {
 		local check
@@ -232,7 +232,7 @@ if [ -n "$do_style" ]; then
 	rm -f .checkpatch-camelcase.*
 	verdict "checkpatch --strict" "$(grep -E '(ERROR|WARNING|CHECK):' "$logs/checkpatch.log" || true)"
 
-	mapfile -t files < <(our_files '*.[ch]' | grep -Ev '^(selftests|tools|samples/(emulator|monitor))/')
+	mapfile -t files < <(our_files '*.[ch]' | grep -Ev '^(selftests|tools|samples/(emulator|kvm|monitor))/')
 	found=$("$src/scripts/kernel-doc" -none -Wall "${files[@]}" 2>&1 |
 		grep -vE 'no structured comments found' | grep -E '(warning|error|Warning|Error):' || true)
 	verdict "kernel-doc -Wall" "$found"
