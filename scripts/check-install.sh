@@ -87,6 +87,7 @@ check_versions() {
 installed_files() {
 	cat <<-END
 		bin/axas-replay
+		bin/axas-run
 		include/axas.h
 		include/linux/axas.h
 		lib/libaxas.a
@@ -98,13 +99,17 @@ installed_files() {
 		lib/udev/rules.d/65-axas.rules
 		bin/axasctl
 		share/bash-completion/completions/axas-replay
+		share/bash-completion/completions/axas-run
 		share/bash-completion/completions/axasctl
 		share/fish/vendor_completions.d/axas-replay.fish
+		share/fish/vendor_completions.d/axas-run.fish
 		share/fish/vendor_completions.d/axasctl.fish
 		share/man/man1/axas-replay.1
+		share/man/man1/axas-run.1
 		share/man/man1/axasctl.1
 		share/man/man3/axas.3
 		share/zsh/site-functions/_axas-replay
+		share/zsh/site-functions/_axas-run
 		share/zsh/site-functions/_axasctl
 	END
 	sed -n 's#^\t\(axas_[a-z_]*\);$#share/man/man3/\1.3#p' "$tree/tools/lib/libaxas.map"

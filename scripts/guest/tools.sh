@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# axasctl and axas-replay over live spaces.
+# axasctl, axas-run and axas-replay over live spaces.
 # shellcheck source=lib.sh
 . /guest/lib.sh
 

@@ -176,7 +176,7 @@ class Install(unittest.TestCase):
 
     def test_files(self):
         names = ["share/man/man3/axas.3", "lib/libaxas.a", "include/axas.h", "include/linux/axas.h"]
-        for name in ("axasctl", "axas-replay"):
+        for name in ("axasctl", "axas-replay", "axas-run"):
             names += ["bin/" + name, f"share/man/man1/{name}.1",
                       "share/bash-completion/completions/" + name,
                       "share/zsh/site-functions/_" + name,

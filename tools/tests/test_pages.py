@@ -16,7 +16,7 @@ from base import HERE, OUT, TOOLS, read, run
 
 class Pages(unittest.TestCase):
     def test_man_pages_are_clean(self):
-        for page in ("ctl/axasctl.1", "replay/axas-replay.1", "lib/axas.3"):
+        for page in ("ctl/axasctl.1", "replay/axas-replay.1", "run/axas-run.1", "lib/axas.3"):
             r = run("groff", "-man", "-ww", "-z", "-Tutf8", f"{TOOLS}/{page}")
             self.assertEqual(r.stderr, "", page)
 
@@ -28,7 +28,7 @@ class Pages(unittest.TestCase):
         """In the manual page, and in the completion of each shell."""
         for program, part, commands in (
                 ("axasctl", "ctl", [[c] for c in ("info", "list", "stats", "dump", "map", "watch")]),
-                ("axas-replay", "replay", [[]])):
+                ("axas-replay", "replay", [[]]), ("axas-run", "run", [[]])):
             texts = [read(f"{TOOLS}/{part}/{name}").replace("\\-", "-")
                      for name in (program + ".1", program + ".bash", "_" + program)]
             # --font-size is "-l font-size" there
@@ -61,6 +61,13 @@ LINES = (
     ("axas-replay --format=", "host ept s2", ""),
     ("axas-replay --leaf ", "4K 2M", "host"),
     ("axas-replay trace", "trace.txt", "--json"),
+    ("axas-run --", "--ram --leaf --format --help --version", "--json ls"),
+    ("axas-run --ram ", "", "--leaf ls"),
+    ("axas-run --format ", "host ept s2", "ls"),
+    ("axas-run --leaf=", "4K 2M", "host"),
+    ("axas-run --ram 4K --leaf 4K mktem", "mktemp", "trace.txt 4K"),
+    ("axas-run --ram 4K -- mktem", "mktemp", "--leaf"),
+    ("axas-run --ram 4K -- cat trace", "trace.txt", "--leaf"),
 )
 
 
@@ -93,7 +100,7 @@ class Completion(unittest.TestCase):
         name = program.replace("-", "_")
         script = f'. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _{name}; ' \
             'printf "%s\\n" "${COMPREPLY[@]}"'
-        part = "ctl" if program == "axasctl" else "replay"
+        part = program.replace("axas-", "").replace("axas", "")
         return run("bash", "-c", script, "-", f"{TOOLS}/{part}/{program}.bash", program, *words,
                    env=self.environment(), cwd=self.tmp.name).stdout.split()
 
@@ -105,7 +112,7 @@ class Completion(unittest.TestCase):
 
     def fish(self, line):
         script = f"source {TOOLS}/ctl/axasctl.fish; source {TOOLS}/replay/axas-replay.fish; " \
-            "complete -C $argv[1]"
+            f"source {TOOLS}/run/axas-run.fish; complete -C $argv[1]"
         out = run("fish", "-N", "-c", script, line, env=self.environment(), cwd=self.tmp.name).stdout
         return [word.split("\t")[0] for word in out.splitlines()]
 
@@ -122,7 +129,7 @@ class Completion(unittest.TestCase):
             os.chdir(self.tmp.name)
             os.execvp("zsh", ["zsh", "-f", "-i"])
         fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
-        os.write(fd, f"fpath=({TOOLS}/ctl {TOOLS}/replay $fpath) PS1= LISTMAX=0\n"
+        os.write(fd, f"fpath=({TOOLS}/ctl {TOOLS}/replay {TOOLS}/run $fpath) PS1= LISTMAX=0\n"
                      "autoload -Uz compinit; compinit -u -D; bindkey '^T' list-choices\n"
                      "zle-line-init() { print RE''ADY }; zle -N zle-line-init\n".encode())
         # Now it reads keys itself: the terminal echoes none.

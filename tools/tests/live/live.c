@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * live - test libaxas, axasctl and axas-replay over the module; prints TAP
+ * live - test libaxas, axasctl, axas-run and axas-replay over the module; prints TAP
  *
  * It makes a space of many kinds through the library, and compares what axasctl
  * says of it with what the library says. With arguments it runs them as a
  * command instead, while that space is there; $AXAS_SPACE is its number.
  *
- * axasctl, axas-replay and the examples are looked for in $PATH. Linear areas are
+ * axasctl, axas-run, axas-replay and the examples are looked for in $PATH. Linear areas are
  * tested where $AXAS_RESERVED_HPA is 2 MiB that the kernel doesn't use.
  */
 #include <axas.h>
@@ -130,6 +130,13 @@ int main(int argc, char **argv)
 		{ "ctl_watch_drops", test_ctl_watch_drops },
 		{ "ctl_watch_is_interrupted", test_ctl_watch_is_interrupted },
 		{ "ctl_space_ends", test_ctl_space_ends },
+		{ "run_files", test_run_files },
+		{ "run_memory", test_run_memory },
+		{ "run_format", test_run_format },
+		{ "run_status", test_run_status },
+		{ "run_sees_the_end", test_run_sees_the_end },
+		{ "run_forwards_signals", test_run_forwards_signals },
+		{ "run_takes_its_command_along", test_run_takes_its_command_along },
 		{ "examples", test_examples },
 		{ "replay", test_replay },
 	};

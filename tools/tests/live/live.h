@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * live - test libaxas, axasctl and axas-replay over the module
+ * live - test libaxas, axasctl, axas-run and axas-replay over the module
  *
  * base.c     what a test is, and what most of them need
  * library.c  tests of the library
  * ctl.c      tests of axasctl
  * watch.c    ... and of its watch
+ * run.c      tests of axas-run
  * live.c     the space, the list of tests, and the other programs
  *
  * live.c calls all others, the tests call base.c, and that calls none.
@@ -79,5 +80,14 @@ void test_ctl_watch_latency_text(void);
 void test_ctl_watch_ends_with_its_space(void);
 void test_ctl_watch_drops(void);
 void test_ctl_watch_is_interrupted(void);
+
+/* run.c */
+void test_run_files(void);
+void test_run_memory(void);
+void test_run_format(void);
+void test_run_status(void);
+void test_run_sees_the_end(void);
+void test_run_forwards_signals(void);
+void test_run_takes_its_command_along(void);
 
 #endif /* AXAS_LIVE_H */
