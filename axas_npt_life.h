@@ -79,12 +79,22 @@ static void npt_destroy(struct axas_npt *npt)
 
 /* ---- drafts ---- */
 
+/* Is one entry all that the range has of the root? Then the draft has it in itself. */
+static u64 *npt_draft_root(struct axas_npt_draft *draft)
+{
+	unsigned int shift = axas_level_shift(draft->npt.levels);
+	u64 first = draft->start >> shift;
+
+	return first == (draft->end - 1) >> shift ? &draft->entry - first : NULL;
+}
+
 static int npt_draft(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		     struct axas_npt_draft *draft)
 {
 	struct axas_npt *new = &draft->npt;
 
 	mutex_init(&draft->lock);
+	draft->entry = 0;
 	draft->start = gpa.val;
 	draft->end = gpa.val + size;
 	draft->thawed = false;
@@ -101,7 +111,10 @@ static int npt_draft(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.features = npt->features,
 	};
 	INIT_LIST_HEAD(&new->holders);
-	new->root = axas_hal_alloc_table(npt->root_order, AXAS_GFP | __GFP_ZERO);
+	new->root = npt_draft_root(draft);
+	if (!new->root)
+		new->root = axas_hal_alloc_table(npt->root_order,
+						 AXAS_GFP | __GFP_ZERO);
 	return new->root ? 0 : -ENOMEM;
 }
 
@@ -115,7 +128,8 @@ static void npt_drop(struct axas_npt *npt, struct axas_npt_draft *draft)
 	npt_destroy_range(from, npt_root_entry(from, draft->start), from->levels,
 			  draft->start, draft->end);
 	npt_gather_flush(from);
-	axas_hal_free_table(from->root, from->root_order);
+	if (!npt_draft_root(draft))
+		axas_hal_free_table(from->root, from->root_order);
 	if (!draft->thawed)
 		return;
 	for (i = 0; i < AXAS_MAX_LEAF_LEVEL; i++)

@@ -62,15 +62,17 @@ static u64 *npt_move_step(const struct npt_move *move, u64 *ptr, u64 gpa,
 static int npt_sketch_run(const struct npt_move *move, u64 *gpa)
 {
 	unsigned int level = npt_cell_level(move, *gpa), l, n, i;
-	u64 *ptr = npt_root_entry(move->npt, *gpa);
+	u64 *ptr = npt_root_entry(move->npt, *gpa), entry;
 
 	for (l = move->npt->levels; l > level; l--) {
-		if (!npt_present(READ_ONCE(*ptr))) {
+		entry = READ_ONCE(*ptr);
+		if (!npt_present(entry)) {
 			*gpa = npt_next(*gpa, move->end, l);
 			return 0;
 		}
-		/* For a split. It writes all of its table. */
-		if (axas_npt_pool_fill(move->pool, 1, AXAS_GFP))
+		/* A split writes all of its table. */
+		if (!fmt_is_table(entry, l) &&
+		    axas_npt_pool_fill(move->pool, 1, AXAS_GFP))
 			return -ENOMEM;
 		ptr = npt_move_step(move, ptr, *gpa, l);
 	}

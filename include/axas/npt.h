@@ -228,6 +228,7 @@ struct axas_npt {
  * struct axas_npt_draft - what is to come into a range of a table
  * @npt: a table like that one, which nobody walks but who fills it
  * @lock: its lock
+ * @entry: all of its root, if one entry covers the range
  * @start: first byte of the range
  * @end: behind the last one
  * @thawed: what was filled in has gone to the table
@@ -235,6 +236,7 @@ struct axas_npt {
 struct axas_npt_draft {
 	struct axas_npt npt;
 	struct mutex lock; /* @npt */
+	u64 entry;
 	u64 start;
 	u64 end;
 	bool thawed;
