@@ -408,7 +408,7 @@ static noinline int memory_poisoned(struct axas_space *space, axas_gpa_t gpa,
  * @space: the space
  * @gpa: any address in the page
  * @access: &enum axas_prot bits that the area must allow, with %AXAS_ACCESS_OWNER if
- *	it isn't a guest's
+ *	it isn't a guest's, and %AXAS_ACCESS_THERE if only what is there is wanted
  * @memory: out: the page; the caller drops its reference with put_page()
  *
  * A page that isn't there yet comes from the area's backend. What is returned
@@ -417,7 +417,8 @@ static noinline int memory_poisoned(struct axas_space *space, axas_gpa_t gpa,
  *
  * Context: may sleep. Takes the space's lock if the page's memory has failed.
  * Return: 0; -EFAULT outside of areas and in devices; -EACCES; -ENOMEM;
- * -EHWPOISON.
+ * -EHWPOISON; -ENOENT, with %AXAS_ACCESS_THERE and for whatever reason, if there is
+ * no leaf.
  */
 int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 			  unsigned int access, struct axas_memory *memory)
@@ -435,7 +436,7 @@ int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 		}
 		if (!ret && memory->page && PageHWPoison(memory->page))
 			return memory_poisoned(space, gpa, memory);
-		if (ret != -ENOENT)
+		if (ret != -ENOENT || access & AXAS_ACCESS_THERE)
 			return ret;
 		switch (space_fault(space, gpa, touch)) {
 		case AXAS_FAULT_RESOLVED:

@@ -147,15 +147,78 @@ static ssize_t hand_touch(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
 	return ret;
 }
 
+/* Bytes from gpa on, up to the end of its entry, that nobody has touched yet. */
+static u64 hand_untouched(struct axas_space *space, axas_gpa_t gpa)
+{
+	const struct axas_npt *npt = &space->npt;
+	u64 start = gpa.val, last = gpa.val;
+	const struct axas_area *area;
+	struct axas_npt_slot slot;
+	struct axas_leaf leaf;
+
+	guard(rcu)();
+	/* One that is being replaced may have had a leaf. */
+	if (npt->ops->lookup(npt, gpa, &slot, &leaf) ||
+	    axas_npt_missing(&slot) != -ENOENT)
+		return 0;
+	area = axas_tree_find(&space->areas, &start, &last);
+	if (!area || !area->ops->zeroed ||
+	    !(area->attr.prot & AXAS_PROT_READ || area->attr.rom))
+		return 0;
+	last = min(last, gpa.val | (axas_level_size(slot.level) - 1));
+	return last - gpa.val + 1;
+}
+
+/* Read what nobody has touched: no frame has to be there for that. 0 as above. */
+static size_t hand_zero(struct axas_hand *hand, size_t n, bool bounce)
+{
+	if (bounce) {
+		memset(hand->bounce, 0, n);
+		return n;
+	}
+	pagefault_disable();
+	n = iov_iter_zero(min_t(size_t, n, AXAS_VIEW_MAX), hand->iter);
+	pagefault_enable();
+	return n;
+}
+
+/*
+ * Under R nothing comes to where the entry is empty but what is written after it was
+ * looked at. -ENOENT: it isn't known to be zero.
+ */
+static ssize_t hand_hole(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
+			 bool bounce)
+{
+	struct rw_semaphore *hold = axas_hold_read(hand->space->hold);
+	ssize_t ret = -ENOENT;
+	u64 untouched;
+
+	if (!hold)
+		return -EINTR;
+	untouched = hand_untouched(hand->space, gpa);
+	if (untouched)
+		ret = hand_zero(hand, min_t(u64, n, untouched), bounce);
+	up_read(hold);
+	return ret;
+}
+
 /* Copy what lies in one piece. -EAGAIN: it has changed meanwhile. */
 static ssize_t hand_piece(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
 			  bool bounce)
 {
+	unsigned int there = hand->write ? 0 : AXAS_ACCESS_THERE;
 	struct axas_view view;
 	ssize_t ret;
 
-	ret = axas_space_get_memory(hand->space, gpa, hand->access,
+	ret = axas_space_get_memory(hand->space, gpa, hand->access | there,
 				    &view.memory);
+	if (ret == -ENOENT) {
+		ret = hand_hole(hand, gpa, n, bounce);
+		if (ret != -ENOENT)
+			return ret;
+		ret = axas_space_get_memory(hand->space, gpa, hand->access,
+					    &view.memory);
+	}
 	if (ret)
 		return ret;
 	ret = axas_view_open(&view, offset_in_page(gpa.val) + n);
@@ -246,7 +309,9 @@ static int hand_arm(struct axas_space *space)
  * @iter: the caller's memory, of the user or of the kernel; advanced
  * @write: into guest memory
  *
- * Pages come in on first touch. Stops short where the memory or the right ends.
+ * Pages come in where they are written for the first time; what nobody has touched
+ * yet reads as zero, or comes in where its backend may have something else. Stops
+ * short where the memory or the right ends.
  * No byte is copied after an axas_space_unmap(), axas_space_discard() or
  * axas_space_protect() has returned that took it away, however long the caller's
  * memory takes.

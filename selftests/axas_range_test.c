@@ -4,6 +4,7 @@
  * others use them.
  */
 #define AX_FEW_VARIANTS
+#include <sys/sendfile.h>
 #include <sys/time.h>
 #include "axas_guest.h"
 
@@ -61,8 +62,9 @@ TEST_F(space, discard_in_a_large_leaf)
 	EXPECT_EQ(1, ax_get64(self->fd, GPA + 0x1000));
 	EXPECT_EQ(0, ax_get64(self->fd, GPA + 0x2000));
 	EXPECT_EQ(3, ax_get64(self->fd, GPA + 0x3000));
+	/* The read has brought nothing back. */
 	ASSERT_EQ(0, ax_discard_to(self->fd, GPA, AX_2M, &d));
-	EXPECT_EQ(AX_2M, d.freed);
+	EXPECT_EQ(AX_2M - 0x1000, d.freed);
 }
 
 /* Where the answer can't be written nothing is done. */
@@ -403,6 +405,174 @@ TEST_F_TIMEOUT(space, populate_by_many_threads, 60)
 	ASSERT_EQ(0, ax_bring_in(self->fd, GPA, 8 * AX_2M, NULL));
 	ASSERT_EQ(0, ax_unmap(self->fd, GPA + 8 * AX_2M, 16 * AX_2M));
 	EXPECT_EQ(8 * AX_2M, ax_resident(self->fd));
+}
+
+/* ---- reads of what nobody has touched ---- */
+
+#define SPARSE	(128ULL << 20)
+#define PIECE	(4ULL << 20)
+
+/* Bytes from @at on that aren't zero, but for a word at each of @words. */
+static __u64 not_zero(int fd, unsigned char *buf, __u64 at, const __u64 *words, unsigned int nr)
+{
+	__u64 bad = 0, i;
+
+	memset(buf, 0xee, PIECE);
+	if (ax_pread(fd, buf, PIECE, at) != PIECE)
+		return PIECE;
+	for (i = 0; i < nr; i++)
+		if (words[i] >= at && words[i] < at + PIECE) {
+			bad += *(__u64 *)(buf + words[i] - at) != words[i];
+			memset(buf + words[i] - at, 0, 8);
+		}
+	for (i = 0; i < PIECE / 8; i++)
+		bad += !!((__u64 *)buf)[i];
+	return bad;
+}
+
+TEST_F_TIMEOUT(space, read_of_what_nobody_has_touched, 60)
+{
+	/* In the first page, beside a border of 2 MiB, alone, and in the last one. */
+	const __u64 words[] = { GPA + 8, GPA + 3 * AX_2M - 8, GPA + SPARSE / 2, GPA + SPARSE - 8 };
+	unsigned char *buf = mmap(NULL, PIECE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned int i;
+	__u64 at;
+
+	ASSERT_NE(MAP_FAILED, (void *)buf);
+	ASSERT_EQ(0, ax_map(self->fd, GPA, SPARSE / 2));
+	ASSERT_EQ(0, ax_map_alloc(self->fd, GPA + SPARSE / 2, SPARSE / 2, AX_RW, 0, AX_2M));
+	for (at = 0; at < SPARSE; at += PIECE)
+		ASSERT_EQ(0, not_zero(self->fd, buf, GPA + at, NULL, 0))
+			TH_LOG("at %#llx", at);
+	EXPECT_EQ(0, ax_resident(self->fd));
+	EXPECT_TRUE(ax_tables_are(self->fd, NULL, 0));
+	/* Across the border, into memory that isn't there either, up to the end. */
+	munmap(buf, PIECE);
+	buf = mmap(NULL, PIECE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)buf);
+	EXPECT_EQ(PIECE, ax_pread(self->fd, buf, PIECE, GPA + SPARSE / 2 - 0x1234));
+	EXPECT_EQ(0x1234, ax_pread(self->fd, buf, PIECE, GPA + SPARSE - 0x1234));
+	EXPECT_EQ(-EFAULT, ax_pread(self->fd, buf, PIECE, GPA + SPARSE));
+	EXPECT_EQ(-EFAULT, ax_pread(self->fd, (void *)8, PIECE, GPA));
+	EXPECT_EQ(0, ax_resident(self->fd));
+
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		ASSERT_EQ(0, ax_put64(self->fd, words[i], words[i]));
+	at = ax_resident(self->fd);
+	for (i = 0; i < SPARSE / PIECE; i++)
+		ASSERT_EQ(0, not_zero(self->fd, buf, GPA + i * PIECE, words, ARRAY_SIZE(words)))
+			TH_LOG("piece %u", i);
+	EXPECT_EQ(at, ax_resident(self->fd));
+	munmap(buf, PIECE);
+}
+
+/* Into a pipe and into a file. */
+TEST_F(space, splice_of_what_nobody_has_touched)
+{
+	static unsigned char buf[0x8000];
+	off_t at = GPA;
+	int p[2], file;
+
+	ASSERT_EQ(0, pipe(p));
+	ASSERT_EQ(0, ax_map(self->fd, GPA, 0x10000));
+	ASSERT_EQ(0, ax_put64(self->fd, GPA + 0x3000, 1));
+	file = memfd_create("axas", MFD_CLOEXEC);
+	ASSERT_LE(0, file);
+	memset(buf, 0xee, sizeof(buf));
+	ASSERT_EQ(0x2000, splice(self->fd, &at, p[1], NULL, 0x2000, 0));
+	ASSERT_EQ(0x2000, read(p[0], buf, 0x2000));
+	EXPECT_EQ(0, buf[0]);
+	EXPECT_EQ(0, memcmp(buf, buf + 1, 0x1fff));
+	at = GPA;
+	ASSERT_EQ(0x8000, sendfile(file, self->fd, &at, 0x8000));
+	memset(buf, 0xee, sizeof(buf));
+	ASSERT_EQ(0x8000, pread(file, buf, 0x8000, 0));
+	EXPECT_EQ(1, buf[0x3000]);
+	buf[0x3000] = 0;
+	EXPECT_EQ(0, buf[0]);
+	EXPECT_EQ(0, memcmp(buf, buf + 1, 0x7fff));
+	EXPECT_EQ(AX_PAGE, ax_resident(self->fd));
+	close(file);
+	close(p[0]);
+	close(p[1]);
+}
+
+#define WRITER_PAGES	1024
+#define WRITER_ROUNDS	24
+
+/* Writes a word to each page, in an order of its own, and says how far it is. */
+struct writer {
+	pthread_t thread;
+	int fd;
+	unsigned int order[WRITER_PAGES];
+	unsigned int written, failed;
+};
+
+static void *write_pages(void *arg)
+{
+	struct writer *w = arg;
+	unsigned int i;
+
+	for (i = 0; i < WRITER_PAGES; i++) {
+		w->failed += ax_put64(w->fd, GPA + w->order[i] * AX_PAGE, i + 1) != 0;
+		/* It was written before it is said to be. */
+		__atomic_store_n(&w->written, i + 1, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* Some round of it. Return: how many reads; lost is counted up. */
+static unsigned int read_beside(struct writer *w, unsigned char *buf, unsigned int *lost)
+{
+	unsigned int reads, written, i;
+
+	for (reads = 0, written = 0; written < WRITER_PAGES; reads++) {
+		written = __atomic_load_n(&w->written, __ATOMIC_ACQUIRE);
+		if (ax_pread(w->fd, buf, WRITER_PAGES * AX_PAGE, GPA) !=
+		    WRITER_PAGES * AX_PAGE)
+			*lost += 1;
+		for (i = 0; i < WRITER_PAGES; i++) {
+			__u64 word = *(__u64 *)(buf + w->order[i] * AX_PAGE);
+
+			*lost += word != i + 1 && (word || i < written);
+		}
+	}
+	return reads;
+}
+
+/* What pwrite() has written the next pread() finds. */
+TEST_F_TIMEOUT(space, read_loses_no_write_beside_it, 60)
+{
+	unsigned char *buf = malloc(WRITER_PAGES * AX_PAGE);
+	unsigned int round, i, j, reads = 0, lost = 0;
+	static struct writer w;
+	__u64 rnd = 7;
+
+	ASSERT_NE(NULL, buf);
+	w.fd = self->fd;
+	for (i = 0; i < WRITER_PAGES; i++)
+		w.order[i] = i;
+	for (round = 0; round < WRITER_ROUNDS; round++) {
+		for (i = WRITER_PAGES; i > 1; i--) {
+			unsigned int last = w.order[i - 1];
+
+			j = ax_rand(&rnd) % i;
+			w.order[i - 1] = w.order[j];
+			w.order[j] = last;
+		}
+		w.written = 0;
+		ASSERT_EQ(0, ax_map_alloc(self->fd, GPA, WRITER_PAGES * AX_PAGE, AX_RW, 0,
+					  round % 2 ? AX_2M : 0));
+		ASSERT_EQ(0, pthread_create(&w.thread, NULL, write_pages, &w));
+		reads += read_beside(&w, buf, &lost);
+		pthread_join(w.thread, NULL);
+		ASSERT_EQ(0, ax_clear(self->fd));
+	}
+	printf("# %u reads\n", reads);
+	EXPECT_LT(WRITER_ROUNDS, reads);
+	EXPECT_EQ(0, w.failed);
+	EXPECT_EQ(0, lost);
+	free(buf);
 }
 
 TEST_HARNESS_MAIN

@@ -119,7 +119,8 @@ static inline void axas_fault_begin(struct axas_nested_fault *fault)
  * @flags: &enum axas_map_flags that it knows
  * @max_level: level of the largest leaf that it can fill; 0 if it maps nothing
  * @zeroed: what comes on first touch is a zeroed frame, and the space may bring
- *	in many by itself; it then does what %AXAS_MAP_POPULATE asks for
+ *	in many by itself, or read zeros where there is none; it then does what
+ *	%AXAS_MAP_POPULATE asks for
  * @default_level: level of the largest leaf if the caller doesn't say
  * @setup: take what the backend needs from the caller's arguments; the rest of
  *	@area is filled in. Return: 0 or an errno of AXAS_MAP.

@@ -32,6 +32,9 @@
 /* With an access: it is the owner's of the space, and not its guest's. */
 #define AXAS_ACCESS_OWNER	BIT(7)
 
+/* With an access: nothing is brought in for it. */
+#define AXAS_ACCESS_THERE	BIT(6)
+
 struct axas_hold;
 struct iov_iter;
 

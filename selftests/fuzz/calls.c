@@ -380,7 +380,10 @@ static void judge_copied(struct ctx *ctx, struct mail *mail, __u64 n)
 	unsigned char want[AX_PAGE];
 	__u64 at, len;
 
-	model_touched(ctx, c->gpa, n);
+	if (c->op == CALL_READ)
+		model_fetched(ctx, c->gpa, n);
+	else
+		model_touched(ctx, c->gpa, n);
 	if (c->op == CALL_WRITE || c->op == CALL_STORE) {
 		bytes_write(ctx, c->gpa, mail->data, n);
 		return;

@@ -55,7 +55,10 @@ void check_page(struct ctx *ctx, const struct axas_translate_entry *e)
 	}
 }
 
-/* Compare the contents of a page, if it is there and may be read. */
+/*
+ * Compare the contents of a page that may be read, if it is there or comes from
+ * nowhere.
+ */
 static void check_contents(struct ctx *ctx, __u64 gpa)
 {
 	unsigned char is[AX_PAGE], want[AX_PAGE];
@@ -65,7 +68,8 @@ static void check_contents(struct ctx *ctx, __u64 gpa)
 	gpa = PAGE_DOWN(gpa);
 	if (!a || !(area_rights(a) & AX_R) ||
 	    a->backend == AXAS_BACKEND_DEVICE ||
-	    area_far(ctx, a) || (area_lazy(a) && !page_find(ctx, gpa)))
+	    area_far(ctx, a) ||
+	    (a->backend == AXAS_BACKEND_MODULE && !page_find(ctx, gpa)))
 		return;
 	if (ax_pread(ctx->fd, is, AX_PAGE, gpa) != AX_PAGE) {
 		fail(ctx, "pread of the page %#llx failed: %s", gpa,

@@ -215,6 +215,7 @@ bool model_touchable(struct ctx *ctx, __u64 gpa, __u64 len);
 bool model_owned(struct ctx *ctx, __u64 gpa, __u64 len);
 bool model_io(struct ctx *ctx, __u64 gpa, __u64 len);
 void model_touched(struct ctx *ctx, __u64 gpa, __u64 len);
+void model_fetched(struct ctx *ctx, __u64 gpa, __u64 len);
 void model_learn(struct ctx *ctx, __u64 gpa, __u64 len);
 void model_adopt(struct ctx *ctx, __u64 gpa, const unsigned char *data,
 		 __u64 len);

@@ -46,7 +46,10 @@ static __u64 copied(struct ctx *ctx, const struct part *part, __u64 allowed,
 		fail(ctx, "%ld bytes, %llu of %llu are allowed", ret, allowed,
 		     part->len);
 	n = lesser(n, allowed);
-	model_touched(ctx, part->gpa, n);
+	if (part->addr)
+		model_touched(ctx, part->gpa, n);
+	else
+		model_fetched(ctx, part->gpa, n);
 	model_learn(ctx, part->gpa, allowed);
 	return n;
 }

@@ -528,6 +528,24 @@ void model_touched(struct ctx *ctx, __u64 gpa, __u64 len)
 	}
 }
 
+/*
+ * All of the range was read by way of the space's descriptor: zeros come from nowhere,
+ * only what may have contents comes in.
+ */
+void model_fetched(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	__u64 at = PAGE_DOWN(gpa);
+	struct area *a;
+
+	if (!len)
+		return;
+	for (; at < gpa + len; at += AX_PAGE) {
+		a = areas_at(&ctx->m.mem, at);
+		if (a && a->backend == AXAS_BACKEND_MODULE)
+			page_touched(ctx, a, at);
+	}
+}
+
 /* Parts of the range may have been touched: look what is there now. */
 void model_learn(struct ctx *ctx, __u64 gpa, __u64 len)
 {

@@ -494,7 +494,10 @@ void step_window_buffer(struct ctx *ctx)
 		if (!model_allowed(ctx, gpa + at, AX_PAGE, read ? AX_R : AX_W,
 				   &first))
 			break;
-		model_touched(ctx, gpa + at, AX_PAGE);
+		if (read)
+			model_fetched(ctx, gpa + at, AX_PAGE);
+		else
+			model_touched(ctx, gpa + at, AX_PAGE);
 		first = EFAULT;
 		if (!window_allowed(ctx, addr + at, AX_PAGE, read, false))
 			break;

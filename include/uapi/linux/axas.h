@@ -63,10 +63,11 @@
  * FALLOC_FL_KEEP_SIZE alone, it is AXAS_POPULATE. Their errors are its, but for
  * EINVAL where the range isn't all in the file; other modes are EOPNOTSUPP.
  *
- * pread(2), pwrite(2) and their vector forms copy across pages and areas, and
- * bring in pages that were not touched yet. They obey the permissions of the
- * areas and stop short where those or the areas end, with what was done. If
- * nothing was done:
+ * pread(2), pwrite(2) and their vector forms copy across pages and areas. A write
+ * brings in pages that were not touched yet; a read of such gives zeros and brings in
+ * nothing, but from a module's backend, whose memory may come with contents. They
+ * obey the permissions of the areas and stop short where those or the areas end, with
+ * what was done. If nothing was done:
  *
  * - EFAULT: there is no area, or a device, which has no memory whatever its
  *   rights; or the caller's buffer is bad.
