@@ -4,7 +4,9 @@
  * processes, and KVM. Pages that are in use there outlive their unmap.
  */
 #define AX_FEW_VARIANTS
+#include <linux/fs.h>
 #include <linux/loop.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include "axas_fixture.h"
 #include "axas_hpa.h"
@@ -12,16 +14,15 @@
 #define GPA	0x400000ULL
 #define RW	(PROT_READ | PROT_WRITE)
 
-/* A block device over memory: every file system has O_DIRECT on it. */
-static int open_loop(int *file, const char **why)
+/* A block device over a file of 1 MiB: every file system has O_DIRECT on it. */
+static int open_loop_over(int file, const char **why)
 {
 	struct loop_config conf = { .block_size = 512 };
 	char name[32];
 	int ctl, nr, fd;
 
-	*file = memfd_create("axas", MFD_CLOEXEC);
-	if (*file < 0 || ftruncate(*file, 1 << 20)) {
-		*why = "no memfd";
+	if (file < 0 || ftruncate(file, 1 << 20)) {
+		*why = "no file for it";
 		return -1;
 	}
 	ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -34,7 +35,7 @@ static int open_loop(int *file, const char **why)
 	}
 	snprintf(name, sizeof(name), "/dev/loop%d", nr);
 	fd = open(name, O_RDWR | O_CLOEXEC);
-	conf.fd = *file;
+	conf.fd = file;
 	conf.info.lo_flags = LO_FLAGS_AUTOCLEAR;
 	if (fd < 0 || ioctl(fd, LOOP_CONFIGURE, &conf)) {
 		*why = "a loop device can't be set up";
@@ -44,6 +45,12 @@ static int open_loop(int *file, const char **why)
 	close(fd);
 	*why = "no O_DIRECT on the loop device";
 	return nr;
+}
+
+static int open_loop(int *file, const char **why)
+{
+	*file = memfd_create("axas", MFD_CLOEXEC);
+	return open_loop_over(*file, why);
 }
 
 TEST_F(space, direct_io)
@@ -204,7 +211,7 @@ TEST_F(space, page_in_a_pipe_outlives_its_discard)
 	close(p[1]);
 }
 
-/* Direct I/O, each into a page that is discarded time and again. */
+/* Direct I/O, each into a page that goes and comes time and again. */
 struct reader {
 	pthread_t thread;
 	int disk;
@@ -224,10 +231,26 @@ static void *read_the_disk(void *arg)
 	return NULL;
 }
 
-TEST_F(space, direct_io_while_pages_are_discarded)
+static int discard_pages(int fd, __u64 *pinned)
+{
+	struct axas_discard d;
+	int ret = ax_discard_to(fd, GPA, 0x10000, &d);
+
+	*pinned += d.pinned;
+	return ret;
+}
+
+static int replace_pages(int fd, __u64 *pinned)
+{
+	*pinned = 0;
+	return ax_map_alloc(fd, GPA, 0x10000, AX_RW, AXAS_MAP_REPLACE, 0);
+}
+
+static void direct_io_while(struct __test_metadata *_metadata, int fd,
+			    int (*change)(int fd, __u64 *pinned))
 {
 	static const char text[AX_PAGE] = "what is on the disk";
-	unsigned int discards = 0, i;
+	unsigned int changes = 0, i;
 	struct reader r = {};
 	const char *why = "";
 	__u64 pinned = 0;
@@ -239,20 +262,16 @@ TEST_F(space, direct_io_while_pages_are_discarded)
 	if (r.disk < 0)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(AX_PAGE, pwrite(file, text, AX_PAGE, 0));
-	ASSERT_EQ(0, ax_map(self->fd, GPA, 0x10000));
-	w = ax_window(self->fd, GPA, 0x10000, RW);
+	ASSERT_EQ(0, ax_map(fd, GPA, 0x10000));
+	w = ax_window(fd, GPA, 0x10000, RW);
 	ASSERT_NE(MAP_FAILED, (void *)w);
 	r.at = w;
 	ASSERT_EQ(0, pthread_create(&r.thread, NULL, read_the_disk, &r));
-	for (until = ax_now() + 2; ax_now() < until; discards++) {
-		struct axas_discard d;
-
-		ASSERT_EQ(0, ax_discard_to(self->fd, GPA, 0x10000, &d));
-		pinned += d.pinned;
-	}
+	for (until = ax_now() + 2; ax_now() < until; changes++)
+		ASSERT_EQ(0, change(fd, &pinned));
 	r.stop = true;
 	pthread_join(r.thread, NULL);
-	printf("# %u reads, %u discards, %llu KiB pinned\n", r.nr, discards, pinned >> 10);
+	printf("# %u reads, %u changes, %llu KiB pinned\n", r.nr, changes, pinned >> 10);
 	EXPECT_LT(0, r.nr);
 	EXPECT_EQ(0, r.failed);
 	for (i = 0; i < 16; i++)
@@ -261,6 +280,142 @@ TEST_F(space, direct_io_while_pages_are_discarded)
 	munmap(w, 0x10000);
 	close(r.disk);
 	close(file);
+}
+
+TEST_F(space, direct_io_while_pages_are_discarded)
+{
+	direct_io_while(_metadata, self->fd, discard_pages);
+}
+
+TEST_F(space, direct_io_while_pages_are_replaced)
+{
+	direct_io_while(_metadata, self->fd, replace_pages);
+}
+
+/* Direct I/O out of a page, to a disk that doesn't go on until it is let. */
+struct stuck {
+	pthread_t thread;
+	int disk, file, fs;
+	char *at;
+	pid_t tid;
+	ssize_t ret;
+};
+
+static void *write_the_disk(void *arg)
+{
+	struct stuck *s = arg;
+
+	__atomic_store_n(&s->tid, syscall(SYS_gettid), __ATOMIC_RELEASE);
+	s->ret = pwrite(s->disk, s->at, AX_PAGE, 0);
+	return NULL;
+}
+
+/* Does a thread wait for what no signal ends? */
+static bool sleeps_deeply(pid_t tid)
+{
+	char name[64], text[256] = "", *state;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/self/task/%d/stat", tid);
+	f = fopen(name, "r");
+	if (!f)
+		return false;
+	if (!fgets(text, sizeof(text), f))
+		text[0] = 0;
+	fclose(f);
+	state = strrchr(text, ')');
+	return state && state[1] && state[2] == 'D';
+}
+
+/* The file system under the disk is one that can be frozen. */
+static const char *stuck_open(struct stuck *s)
+{
+	struct stat mnt, root;
+	const char *why = "";
+
+	if (stat("/mnt", &mnt) || stat("/", &root) || mnt.st_dev == root.st_dev)
+		return "no file system at /mnt";
+	s->fs = open("/mnt", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->file = open("/mnt", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	s->disk = open_loop_over(s->file, &why);
+	if (s->disk < 0)
+		return why;
+	return ioctl(s->fs, FIFREEZE, 0) ? "/mnt can't be frozen" : NULL;
+}
+
+static bool stuck_begin(struct stuck *s)
+{
+	int i;
+
+	if (pthread_create(&s->thread, NULL, write_the_disk, s))
+		return false;
+	for (i = 0; i < 1000; i++) {
+		pid_t tid = __atomic_load_n(&s->tid, __ATOMIC_ACQUIRE);
+
+		if (tid && sleeps_deeply(tid))
+			return true;
+		ax_sleep_ms(5);
+	}
+	return false;
+}
+
+static void stuck_end(struct stuck *s)
+{
+	ioctl(s->fs, FITHAW, 0);
+	pthread_join(s->thread, NULL);
+}
+
+/* A move says so and changes nothing; a replace leaves the page to the disk. */
+TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
+{
+	const __u64 device = GPA + AX_2M, probe[] = { GPA, GPA + 0x1000, GPA + 0x3000, device };
+	struct ax_snapshot before, after;
+	struct stuck s = {};
+	const char *why;
+	__u64 *w, i, got;
+
+	why = stuck_open(&s);
+	if (why)
+		SKIP(return, "%s", why);
+	EXPECT_EQ(0, ax_map(self->fd, GPA, 0x4000));
+	EXPECT_EQ(0, ax_map_device(self->fd, device, 0x4000, AX_RW, 7));
+	w = ax_window(self->fd, GPA, 0x4000, RW);
+	EXPECT_NE(MAP_FAILED, (void *)w);
+	for (i = 0; i < 0x4000 / 8; i++)
+		w[i] = 0x600 + i;
+	s.at = (char *)w + 0x1000;
+	EXPECT_TRUE(stuck_begin(&s));
+	EXPECT_EQ(0, ax_snap(self->fd, probe, ARRAY_SIZE(probe), &before));
+	EXPECT_EQ(-EBUSY, ax_move(self->fd, GPA, device, 0x4000, AXAS_MOVE_EXCHANGE));
+	EXPECT_EQ(-EBUSY, ax_move(self->fd, device, GPA, 0x4000, AXAS_MOVE_EXCHANGE));
+	EXPECT_EQ(-EBUSY, ax_move(self->fd, GPA, 2 * device, 0x4000, 0));
+	EXPECT_EQ(-EBUSY, ax_move(self->fd, GPA + 0x1000, 2 * device, 0x1000, 0));
+	EXPECT_EQ(0, ax_snap(self->fd, probe, ARRAY_SIZE(probe), &after));
+	EXPECT_TRUE(ax_snap_same(&before, &after, true, "busy"));
+	/* What is beside the page can go. */
+	EXPECT_EQ(0, ax_move(self->fd, GPA + 0x2000, 2 * device, 0x2000, 0));
+	EXPECT_EQ(0, ax_move(self->fd, 2 * device, GPA + 0x2000, 0x2000, 0));
+	EXPECT_EQ(0, ax_map_alloc(self->fd, GPA + 0x1000, 0x1000, AX_RW,
+				  AXAS_MAP_REPLACE | AXAS_MAP_POPULATE, 0));
+	for (i = 512; i < 1024; i++) {
+		EXPECT_EQ(0, w[i]);
+		w[i] = 0x88;
+	}
+	/* It has nothing to do with the space any more. */
+	EXPECT_EQ(0, ax_move(self->fd, GPA, device, 0x4000, AXAS_MOVE_EXCHANGE));
+	EXPECT_EQ(0x600, ax_get64(self->fd, device));
+	EXPECT_EQ(0x88, ax_get64(self->fd, device + 0x1000));
+	EXPECT_EQ(0x600 + 1024, ax_get64(self->fd, device + 0x2000));
+	stuck_end(&s);
+	EXPECT_EQ(AX_PAGE, s.ret);
+	for (i = 0; i < 512; i++) {
+		EXPECT_EQ(8, pread(s.file, &got, 8, i * 8));
+		EXPECT_EQ(0x600 + 512 + i, got);
+	}
+	munmap(w, 0x4000);
+	close(s.disk);
+	close(s.file);
+	close(s.fs);
 }
 
 TEST_F(space, pages_in_a_pipe_outlive_the_space)
