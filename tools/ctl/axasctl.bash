@@ -32,9 +32,9 @@ _axasctl() {
 	--count | --font-size | --interval | --title | --width) return ;;
 	*)
 		case "$COMP_CWORD,$command" in
-		1,*) words='info list stats dump map watch --help --version' ;;
+		1,*) words='info list stats dump resident map watch --help --version' ;;
 		*,info | *,list) words='--json --help' ;;
-		*,stats) words="--json --help $(_axasctl_ids)" ;;
+		*,stats | *,resident) words="--json --help $(_axasctl_ids)" ;;
 		*,dump) words="--json --help --tree $(_axasctl_ids)" ;;
 		*,map)
 			words="--json --help --svg --width --font-size --title --no-title"

@@ -83,6 +83,8 @@ static const struct command {
 	  "Print the figures of the space with number ID, or of all." },
 	{ "dump", show_dump, MUST_ID, dump_options,
 	  "Print the table of the space with number ID, runs of alike leaves folded." },
+	{ "resident", show_resident, MUST_ID, only_json,
+	  "List what memory is there in the space with number ID, in runs." },
 	{ "map", show_map, MUST_ID, map_options,
 	  "Draw the space with number ID: its areas, and what is mapped there with which leaves." },
 	{ "watch", show_watch, MAY_ID, watch_options,
@@ -302,6 +304,7 @@ int main(int argc, char **argv)
 		       "  list         the spaces that are alive\n"
 		       "  stats [ID]   figures of a space, or of all\n"
 		       "  dump ID      the table of a space (--tree)\n"
+		       "  resident ID  what memory is there, in runs\n"
 		       "  map ID       a picture of a space (--svg FILE)\n"
 		       "  watch [ID]   faults per second (--latency, --interval, --count)\n"
 		       "\n"

@@ -6,6 +6,7 @@
  * read.c     the module's files under debugfs
  * tree.c     dump --tree
  * show.c     info, list, stats, dump
+ * resident.c what memory is there
  * layout.c   what map draws: areas cut into cells, and how full those are
  * svg.c      what pictures are made of: text, boxes, lines
  * picture.c  ... as a file
@@ -146,7 +147,7 @@ FILE *open_table(uint64_t id);
 _Noreturn void die_of_file(uint64_t id, const char *name, int err);
 bool module_loaded(void);
 
-/* tree.c, show.c */
+/* tree.c, show.c, resident.c */
 int show_tree(const struct request *req);
 struct json_object *json_figures(const struct figures *f);
 struct json_object *json_faults(const uint64_t *faults);
@@ -155,6 +156,7 @@ int show_info(const struct request *req);
 int show_list(const struct request *req);
 int show_stats(const struct request *req);
 int show_dump(const struct request *req);
+int show_resident(const struct request *req);
 
 /* layout.c */
 void lay_bar(struct bar *b, const struct space *s, const struct area *a,

@@ -27,7 +27,7 @@ class Pages(unittest.TestCase):
     def test_all_options_are_everywhere(self):
         """In the manual page, and in the completion of each shell."""
         for program, part, commands in (
-                ("axasctl", "ctl", [[c] for c in ("info", "list", "stats", "dump", "map", "watch")]),
+                ("axasctl", "ctl", [[c] for c in ("info", "list", "stats", "dump", "resident", "map", "watch")]),
                 ("axas-replay", "replay", [[]]), ("axas-run", "run", [[]])):
             texts = [read(f"{TOOLS}/{part}/{name}").replace("\\-", "-")
                      for name in (program + ".1", program + ".bash", "_" + program)]
@@ -43,10 +43,12 @@ class Pages(unittest.TestCase):
 
 # A line, what it may go on with, and what it may not.
 LINES = (
-    ("axasctl ", "info list stats dump map watch", "3 --json"),
+    ("axasctl ", "info list stats dump resident map watch", "3 --json"),
     ("axasctl wa", "watch", "map"),
     ("axasctl stats ", "3", "info"),
     ("axasctl stats --", "--json --help", "--svg --tree"),
+    ("axasctl resident ", "3", "info"),
+    ("axasctl resident --", "--json --help", "--svg --tree"),
     ("axasctl info --", "--json --help", "--svg --count"),
     ("axasctl dump --", "--json --tree", "--svg"),
     ("axasctl map ", "3", "own"),

@@ -64,6 +64,45 @@ class Show(unittest.TestCase):
             self.assertEqual([got["leaf"], got["prot"], got["memtype"], *got["flags"]], want[2:])
 
     @staticmethod
+    def resident(path):
+        """Pages that are there and whether they are owned; then runs of them."""
+        pages = {page: "owned" in r[5:] for r in Model(path).runs
+                 for page in range(Model.span(r[0])[0] >> 12, Model.span(r[0])[1] >> 12)}
+        starts = [p for p in sorted(pages) if p - 1 not in pages]
+        ends = [p + 1 for p in sorted(pages) if p + 1 not in pages]
+        return [(s << 12, e << 12, sum(pages[p] for p in range(s, e)) << 12)
+                for s, e in zip(starts, ends)]
+
+    def test_resident(self):
+        for spaces, number in SPACES:
+            want = self.resident(f"{spaces}/{number}")
+            got = json.loads(ctl("resident", number, "--json", spaces=spaces).stdout)
+            self.assertEqual([(int(r["start"], 16), int(r["end"], 16), r["owned"]) for r in got],
+                             want)
+            lines = ctl("resident", number, spaces=spaces).stdout.splitlines()
+            self.assertEqual(len(lines), len(want) + 2)
+            self.assertTrue(all(len(line) <= 80 for line in lines))
+            for line, run in zip(lines[1:], want):
+                self.assertEqual(Model.span(line.split()[0]), run[:2])
+            self.assertTrue(lines[-1].startswith(f"{len(want)} runs of "))
+
+    def test_resident_side_by_side(self):
+        """Of other rights, leaves and owners: one run all the same."""
+        table = ["0x0000000000001000-0x0000000000002000 4K 4K rw- wb owned a d",
+                 "0x0000000000002000-0x0000000000003000 4K 4K r-- wb",
+                 "0x0000000000200000-0x0000000000400000 2M 2M rw- wb owned",
+                 "0x0000000000400000-0x0000000000401000 4K 4K rwx uc owned"]
+        with tempfile.TemporaryDirectory() as tmp:
+            out = ctl("resident", "1", spaces=make_space(tmp + "/s", [], table)).stdout
+            self.assertEqual([line.split() for line in out.splitlines()[1:]], [
+                ["0x000000001000-0x000000003000", "8K", "4K"],
+                ["0x000000200000-0x000000401000", "2.0M", "2.0M"],
+                ["2", "runs", "of", "2.0M,", "2.0M", "the", "space's", "own"]])
+            spaces = make_space(tmp + "/none", [])
+            self.assertEqual(json.loads(ctl("resident", "1", "--json", spaces=spaces).stdout), [])
+            self.assertIn("0 runs of 0", ctl("resident", "1", spaces=spaces).stdout)
+
+    @staticmethod
     def tree(path):
         """Tables by level and address: entries that are tables, and those that are leaves."""
         stats = dict(line.split(" ", 1) for line in read(path + "/stats").splitlines())

@@ -216,6 +216,30 @@ void test_ctl_tree(void)
 	json_object_put(list);
 }
 
+/* The runs that the module lists. */
+void test_ctl_resident(void)
+{
+	struct json_object *list = ctl("axasctl resident --json %d", id), *o;
+	struct axas_next_entry there[256];
+	uint64_t gpa, length;
+	struct axas_stats st;
+	int i, nr;
+
+	EXPECT(!axas_stats(space, &st));
+	gpa = st.base;
+	length = st.length;
+	nr = axas_next(space, &gpa, &length, there, 256);
+	EXPECT(nr > 0 && !length);
+	EXPECT(json_object_array_length(list) == (size_t)nr);
+	for (i = 0; i < nr; i++) {
+		o = json_object_array_get_idx(list, i);
+		EXPECT(hex(o, "start") == there[i].gpa);
+		EXPECT(hex(o, "end") == there[i].gpa + there[i].length);
+		EXPECT(number(o, "owned") == there[i].length);
+	}
+	json_object_put(list);
+}
+
 void test_ctl_info(void)
 {
 	struct json_object *list = ctl("axasctl info --json"), *o;
@@ -315,6 +339,7 @@ void test_ctl_s2(void)
 	test_ctl_map();
 	test_ctl_dump();
 	test_ctl_tree();
+	test_ctl_resident();
 	close(space);
 	space = ept;
 	id = ept_id;

@@ -119,6 +119,7 @@ int main(int argc, char **argv)
 		{ "ctl_devices", test_ctl_devices },
 		{ "ctl_dump", test_ctl_dump },
 		{ "ctl_tree", test_ctl_tree },
+		{ "ctl_resident", test_ctl_resident },
 		{ "ctl_text", test_ctl_text },
 		{ "ctl_s2", test_ctl_s2 },
 		{ "ctl_watch", test_ctl_watch },

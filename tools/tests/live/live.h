@@ -66,6 +66,7 @@ void test_ctl_rom(void);
 void test_ctl_devices(void);
 void test_ctl_dump(void);
 void test_ctl_tree(void);
+void test_ctl_resident(void);
 void test_ctl_info(void);
 void test_format_of_a_plugin(void);
 void test_ctl_text(void);
