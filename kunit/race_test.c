@@ -236,6 +236,88 @@ static void race_discards(struct kunit *test)
 	race_expect_sane(test, space);
 }
 
+/* ---- a table that looks empty until a fault is faster ---- */
+
+#define RACE_FIRST	RACE_GPA
+#define RACE_BETWEEN	(RACE_GPA + SZ_1M)
+#define RACE_LAST	(RACE_GPA + SZ_2M - SZ_4K)
+
+/* Told of the first page while faults may put another one there? */
+struct race_closed {
+	struct axas_holder holder;
+	struct axas_space *space;
+	unsigned long calls;
+	unsigned long open;
+};
+
+static void race_closed_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
+				   u64 size)
+{
+	struct race_closed *closed = container_of(holder, struct race_closed,
+						  holder);
+	struct axas_leaf leaf;
+
+	closed->calls++;
+	if (gpa.val <= RACE_FIRST && RACE_FIRST < gpa.val + size &&
+	    axas_lookup_at(&closed->space->npt, RACE_FIRST, &leaf) != -EAGAIN)
+		closed->open++;
+}
+
+/* Each is the last page of the table if the other one isn't there just now. */
+static void race_come_and_go(struct race_thread *thread, u64 gpa)
+{
+	struct axas_space *space = thread->race->space;
+	struct axas_leaf leaf;
+
+	while (race_on(thread->race) && !thread->wrong) {
+		race_fault(thread, gpa, PROT_W);
+		if (axas_discard_range(space, gpa, SZ_4K, NULL))
+			thread->wrong = "discard";
+		mutex_lock(&space->lock);
+		if (axas_lookup_at(&space->npt, RACE_BETWEEN, &leaf) == -EAGAIN)
+			thread->wrong = "frozen, and nobody is at it";
+		mutex_unlock(&space->lock);
+		race_called(thread);
+	}
+}
+
+static void race_first_page(struct race_thread *thread)
+{
+	race_come_and_go(thread, RACE_FIRST);
+}
+
+static void race_last_page(struct race_thread *thread)
+{
+	race_come_and_go(thread, RACE_LAST);
+}
+
+/*
+ * A discard of the first page freezes the table from there on, and finds the last
+ * one there in the end: what it has frozen beside the range it opens again, and no more.
+ */
+static void race_discards_of_the_last_page(struct kunit *test)
+{
+	struct race_thread *threads = race_threads(test, race_first_page);
+	struct axas_space *space = axas_test_space(test);
+	struct race_closed closed = {
+		.holder.invalidate = race_closed_invalidate, .space = space,
+	};
+	/* A fault and a discard count one each. */
+	struct race race = { .calls = 16 * RACE_CALLS };
+
+	INIT_LIST_HEAD(&closed.holder.node);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, RACE_GPA, RACE_SIZE, PROT_RW,
+					     0, 0), 0);
+	KUNIT_ASSERT_EQ(test, axas_space_add_holder(space, &closed.holder), 0);
+	threads[1].run = race_last_page;
+	race_run(test, &race, threads, 2);
+	race_log(test, threads);
+	axas_space_del_holder(space, &closed.holder);
+	KUNIT_EXPECT_GT(test, closed.calls, 0UL);
+	KUNIT_EXPECT_EQ(test, closed.open, 0UL);
+	race_expect_sane(test, space);
+}
+
 /* ---- areas that are made with all of their memory ---- */
 
 /* All of it by two threads, part of it by a third. */
@@ -411,6 +493,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE_PARAM(race_faults_and_changes, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_without_memory, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_discards, axas_format_gen_params),
+	KUNIT_CASE_PARAM(race_discards_of_the_last_page, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_joins, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_joins_of_the_main_area, axas_format_gen_params),
 	KUNIT_CASE_PARAM(race_resizes, axas_format_gen_params),

@@ -452,6 +452,13 @@ void errno_move(struct kunit *test)
 		{ SZ_1G + SZ_4M - SZ_4K, SZ_1G + SZ_16M, SZ_8K, -ENOENT,
 		  -ENOENT },
 		{ SZ_1G, SZ_1G + SZ_16M, SZ_8M, -ENOENT, -ENOENT },
+		/* No range, here or there. */
+		{ SZ_1G, SZ_1G + SZ_16M, 0, -EINVAL, -EINVAL },
+		{ SZ_1G, SZ_1G + SZ_16M + 1, SZ_4K, -EINVAL, -EINVAL },
+		{ SZ_1G + 1, SZ_1G + SZ_16M, SZ_4K, -EINVAL, -EINVAL },
+		{ SZ_1G, 3ULL * SZ_1G - SZ_4K, SZ_8K, -ERANGE, -ERANGE },
+		{ SZ_1G, SZ_1G - SZ_4K, SZ_4K, -ERANGE, -ERANGE },
+		{ SZ_1G - SZ_4K, SZ_1G + SZ_16M, SZ_4K, -ERANGE, -ERANGE },
 		/* Something, and not all of it. */
 		{ SZ_1G, SZ_1G + SZ_4M - SZ_4K, SZ_8K, -EEXIST, -ENOENT },
 		{ SZ_1G, SZ_1G + 3 * SZ_2M - SZ_4K, SZ_8K, -EEXIST, -ENOENT },

@@ -373,6 +373,34 @@ static const struct fail_scenario move_exchange = {
 	setup_exchange, call_exchange, true,
 };
 
+/* So many areas that what the tree may grow by has to be paid for. */
+#define MANY_AREAS	24
+
+static int setup_move_many(struct axas_space *space)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < MANY_AREAS && !ret; i++)
+		ret = axas_map_alloc(space, SZ_1G + i * (u64)SZ_4K, SZ_4K,
+				     i % 2 ? PROT_R : PROT_RW, 0, 0);
+	return ret;
+}
+
+static int call_move_many(struct axas_space *space)
+{
+	u64 charges = space->areas.nr_charges;
+	int ret = axas_space_move(space, axas_gpa(SZ_1G), axas_gpa(SZ_2G),
+				  MANY_AREAS * SZ_4K, false);
+
+	/* One is kept. */
+	return ret && space->areas.nr_charges > charges + 1 ? -E2BIG : ret;
+}
+
+static const struct fail_scenario move_many = {
+	setup_move_many, call_move_many,
+};
+
 /* Six areas; of the last two one has a frame of 2 MiB, one of 4 KiB. */
 static int setup_areas(struct axas_space *space)
 {
@@ -679,6 +707,7 @@ void fail_nth_move(struct kunit *test)
 	fail_nth(test, &move_splits);
 	fail_nth(test, &move_tables);
 	fail_nth(test, &move_exchange);
+	fail_nth(test, &move_many);
 }
 
 void fail_nth_resize(struct kunit *test)

@@ -463,6 +463,13 @@ void move_out_of_full_tables(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, axas_space_clear(space), 0);
 		axas_expect_empty(test, space);
 	}
+	/* Whole tables, of which each leaf goes by itself. */
+	space = axas_test_space(test);
+	KUNIT_ASSERT_EQ(test, axas_space_map(space, &args), 0);
+	KUNIT_ASSERT_EQ(test, move(space, HERE, THERE + SZ_64K, SZ_8M), 0);
+	axas_check_space(test, space);
+	KUNIT_EXPECT_EQ(test, axas_space_clear(space), 0);
+	axas_expect_empty(test, space);
 }
 
 /* From the lowest GiB to the highest one, and back by pages. */
