@@ -135,6 +135,39 @@ TEST_F(space, move_to_a_hole)
 	EXPECT_EQ(0, ax_get64(self->fd, RAM));
 }
 
+/* As uapi.rst says it is done: a copy of that type takes the place of what there is. */
+TEST_F(space, another_memory_type_with_what_was_there)
+{
+	struct axas_map map = {
+		.size = sizeof(map), .backend = AXAS_BACKEND_ALLOC, .prot = AX_RW,
+		.gpa = HIDDEN, .length = 4 * AX_PAGE,
+	};
+	static char buf[2 * AX_PAGE];
+	struct axas_translate_entry e;
+
+	for (map.memtype = AXAS_MEM_WT; map.memtype <= AXAS_MEM_DEVICE; map.memtype++) {
+		if (!(self->info.memtypes >> map.memtype & 1))
+			continue;
+		ASSERT_EQ(0, ax_map(self->fd, RAM, 4 * AX_PAGE));
+		ASSERT_EQ(0, ax_put64(self->fd, RAM + AX_PAGE + 8, 0x77));
+		ASSERT_EQ(0, ax_ioctl(self->fd, AXAS_MAP, &map));
+		ASSERT_EQ(0, ax_protect(self->fd, RAM, 4 * AX_PAGE, AX_R));
+		EXPECT_EQ(AXAS_FAULT_DENIED, ax_fault(self->fd, RAM + AX_PAGE, AX_W));
+		ASSERT_EQ(sizeof(buf), ax_pread(self->fd, buf, sizeof(buf), RAM));
+		ASSERT_EQ(sizeof(buf), ax_pwrite(self->fd, buf, sizeof(buf), HIDDEN));
+		ASSERT_EQ(0, ax_exchange(self->fd, RAM, HIDDEN, 4 * AX_PAGE));
+		ASSERT_EQ(0, ax_unmap(self->fd, HIDDEN, 4 * AX_PAGE));
+		EXPECT_EQ(AXAS_FAULT_SPURIOUS, ax_fault(self->fd, RAM + AX_PAGE, AX_W));
+		EXPECT_EQ(0x77, ax_get64(self->fd, RAM + AX_PAGE + 8));
+		EXPECT_EQ(AXAS_TRANSLATE_MAPPED, ax_translate(self->fd, RAM + AX_PAGE, &e));
+		EXPECT_EQ(map.memtype, e.memtype);
+		/* What comes in later too. */
+		EXPECT_EQ(AXAS_TRANSLATE_LAZY, ax_translate(self->fd, RAM + 3 * AX_PAGE, &e));
+		EXPECT_EQ(map.memtype, e.memtype);
+		ASSERT_EQ(0, ax_clear(self->fd));
+	}
+}
+
 /* ---- windows ---- */
 
 TEST_F(space, windows_follow)
