@@ -102,6 +102,11 @@ static int ioctl_populate(struct axas_space *space, union axas_args *args)
 				   populate->length, &populate->done);
 }
 
+static int ioctl_collapse(struct axas_space *space, union axas_args *args)
+{
+	return axas_space_collapse(space, &args->collapse);
+}
+
 static int ioctl_resize(struct axas_space *space, union axas_args *args)
 {
 	return axas_space_resize(space, axas_gpa(args->resize.gpa),
@@ -401,6 +406,7 @@ static const struct axas_ioctl space_ioctls[] = {
 	AXAS_IOCTL(AXAS_MOVE, struct axas_move, length, ioctl_move, false, AXAS_MOVE_EXCHANGE),
 	AXAS_IOCTL(AXAS_RESIZE, struct axas_resize, length, ioctl_resize, false, 0),
 	AXAS_IOCTL(AXAS_RAM_FILE, struct axas_ram_file, reserved, ioctl_ram_file, false, 0),
+	AXAS_IOCTL(AXAS_COLLAPSE, struct axas_collapse, joined, ioctl_collapse, true, AXAS_COLLAPSE_COPY),
 };
 
 /**

@@ -26,6 +26,7 @@ union axas_args {
 	struct axas_resize resize;
 	struct axas_move move;
 	struct axas_ram_file ram_file;
+	struct axas_collapse collapse;
 };
 
 /**

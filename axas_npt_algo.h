@@ -170,6 +170,7 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 #include "axas_npt_move.h"
 #include "axas_npt_protect.h"
 #include "axas_npt_join.h"
+#include "axas_npt_collapse.h"
 #include "axas_npt_poison.h"
 
 #define NPT_ALGO_OPS				\
@@ -193,6 +194,8 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 	.take = npt_take,			\
 	.protect = npt_protect,			\
 	.join = npt_join,			\
+	.shut = npt_shut,			\
+	.refill = npt_refill,			\
 	.poison = npt_poison,			\
 	.walk = npt_walk,			\
 	.destroy = npt_destroy

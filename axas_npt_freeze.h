@@ -28,16 +28,17 @@ static void npt_freeze(struct axas_npt *npt, axas_gpa_t gpa, axas_gpa_t other,
 }
 
 /* The entry of a level for gpa; NULL where there is nothing so far down. */
-static u64 *npt_draft_entry(struct axas_npt_draft *draft, u64 gpa,
-			    unsigned int level)
+static u64 *npt_entry_at(const struct axas_npt *npt, u64 gpa,
+			 unsigned int level)
 {
-	u64 *ptr = npt_root_entry(&draft->npt, gpa);
+	u64 *ptr = npt_root_entry(npt, gpa), entry;
 	unsigned int l;
 
-	for (l = draft->npt.levels; l > level; l--) {
-		if (!fmt_is_table(*ptr, l))
+	for (l = npt->levels; l > level; l--) {
+		entry = READ_ONCE(*ptr);
+		if (!fmt_is_table(entry, l))
 			return NULL;
-		ptr = npt_entry(npt_child(*ptr, l), gpa, l - 1);
+		ptr = npt_entry(npt_child(entry, l), gpa, l - 1);
 	}
 	return ptr;
 }
@@ -55,7 +56,7 @@ static u64 npt_thaw_run(struct axas_npt *npt, struct axas_npt_draft *draft,
 
 	npt_peek(npt, gpa, &slot);
 	if (draft)
-		from = npt_draft_entry(draft, gpa, slot.level);
+		from = npt_entry_at(&draft->npt, gpa, slot.level);
 	stop = npt_next(gpa, end, slot.level + 1);
 	for (; gpa < stop; gpa = next, slot.ptr++) {
 		u64 entry = READ_ONCE(*slot.ptr), new = empty;

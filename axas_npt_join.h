@@ -21,11 +21,12 @@ static bool npt_can_join(const u64 *table, unsigned int level)
 	return true;
 }
 
-/* That leaf, with what the CPU has set in any of them, if it sets any. */
-static u64 npt_joined(const struct axas_npt *npt, const u64 *table,
-		      unsigned int level)
+/*
+ * The leaf that is made of those in a table, with what the CPU has set in any of
+ * them, if it sets any. What isn't present has none of these bits.
+ */
+static u64 npt_joined(const struct axas_npt *npt, const u64 *table, u64 leaf)
 {
-	u64 leaf = fmt_parent(READ_ONCE(table[0]), level - 1);
 	unsigned int i;
 
 	if (!(npt->features & AXAS_FEAT_AD))
@@ -60,7 +61,7 @@ static void npt_join_table(struct axas_npt *npt, u64 *ptr, unsigned int level,
 		return;
 	xchg(ptr, AXAS_NPT_FROZEN);
 	npt_invalidate(npt, start, axas_level_size(level));
-	leaf = npt_joined(npt, table, level);
+	leaf = npt_joined(npt, table, fmt_parent(READ_ONCE(table[0]), level - 1));
 	if (fmt_owned(leaf))
 		npt_freeze_joined(table);
 	WRITE_ONCE(*ptr, leaf);

@@ -111,7 +111,7 @@ static u64 *npt_sketched(const struct npt_move *move, u64 gpa,
 			 unsigned int level)
 {
 	struct axas_npt *draft = &move->draft->npt;
-	u64 *ptr = npt_draft_entry(move->draft, gpa + move->distance, level);
+	u64 *ptr = npt_entry_at(draft, gpa + move->distance, level);
 	struct axas_npt_pool pool = {};
 
 	if (likely(ptr))

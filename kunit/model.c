@@ -428,6 +428,68 @@ int model_move(struct model *model, unsigned int from, unsigned int to,
 	return 0;
 }
 
+/* Return: the units that have come into a large leaf. */
+static unsigned int model_collapse_piece(struct model *model,
+					 unsigned int first, bool copy)
+{
+	struct model_unit *units = &model->units[first];
+	unsigned int i, there = 0;
+
+	for (i = 0; i < 512; i++) {
+		if (units[i].poisoned)
+			return 0;
+		there += !!units[i].level;
+	}
+	if (!there || units->level > 1)
+		return 0;
+	if (!model_contiguous(model, first, 512, 2)) {
+		if (!copy)
+			return 0;
+		/* What comes is learnt, what was there is found again. */
+		for (i = 0; i < 512; i++)
+			units[i].hpa = units[i].level ? MODEL_COPIED : 0;
+	}
+	for (i = 0; i < 512; i++)
+		units[i].level = 2;
+	return 512;
+}
+
+/**
+ * model_collapse - AXAS_COLLAPSE
+ * @model: the model; its units are 4 KiB
+ * @from: first unit
+ * @to: behind the last
+ * @copy: %AXAS_COLLAPSE_COPY
+ * @done: out: units that it came
+ * @joined: out: units that are in large leaves now, and weren't
+ *
+ * Return: what the call should return.
+ */
+int model_collapse(struct model *model, unsigned int from, unsigned int to,
+		   bool copy, u64 *done, u64 *joined)
+{
+	unsigned int i, n;
+
+	*joined = 0;
+	for (i = from; i < to; i += n) {
+		const struct model_unit *unit = &model->units[i];
+
+		*done = i - from;
+		if (!unit->area || (i > from && i % model->per_chunk == 0))
+			return -ENOENT;
+		if (!unit->owned || unit->max_level < 2)
+			return -EOPNOTSUPP;
+		n = 1;
+		while (i + n < to && unit[n].area == unit->area &&
+		       model_gpa(model, i + n) % SZ_2M)
+			n++;
+		if (n == 512)
+			*joined += model_collapse_piece(model, i, copy);
+	}
+	*done = to - from;
+	return 0;
+}
+
 /**
  * model_poison - the memory of a unit fails
  * @model: the model; its units are 4 KiB
@@ -537,6 +599,20 @@ int model_populate(struct model *model, unsigned int from, unsigned int to,
 	return 0;
 }
 
+/* A unit that was copied lies elsewhere; that it is all there is seen later. */
+static void model_find(struct model *model, struct model_unit *unit, u64 gpa)
+{
+	struct axas_leaf leaf;
+
+	if (axas_npt_lookup(&model->space->npt, axas_gpa(gpa), &leaf)) {
+		model_fail(model, "no leaf", gpa, 0, 1);
+		return;
+	}
+	unit->hpa = leaf.hpa.val + gpa % model_size(leaf.level);
+	if (!fake_hal_owns(axas_hpa(unit->hpa)))
+		model_fail(model, "frame", gpa, unit->hpa, 0);
+}
+
 /**
  * model_learn - note which frames have come, and mark them
  * @model: the model
@@ -551,20 +627,14 @@ void model_learn(struct model *model, unsigned int from, unsigned int to)
 
 	for (i = from; i < to && !model->failed; i++) {
 		struct model_unit *unit = &model->units[i];
+		bool copied = unit->hpa == MODEL_COPIED;
 		u64 gpa = model_gpa(model, i), *virt;
-		struct axas_leaf leaf;
 
-		if (!unit->owned || !unit->level || unit->hpa)
+		if (!unit->owned || !unit->level || (unit->hpa && !copied))
 			continue;
-		if (axas_npt_lookup(&model->space->npt, axas_gpa(gpa), &leaf)) {
-			model_fail(model, "no leaf", gpa, 0, 1);
-			return;
-		}
-		unit->hpa = leaf.hpa.val + gpa % model_size(leaf.level);
-		if (!fake_hal_owns(axas_hpa(unit->hpa))) {
-			model_fail(model, "frame", gpa, unit->hpa, 0);
-			return;
-		}
+		model_find(model, unit, gpa);
+		if (copied || model->failed)
+			continue;
 		virt = axas_hal_phys_to_virt(axas_hpa(unit->hpa));
 		if (memchr_inv(virt, 0, SZ_4K))
 			model_fail(model, "not zeroed", gpa, virt[0], 0);

@@ -46,6 +46,9 @@ struct model_unit {
 
 #define MODEL_MAX_CHUNKS	48
 
+/* Where a unit is that has been copied to where nobody has looked yet. */
+#define MODEL_COPIED	U64_MAX
+
 /**
  * struct model - the model of a space
  * @test: the test
@@ -61,6 +64,7 @@ struct model_unit {
  * @step: number of the operation
  * @what: its name
  * @failed: something was wrong: say no more
+ * @collapsed: large leaves that were made of small ones
  * @seen: bytes of leaves seen by the check
  */
 struct model {
@@ -77,6 +81,7 @@ struct model {
 	unsigned int step;
 	const char *what;
 	bool failed;
+	unsigned int collapsed;
 	u64 seen;
 };
 
@@ -97,6 +102,8 @@ int model_protect(struct model *model, unsigned int from, unsigned int to,
 int model_resize(struct model *model, unsigned int from, unsigned int to);
 int model_move(struct model *model, unsigned int from, unsigned int to,
 	       unsigned int n, bool exchange, struct model_unit *room);
+int model_collapse(struct model *model, unsigned int from, unsigned int to,
+		   bool copy, u64 *done, u64 *joined);
 void model_poison(struct model *model, unsigned int index);
 int model_fault(struct model *model, unsigned int index, unsigned int access);
 void model_learn(struct model *model, unsigned int from, unsigned int to);

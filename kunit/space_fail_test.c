@@ -401,6 +401,32 @@ static const struct fail_scenario move_many = {
 	setup_move_many, call_move_many,
 };
 
+/* A page in each of two times 2 MiB. */
+static int setup_two_small(struct axas_space *space)
+{
+	int ret = axas_map_alloc(space, SZ_1G, SZ_4M, PROT_RW, 0, SZ_2M);
+
+	if (!ret)
+		ret = axas_populate_range(space, SZ_1G, SZ_4K, NULL);
+	return ret ? ret : axas_populate_range(space, SZ_1G + SZ_2M, SZ_4K,
+					       NULL);
+}
+
+/* What there is no frame for stays as it is. */
+static int call_collapse(struct axas_space *space)
+{
+	struct axas_collapse args = {
+		.flags = AXAS_COLLAPSE_COPY, .gpa = SZ_1G, .length = SZ_4M,
+	};
+	int ret = axas_space_collapse(space, &args);
+
+	return ret ? ret : args.done == SZ_4M ? 0 : -EIO;
+}
+
+static const struct fail_scenario collapse = {
+	setup_two_small, call_collapse,
+};
+
 /* Six areas; of the last two one has a frame of 2 MiB, one of 4 KiB. */
 static int setup_areas(struct axas_space *space)
 {
@@ -646,6 +672,7 @@ FAIL_HAL(replace_splits)
 FAIL_HAL(replace_eager)
 FAIL_HAL(replace_linear)
 FAIL_HAL(protect_many)
+FAIL_HAL(collapse)
 FAIL_HAL(map_device)
 FAIL_HAL(device_add)
 FAIL_HAL(device_del)
@@ -665,6 +692,7 @@ FAIL_NTH(replace_eager)
 FAIL_NTH(replace_linear)
 FAIL_NTH(replace_many)
 FAIL_NTH(protect_many)
+FAIL_NTH(collapse)
 FAIL_NTH(map_device)
 FAIL_NTH(device_add)
 

@@ -257,6 +257,110 @@ static void op_populate(struct model *model)
 	model_learn(model, from, to);
 }
 
+/* The 2 MiB around a unit that may be one leaf, or -1. */
+static int large_around(struct model *model, unsigned int index)
+{
+	const struct model_unit *unit = &model->units[index];
+	unsigned int skip = model_gpa(model, index) / SZ_4K % 512, i;
+
+	if (!unit->owned || unit->max_level < 2 ||
+	    index % model->per_chunk < skip ||
+	    index % model->per_chunk - skip + 512 > model->per_chunk)
+		return -1;
+	for (i = 0; i < 512; i++)
+		if (unit[(int)(i - skip)].area != unit->area)
+			return -1;
+	return index - skip;
+}
+
+/* Make one of its pages come, or go and leave the others small. */
+static void make_small(struct model *model, unsigned int index)
+{
+	u64 gpa = model_gpa(model, index), pages;
+
+	model->what = "make small";
+	if (model->units[index].level)
+		op_expect(model, gpa,
+			  axas_discard_range(model->space, gpa, SZ_4K, NULL),
+			  model_discard(model, index, index + 1, &pages));
+	else
+		op_expect(model, gpa,
+			  axas_populate_range(model->space, gpa, SZ_4K, NULL),
+			  model_populate(model, index, index + 1, &pages));
+	model_learn(model, index, index + 1);
+}
+
+/* An area that may have large leaves, in the place of 2 MiB around a unit. */
+static void make_large(struct model *model, unsigned int index)
+{
+	struct axas_map args = {
+		.backend = AXAS_BACKEND_ALLOC, .flags = AXAS_MAP_REPLACE,
+		.prot = rnd_prot(model), .length = SZ_2M, .max_leaf = SZ_2M,
+	};
+	int first;
+
+	args.gpa = ALIGN_DOWN(model_gpa(model, index), SZ_2M);
+	first = model_index(model, args.gpa);
+	if (first < 0 || first % model->per_chunk + 512 > model->per_chunk)
+		return;
+	model->what = "make large";
+	op_expect(model, args.gpa, axas_space_map(model->space, &args),
+		  model_map(model, first, 512, &args, 2));
+	model_join(model, first, first + 512);
+}
+
+/* Mostly where there may be large leaves: chance finds little of that. */
+static void rnd_small(struct model *model, unsigned int *from, unsigned int *to)
+{
+	unsigned int tries = 4, i;
+	int first;
+
+	rnd_whole_range(model, from, to);
+	while (tries--) {
+		i = rnd(model, model->n);
+		if (!tries)
+			make_large(model, i);
+		first = large_around(model, i);
+		if (first < 0)
+			continue;
+		if (model->units[i].level != 1 && rnd(model, 4))
+			make_small(model, i);
+		*from = first;
+		*to = min(first + 512 * (1 + rnd(model, 3)),
+			  (i / model->per_chunk + 1) * model->per_chunk);
+		return;
+	}
+}
+
+/* Large leaves, of what discard, poison and faults have left small. */
+static void op_collapse(struct model *model)
+{
+	unsigned int from, to;
+	struct axas_collapse args;
+	u64 done, joined;
+	int got;
+
+	if (model->unit_size > SZ_4K)
+		return;
+	rnd_small(model, &from, &to);
+	model->what = "collapse";
+	args = (struct axas_collapse){
+		.flags = rnd(model, 4) ? AXAS_COLLAPSE_COPY : 0,
+		.gpa = model_gpa(model, from),
+		.length = (to - from) * (u64)SZ_4K,
+	};
+	got = axas_space_collapse(model->space, &args);
+	op_expect(model, args.gpa, got,
+		  model_collapse(model, from, to, args.flags, &done, &joined));
+	if (args.done != done * SZ_4K)
+		model_fail(model, "done", args.gpa, args.done, done * SZ_4K);
+	if (args.joined != joined * SZ_4K)
+		model_fail(model, "joined", args.gpa, args.joined,
+			   joined * SZ_4K);
+	model->collapsed += joined / 512;
+	model_learn(model, from, to);
+}
+
 static void op_protect(struct model *model)
 {
 	unsigned int from, to, prot = rnd_prot(model);
@@ -401,7 +505,7 @@ static void op_clear(struct model *model)
 
 static void model_step(struct model *model)
 {
-	switch (rnd(model, 49)) {
+	switch (rnd(model, 55)) {
 	case 0 ... 10:
 		op_map(model);
 		break;
@@ -432,6 +536,9 @@ static void model_step(struct model *model)
 	case 42 ... 47:
 		op_move(model);
 		break;
+	case 48 ... 53:
+		op_collapse(model);
+		break;
 	default:
 		if (rnd(model, 4) == 0)
 			op_clear(model);
@@ -455,6 +562,7 @@ static void model_run(struct model *model, unsigned int steps)
 		cond_resched();
 	}
 	kvfree(model->units);
+	kunit_info(model->test, "%u times 2 MiB collapsed", model->collapsed);
 	if (model->failed)
 		return;
 	KUNIT_EXPECT_EQ(model->test, axas_space_clear(model->space), 0);

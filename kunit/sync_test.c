@@ -234,6 +234,34 @@ static void sync_after_write(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, watch->nr, 0U);
 }
 
+/*
+ * Before pages are copied no cache has a line of them that a guest may have written
+ * past; and what they are copied to is there before the leaf is.
+ */
+static void sync_of_collapse(struct kunit *test)
+{
+	unsigned int what = axas_is_ept(test) ? 0 : AXAS_SYNC_DATA;
+	struct axas_space *space = axas_test_space(test);
+	struct axas_collapse args = {
+		.flags = AXAS_COLLAPSE_COPY, .gpa = GPA, .length = SZ_2M,
+	};
+	struct sync_watch *watch;
+	unsigned int i, old = 0;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, GPA, SZ_2M, PROT_RWX, 0,
+					     SZ_2M), 0);
+	KUNIT_ASSERT_EQ(test, axas_populate_range(space, GPA, PAGES * SZ_4K,
+						  NULL), 0);
+	watch = sync_watch(test, space);
+	KUNIT_ASSERT_EQ(test, axas_space_collapse(space, &args), 0);
+	KUNIT_ASSERT_EQ(test, args.joined, (u64)SZ_2M);
+	sync_expect(test, watch, what ? what | AXAS_SYNC_CODE : 0);
+	for (i = 0; i < watch->nr; i++)
+		old += watch->seen[i].size == SZ_4K &&
+		       watch->seen[i].what == what;
+	KUNIT_EXPECT_EQ(test, old, what ? PAGES : 0U);
+}
+
 #ifdef CONFIG_ARM64
 /* Nothing is lost, nor touched beside it; a bad address would be an Oops. */
 static void sync_keeps_contents(struct kunit *test)
@@ -266,6 +294,7 @@ static struct kunit_case sync_ept_cases[] = {
 	KUNIT_CASE(sync_before_exec),
 	KUNIT_CASE(sync_not_linear),
 	KUNIT_CASE(sync_after_write),
+	KUNIT_CASE(sync_of_collapse),
 	{}
 };
 
@@ -281,6 +310,7 @@ static struct kunit_case sync_s2_cases[] = {
 	KUNIT_CASE(sync_before_exec),
 	KUNIT_CASE(sync_not_linear),
 	KUNIT_CASE(sync_after_write),
+	KUNIT_CASE(sync_of_collapse),
 	KUNIT_CASE(sync_keeps_contents),
 	{}
 };

@@ -243,6 +243,18 @@ struct axas_npt_draft {
 };
 
 /**
+ * struct axas_npt_shut - a table of level 1 that was shut
+ * @ptr: the entry that led there, frozen now
+ * @link: what that was
+ * @table: the table; nothing comes, and nobody may look at it who doesn't ask again
+ */
+struct axas_npt_shut {
+	u64 *ptr;
+	u64 link;
+	u64 *table;
+};
+
+/**
  * typedef axas_npt_visit_fn - called for each leaf of a range
  * @arg: the caller's
  * @gpa: where the leaf begins
@@ -311,6 +323,14 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @join: make larger leaves, up to max_level, of those that meet the range and that
  *	contiguous ones come to, none of which reaches out of [start, last]: so far
  *	an area goes. May sleep. Lock held.
+ * @shut: keep everybody out of the 4 KiB leaves, all of them owned, in the 2 MiB at
+ *	gpa: who comes waits for @refill, and holders have forgotten. Return: false if
+ *	there are none, or the memory of one has failed, with nothing changed. May
+ *	sleep. Lock held, from here to @refill.
+ * @refill: put what is in a table that was shut into the 2 MiB frame at hpa, in a leaf
+ *	of what @encode said; where there was nothing are zeros. Nobody copies to or
+ *	from the pages. Return: false if somebody else has one of them, or it has
+ *	failed: then all is as it was before. Lock held.
  * @poison: take the page at hpa, in a leaf that owns it, out of gpa; splits what
  *	there is to split. The entry stays poisoned until it is unmapped. Return:
  *	false if the page isn't there, with nothing changed. May sleep. Lock held.
@@ -369,6 +389,10 @@ struct axas_npt_ops {
 			unsigned int prot, struct axas_npt_pool *pool);
 	void (*join)(struct axas_npt *npt, axas_gpa_t gpa, u64 size, u64 start,
 		     u64 last, unsigned int max_level);
+	bool (*shut)(struct axas_npt *npt, axas_gpa_t gpa,
+		     struct axas_npt_shut *shut);
+	bool (*refill)(struct axas_npt *npt, const struct axas_npt_shut *shut,
+		       axas_hpa_t hpa, u64 shared);
 	bool (*poison)(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa);
 	int (*walk)(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		    axas_npt_visit_fn visit, void *arg);

@@ -134,6 +134,7 @@ int axas_space_move(struct axas_space *space, axas_gpa_t from, axas_gpa_t to,
 int axas_space_clear(struct axas_space *space);
 int axas_space_populate(struct axas_space *space, axas_gpa_t gpa, u64 size,
 			u64 *done);
+int axas_space_collapse(struct axas_space *space, struct axas_collapse *args);
 int axas_space_next(struct axas_space *space, struct axas_next *next,
 		    struct axas_next_entry *entries);
 int axas_space_discard(struct axas_space *space, axas_gpa_t gpa, u64 size,

@@ -234,6 +234,34 @@ TRACE_EVENT(axas_protect,
 		  axas_show_prot(__entry->prot), __entry->ret, __entry->ns)
 );
 
+TRACE_EVENT(axas_collapse,
+	TP_PROTO(u64 space, const struct axas_collapse *args, int ret, u64 ns),
+	TP_ARGS(space, args, ret, ns),
+	TP_STRUCT__entry(
+		__field(u64, space)
+		__field(u64, gpa)
+		__field(u64, size)
+		__field(bool, copy)
+		__field(u64, done)
+		__field(u64, joined)
+		__field(int, ret)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->gpa = args->gpa;
+		__entry->size = args->length;
+		__entry->copy = args->flags & AXAS_COLLAPSE_COPY;
+		__entry->done = args->done;
+		__entry->joined = args->joined;
+		__entry->ret = ret;
+		__entry->ns = ns;
+	),
+	TP_printk("space=%llu gpa=0x%llx size=0x%llx copy=%d done=0x%llx joined=0x%llx ret=%d ns=%llu",
+		  __entry->space, __entry->gpa, __entry->size, __entry->copy,
+		  __entry->done, __entry->joined, __entry->ret, __entry->ns)
+);
+
 TRACE_EVENT(axas_discard,
 	TP_PROTO(u64 space, u64 gpa, u64 size, u64 freed, u64 pinned, int ret,
 		 u64 ns),

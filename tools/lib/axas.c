@@ -226,6 +226,20 @@ int axas_populate(int space, uint64_t gpa, uint64_t length, uint64_t *done)
 	return err;
 }
 
+int axas_collapse(int space, uint64_t gpa, uint64_t length, uint32_t flags,
+		  struct axas_collapse *collapse)
+{
+	struct axas_collapse unused;
+
+	if (!collapse)
+		collapse = &unused;
+	*collapse = (struct axas_collapse){
+		.size = sizeof(*collapse), .flags = flags, .gpa = gpa,
+		.length = length,
+	};
+	return call(space, AXAS_COLLAPSE, collapse);
+}
+
 int axas_next(int space, uint64_t *gpa, uint64_t *length,
 	      struct axas_next_entry *entries, unsigned int nr)
 {

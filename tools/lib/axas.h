@@ -183,6 +183,19 @@ int axas_discard(int space, uint64_t gpa, uint64_t length,
 int axas_populate(int space, uint64_t gpa, uint64_t length, uint64_t *done);
 
 /**
+ * axas_collapse() - make larger leaves of memory that is there
+ * @space: from axas_create()
+ * @gpa: first address
+ * @length: bytes
+ * @flags: &enum axas_collapse_flags
+ * @collapse: where the answer goes; NULL if nobody asks
+ *
+ * Return: 0 or -errno; with -EINTR a caller may go on from where it came.
+ */
+int axas_collapse(int space, uint64_t gpa, uint64_t length, uint32_t flags,
+		  struct axas_collapse *collapse);
+
+/**
  * axas_next() - list what memory is there, without touching it
  * @space: from axas_create()
  * @gpa: first address; afterwards where to go on

@@ -135,6 +135,7 @@ enum {
 	AXAS_CMD_RESIZE = 0x1f,
 	AXAS_CMD_MOVE = 0x20,
 	AXAS_CMD_RAM_FILE = 0x21,
+	AXAS_CMD_COLLAPSE = 0x22,
 };
 
 /**
@@ -942,6 +943,52 @@ struct axas_populate {
 };
 
 #define AXAS_POPULATE	_IO(AXAS_IOC_TYPE, AXAS_CMD_POPULATE)
+
+/**
+ * enum axas_collapse_flags - flags of AXAS_COLLAPSE
+ * @AXAS_COLLAPSE_COPY: where the frames don't lie in one piece, take others that do.
+ *	What nobody has touched yet in 2 MiB of which there is some is zero, and has
+ *	memory then; where there is none nothing comes
+ */
+enum axas_collapse_flags {
+	AXAS_COLLAPSE_COPY = 1 << 0,
+};
+
+/**
+ * struct axas_collapse - make larger leaves of memory that is there (space)
+ * @size: sizeof(struct axas_collapse)
+ * @flags: &enum axas_collapse_flags
+ * @gpa: first GPA, aligned to 4096
+ * @length: bytes, a multiple of 4096
+ * @done: out: bytes from @gpa on that have been looked at
+ * @joined: out: bytes that have come into leaves of 2 MiB
+ *
+ * Each aligned 2 MiB that lie in the range and in one area become one leaf, if all of
+ * their pages are there and lie in one aligned piece of host memory, as what came in
+ * one and was split since; with %AXAS_COLLAPSE_COPY also if they don't. Otherwise they
+ * stay as they are, and so does what is smaller. There are no larger leaves than that.
+ *
+ * Contents stay, and what a guest, a window or pwrite(2) writes meanwhile isn't lost:
+ * a touch waits until the 2 MiB around it are done. Windows made with mmap(2) lose what is
+ * copied, and get it back on the next touch. What somebody has pinned, as direct I/O does,
+ * or is just touching, isn't copied, nor what has failed, nor anything while there is
+ * no 2 MiB frame: call again to try it again. A frame comes from the area's node.
+ *
+ * Errors: ENOENT at a hole; EOPNOTSUPP at memory of another backend than
+ * %AXAS_BACKEND_ALLOC, at a device, and in an area whose @max_leaf is 4096; EINTR;
+ * EINVAL and ERANGE. What was done stays done, and @done says how far: a caller may
+ * go on from there, or from behind what can't be done.
+ */
+struct axas_collapse {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 length;
+	__u64 done;
+	__u64 joined;
+};
+
+#define AXAS_COLLAPSE	_IO(AXAS_IOC_TYPE, AXAS_CMD_COLLAPSE)
 
 /**
  * struct axas_next_entry - a run of memory that is there
