@@ -15,6 +15,7 @@
 #define EEXIST		17
 #define EINVAL		22
 #define ERANGE		34
+#define EOPNOTSUPP	95
 #define GPA		0x10000000000ULL	/* above 4 GiB */
 #define COOKIE		0x1122334455667788ULL
 
@@ -251,6 +252,38 @@ static void ram_file(int fd)
 	CHECK(sys_ioctl(fd, AXAS_RAM_FILE, &r) == -EINVAL);
 }
 
+/* In an area of its own: a page, and 2 MiB. */
+static void collapse(int fd)
+{
+	struct axas_map m = {
+		.size = sizeof(m), .gpa = 1ULL << 41, .length = 0x200000,
+		.backend = AXAS_BACKEND_ALLOC, .prot = AXAS_PROT_READ | AXAS_PROT_WRITE,
+		.max_leaf = 0x200000,
+	};
+	struct axas_populate p = {
+		.size = sizeof(p), .gpa = 1ULL << 41, .length = 0x1000,
+	};
+	struct axas_collapse c = {
+		.size = sizeof(c), .flags = AXAS_COLLAPSE_COPY, .gpa = 1ULL << 41,
+		.length = 0x201000, .done = ~0ULL, .joined = ~0ULL,
+	};
+	struct axas_unmap u = {
+		.size = sizeof(u), .gpa = 1ULL << 41, .length = 0x200000,
+	};
+
+	CHECK(sys_ioctl(fd, AXAS_MAP, &m) == 0);
+	CHECK(sys_ioctl(fd, AXAS_POPULATE, &p) == 0);
+	CHECK(sys_ioctl(fd, AXAS_COLLAPSE, &c) == -ENOENT);
+	/* There may be no such frame. */
+	CHECK(c.done == 0x200000 && (c.joined == 0x200000 || c.joined == 0));
+	c.flags = 1U << 31;
+	CHECK(sys_ioctl(fd, AXAS_COLLAPSE, &c) == -EINVAL);
+	c.flags = 0;
+	c.gpa = GPA;
+	CHECK(sys_ioctl(fd, AXAS_COLLAPSE, &c) == -EOPNOTSUPP);
+	CHECK(sys_ioctl(fd, AXAS_UNMAP, &u) == 0);
+}
+
 /* The page that the window has written to; the next one is lazy. */
 static void discard(int fd)
 {
@@ -264,6 +297,7 @@ static void discard(int fd)
 	__u64 got = ~0ULL;
 
 	move(fd);
+	collapse(fd);
 	CHECK(sys_ioctl(fd, AXAS_DISCARD, &d) == 0);
 	CHECK(d.freed == 0x2000 && d.pinned == 0);
 	CHECK(sys_pread(fd, &got, 8, GPA + 0x1008) == 8);
@@ -277,7 +311,7 @@ static void discard(int fd)
 	d.length = 0x1000;
 	CHECK(sys_ioctl(fd, AXAS_DISCARD, &d) == 0);
 	resize(fd);
-	report("discard_populate_move");
+	report("discard_populate_move_collapse");
 	ram_file(fd);
 	report("ram_file");
 }

@@ -263,6 +263,24 @@ static int del_ports(int fd)
 	return ax_device(fd, AXAS_DEVICE_DEL, AXAS_BUS_PORT, 0x3f8, 0x3ff, 1);
 }
 
+/* A page each of two times 2 MiB. */
+static int two_small(int fd)
+{
+	int ret = ax_map_alloc(fd, GPA, 2 * AX_2M, AX_RW, 0, AX_2M);
+
+	ret = ret ? ret : ax_bring_in(fd, GPA, AX_PAGE, NULL);
+	return ret ? ret : ax_bring_in(fd, GPA + AX_2M, AX_PAGE, NULL);
+}
+
+/* What there is no frame for stays as it is. */
+static int collapse_two(int fd)
+{
+	struct axas_collapse c;
+	int ret = ax_collapse(fd, GPA, 2 * AX_2M, AXAS_COLLAPSE_COPY, &c);
+
+	return ret ? ret : c.done == 2 * AX_2M ? 0 : -EBADMSG;
+}
+
 static int list_areas(int fd)
 {
 	struct axas_area_entry e[4];
@@ -314,6 +332,7 @@ static const struct op ops[] = {
 	{ "exchange resident pages", pages, exchange_pages },
 	{ "RAM file", pages, ram_file },
 	{ "window of a RAM file", pages, ram_window },
+	{ "collapse", two_small, collapse_two, true, true },
 };
 
 static const __u64 probes[] = {
@@ -388,6 +407,7 @@ OP(move_resident, 35);
 OP(exchange_resident, 36);
 OP(ram_file, 37);
 OP(ram_window, 38);
+OP(collapse, 39);
 
 TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 {

@@ -201,6 +201,13 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 	expect(events, true, "move", "from=0x40000000 to=0x80000000 size=0x1000 exchange=1"
 	       " ret=%d", -ENOENT);
 
+	ax_collapse(fd, GPA, AX_2M, AXAS_COLLAPSE_COPY, NULL);
+	expect(events, true, "collapse",
+	       "gpa=0x40000000 size=0x200000 copy=1 done=0x0 joined=0x0 ret=%d", -EOPNOTSUPP);
+	ax_collapse(fd, GPA - AX_2M, AX_2M, 0, NULL);
+	expect(events, true, "collapse",
+	       "gpa=0x3fe00000 size=0x200000 copy=0 done=0x0 joined=0x0 ret=%d", -ENOENT);
+
 	ax_bring_in(fd, GPA + AX_1G - 0x2000, 0x3000, NULL);
 	expect(events, true, "populate", "gpa=0x7fffe000 size=0x3000 done=0x2000 ret=%d",
 	       -ENOENT);

@@ -182,6 +182,19 @@ static inline int ax_move(int fd, __u64 from, __u64 to, __u64 length,
 	return ax_ioctl(fd, AXAS_MOVE, &m);
 }
 
+/* What it says goes to @c, if anybody asks. */
+static inline int ax_collapse(int fd, __u64 gpa, __u64 length, __u32 flags,
+			      struct axas_collapse *c)
+{
+	struct axas_collapse unused;
+
+	c = c ?: &unused;
+	*c = (struct axas_collapse){
+		.size = sizeof(*c), .flags = flags, .gpa = gpa, .length = length,
+	};
+	return ax_ioctl(fd, AXAS_COLLAPSE, c);
+}
+
 static inline int ax_clear(int fd)
 {
 	struct axas_clear c = { .size = sizeof(c) };
