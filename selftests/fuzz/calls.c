@@ -77,6 +77,16 @@ static long run_discard(struct call *c, int fd)
 	return ret;
 }
 
+static long run_collapse(struct call *c, int fd)
+{
+	struct axas_collapse collapse;
+	long ret = ax_collapse(fd, c->gpa, c->len, c->flags, &collapse);
+
+	c->came = collapse.done;
+	c->joined = collapse.joined;
+	return ret;
+}
+
 /* Make the call, in whatever process. */
 void call_run(struct ctx *ctx, struct mail *mail, int fd)
 {
@@ -106,6 +116,9 @@ void call_run(struct ctx *ctx, struct mail *mail, int fd)
 		break;
 	case CALL_POPULATE:
 		c->ret = ax_bring_in(fd, c->gpa, c->len, &c->came);
+		break;
+	case CALL_COLLAPSE:
+		c->ret = run_collapse(c, fd);
 		break;
 	case CALL_FAULT:
 		c->ret = ax_fault_many(fd, mail->fault, c->nr, &c->done);
@@ -276,6 +289,18 @@ static void judge_populate(struct ctx *ctx, const struct call *c)
 	} else {
 		model_touched(ctx, c->gpa, most);
 	}
+	check_range(ctx, c->gpa, c->len);
+}
+
+static void judge_collapse(struct ctx *ctx, const struct call *c)
+{
+	int err;
+	__u64 most = model_collapsible(ctx, c->gpa, c->len, &err), joined;
+
+	joined = model_collapse(ctx, c, most);
+	if (c->finished && (c->ret != -err || c->came != most || c->joined != joined))
+		fail(ctx, "it returned %ld, came %#llx, joined %#llx, want %d, %#llx, %#llx",
+		     c->ret, c->came, c->joined, -err, most, joined);
 	check_range(ctx, c->gpa, c->len);
 }
 
@@ -519,6 +544,9 @@ void call_judge(struct ctx *ctx, struct mail *mail)
 		break;
 	case CALL_MOVE:
 		judge_move(ctx, mail);
+		break;
+	case CALL_COLLAPSE:
+		judge_collapse(ctx, &mail->call);
 		break;
 	case CALL_DEVICE_ADD:
 	case CALL_DEVICE_DEL:

@@ -201,8 +201,8 @@ static bool model_round(const struct host *host, const struct fuzz_case *c,
 	check_all(ctx);
 	kvm_forget();
 	disk_close(ctx);
-	printf("# %s: %llu steps, memory short %u times, pages busy %u times, %u children killed\n",
-	       c->name, n, ctx->no_memory, ctx->busy, ctx->killed);
+	printf("# %s: %llu steps, memory short %u times, pages busy %u times, %u children killed, %u times 2 MiB copied\n",
+	       c->name, n, ctx->no_memory, ctx->busy, ctx->killed, ctx->copied);
 	*ops += n;
 	good = !ctx->failed;
 	/* The windows may be the last that hold the space. */

@@ -72,7 +72,7 @@ enum call_op {
 	CALL_MAP, CALL_UNMAP, CALL_PROTECT, CALL_CLEAR, CALL_FAULT,
 	CALL_READ, CALL_WRITE, CALL_LOAD, CALL_STORE,
 	CALL_DEVICE_ADD, CALL_DEVICE_DEL, CALL_DISCARD,
-	CALL_POPULATE, CALL_RESIZE, CALL_MOVE,
+	CALL_POPULATE, CALL_RESIZE, CALL_MOVE, CALL_COLLAPSE,
 };
 
 enum call_how { HOW_PLAIN, HOW_VECTOR, HOW_SEEK, HOW_AIO, HOW_URING, NR_HOW };
@@ -88,7 +88,8 @@ struct call {
 	long ret;		/* as of the system call, or minus errno */
 	__u32 done;		/* faults */
 	__u64 freed, pinned;	/* discard */
-	__u64 came;		/* populate: bytes */
+	__u64 came;		/* populate, collapse: bytes */
+	__u64 joined;		/* collapse: bytes */
 	int sig;		/* load and store: what ended it */
 };
 
@@ -161,6 +162,7 @@ struct ctx {
 	unsigned long aio;
 	unsigned int no_memory;		/* times that memory was short */
 	unsigned int killed, busy;
+	unsigned int copied;		/* 2 MiB that a collapse has copied */
 	__u64 pinned_gpa, pinned;	/* bytes that a pipe has pages of */
 	struct note note[NR_NOTES];
 };
@@ -246,6 +248,8 @@ __u64 linear_leaf(struct ctx *ctx, const struct area *a, __u64 gpa);
 void model_join(struct ctx *ctx, __u64 gpa, __u64 len);
 __u64 model_move_refused(struct ctx *ctx, const struct call *c);
 void model_move(struct ctx *ctx, const struct call *c);
+__u64 model_collapsible(struct ctx *ctx, __u64 gpa, __u64 len, int *err);
+__u64 model_collapse(struct ctx *ctx, const struct call *c, __u64 len);
 bool model_changed(struct ctx *ctx, const struct call *c);
 void model_find_frames(struct ctx *ctx, __u64 gpa, __u64 len);
 void model_learn_leaves(struct ctx *ctx, __u64 gpa, __u64 len);
@@ -271,6 +275,7 @@ void fill_random(struct ctx *ctx, void *buf, size_t len);
 void make_map(struct ctx *ctx, struct mail *mail);
 void make_range(struct ctx *ctx, struct mail *mail);
 void make_move(struct ctx *ctx, struct mail *mail);
+void make_collapse(struct ctx *ctx, struct call *c);
 void make_fault(struct ctx *ctx, struct mail *mail);
 void make_rw(struct ctx *ctx, struct mail *mail);
 void make_touch(struct ctx *ctx, struct mail *mail, struct window *win);

@@ -97,22 +97,32 @@ static __u64 page_hpa(struct ctx *ctx, struct page *p)
 	return p->hpa;
 }
 
-/* Are the pages of these 2 MiB contiguous? Then they are one leaf. */
-static void pages_join(struct ctx *ctx, __u64 start)
+/* Are all pages of these 2 MiB there, and contiguous? */
+static bool pages_contiguous(struct ctx *ctx, __u64 start)
 {
 	struct page *p = page_find(ctx, start);
 	__u64 hpa, at;
 
-	if (!p || p->large)
-		return;
+	if (!p)
+		return false;
 	hpa = page_hpa(ctx, p);
 	if (hpa % AX_2M)
-		return;
+		return false;
 	for (at = start; at < start + AX_2M; at += AX_PAGE) {
 		p = page_find(ctx, at);
 		if (!p || page_hpa(ctx, p) != hpa + (at - start))
-			return;
+			return false;
 	}
+	return true;
+}
+
+/* Then they are one leaf. */
+static void pages_join(struct ctx *ctx, __u64 start)
+{
+	__u64 at;
+
+	if (!pages_contiguous(ctx, start))
+		return;
 	for (at = start; at < start + AX_2M; at += AX_PAGE)
 		page_find(ctx, at)->large = true;
 }
@@ -304,6 +314,99 @@ void model_move(struct ctx *ctx, const struct call *c)
 		model_join(ctx, c->gpa, c->len);
 }
 
+/* ---- collapse ---- */
+
+/* 0: there is none. */
+static __u64 leaf_is(struct ctx *ctx, __u64 gpa)
+{
+	struct axas_translate_entry e;
+
+	ax_translate(ctx->fd, gpa, &e);
+	return e.leaf_size;
+}
+
+/* How far does it come, and why no further? */
+__u64 model_collapsible(struct ctx *ctx, __u64 gpa, __u64 len, int *err)
+{
+	struct area *a;
+	__u64 at;
+
+	*err = 0;
+	for (at = gpa; at < gpa + len; at = a->end) {
+		a = areas_at(&ctx->m.mem, at);
+		if (!a)
+			*err = ENOENT;
+		else if (a->backend != AXAS_BACKEND_ALLOC || a->max_leaf < AX_2M)
+			*err = EOPNOTSUPP;
+		if (*err)
+			return at - gpa;
+	}
+	return len;
+}
+
+static bool pages_any(struct ctx *ctx, __u64 start)
+{
+	__u64 at;
+
+	for (at = start; at < start + AX_2M; at += AX_PAGE)
+		if (page_find(ctx, at))
+			return true;
+	return false;
+}
+
+/* What was there is elsewhere, and what wasn't is zero. */
+static void pages_copied(struct ctx *ctx, __u64 start)
+{
+	struct page *p;
+	__u64 at;
+
+	for (at = start; at < start + AX_2M; at += AX_PAGE) {
+		p = page_add(ctx, at, true);
+		p->large = true;
+		p->hpa = 0;
+	}
+	ctx->copied++;
+}
+
+/*
+ * Frames were known before. Whether 2 MiB are copied depends on memory and on who has
+ * pages of it: what may not be copied isn't. Return: bytes that are in large leaves now.
+ */
+static __u64 collapse_piece(struct ctx *ctx, const struct call *c, __u64 start)
+{
+	bool large = leaf_is(ctx, start) == AX_2M;
+	struct page *p = page_find(ctx, start);
+
+	if (p && p->large)
+		return 0;
+	if (pages_contiguous(ctx, start)) {
+		if (!large && c->finished)
+			fail(ctx, "%#llx lies in one piece, and isn't one leaf", start);
+		if (large)
+			pages_join(ctx, start);
+	} else if (large) {
+		if (!(c->flags & AXAS_COLLAPSE_COPY) || !pages_any(ctx, start) ||
+		    (ctx->pinned && pins_meet(ctx, start, AX_2M)))
+			fail(ctx, "%#llx was copied", start);
+		pages_copied(ctx, start);
+	}
+	return large ? AX_2M : 0;
+}
+
+/* Return: bytes that have come into large leaves, of the first @len. */
+__u64 model_collapse(struct ctx *ctx, const struct call *c, __u64 len)
+{
+	__u64 at = ALIGN_2M(c->gpa + AX_2M - 1), joined = 0;
+	struct area *a;
+
+	for (; at + AX_2M <= c->gpa + len; at += AX_2M) {
+		a = areas_at(&ctx->m.mem, at);
+		if (at + AX_2M <= a->end)
+			joined += collapse_piece(ctx, c, at);
+	}
+	return joined;
+}
+
 /* Learn where the pages of a range are. */
 void model_find_frames(struct ctx *ctx, __u64 gpa, __u64 len)
 {
@@ -314,15 +417,6 @@ void model_find_frames(struct ctx *ctx, __u64 gpa, __u64 len)
 		for (p = ctx->m.bucket[i]; p; p = p->next)
 			if (p->nr - PAGE_OF(gpa) < PAGE_OF(len))
 				page_hpa(ctx, p);
-}
-
-/* 0: there is none. */
-static __u64 leaf_is(struct ctx *ctx, __u64 gpa)
-{
-	struct axas_translate_entry e;
-
-	ax_translate(ctx->fd, gpa, &e);
-	return e.leaf_size;
 }
 
 /* Is another page there, or none? A frame that isn't known may be any. */

@@ -288,6 +288,16 @@ static void disturb(struct ctx *ctx, const struct part *part)
 		call_judge(ctx, mail);
 		return;
 	}
+	if (one_in(ctx, 6)) {
+		mail->call = (struct call){
+			.gpa = PAGE_DOWN(part->gpa), .len = AX_PAGE,
+		};
+		make_collapse(ctx, &mail->call);
+		call_run(ctx, mail, ctx->fd);
+		note_call(ctx, &mail->call, "with pages in a pipe: ");
+		call_judge(ctx, mail);
+		return;
+	}
 	mail->call = (struct call){
 		.op = one_in(ctx, 3) ? CALL_DISCARD : CALL_UNMAP, .gpa = PAGE_DOWN(part->gpa),
 		.len = PAGE_UP(part->gpa + part->len) - PAGE_DOWN(part->gpa),

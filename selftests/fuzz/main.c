@@ -63,7 +63,7 @@ static const char *const call_names[] = {
 	[CALL_STORE] = "store", [CALL_DEVICE_ADD] = "device add",
 	[CALL_DEVICE_DEL] = "device del", [CALL_DISCARD] = "discard",
 	[CALL_POPULATE] = "populate", [CALL_RESIZE] = "resize",
-	[CALL_MOVE] = "move",
+	[CALL_MOVE] = "move", [CALL_COLLAPSE] = "collapse",
 };
 
 static void note_print(const struct ctx *ctx, const struct note *n)
@@ -93,6 +93,10 @@ static void note_print(const struct ctx *ctx, const struct note *n)
 		break;
 	case CALL_POPULATE:
 		printf(" came %#llx", c->came);
+		break;
+	case CALL_COLLAPSE:
+		printf(" flags %u came %#llx joined %#llx", c->flags, c->came,
+		       c->joined);
 		break;
 	case CALL_FAULT:
 		printf(" %u faults, done %u", c->nr, c->done);

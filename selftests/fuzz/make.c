@@ -273,13 +273,80 @@ void make_move(struct ctx *ctx, struct mail *mail)
 	model_find_frames(ctx, c->to, c->len);
 }
 
+/* A page that is, or may come, in a large leaf; small ones first. */
+static struct page *pick_large(struct ctx *ctx)
+{
+	unsigned int i, n = below(ctx, NR_BUCKETS);
+	struct page *p, *large = NULL;
+	struct area *a;
+	__u64 at;
+
+	for (i = 0; i < NR_BUCKETS; i++) {
+		p = ctx->m.bucket[(n + i) % NR_BUCKETS];
+		at = p ? p->nr * AX_PAGE : 0;
+		a = p ? areas_at(&ctx->m.mem, at) : NULL;
+		if (!a || a->backend != AXAS_BACKEND_ALLOC || a->max_leaf < AX_2M ||
+		    ALIGN_2M(at) < a->start || ALIGN_2M(at) + AX_2M > a->end)
+			continue;
+		if (!p->large)
+			return p;
+		large = p;
+	}
+	return large;
+}
+
+/* Whole 2 MiB for the most part. */
+void make_collapse(struct ctx *ctx, struct call *c)
+{
+	__u64 start = ctx->exact ? ctx->st.base : ctx->zone[0].base;
+
+	c->op = CALL_COLLAPSE;
+	c->flags = one_in(ctx, 4) ? 0 : AXAS_COLLAPSE_COPY;
+	if (!one_in(ctx, 8) && ALIGN_2M(c->gpa) >= start) {
+		c->len += c->gpa % AX_2M;
+		c->gpa = ALIGN_2M(c->gpa);
+		if (one_in(ctx, 2))
+			c->len = larger(c->len, AX_2M);
+		c->len = lesser(c->len, space_end(ctx) - c->gpa);
+	}
+	c->len = lesser(c->len, 8 * AX_2M);
+	/* By them it is seen what lies in one piece. */
+	model_find_frames(ctx, c->gpa, c->len);
+}
+
+/* Chance finds little that isn't large and may be: work towards that. */
+static void make_for_collapse(struct ctx *ctx, struct call *c)
+{
+	struct page *p = one_in(ctx, 4) ? NULL : pick_large(ctx);
+
+	if (p && p->large) {
+		c->op = CALL_DISCARD;
+		c->gpa = p->nr * AX_PAGE;
+		c->len = AX_PAGE;
+		return;
+	}
+	if (!p && one_in(ctx, 2) && ALIGN_2M(c->gpa) >= ctx->zone[0].base &&
+	    space_end(ctx) - ALIGN_2M(c->gpa) >= AX_2M) {
+		*c = (struct call){
+			.op = CALL_MAP, .backend = AXAS_BACKEND_ALLOC,
+			.flags = AXAS_MAP_REPLACE | AXAS_MAP_POPULATE,
+			.gpa = ALIGN_2M(c->gpa), .len = AX_2M, .max_leaf = AX_2M,
+			.prot = pick_prot(ctx), .cookie = pick_cookie(ctx),
+		};
+		return;
+	}
+	if (p)
+		c->gpa = p->nr * AX_PAGE;
+	make_collapse(ctx, c);
+}
+
 void make_range(struct ctx *ctx, struct mail *mail)
 {
 	static const enum call_op op[] = {
 		CALL_UNMAP, CALL_UNMAP, CALL_UNMAP, CALL_UNMAP,
 		CALL_PROTECT, CALL_PROTECT, CALL_PROTECT,
 		CALL_DISCARD, CALL_DISCARD, CALL_RESIZE,
-		CALL_MOVE, CALL_MOVE, CALL_MOVE,
+		CALL_MOVE, CALL_MOVE, CALL_MOVE, CALL_COLLAPSE,
 	};
 	struct call *c = &mail->call;
 
@@ -291,6 +358,8 @@ void make_range(struct ctx *ctx, struct mail *mail)
 		make_resize(ctx, c);
 	else if (c->op == CALL_MOVE)
 		make_move(ctx, mail);
+	else if (c->op == CALL_COLLAPSE)
+		make_for_collapse(ctx, c);
 	else if (c->op != CALL_UNMAP && !one_in(ctx, 4))
 		c->len = lesser(c->len, whole(ctx, c->gpa, c->gpa + c->len));
 	if (c->op == CALL_PROTECT && one_in(ctx, 2))

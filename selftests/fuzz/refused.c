@@ -145,7 +145,7 @@ static void refused_range(struct ctx *ctx)
 	p.gpa = gpa;
 	p.length = len;
 	p.prot = AX_R;
-	switch (below(ctx, 13)) {
+	switch (below(ctx, 14)) {
 	case 0:
 		expect(ctx, "unmap: flags", ax_ioctl(ctx->fd, AXAS_UNMAP, &u),
 		       -EINVAL);
@@ -193,6 +193,10 @@ static void refused_range(struct ctx *ctx)
 	case 11:
 		expect(ctx, "move: into itself",
 		       ax_move(ctx->fd, gpa, gpa, len, below(ctx, 2)), -EINVAL);
+		break;
+	case 12:
+		expect(ctx, "collapse: flags",
+		       ax_collapse(ctx->fd, gpa, len, 2, NULL), -EINVAL);
 		break;
 	default:
 		expect(ctx, "protect: unknown prot",

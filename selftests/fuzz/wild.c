@@ -60,7 +60,7 @@ static void wild_change(struct ctx *ctx)
 
 	wild_range(ctx, &page, &nr);
 	gpa = wild_gpa(ctx, page);
-	switch (below(ctx, 6)) {
+	switch (below(ctx, 7)) {
 	case 0 ... 1:
 		flags |= one_in(ctx, 4) ? AXAS_MAP_POPULATE : 0;
 		ret = ax_map_alloc(ctx->fd, gpa, nr * AX_PAGE, rights, flags,
@@ -87,6 +87,12 @@ static void wild_change(struct ctx *ctx)
 		note(ctx, "resize %#llx+%#llx: %d", gpa, nr * AX_PAGE, ret);
 		if (ret && ret != -ENOENT && ret != -EEXIST)
 			fail(ctx, "resize: %d", ret);
+		break;
+	case 5:
+		ret = ax_collapse(ctx->fd, gpa, nr * AX_PAGE, AXAS_COLLAPSE_COPY, NULL);
+		note(ctx, "collapse %#llx+%#llx: %d", gpa, nr * AX_PAGE, ret);
+		if (ret && ret != -ENOENT && ret != -EOPNOTSUPP)
+			fail(ctx, "collapse: %d", ret);
 		break;
 	default:
 		ret = ax_protect(ctx->fd, gpa, nr * AX_PAGE, rights);
