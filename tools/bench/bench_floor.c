@@ -254,6 +254,49 @@ static int floor_large(void)
 	return ret;
 }
 
+/* 2 MiB of small frames, the last one first, come into a large one. */
+static void floor_copy_once(struct page *large)
+{
+	unsigned int i;
+
+	for (i = 0; i < 512; i++) {
+		void *to = page_address(large) + i * PAGE_SIZE;
+		struct page *page = pfn_to_page(PHYS_PFN(tables[i]));
+
+		copy_page(to, page_address(page));
+		__free_page(page);
+	}
+}
+
+static int floor_copy(void)
+{
+	unsigned int rounds = 16, n, i;
+	struct page *page, *large;
+	u64 start, sum = 0;
+
+	for (n = 0; n < rounds; n++) {
+		for (i = 512; i--;) {
+			page = alloc_page(FLOOR_GFP | __GFP_NOFAIL);
+			tables[i] = PFN_PHYS(page_to_pfn(page));
+		}
+		start = bench_now();
+		large = alloc_pages(FLOOR_GFP, 9);
+		if (large)
+			floor_copy_once(large);
+		sum += bench_now() - start;
+		if (!large)
+			goto no_memory;
+		__free_pages(large, 9);
+	}
+	bench_note("collapse2m", "floor", rounds, sum);
+	return 0;
+
+no_memory:
+	for (i = 0; i < 512; i++)
+		__free_page(pfn_to_page(PHYS_PFN(tables[i])));
+	return -ENOMEM;
+}
+
 int bench_floor(void)
 {
 	const gfp_t gfp = FLOOR_GFP;
@@ -283,6 +326,8 @@ int bench_floor(void)
 		ret = floor_stores();
 	if (!ret)
 		ret = floor_split();
+	if (!ret)
+		ret = floor_copy();
 	vfree(tables);
 	return ret;
 }

@@ -12,6 +12,7 @@
 
 #define ROUNDS	256
 #define MOVES	16
+#define LARGE	16
 
 static u64 grace;
 
@@ -126,6 +127,34 @@ static int move_rows(struct axas_space *space, const char *name)
 	return clear(space);
 }
 
+/* What came in halves, and so in small leaves, is copied. */
+static int collapse_rows(struct axas_space *space, const char *name)
+{
+	struct axas_collapse args = {
+		.flags = AXAS_COLLAPSE_COPY, .gpa = BENCH_GPA,
+		.length = LARGE * SZ_2M,
+	};
+	u64 start, end, done;
+	unsigned int i;
+	int ret;
+
+	ret = bench_map(space, BENCH_GPA, args.length, AXAS_BACKEND_ALLOC, 0,
+			SZ_2M);
+	for (i = 0; i < 2 * LARGE && !ret; i++)
+		ret = axas_space_populate(space, axas_gpa(BENCH_GPA + i * SZ_1M),
+					  SZ_1M, &done);
+	start = bench_now();
+	if (!ret)
+		ret = axas_space_collapse(space, &args);
+	end = bench_now();
+	if (ret)
+		return ret;
+	if (args.joined != args.length)
+		return -ENOMEM;
+	bench_note("collapse2m", name, LARGE, end - start);
+	return clear(space);
+}
+
 /* A page of a leaf of 1 GiB loses a right, and gets it back. */
 static int join_rows(struct axas_space *space, const char *name)
 {
@@ -194,5 +223,7 @@ int bench_range(struct axas_space *space, const char *name)
 		ret = move_rows(space, name);
 	if (!ret)
 		ret = join_rows(space, name);
+	if (!ret)
+		ret = collapse_rows(space, name);
 	return ret ? ret : next_rows(space, name);
 }

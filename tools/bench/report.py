@@ -75,6 +75,7 @@ KERNEL_GROUPS = [
         ('split1g', 'protect of a page in a leaf of 1 GiB', None),
         ('join1g', '... and back, which joins it again', None),
         ('next_1t', 'next over an empty TiB', None),
+        ('collapse2m', 'collapse of 2 MiB with a copy', None),
     ]),
     ('alloc', 'The page allocator, per page', [
         ('alloc', 'alloc zeroed, and a store', None),
