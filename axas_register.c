@@ -98,7 +98,7 @@ const struct axas_npt_ops *axas_format_get(u32 format)
 u32 axas_format_mask(void)
 {
 	u32 mask = BIT(AXAS_FORMAT_HOST) | BIT(AXAS_FORMAT_EPT) |
-		   BIT(AXAS_FORMAT_S2);
+		   BIT(AXAS_FORMAT_S2) | BIT(AXAS_FORMAT_AMD);
 	int i;
 
 	guard(mutex)(&register_lock);

@@ -53,7 +53,7 @@ static void backend_linear_setup(struct kunit *test)
 	struct axas_npt *npt = axas_test_npt(test, 48, 0);
 	struct axas_area area = backend_area(AXAS_BACKEND_LINEAR, 3);
 	struct axas_map args = { .gpa = SZ_1G, .length = SZ_2M };
-	const u64 end = 1ULL << (axas_is_ept(test) ? 52 : 48);
+	const u64 end = 1ULL << (axas_is_s2(test) ? 48 : 52);
 
 	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), 0);
 	/* HPA below GPA: the distance wraps and is right all the same. */

@@ -90,6 +90,17 @@ int axas_test_init_s2(struct kunit *test)
 }
 
 /**
+ * axas_test_init_amd - for suites over AMD's nested paging
+ * @test: the test
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int axas_test_init_amd(struct kunit *test)
+{
+	return test_init(test, AXAS_FORMAT_AMD);
+}
+
+/**
  * axas_test_exit - free what the test has made; nothing may be left
  * @test: the test
  */
@@ -106,7 +117,9 @@ void axas_test_exit(struct kunit *test)
 			    "pages freed that were not out");
 }
 
-const enum axas_format axas_formats[2] = { AXAS_FORMAT_EPT, AXAS_FORMAT_S2 };
+const enum axas_format axas_formats[3] = {
+	AXAS_FORMAT_EPT, AXAS_FORMAT_S2, AXAS_FORMAT_AMD,
+};
 
 /**
  * axas_format_desc - name of a parameter, for KUNIT_ARRAY_PARAM()
@@ -115,8 +128,7 @@ const enum axas_format axas_formats[2] = { AXAS_FORMAT_EPT, AXAS_FORMAT_S2 };
  */
 void axas_format_desc(const enum axas_format *format, char *desc)
 {
-	strscpy(desc, *format == AXAS_FORMAT_EPT ? "ept" : "s2",
-		KUNIT_PARAM_DESC_SIZE);
+	strscpy(desc, axas_npt_format(*format)->name, KUNIT_PARAM_DESC_SIZE);
 }
 
 /**
@@ -146,13 +158,13 @@ struct axas_space *axas_test_space_with(struct kunit *test,
  * axas_test_space - make a space that has what most tests need
  * @test: the test
  *
- * Return: a space of 48 bits, execute-only allowed.
+ * Return: a space of 48 bits, execute-only allowed where there is such.
  */
 struct axas_space *axas_test_space(struct kunit *test)
 {
 	const struct axas_create args = {
 		.gpa_bits = 48,
-		.features = AXAS_FEAT_EXEC_ONLY,
+		.features = axas_exec_only(test),
 	};
 
 	return axas_test_space_with(test, &args);

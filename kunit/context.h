@@ -46,10 +46,11 @@ int axas_test_init_none(struct kunit *test);
 int axas_test_init_param(struct kunit *test);
 int axas_test_init_ept(struct kunit *test);
 int axas_test_init_s2(struct kunit *test);
+int axas_test_init_amd(struct kunit *test);
 void axas_test_exit(struct kunit *test);
 
 /* For KUNIT_ARRAY_PARAM(): suites that take the format as a parameter. */
-extern const enum axas_format axas_formats[2];
+extern const enum axas_format axas_formats[3];
 void axas_format_desc(const enum axas_format *format, char *desc);
 
 static inline struct axas_context *axas_context(struct kunit *test)
@@ -60,6 +61,23 @@ static inline struct axas_context *axas_context(struct kunit *test)
 static inline bool axas_is_ept(struct kunit *test)
 {
 	return axas_context(test)->format == AXAS_FORMAT_EPT;
+}
+
+static inline bool axas_is_s2(struct kunit *test)
+{
+	return axas_context(test)->format == AXAS_FORMAT_S2;
+}
+
+/* The fewest rights with which a guest may execute. */
+static inline unsigned int axas_exec_prot(struct kunit *test)
+{
+	return axas_context(test)->format == AXAS_FORMAT_AMD ? PROT_RX : PROT_X;
+}
+
+/* Execute-only, where the format has it. */
+static inline u32 axas_exec_only(struct kunit *test)
+{
+	return axas_exec_prot(test) == PROT_X ? AXAS_FEAT_EXEC_ONLY : 0;
 }
 
 struct axas_space *axas_test_space(struct kunit *test);

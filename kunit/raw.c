@@ -1,10 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Both formats as the manuals have them. Intel SDM volume 3C, 29.3.2 and tables
- * 29-1 to 29-7; Arm ARM DDI 0487, D8.3. No name of the module's own definitions
- * is used for a bit.
+ * All formats as the manuals have them. Intel SDM volume 3C, 29.3.2 and tables
+ * 29-1 to 29-7; Arm ARM DDI 0487, D8.3; AMD64 APM volume 2, 5.3.3 to 5.3.5. No
+ * name of the module's own definitions is used for a bit.
  */
 #include "raw.h"
+
+struct raw_format {
+	u64 present;
+	u64 addr;
+	/* Not the manuals', but ours: what they leave to software. */
+	u64 owned;
+	u64 full;
+	struct raw_flags flags;
+};
+
+/*
+ * EPT: any of bits 2:0 makes an entry present; flags in 29.3.5. Stage 2: bit 0; flags
+ * in D8.5.2 and D8.5.3, where DBM is in the leaf already. AMD: bit 0; flags in 5.4.2.
+ */
+static const struct raw_format raw_formats[] = {
+	[AXAS_FORMAT_EPT] = { 7, 0x000ffffffffff000ULL, 1ULL << 52, 1ULL << 53,
+			      { 0x100, 0x200 } },
+	[AXAS_FORMAT_S2] = { 1, 0x0000fffffffff000ULL, 1ULL << 55, 1ULL << 57,
+			     { 0x400, 0x80 } },
+	[AXAS_FORMAT_AMD] = { 1, 0x000ffffffffff000ULL, 1ULL << 52, 1ULL << 53,
+			      { 0x20, 0x40 } },
+};
 
 /**
  * raw_hash - add a number to a hash (FNV-1a, eight bytes at a time)
@@ -23,26 +45,43 @@ u64 raw_hash(u64 hash, u64 value)
  * @format: its format
  * @entry: the entry
  *
- * Return: EPT: any of bits 2:0 is set. Stage 2: bit 0 is set.
+ * Return: true if so.
  */
 bool raw_present(enum axas_format format, u64 entry)
 {
-	return entry & (format == AXAS_FORMAT_EPT ? 7 : 1);
+	return entry & raw_formats[format].present;
 }
 
-/* EPT: bit 7 clear above level 1. Stage 2: bit 1 set above level 1. */
+/**
+ * raw_flags - flags that the CPU keeps in leaves
+ * @format: their format
+ *
+ * Return: the flags.
+ */
+struct raw_flags raw_flags(enum axas_format format)
+{
+	return raw_formats[format].flags;
+}
+
+/* Above level 1, EPT and AMD: bit 7 clear. Stage 2: bit 1 set. */
 static bool raw_is_table(enum axas_format format, u64 entry, unsigned int level)
 {
 	if (level == 1 || !raw_present(format, entry))
 		return false;
-	return format == AXAS_FORMAT_EPT ? !(entry & 0x80) : !!(entry & 2);
+	return format == AXAS_FORMAT_S2 ? !!(entry & 2) : !(entry & 0x80);
 }
 
-/* EPT: bits 51:12. Stage 2: bits 47:12. */
 static u64 raw_addr(enum axas_format format, u64 entry)
 {
-	return entry & (format == AXAS_FORMAT_EPT ? 0x000ffffffffff000ULL :
-						    0x0000fffffffff000ULL);
+	return entry & raw_formats[format].addr;
+}
+
+/* AMD, 5.3.4 and 5.3.5: bit 12 of a leaf above level 1 is PAT. */
+static u64 raw_leaf_addr(enum axas_format format, u64 entry, unsigned int level)
+{
+	u64 pat = format == AXAS_FORMAT_AMD && level > 1 ? 0x1000 : 0;
+
+	return raw_addr(format, entry) & ~pat;
 }
 
 static u64 *raw_child(enum axas_format format, u64 entry)
@@ -106,13 +145,13 @@ bool raw_reaches(const struct axas_npt *npt, u64 gpa, u64 hpa)
 		entry = READ_ONCE(table[index]);
 		if (!raw_present(format, entry))
 			return false;
-		addr = raw_addr(format, entry);
+		addr = raw_leaf_addr(format, entry, level);
 		if (!raw_is_table(format, entry, level))
 			return addr + (gpa &
 				       ((4096ULL << 9 * (level - 1)) - 1) &
 				       ~4095ULL) ==
 			       hpa;
-		if (addr == hpa)
+		if (raw_addr(format, entry) == hpa)
 			return true;
 		table = raw_child(format, entry);
 	}
@@ -162,6 +201,51 @@ static const char *s2_bad(u64 entry, unsigned int level, bool leaf)
 		       "stage 2: bits that shall be zero" : NULL;
 }
 
+/* 7.8.2: PWT and PCD in bits 4:3; PAT in bit 7, or 12 above level 1. */
+static unsigned int amd_pat_field(u64 entry, unsigned int level)
+{
+	return (entry >> 3 & 3) + (entry & (level > 1 ? 0x1000 : 0x80) ? 4 : 0);
+}
+
+/* 5.4.1. Of what is left to software in a table, bit 53 is ours. */
+static const char *amd_bad(u64 entry, unsigned int level, bool leaf)
+{
+	unsigned int field = amd_pat_field(entry, level);
+
+	if (!(entry & 4))
+		return "AMD: not for user accesses";
+	if (!leaf && !(entry & 2))
+		return "AMD: a table that can't be written through";
+	if (!leaf)
+		return entry & ~0x002ffffffffff027ULL ?
+			       "AMD: bits beside the address of a table" : NULL;
+	if (level > 3)
+		return "AMD: leaf above 1 GiB";
+	if (raw_leaf_addr(AXAS_FORMAT_AMD, entry, level) &
+	    ((4096ULL << 9 * (level - 1)) - 1))
+		return "AMD: address of a leaf isn't aligned to it";
+	if (field == 2 || field == 4 || field == 6)
+		return "AMD: a field of the PAT register that nobody asked for";
+	/* Not 62:59 (protection key), 58:55, 53, 11:9, 8 (global). */
+	return entry & 0x7fa0000000000f00ULL ?
+		       "AMD: bits that shall be zero" : NULL;
+}
+
+static const char *raw_bad(enum axas_format format, u64 entry,
+			   unsigned int level, bool leaf)
+{
+	switch (format) {
+	case AXAS_FORMAT_EPT:
+		return ept_bad(entry, level, leaf);
+	case AXAS_FORMAT_S2:
+		return s2_bad(entry, level, leaf);
+	case AXAS_FORMAT_AMD:
+		return amd_bad(entry, level, leaf);
+	default:
+		return "no such format";
+	}
+}
+
 static void ept_leaf(u64 entry, struct raw_leaf *leaf)
 {
 	static const u8 memtypes[] = { 4, 3, 0xff, 0xff, 1, 2, 0, 0xff };
@@ -169,7 +253,6 @@ static void ept_leaf(u64 entry, struct raw_leaf *leaf)
 	leaf->prot = entry & 7;
 	leaf->memtype = memtypes[entry >> 3 & 7];
 	leaf->ignore_pat = entry & 0x40;
-	leaf->owned = entry & 0x0010000000000000ULL;
 }
 
 static void s2_leaf(u64 entry, struct raw_leaf *leaf)
@@ -184,7 +267,16 @@ static void s2_leaf(u64 entry, struct raw_leaf *leaf)
 		     (entry & 0x0040000000000000ULL ? 0 : 4);
 	leaf->memtype = memtypes[entry >> 2 & 15];
 	leaf->ignore_pat = false;
-	leaf->owned = entry & 0x0080000000000000ULL;
+}
+
+/* Present is readable. Linux's PAT register: 0 WB, 1 WC, 3 UC, 5 WP, 7 WT. */
+static void amd_leaf(u64 entry, struct raw_leaf *leaf)
+{
+	static const u8 memtypes[] = { 0, 3, 0xff, 4, 0xff, 2, 0xff, 1 };
+
+	leaf->prot = 1 + (entry & 2) + (entry >> 63 ? 0 : 4);
+	leaf->memtype = memtypes[amd_pat_field(entry, leaf->level)];
+	leaf->ignore_pat = false;
 }
 
 static void raw_note_bad(struct raw_reader *reader, const char *bad, u64 entry)
@@ -195,24 +287,20 @@ static void raw_note_bad(struct raw_reader *reader, const char *bad, u64 entry)
 	}
 }
 
-/*
- * Bit 53 (EPT) or 57 (stage 2) says that a table is full of leaves that own
- * nothing, that is have bit 52 or 55 clear.
- */
+/* A bit says that a table is full of leaves that own nothing. */
 static const char *raw_full_bad(enum axas_format format, u64 entry,
 				unsigned int level)
 {
-	bool ept = format == AXAS_FORMAT_EPT;
-	u64 owned = ept ? 1ULL << 52 : 1ULL << 55;
+	const struct raw_format *raw = &raw_formats[format];
 	const u64 *table = raw_child(format, entry);
 	unsigned int i;
 
-	if (!(entry & (ept ? 1ULL << 53 : 1ULL << 57)))
+	if (!(entry & raw->full))
 		return NULL;
 	for (i = 0; i < 512; i++) {
 		u64 leaf = READ_ONCE(table[i]);
 
-		if (!raw_present(format, leaf) || leaf & owned ||
+		if (!raw_present(format, leaf) || leaf & raw->owned ||
 		    raw_is_table(format, leaf, level - 1))
 			return "a table is marked full of foreign leaves and isn't";
 	}
@@ -246,13 +334,16 @@ static void raw_read_leaf(struct raw_reader *reader, u64 entry, u64 gpa,
 		.gpa = gpa,
 		.entry = entry,
 		.level = level,
-		.hpa = raw_addr(format, entry),
+		.hpa = raw_leaf_addr(format, entry, level),
+		.owned = entry & raw_formats[format].owned,
 	};
 
 	if (format == AXAS_FORMAT_EPT)
 		ept_leaf(entry, &leaf);
-	else
+	else if (format == AXAS_FORMAT_S2)
 		s2_leaf(entry, &leaf);
+	else
+		amd_leaf(entry, &leaf);
 	sum->leaves[level - 1]++;
 	if (leaf.owned)
 		sum->owned += 1ULL << 9 * (level - 1);
@@ -281,9 +372,8 @@ static void raw_read_table(struct raw_reader *reader, const u64 *table,
 			continue;
 		}
 		is_table = raw_is_table(format, entry, level);
-		raw_note_bad(reader, format == AXAS_FORMAT_EPT ?
-				     ept_bad(entry, level, !is_table) :
-				     s2_bad(entry, level, !is_table), entry);
+		raw_note_bad(reader, raw_bad(format, entry, level, !is_table),
+			     entry);
 		if (!is_table) {
 			raw_read_leaf(reader, entry, gpa, level);
 			continue;

@@ -7,7 +7,7 @@
 /**
  * DOC: Tables as a CPU sees them
  *
- * A second reader of both formats, written from the manuals and not from the
+ * A second reader of all formats, written from the manuals and not from the
  * module's definitions: bits are literal numbers on purpose. It knows what a
  * CPU would refuse.
  */
@@ -72,6 +72,17 @@ struct raw_reader {
 	struct raw_sum sum;
 };
 
+/**
+ * struct raw_flags - what the CPU sets in a leaf that it uses
+ * @accessed: at any access
+ * @dirty: at a write, where the leaf is writable and neither set before
+ */
+struct raw_flags {
+	u64 accessed;
+	u64 dirty;
+};
+
+struct raw_flags raw_flags(enum axas_format format);
 bool raw_present(enum axas_format format, u64 entry);
 u64 raw_entry(const struct axas_npt *npt, u64 gpa, unsigned int *level);
 u64 *raw_entry_ptr(const struct axas_npt *npt, u64 gpa, unsigned int *level);

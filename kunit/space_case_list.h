@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Cases of space_*_test.c, for both formats. Included where they are used. */
+/* Cases of space_*_test.c, for all formats. Included where they are used. */
 	AXAS_CASE(space_defaults)
 	AXAS_CASE(space_base_and_length)
 	AXAS_CASE(space_linear)

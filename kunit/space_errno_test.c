@@ -29,7 +29,7 @@ static void expect_create(struct kunit *test, struct axas_create args, int err)
 
 /* What is wrong whatever the format. */
 static const struct create_row create_rows[] = {
-	{ { .format = 3 }, -EINVAL },
+	{ { .format = 4 }, -EINVAL },
 	{ { .format = U32_MAX }, -EINVAL },
 	{ { .features = 8 }, -EINVAL },
 	{ { .features = 1U << 31 }, -EINVAL },
@@ -56,13 +56,20 @@ static const struct create_row create_rows[] = {
 	{ { .gpa_bits = 48, .base = (1ULL << 48) - 4096 }, 0 },
 	{ { .gpa_bits = 48, .base = 4096, .length = (1ULL << 48) - 4096 }, 0 },
 	{ { .gpa_bits = 48, .length = 1ULL << 48 }, 0 },
-	{ { .features = AXAS_FEAT_EXEC_ONLY }, 0 },
 	{ { }, 0 },
 };
 
+/* EPT's 57 bits, where the CPU has them. */
+static bool create_has_width(struct kunit *test, unsigned int bits, bool wide)
+{
+	if (axas_is_s2(test))
+		return bits >= 32 && bits <= 48;
+	return bits == 48 || (bits == 39 && axas_is_ept(test)) ||
+	       (bits == 57 && wide);
+}
+
 void errno_create(struct kunit *test)
 {
-	const bool ept = axas_is_ept(test);
 	struct axas_npt_caps caps;
 	unsigned int i, bits;
 
@@ -70,16 +77,18 @@ void errno_create(struct kunit *test)
 		expect_create(test, create_rows[i].args, create_rows[i].err);
 	axas_npt_format(axas_context(test)->format)->caps(&caps);
 	for (bits = 1; bits < 64; bits++) {
-		bool ok = ept ? bits == 39 || bits == 48 ||
-				(bits == 57 && caps.gpa_bits >> 57) :
-				bits >= 32 && bits <= 48;
+		bool ok = create_has_width(test, bits, !axas_is_ept(test) ||
+						       caps.gpa_bits >> 57);
 
 		expect_create(test, (struct axas_create){ .gpa_bits = bits },
 			      ok ? 0 : -EOPNOTSUPP);
 	}
-	if (ept)
+	if (!axas_is_s2(test))
 		expect_create(test, (struct axas_create){
 				.features = AXAS_FEAT_FWB }, -EOPNOTSUPP);
+	expect_create(test, (struct axas_create){
+			.features = AXAS_FEAT_EXEC_ONLY },
+		      axas_exec_only(test) ? 0 : -EOPNOTSUPP);
 	expect_create(test, (struct axas_create){ .features = caps.features },
 		      0);
 	if (~caps.features & AXAS_FEAT_AD)
@@ -233,29 +242,29 @@ void errno_map(struct kunit *test)
 					     SZ_4K, PROT_R, 0, 0), 0);
 }
 
-/* What one format has and the other hasn't. */
+/* What one format has and another hasn't. */
 void errno_map_format(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space_with(test, &two_gigabytes);
-	const bool ept = axas_is_ept(test);
-	const u64 hpa_end = 1ULL << (ept ? 52 : 48);
+	const u64 hpa_end = 1ULL << (axas_is_s2(test) ? 48 : 52);
 	struct axas_map args = { HERE, LIN, .prot = PROT_R };
 	static const bool has[2][6] = {
-		[false] = { true, false, false, true, true, true },
-		[true] = { true, true, true, true, true, false },
+		[false] = { true, true, true, true, true, false },
+		[true] = { true, false, false, true, true, true },
 	};
+	const bool s2 = axas_is_s2(test);
 
 	for (args.memtype = 0; args.memtype <= AXAS_MEM_DEVICE;
 	     args.memtype++) {
 		KUNIT_EXPECT_EQ_MSG(test, axas_space_map(space, &args),
-				    has[ept][args.memtype] ? 0 : -EOPNOTSUPP,
+				    has[s2][args.memtype] ? 0 : -EOPNOTSUPP,
 				    "memtype %u", args.memtype);
 		axas_space_clear(space);
 	}
 	args.memtype = AXAS_MEM_WB;
 	args.flags = AXAS_MAP_IGNORE_PAT;
 	KUNIT_EXPECT_EQ(test, axas_space_map(space, &args),
-			ept ? 0 : -EOPNOTSUPP);
+			axas_is_ept(test) ? 0 : -EOPNOTSUPP);
 	axas_space_clear(space);
 
 	args.flags = 0;

@@ -291,7 +291,7 @@ void holder_is_not_told_of_faults(struct kunit *test)
 
 /*
  * Stage 2, D8.16.1: the old entry is gone, and forgotten, before the table is
- * there. EPT has no such rule: what isn't unmapped never faults meanwhile.
+ * there. Others have no such rule: what isn't unmapped never faults meanwhile.
  */
 void holder_sees_break_before_make(struct kunit *test)
 {
@@ -314,7 +314,7 @@ void holder_sees_break_before_make(struct kunit *test)
 		KUNIT_EXPECT_GE(test, holder->gpa[i] + holder->size[i], hole);
 	}
 	KUNIT_EXPECT_TRUE(test, test_holder_covers(holder, hole));
-	if (axas_is_ept(test)) {
+	if (!axas_is_s2(test)) {
 		KUNIT_EXPECT_EQ(test, broken, 0U);
 		return;
 	}
@@ -388,7 +388,7 @@ void holder_forgets_a_closed_table(struct kunit *test)
 			holder->gpa[i] <= SZ_1G &&
 			holder->gpa[i] + holder->size[i] >= SZ_1G + SZ_2M;
 	}
-	if (axas_is_ept(test))
+	if (!axas_is_s2(test))
 		KUNIT_EXPECT_EQ(test, told, 0U);
 	else
 		KUNIT_EXPECT_GE(test, told, 1U);
@@ -436,14 +436,14 @@ static void busy_invalidate(struct axas_holder *holder, axas_gpa_t gpa, u64 size
 	}
 }
 
-/* Stage 2 freezes a leaf across the holders' callbacks; EPT never does. */
+/* Stage 2 freezes a leaf across the holders' callbacks; others never do. */
 void busy_entry_is_slept_on(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space(test);
 	struct busy *busy;
 
-	if (axas_is_ept(test))
-		kunit_skip(test, "EPT freezes no entry across a callback");
+	if (!axas_is_s2(test))
+		kunit_skip(test, "x86 freezes no entry across a callback");
 	busy = kunit_kzalloc(test, sizeof(*busy), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, busy);
 	INIT_LIST_HEAD(&busy->holder.node);

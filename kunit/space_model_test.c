@@ -13,8 +13,9 @@ static u32 rnd(struct model *model, u32 n)
 
 static unsigned int rnd_prot(struct model *model)
 {
-	static const u8 prots[] = {
-		PROT_R, PROT_RW, PROT_RX, PROT_RWX, PROT_X, PROT_RW,
+	const u8 prots[] = {
+		PROT_R, PROT_RW, PROT_RX, PROT_RWX, axas_exec_prot(model->test),
+		PROT_RW,
 	};
 
 	return prots[rnd(model, ARRAY_SIZE(prots))];
@@ -23,13 +24,13 @@ static unsigned int rnd_prot(struct model *model)
 static unsigned int rnd_memtype(struct model *model)
 {
 	static const u8 types[2][5] = {
-		{ AXAS_MEM_WB, AXAS_MEM_WB, AXAS_MEM_NC, AXAS_MEM_UC,
-		  AXAS_MEM_DEVICE },
 		{ AXAS_MEM_WB, AXAS_MEM_WT, AXAS_MEM_WP, AXAS_MEM_NC,
 		  AXAS_MEM_UC },
+		{ AXAS_MEM_WB, AXAS_MEM_WB, AXAS_MEM_NC, AXAS_MEM_UC,
+		  AXAS_MEM_DEVICE },
 	};
 
-	return types[axas_is_ept(model->test)][rnd(model, 5)];
+	return types[axas_is_s2(model->test)][rnd(model, 5)];
 }
 
 /* Units in n bytes, at least one. */
@@ -572,7 +573,7 @@ static void model_run(struct model *model, unsigned int steps)
 static struct model *model_new(struct kunit *test, unsigned int bits)
 {
 	const struct axas_create args = {
-		.gpa_bits = bits, .features = AXAS_FEAT_EXEC_ONLY,
+		.gpa_bits = bits, .features = axas_exec_only(test),
 	};
 	struct model *model;
 
@@ -632,7 +633,7 @@ void model_sparse(struct kunit *test)
 	model_run(model, 300);
 }
 
-/* EPT: five levels. Stage 2: three, from two concatenated tables. */
+/* x86: five levels. Stage 2: three, from two concatenated tables. */
 void model_narrow_or_wide(struct kunit *test)
 {
 	struct axas_npt_caps caps;
@@ -641,8 +642,8 @@ void model_narrow_or_wide(struct kunit *test)
 	axas_npt_format(axas_context(test)->format)->caps(&caps);
 	if (axas_is_ept(test) && !(caps.gpa_bits >> 57))
 		kunit_skip(test, "this CPU has no five-level EPT");
-	model = model_new(test, axas_is_ept(test) ? 57 : 40);
-	model->base[0] = (axas_is_ept(test) ? 1ULL << 48 : 1ULL << 39) - SZ_8M;
+	model = model_new(test, axas_is_s2(test) ? 40 : 57);
+	model->base[0] = (axas_is_s2(test) ? 1ULL << 39 : 1ULL << 48) - SZ_8M;
 	model->per_chunk = 4096;
 	model_run(model, 120);
 }

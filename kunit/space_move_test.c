@@ -152,10 +152,11 @@ void move_takes_all_along(struct kunit *test)
 
 /* ---- flags that the CPU keeps ---- */
 
-/* Intel SDM 29.3.5; Arm ARM D8.5.2 and D8.5.3. */
 static u64 both_flags(struct kunit *test)
 {
-	return axas_is_ept(test) ? 0x300 : 0x480;
+	struct raw_flags flags = raw_flags(axas_context(test)->format);
+
+	return flags.accessed | flags.dirty;
 }
 
 struct flagging {

@@ -139,8 +139,8 @@ void next_sees_a_leaf_that_is_broken(struct kunit *test)
 	struct axas_space *space = axas_test_space(test);
 	struct lister *lister;
 
-	if (axas_is_ept(test))
-		kunit_skip(test, "EPT breaks no leaf");
+	if (!axas_is_s2(test))
+		kunit_skip(test, "x86 breaks no leaf");
 	lister = kunit_kzalloc(test, sizeof(*lister), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, lister);
 	INIT_LIST_HEAD(&lister->holder.node);

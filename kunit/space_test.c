@@ -16,23 +16,23 @@ void space_defaults(struct kunit *test)
 	static const struct axas_create none = {};
 	struct axas_space *space = axas_test_space_with(test, &none);
 	struct axas_stats stats = axas_stats_of(space);
-	const bool ept = axas_is_ept(test);
+	const bool s2 = axas_is_s2(test);
 
 	KUNIT_EXPECT_EQ(test, stats.format, (u32)axas_context(test)->format);
-	KUNIT_EXPECT_EQ(test, stats.gpa_bits, ept ? 48U : 40U);
-	KUNIT_EXPECT_EQ(test, stats.levels, ept ? 4U : 3U);
+	KUNIT_EXPECT_EQ(test, stats.gpa_bits, s2 ? 40U : 48U);
+	KUNIT_EXPECT_EQ(test, stats.levels, s2 ? 3U : 4U);
 	KUNIT_EXPECT_EQ(test, stats.features, 0U);
 	KUNIT_EXPECT_EQ(test, stats.base, 0ULL);
 	KUNIT_EXPECT_EQ(test, stats.length, 1ULL << stats.gpa_bits);
 	/* 40 bits at stage 2 begin with two tables of 39. */
 	KUNIT_EXPECT_EQ(test, stats.tables[stats.levels - 1],
-			ept ? 1ULL : 2ULL);
+			s2 ? 2ULL : 1ULL);
 	axas_expect_empty(test, space);
 	/* HOST is what this machine walks. */
 	KUNIT_EXPECT_EQ(test, axas_npt_format(AXAS_FORMAT_HOST)->format,
 			IS_ENABLED(CONFIG_ARM64) ? AXAS_FORMAT_S2 :
 						   AXAS_FORMAT_EPT);
-	KUNIT_EXPECT_NULL(test, axas_npt_format(3));
+	KUNIT_EXPECT_NULL(test, axas_npt_format(4));
 }
 
 void space_base_and_length(struct kunit *test)

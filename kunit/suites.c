@@ -32,11 +32,24 @@ static struct kunit_suite axas_space_s2_suite = {
 	.test_cases = space_s2_cases,
 };
 
+static struct kunit_case space_amd_cases[] = {
+#include "space_case_list.h"
+	{}
+};
+
+static struct kunit_suite axas_space_amd_suite = {
+	.name = "axas_space_amd",
+	.init = axas_test_init_amd,
+	.exit = axas_test_exit,
+	.test_cases = space_amd_cases,
+};
+
 kunit_test_suites(&axas_addr_suite, &axas_hal_suite, &axas_npt_ept_suite,
-		  &axas_npt_s2_suite, &axas_backend_suite,
+		  &axas_npt_s2_suite, &axas_npt_amd_suite, &axas_backend_suite,
 		  &axas_space_ept_suite, &axas_space_s2_suite,
-		  &axas_race_suite, &axas_register_suite,
-		  &axas_sync_ept_suite, &axas_sync_s2_suite);
+		  &axas_space_amd_suite, &axas_race_suite, &axas_register_suite,
+		  &axas_sync_ept_suite, &axas_sync_s2_suite,
+		  &axas_sync_amd_suite);
 
 MODULE_DESCRIPTION("KUnit tests for guest physical address spaces");
 MODULE_AUTHOR("The axas authors");

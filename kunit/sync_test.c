@@ -141,7 +141,7 @@ static void sync_before_leaf(struct kunit *test)
 				for (exec = 0; exec < 2; exec++) {
 					what = fwb && !type ? 0 : AXAS_SYNC_DATA;
 					what |= exec ? AXAS_SYNC_CODE : 0;
-					if (axas_is_ept(test))
+					if (!axas_is_s2(test))
 						what = 0;
 					sync_one_way(test, &sync_ways[way],
 						     fwb ? AXAS_FEAT_FWB : 0,
@@ -164,7 +164,7 @@ static unsigned int sync_protect(struct kunit *test, struct sync_watch *watch,
 /* Whoever couldn't fetch from a frame before protect can afterwards. */
 static void sync_before_exec(struct kunit *test)
 {
-	unsigned int code = axas_is_ept(test) ? 0 : AXAS_SYNC_CODE;
+	unsigned int code = axas_is_s2(test) ? AXAS_SYNC_CODE : 0;
 	struct axas_space *space = axas_test_space(test);
 	struct sync_watch *watch;
 	u64 all = PAGES * SZ_4K;
@@ -210,7 +210,7 @@ static void sync_after_write(struct kunit *test)
 	struct axas_space *space = axas_test_space(test);
 	struct axas_memory memory;
 	struct sync_watch *watch;
-	bool syncs = !axas_is_ept(test);
+	bool syncs = axas_is_s2(test);
 
 	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, GPA, SZ_4K, PROT_RWX,
 					     AXAS_MAP_POPULATE, 0), 0);
@@ -289,7 +289,7 @@ static void sync_keeps_contents(struct kunit *test)
 }
 #endif
 
-static struct kunit_case sync_ept_cases[] = {
+static struct kunit_case sync_x86_cases[] = {
 	KUNIT_CASE(sync_before_leaf),
 	KUNIT_CASE(sync_before_exec),
 	KUNIT_CASE(sync_not_linear),
@@ -302,7 +302,7 @@ struct kunit_suite axas_sync_ept_suite = {
 	.name = "axas_sync_ept",
 	.init = axas_test_init_ept,
 	.exit = axas_test_exit,
-	.test_cases = sync_ept_cases,
+	.test_cases = sync_x86_cases,
 };
 
 static struct kunit_case sync_s2_cases[] = {
@@ -320,4 +320,11 @@ struct kunit_suite axas_sync_s2_suite = {
 	.init = axas_test_init_s2,
 	.exit = axas_test_exit,
 	.test_cases = sync_s2_cases,
+};
+
+struct kunit_suite axas_sync_amd_suite = {
+	.name = "axas_sync_amd",
+	.init = axas_test_init_amd,
+	.exit = axas_test_exit,
+	.test_cases = sync_x86_cases,
 };

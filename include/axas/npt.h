@@ -273,7 +273,7 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @caps: fill in what the format can do on this machine
  * @init: make an empty table. ops, lock, gpa_bits and features of @npt are
  *	given and fit the caps. May sleep. Return: 0 or -ENOMEM.
- * @control: the value that makes a CPU use the table: the EPTP, or VTTBR_EL2
+ * @control: the value that makes a CPU use the table: the EPTP, nCR3, or VTTBR_EL2
  *	with VMID 0. Return: 0 or -EOPNOTSUPP if no CPU register can hold it.
  * @lookup: fill in the slot of a GPA, and what it holds. Return: true and the
  *	leaf, or false if the slot is empty. Under RCU.
@@ -401,6 +401,7 @@ struct axas_npt_ops {
 
 extern const struct axas_npt_ops axas_npt_ept_ops;
 extern const struct axas_npt_ops axas_npt_s2_ops;
+extern const struct axas_npt_ops axas_npt_amd_ops;
 
 /**
  * axas_npt_format - find one of axas's own formats
@@ -418,6 +419,8 @@ static inline const struct axas_npt_ops *axas_npt_format(u32 format)
 		return &axas_npt_ept_ops;
 	case AXAS_FORMAT_S2:
 		return &axas_npt_s2_ops;
+	case AXAS_FORMAT_AMD:
+		return &axas_npt_amd_ops;
 	default:
 		return NULL;
 	}

@@ -32,6 +32,7 @@ static inline u64 axas_trace_ns(u64 begin)
 
 TRACE_DEFINE_ENUM(AXAS_FORMAT_EPT);
 TRACE_DEFINE_ENUM(AXAS_FORMAT_S2);
+TRACE_DEFINE_ENUM(AXAS_FORMAT_AMD);
 TRACE_DEFINE_ENUM(AXAS_BACKEND_LINEAR);
 TRACE_DEFINE_ENUM(AXAS_BACKEND_ALLOC);
 TRACE_DEFINE_ENUM(AXAS_BACKEND_DEVICE);
@@ -53,7 +54,8 @@ TRACE_DEFINE_ENUM(AXAS_FAULT_POISONED);
 #define axas_show_format(format)					\
 	__print_symbolic(format,					\
 			 { AXAS_FORMAT_EPT, "ept" },			\
-			 { AXAS_FORMAT_S2, "s2" })
+			 { AXAS_FORMAT_S2, "s2" },			\
+			 { AXAS_FORMAT_AMD, "amd" })
 
 #define axas_show_backend(backend)					\
 	__print_symbolic(backend,					\

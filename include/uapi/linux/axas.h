@@ -143,12 +143,14 @@ enum {
  * @AXAS_FORMAT_HOST: the format of the machine's own CPUs
  * @AXAS_FORMAT_EPT: Intel extended page tables
  * @AXAS_FORMAT_S2: Armv8-A stage 2, VMSAv8-64, 4K granule
+ * @AXAS_FORMAT_AMD: AMD nested paging
  * @AXAS_FORMAT_MODULE: from here to 31: formats that other modules bring
  */
 enum axas_format {
 	AXAS_FORMAT_HOST = 0,
 	AXAS_FORMAT_EPT = 1,
 	AXAS_FORMAT_S2 = 2,
+	AXAS_FORMAT_AMD = 3,
 	AXAS_FORMAT_MODULE = 16,
 };
 
@@ -167,12 +169,16 @@ enum axas_prot {
 
 /**
  * enum axas_memtype - memory type of an area
- * @AXAS_MEM_WB: write-back, on both formats
- * @AXAS_MEM_WT: write-through, EPT only
- * @AXAS_MEM_WP: write-protected, EPT only
- * @AXAS_MEM_NC: write-combining on EPT, Normal Non-cacheable on stage 2
- * @AXAS_MEM_UC: uncacheable on EPT, Device-nGnRnE on stage 2
+ * @AXAS_MEM_WB: write-back, on all formats
+ * @AXAS_MEM_WT: write-through, EPT and AMD only
+ * @AXAS_MEM_WP: write-protected, EPT and AMD only
+ * @AXAS_MEM_NC: write-combining on EPT and AMD, Normal Non-cacheable on stage 2
+ * @AXAS_MEM_UC: uncacheable on EPT and AMD, Device-nGnRnE on stage 2
  * @AXAS_MEM_DEVICE: Device-nGnRE, stage 2 only
+ *
+ * On AMD a leaf says which field of the host's PAT register has its type: those
+ * that Linux fills it with (0 WB, 1 WC, 3 UC, 5 WP, 7 WT). Whoever enters a guest
+ * keeps that register as it is.
  */
 enum axas_memtype {
 	AXAS_MEM_WB = 0,
@@ -186,7 +192,8 @@ enum axas_memtype {
 /**
  * enum axas_feature - what a format, or a space, can do
  * @AXAS_FEAT_EXEC_ONLY: areas may be executable and not readable
- * @AXAS_FEAT_AD: the CPU keeps accessed and dirty flags in the entries
+ * @AXAS_FEAT_AD: the CPU keeps accessed and dirty flags in the entries. AMD's
+ *	always does: without this they are set from the start, and not shown
  * @AXAS_FEAT_FWB: stage 2 memory attributes as with HCR_EL2.FWB set. Without it
  *	each frame is cleaned from the caches when it comes into the space
  */
@@ -212,11 +219,16 @@ enum axas_feature {
  * @control_bits: out: bit n is set if AXAS_ROOT has a control value for a space
  *	n bits wide: no CPU can be told to use the table of another. EPT lacks
  *	39, whose three levels no EPTP can hold
- * @name: out: the name of @format, "ept" or "s2" or what the module that has
- *	brought it calls it; cut after 15 bytes, which a 0 ends
+ * @name: out: the name of @format, "ept", "s2" or "amd" or what the module that
+ *	has brought it calls it; cut after 15 bytes, which a 0 ends
  *
  * For the host's own format these are the limits of the CPU. A format that the
  * CPU doesn't walk has the limits of its architecture.
+ *
+ * An AMD CPU walks nested tables of as many levels as the kernel's own: 4, or 5
+ * where the kernel runs with la57. @control_bits and @default_gpa_bits say so there.
+ * Where the kernel's own memory is encrypted (mem_encrypt=on) no width has a
+ * control value, and booted with nopat there are no types but WB and UC.
  *
  * EPT has no leaves but 4 KiB where the CPU walks it and has the erratum
  * itlb_multihit (/proc/cpuinfo says so), by which a guest that executes from a
@@ -247,7 +259,7 @@ struct axas_info {
  * @flags: must be 0
  * @format: an &enum axas_format
  * @gpa_bits: width of a GPA; 0 takes the default. EPT: 39, 48 or 57, for 3, 4
- *	and 5 levels. Stage 2: 32 to 48.
+ *	and 5 levels. Stage 2: 32 to 48. AMD: 48 or 57, for 4 and 5 levels.
  * @base: first GPA of the space, aligned to 4096
  * @length: bytes in the space, a multiple of 4096; 0 means all up to the end
  *	of the width
@@ -765,14 +777,14 @@ struct axas_probe {
  * @format: out: an &enum axas_format
  * @levels: out: levels of the table
  * @root: out: HPA of the root table
- * @control: out: the EPTP, or VTTBR_EL2 with VMID 0
- * @vtcr: out: VTCR_EL2; 0 for EPT
+ * @control: out: the EPTP, nCR3, or VTTBR_EL2 with VMID 0
+ * @vtcr: out: VTCR_EL2; 0 but for stage 2
  *
  * A CPU that is given these walks the table until it is told otherwise: who
  * does so registers for invalidations in the kernel first.
  *
  * Errors: EPERM without CAP_SYS_ADMIN; EOPNOTSUPP when no CPU register can hold
- * the root, as with an EPT of 3 levels.
+ * the root, as with an EPT of 3 levels, or no CPU here walks one of that width.
  */
 struct axas_root {
 	__u32 size;
