@@ -4,8 +4,36 @@
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
+#ifdef CONFIG_X86
+#include <asm/cpufeature.h>
+#endif
 
 #include <axas/npt.h>
+
+#ifdef CONFIG_X86
+static bool npt_cpu_is_amd(void)
+{
+	return boot_cpu_has(X86_FEATURE_SVM) && boot_cpu_has(X86_FEATURE_NPT);
+}
+#else
+static bool npt_cpu_is_amd(void)
+{
+	return false;
+}
+#endif
+
+/**
+ * axas_npt_host - what %AXAS_FORMAT_HOST stands for
+ *
+ * Context: any.
+ * Return: the format that this machine's CPUs walk; EPT on one that has none.
+ */
+enum axas_format axas_npt_host(void)
+{
+	if (IS_ENABLED(CONFIG_ARM64))
+		return AXAS_FORMAT_S2;
+	return npt_cpu_is_amd() ? AXAS_FORMAT_AMD : AXAS_FORMAT_EPT;
+}
 
 static atomic64_t npt_epoch_blocks;
 

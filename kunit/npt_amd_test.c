@@ -315,6 +315,28 @@ static struct axas_npt_caps amd_caps_of(struct fake_cpu cpu)
 	return caps;
 }
 
+static enum axas_format amd_host_of(struct fake_cpu cpu)
+{
+	enum axas_format format;
+
+	fake_cpu = cpu;
+	format = axas_npt_format(AXAS_FORMAT_HOST)->format;
+	fake_cpu = (struct fake_cpu){};
+	return format;
+}
+
+static void amd_is_the_hosts(struct kunit *test)
+{
+	const struct fake_cpu none = {}, intel = { .vmx = true };
+	const struct fake_cpu old = { .svm = true };
+	const struct fake_cpu amd = { .svm = true, .npt = true };
+
+	KUNIT_EXPECT_EQ(test, amd_host_of(none), AXAS_FORMAT_EPT);
+	KUNIT_EXPECT_EQ(test, amd_host_of(intel), AXAS_FORMAT_EPT);
+	KUNIT_EXPECT_EQ(test, amd_host_of(old), AXAS_FORMAT_EPT);
+	KUNIT_EXPECT_EQ(test, amd_host_of(amd), AXAS_FORMAT_AMD);
+}
+
 /* 15.25.3: as many levels as the kernel's own tables have. */
 static void amd_limits_of_a_cpu(struct kunit *test)
 {
@@ -364,6 +386,13 @@ static void amd_no_root_for_another_mode(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, npt->ops->control(npt, &ncr3), 0);
 }
 #else
+static void amd_is_the_hosts(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, axas_npt_format(AXAS_FORMAT_HOST)->format,
+			IS_ENABLED(CONFIG_ARM64) ? AXAS_FORMAT_S2 :
+						   AXAS_FORMAT_EPT);
+}
+
 static void amd_limits_of_a_cpu(struct kunit *test)
 {
 	kunit_skip(test, "no CPU here walks it");
@@ -384,6 +413,7 @@ static struct kunit_case amd_cases[] = {
 	KUNIT_CASE(amd_protect_changes_rights_alone),
 	KUNIT_CASE(amd_pat_moves_with_the_size),
 	KUNIT_CASE(amd_limits),
+	KUNIT_CASE(amd_is_the_hosts),
 	KUNIT_CASE(amd_limits_of_a_cpu),
 	KUNIT_CASE_PARAM(amd_no_root_for_another_mode, amd_width_gen_params),
 #include "npt_case_list.h"

@@ -25,7 +25,6 @@ static unsigned int count_tables(const struct axas_stats *st)
 
 TEST_F(space, fdinfo)
 {
-	const bool ept = variant->format == AXAS_FORMAT_EPT;
 	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
 	char want[512], *text, *is;
 
@@ -57,8 +56,8 @@ TEST_F(space, fdinfo)
 		 "axas-leaves:\t3 0 1\n"
 		 "axas-faults:\tresolved 3 spurious 2 no-area 1 denied 1"
 		 " no-memory 0 invalid 1 device 0 poisoned 0\n",
-		 ax_space_id(self->fd), ept ? "ept" : "s2", ept ? 48 : 40,
-		 ept ? 4 : 3);
+		 ax_space_id(self->fd), ax_format_name(variant->format),
+		 variant->bits, variant->format == AXAS_FORMAT_S2 ? 3 : 4);
 	text = ax_fdinfo(self->fd);
 	ASSERT_NE(NULL, text);
 	is = strstr(text, "axas-");
@@ -77,7 +76,7 @@ TEST_F(device, numbers_are_not_used_twice)
 	last = ax_space_id(kept);
 	EXPECT_LT(0, last);
 	for (i = 0; i < 50; i++) {
-		fd = ax_create(self->dev, i & 1 ? AXAS_FORMAT_EPT : AXAS_FORMAT_S2, 0);
+		fd = ax_create(self->dev, AXAS_FORMAT_EPT + i % 3, 0);
 		ASSERT_LE(0, fd);
 		id = ax_space_id(fd);
 		EXPECT_LT(last, id);

@@ -166,6 +166,28 @@ static void list_areas(int fd)
 	report("areas");
 }
 
+/* AMD's has another number and name, and shares all else. */
+static void look_at_amd(int dev)
+{
+	struct axas_info info = { .size = sizeof(info), .format = AXAS_FORMAT_AMD };
+	struct axas_create create = {
+		.size = sizeof(create), .format = AXAS_FORMAT_AMD, .gpa_bits = 57,
+	};
+	struct axas_stats stats = { .size = sizeof(stats) };
+	int fd;
+
+	CHECK(sys_ioctl(dev, AXAS_INFO, &info) == 0);
+	CHECK(info.format == AXAS_FORMAT_AMD && info.name[0] == 'a');
+	CHECK(info.gpa_bits == (1ULL << 48 | 1ULL << 57));
+	fd = sys_ioctl(dev, AXAS_CREATE, &create);
+	CHECK(fd >= 0);
+	CHECK(sys_ioctl(fd, AXAS_STATS, &stats) == 0);
+	CHECK(stats.format == AXAS_FORMAT_AMD && stats.levels == 5);
+	CHECK(stats.length == 1ULL << 57);
+	sys(6, fd, 0, 0, 0, 0);
+	report("amd");
+}
+
 /* The EPTP: write-back, and a walk of four levels. */
 static void look_at_root(int fd)
 {
@@ -401,7 +423,7 @@ __attribute__((used, noreturn)) static void run(void)
 		put("1..0 # SKIP /dev/axas can't be opened\n");
 		exit_with(4);
 	}
-	put("1..10\n");
+	put("1..11\n");
 
 	CHECK(sys_ioctl(dev, AXAS_INFO, &info) == 0);
 	CHECK(info.gpa_bits & 1ULL << 48);
@@ -413,6 +435,7 @@ __attribute__((used, noreturn)) static void run(void)
 	CHECK(sys_ioctl(fd, AXAS_STATS, &stats) == 0);
 	CHECK(stats.length == 1ULL << 48 && stats.base == 0 && stats.gpa_bits == 48);
 	report("create");
+	look_at_amd(dev);
 
 	fault.entries = (unsigned long)fe;
 	translate.entries = (unsigned long)te;

@@ -16,7 +16,7 @@
 
 TEST_F(space, figures)
 {
-	const bool ept = variant->format == AXAS_FORMAT_EPT;
+	const bool s2 = variant->format == AXAS_FORMAT_S2;
 	char want[1024], comm[64] = "", *text;
 	FILE *f;
 
@@ -45,8 +45,8 @@ TEST_F(space, figures)
 		 "length %#llx\n"
 		 "features 0x0\n"
 		 "owner %d %s",
-		 ax_space_id(self->fd), ept ? "ept" : "s2", ept ? 48 : 40,
-		 ept ? 4 : 3, ept ? "1 1 0" : "2 0 0", self->end, getpid(), comm);
+		 ax_space_id(self->fd), ax_format_name(variant->format),
+		 variant->bits, s2 ? 3 : 4, s2 ? "2 0 0" : "1 1 0", self->end, getpid(), comm);
 	text = ax_debugfs(self->fd, "stats");
 	ASSERT_NE(NULL, text);
 	EXPECT_TRUE(ax_same_text("stats", want, text));
@@ -64,6 +64,7 @@ static int map_as(int fd, const struct axas_map *how)
 TEST_F(space, areas)
 {
 	const bool ept = variant->format == AXAS_FORMAT_EPT;
+	const bool s2 = variant->format == AXAS_FORMAT_S2;
 	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
 	char want[2048], *text;
 
@@ -87,7 +88,7 @@ TEST_F(space, areas)
 	}));
 	ASSERT_EQ(0, map_as(self->fd, &(struct axas_map){
 		.gpa = 2 * GPA, .length = AX_1G, .backend = AXAS_BACKEND_LINEAR,
-		.prot = AX_RWX, .hpa = hpa, .memtype = ept ? AXAS_MEM_WT : AXAS_MEM_DEVICE,
+		.prot = AX_RWX, .hpa = hpa, .memtype = s2 ? AXAS_MEM_DEVICE : AXAS_MEM_WT,
 		.cookie = 7,
 	}));
 	/* A hole makes two of one, and a protect three. */
@@ -100,8 +101,8 @@ TEST_F(space, areas)
 		 "0x0000000040000000-0x0000000040800000 r-x alloc nc 2M 0x0 - %snode=0\n"
 		 "0x0000000080000000-0x0000000080005000 rwx linear %s 1G 0x7 %#llx -\n"
 		 "0x0000000080006000-0x00000000c0000000 rwx linear %s 1G 0x7 %#llx -\n",
-		 ept ? "ignore-pat," : "", ept ? "wt" : "device", hpa,
-		 ept ? "wt" : "device", hpa + 0x6000);
+		 ept ? "ignore-pat," : "", s2 ? "device" : "wt", hpa,
+		 s2 ? "device" : "wt", hpa + 0x6000);
 	text = ax_debugfs(self->fd, "areas");
 	ASSERT_NE(NULL, text);
 	EXPECT_TRUE(ax_same_text("areas", want, ax_without_header(text)));
@@ -384,7 +385,7 @@ static int lay_out(int fd, bool ept, __u64 hpa, __u64 *seed)
 TEST_F_TIMEOUT(space, table_says_what_translate_says, 180)
 {
 	const bool ept = variant->format == AXAS_FORMAT_EPT;
-	__u64 seed = ax_seed(ept ? "table ept" : "table s2");
+	__u64 seed = ax_seed(ax_format_name(variant->format));
 	__u64 hpa = ax_find_unused_hpa(AX_1G, self->info.hpa_bits);
 	char *want, *text;
 	unsigned int i;

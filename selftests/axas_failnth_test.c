@@ -5,6 +5,7 @@
  * must succeed when it is tried again.
  */
 #define AX_FEW_VARIANTS
+#define AX_TWO_FORMATS
 #include <sys/mount.h>
 #include "axas_fixture.h"
 

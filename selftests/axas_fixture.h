@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * One space of each format and of several widths: a test that says
- * TEST_F(space, ...) runs once in each.
+ * TEST_F(space, ...) runs once in each. AX_FEW_VARIANTS leaves out all widths but
+ * one of each format, and AX_TWO_FORMATS AMD's: what takes long, and asks for
+ * nothing in which it isn't as EPT's.
  */
 #ifndef AXAS_FIXTURE_H
 #define AXAS_FIXTURE_H
@@ -22,6 +24,13 @@ FIXTURE_VARIANT(space) {
 	__u32 bits;
 };
 
+/* As the module calls what those below are in. */
+static inline const char *ax_format_name(__u32 format)
+{
+	return format == AXAS_FORMAT_EPT ? "ept" :
+	       format == AXAS_FORMAT_S2 ? "s2" : "amd";
+}
+
 #define AX_VARIANT(name, fmt, width) \
 	FIXTURE_VARIANT_ADD(space, name) { .format = (fmt), .bits = (width) }
 
@@ -34,12 +43,16 @@ AX_VARIANT(gstage59, AXAS_FORMAT_MODULE, 59);
 #else
 AX_VARIANT(ept48, AXAS_FORMAT_EPT, 48);
 AX_VARIANT(s2_40, AXAS_FORMAT_S2, 40);
+#ifndef AX_TWO_FORMATS
+AX_VARIANT(amd48, AXAS_FORMAT_AMD, 48);
+#endif
 #endif
 #ifndef AX_FEW_VARIANTS
 AX_VARIANT(ept39, AXAS_FORMAT_EPT, 39);
 AX_VARIANT(ept57, AXAS_FORMAT_EPT, 57);
 AX_VARIANT(s2_32, AXAS_FORMAT_S2, 32);
 AX_VARIANT(s2_48, AXAS_FORMAT_S2, 48);
+AX_VARIANT(amd57, AXAS_FORMAT_AMD, 57);
 #endif
 
 FIXTURE_SETUP(space)

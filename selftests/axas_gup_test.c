@@ -4,6 +4,7 @@
  * processes, and KVM. Pages that are in use there outlive their unmap.
  */
 #define AX_FEW_VARIANTS
+#define AX_TWO_FORMATS
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <sys/syscall.h>

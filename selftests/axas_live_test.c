@@ -4,6 +4,7 @@
  * the memory fails.
  */
 #define AX_FEW_VARIANTS
+#define AX_TWO_FORMATS
 #include <sys/klog.h>
 #include <sys/prctl.h>
 #include <termios.h>

@@ -4,6 +4,7 @@
  * boot, so that it runs after all other tests.
  */
 #define AX_FEW_VARIANTS
+#define AX_TWO_FORMATS
 #include <sys/mount.h>
 #include "axas_fixture.h"
 

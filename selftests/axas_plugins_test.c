@@ -43,7 +43,7 @@ TEST_F(device, gstage_info)
 	struct axas_info info;
 
 	ASSERT_EQ(0, ax_info(self->dev, AXAS_FORMAT_MODULE, &info));
-	EXPECT_EQ(0x10007, info.formats);
+	EXPECT_EQ(0x1000f, info.formats);
 	EXPECT_STREQ("gstage", info.name);
 	EXPECT_EQ(1ULL << 41 | 1ULL << 50 | 1ULL << 59, info.gpa_bits);
 	EXPECT_EQ(AX_PAGE | AX_2M | AX_1G, info.leaf_sizes);

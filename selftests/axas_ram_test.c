@@ -4,6 +4,7 @@
  * it can't.
  */
 #define AX_FEW_VARIANTS
+#define AX_TWO_FORMATS
 #include <linux/memfd.h>
 #include <sys/vfs.h>
 #include "axas_fixture.h"

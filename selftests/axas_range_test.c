@@ -4,6 +4,7 @@
  * others use them.
  */
 #define AX_FEW_VARIANTS
+#define AX_TWO_FORMATS
 #include <sys/sendfile.h>
 #include <sys/time.h>
 #include "axas_guest.h"

@@ -4,6 +4,7 @@
  * both, and that its guest sees nothing.
  */
 #define AX_FEW_VARIANTS
+#define AX_TWO_FORMATS
 #include "axas_fixture.h"
 
 #define GPA	0x40000000ULL

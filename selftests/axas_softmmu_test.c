@@ -5,6 +5,7 @@
  * for as long as it wants and no longer.
  */
 #define AX_FEW_VARIANTS
+#define AX_TWO_FORMATS
 #include "axas_fixture.h"
 #include "../samples/softmmu/softmmu.h"
 

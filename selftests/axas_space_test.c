@@ -15,7 +15,7 @@ TEST_F(space, new_space_is_empty)
 	EXPECT_EQ(self->end, self->empty.length);
 	EXPECT_EQ(0, self->empty.areas);
 	EXPECT_EQ(0, self->empty.resident);
-	if (variant->format == AXAS_FORMAT_EPT)
+	if (variant->format == AXAS_FORMAT_EPT || variant->format == AXAS_FORMAT_AMD)
 		EXPECT_EQ((variant->bits - 12) / 9, self->empty.levels);
 	if (variant->format == AXAS_FORMAT_S2 && variant->bits >= 40)
 		EXPECT_EQ(variant->bits > 43 ? 4 : 3, self->empty.levels);

@@ -4,6 +4,7 @@
  * thousands of spaces. Random tests print their seed and take it from AXAS_SEED.
  */
 #define AX_FEW_VARIANTS
+#define AX_TWO_FORMATS
 #include <sys/resource.h>
 #include "axas_fixture.h"
 

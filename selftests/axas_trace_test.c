@@ -111,13 +111,13 @@ static void device_and_clear(struct events *events, int fd, __u64 base, __u64 en
 }
 
 /* Out of a 1 GiB leaf a page goes: it is split, and so is one of its pieces. */
-static void expect_splits(struct events *events, bool ept, __u64 gpa)
+static void expect_splits(struct events *events, bool s2, __u64 gpa)
 {
 	/* Armv8-A asks for a break before a leaf becomes a table. */
-	if (!ept)
+	if (s2)
 		expect(events, false, "invalidate", "gpa=%#llx size=0x40000000", gpa);
 	expect(events, true, "split", "gpa=%#llx size=0x40000000", gpa);
-	if (!ept)
+	if (s2)
 		expect(events, false, "invalidate", "gpa=%#llx size=0x200000",
 		       gpa + AX_2M);
 	expect(events, true, "split", "gpa=%#llx size=0x200000", gpa + AX_2M);
@@ -142,8 +142,7 @@ static void drop_times(char *trace, const char *name)
 static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 		      __u64 hpa)
 {
-	const bool ept = format == AXAS_FORMAT_EPT;
-	const char *name = ept ? "ept" : "s2";
+	const char *name = ax_format_name(format);
 	__u64 word = 5;
 	int fd;
 
@@ -222,7 +221,7 @@ static void do_things(struct events *events, int dev, __u32 format, __u32 bits,
 	expect(events, true, "map",
 	       "gpa=0x80000000 size=0x40000000 backend=linear prot=rwx flags=- ret=0");
 	ax_unmap(fd, 2 * GPA + AX_2M + 0x3000, 0x1000);
-	expect_splits(events, ept, 2 * GPA);
+	expect_splits(events, format == AXAS_FORMAT_S2, 2 * GPA);
 	expect(events, false, "invalidate", "gpa=0x80203000 size=0x1000");
 	expect(events, true, "unmap", "gpa=0x80203000 size=0x1000 ret=0");
 	ax_unmap(fd, 1ULL << bits, 0x1000);

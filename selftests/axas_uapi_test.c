@@ -156,11 +156,12 @@ TEST_F(space, refused_map)
 
 	ASSERT_EQ(0, dress(self->fd));
 	REFUSED(AXAS_MAP, m, pokes);
-	/* What one format lacks the other has. */
-	if (variant->format == AXAS_FORMAT_EPT)
-		refused(_metadata, self->fd, AXAS_MAP, &m, sizeof(m), other, 1);
-	else
+	/* What one format lacks another has. */
+	if (variant->format == AXAS_FORMAT_S2)
 		refused(_metadata, self->fd, AXAS_MAP, &m, sizeof(m), other + 1, 3);
+	else
+		refused(_metadata, self->fd, AXAS_MAP, &m, sizeof(m), other,
+			variant->format == AXAS_FORMAT_EPT ? 1 : 2);
 	m.flags = AXAS_MAP_NODE;
 	REFUSED(AXAS_MAP, m, node);
 	/* The same again with all frames asked for at once. */
@@ -650,7 +651,7 @@ TEST_F(space, refused_create)
 	const struct poke pokes[] = {
 		POKE(axas_create, flags, 1, -EINVAL),
 		POKE(axas_create, reserved, 1, -EINVAL),
-		POKE(axas_create, format, 3, -EINVAL),
+		POKE(axas_create, format, 4, -EINVAL),
 		POKE(axas_create, format, ~0u, -EINVAL),
 		POKE(axas_create, gpa_bits, 31, -EOPNOTSUPP),
 		POKE(axas_create, gpa_bits, 49, -EOPNOTSUPP),
@@ -927,33 +928,12 @@ TEST_F(space, wrong_descriptor_or_number)
 	close(null);
 }
 
-/* Is there a line of the file that begins with key and has the word? */
-static bool line_has(const char *path, const char *key, const char *word)
-{
-	FILE *f = fopen(path, "r");
-	char *line = NULL, *at;
-	size_t size = 0, len = strlen(word);
-	bool has = false;
-
-	while (f && !has && getline(&line, &size, f) > 0) {
-		if (strncmp(line, key, strlen(key)))
-			continue;
-		for (at = line; !has && (at = strstr(at, word)); at += len)
-			has = (at == line || at[-1] == ' ') &&
-			      (at[len] == ' ' || at[len] == '\n' || !at[len]);
-	}
-	free(line);
-	if (f)
-		fclose(f);
-	return has;
-}
-
 /* Executable large leaves can stop some of the CPUs that walk EPT. */
 static __u64 ept_leaf_sizes(void)
 {
-	if (line_has("/proc/cpuinfo", "flags", "vmx") &&
-	    line_has("/proc/cpuinfo", "bugs", "itlb_multihit") &&
-	    !line_has("/proc/cmdline", "", "mitigations=off"))
+	if (ax_cpu_has("vmx") &&
+	    ax_line_has("/proc/cpuinfo", "bugs", "itlb_multihit") &&
+	    !ax_line_has("/proc/cmdline", "", "mitigations=off"))
 		return AX_PAGE;
 	return AX_PAGE | AX_2M | AX_1G;
 }
@@ -992,11 +972,17 @@ TEST_F(device, foreign_format_has_its_own_limits)
 #if defined(__x86_64__)
 	ASSERT_EQ(0, ax_info(self->dev, AXAS_FORMAT_S2, &info));
 	EXPECT_EQ(48, info.hpa_bits);
-	if (line_has("/proc/cpuinfo", "flags", "vmx"))
-		SKIP(return, "EPT isn't foreign here");
 #endif
-	ASSERT_EQ(0, ax_info(self->dev, AXAS_FORMAT_EPT, &info));
-	EXPECT_EQ(52, info.hpa_bits);
+	if (!ax_cpu_has("vmx")) {
+		ASSERT_EQ(0, ax_info(self->dev, AXAS_FORMAT_EPT, &info));
+		EXPECT_EQ(52, info.hpa_bits);
+	}
+	if (!ax_cpu_walks_amd()) {
+		ASSERT_EQ(0, ax_info(self->dev, AXAS_FORMAT_AMD, &info));
+		EXPECT_EQ(52, info.hpa_bits);
+		EXPECT_EQ(48, info.default_gpa_bits);
+		EXPECT_EQ(info.gpa_bits, info.control_bits);
+	}
 }
 
 /* The first published structure ends where control_bits begins. */
@@ -1018,12 +1004,33 @@ TEST_F(device, info_of_an_older_caller)
 	EXPECT_EQ(~0ULL, a.behind);
 }
 
+/* What the manual of each has, whatever the CPU has of that. */
+static bool info_in_bounds(const struct axas_info *info)
+{
+	const __u32 x86_types = 0x1f, s2_types = 1 << AXAS_MEM_WB | 1 << AXAS_MEM_NC |
+						 1 << AXAS_MEM_UC | 1 << AXAS_MEM_DEVICE;
+
+	switch (info->format) {
+	case AXAS_FORMAT_EPT:
+		return info->memtypes == x86_types && !(info->features & AXAS_FEAT_FWB) &&
+		       !(info->gpa_bits & ~(1ULL << 39 | 1ULL << 48 | 1ULL << 57));
+	case AXAS_FORMAT_S2:
+		return info->memtypes == s2_types && info->leaf_sizes & AX_2M &&
+		       !(info->gpa_bits & ~((1ULL << 49) - (1ULL << 32)));
+	case AXAS_FORMAT_AMD:
+		return !(info->memtypes & ~x86_types) && info->leaf_sizes & AX_2M &&
+		       info->features == AXAS_FEAT_AD &&
+		       info->gpa_bits == (1ULL << 48 | 1ULL << 57);
+	}
+	return false;
+}
+
 TEST_F(space, info)
 {
 	struct axas_info info, host;
 	__u32 format;
 
-	for (format = 0; format <= AXAS_FORMAT_S2; format++) {
+	for (format = 0; format <= AXAS_FORMAT_AMD; format++) {
 		if (ax_info(self->dev, format, &info)) {
 			/* Only what the module wasn't built with. */
 			EXPECT_FALSE(self->info.formats >> format & 1);
@@ -1032,36 +1039,28 @@ TEST_F(space, info)
 		if (format)
 			EXPECT_EQ(format, info.format);
 		EXPECT_EQ(self->info.formats, info.formats);
-		EXPECT_STREQ(info.format == AXAS_FORMAT_EPT ? "ept" : "s2", info.name);
+		EXPECT_STREQ(ax_format_name(info.format), info.name);
+		EXPECT_TRUE(info_in_bounds(&info));
 		EXPECT_EQ(0x1000, info.leaf_sizes & 0x1fffff);
-		if (info.format == AXAS_FORMAT_S2)
-			EXPECT_EQ(AX_2M, info.leaf_sizes & AX_2M);
 		EXPECT_EQ(0, info.leaf_sizes & ~(0x1000 | AX_2M | AX_1G));
 		EXPECT_TRUE(info.gpa_bits >> info.default_gpa_bits & 1);
 		EXPECT_LE(36, info.hpa_bits);
 		EXPECT_GE(52, info.hpa_bits);
 		EXPECT_EQ(0, info.control_bits & ~info.gpa_bits);
-		EXPECT_TRUE(info.control_bits >> info.default_gpa_bits & 1);
+		/* None at all where the memory of an AMD machine is encrypted. */
+		EXPECT_TRUE(!info.control_bits ||
+			    info.control_bits >> info.default_gpa_bits & 1);
 		EXPECT_TRUE(info.memtypes & 1 << AXAS_MEM_WB);
-		if (info.format == AXAS_FORMAT_EPT) {
-			EXPECT_EQ(0x1f, info.memtypes);
-			EXPECT_EQ(0, info.gpa_bits & ~(1ULL << 39 | 1ULL << 48 | 1ULL << 57));
-			EXPECT_EQ(0, info.features & AXAS_FEAT_FWB);
-		} else {
-			EXPECT_EQ(1 << AXAS_MEM_WB | 1 << AXAS_MEM_NC |
-				  1 << AXAS_MEM_UC | 1 << AXAS_MEM_DEVICE, info.memtypes);
-			EXPECT_EQ(0, info.gpa_bits & ~((1ULL << 49) - (1ULL << 32)));
-		}
 	}
 	ASSERT_EQ(0, ax_info(self->dev, AXAS_FORMAT_HOST, &host));
 #if defined(__x86_64__)
-	EXPECT_EQ(AXAS_FORMAT_EPT, host.format);
+	EXPECT_EQ(ax_cpu_walks_amd() ? AXAS_FORMAT_AMD : AXAS_FORMAT_EPT, host.format);
 #elif defined(__aarch64__)
 	EXPECT_EQ(AXAS_FORMAT_S2, host.format);
 #endif
 	EXPECT_TRUE(host.formats >> AXAS_FORMAT_HOST & 1);
 	EXPECT_TRUE(host.formats >> host.format & 1);
-	EXPECT_EQ(-EINVAL, ax_info(self->dev, 3, &info));
+	EXPECT_EQ(-EINVAL, ax_info(self->dev, 4, &info));
 	EXPECT_EQ(-EINVAL, ax_info(self->dev, ~0u, &info));
 }
 

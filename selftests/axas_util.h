@@ -680,6 +680,38 @@ static inline bool ax_find_ram(__u64 length, __u64 *start, __u64 *end)
 	return found;
 }
 
+/* Is there a line of the file that begins with key and has the word? */
+static inline bool ax_line_has(const char *path, const char *key, const char *word)
+{
+	FILE *f = fopen(path, "r");
+	char *line = NULL, *at;
+	size_t size = 0, len = strlen(word);
+	bool has = false;
+
+	while (f && !has && getline(&line, &size, f) > 0) {
+		if (strncmp(line, key, strlen(key)))
+			continue;
+		for (at = line; !has && (at = strstr(at, word)); at += len)
+			has = (at == line || at[-1] == ' ') &&
+			      (at[len] == ' ' || at[len] == '\n' || !at[len]);
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return has;
+}
+
+static inline bool ax_cpu_has(const char *flag)
+{
+	return ax_line_has("/proc/cpuinfo", "flags", flag);
+}
+
+/* Where AXAS_FORMAT_HOST is AMD's. */
+static inline bool ax_cpu_walks_amd(void)
+{
+	return ax_cpu_has("svm") && ax_cpu_has("npt");
+}
+
 /*
  * Host addresses that nothing answers to, aligned to 1 GiB: good for tests that
  * look at leaves and touch nothing. 0 if there are none.

@@ -403,6 +403,8 @@ extern const struct axas_npt_ops axas_npt_ept_ops;
 extern const struct axas_npt_ops axas_npt_s2_ops;
 extern const struct axas_npt_ops axas_npt_amd_ops;
 
+enum axas_format axas_npt_host(void);
+
 /**
  * axas_npt_format - find one of axas's own formats
  * @format: an &enum axas_format
@@ -412,8 +414,7 @@ extern const struct axas_npt_ops axas_npt_amd_ops;
 static inline const struct axas_npt_ops *axas_npt_format(u32 format)
 {
 	if (format == AXAS_FORMAT_HOST)
-		format = IS_ENABLED(CONFIG_ARM64) ? AXAS_FORMAT_S2 :
-						    AXAS_FORMAT_EPT;
+		format = axas_npt_host();
 	switch (format) {
 	case AXAS_FORMAT_EPT:
 		return &axas_npt_ept_ops;

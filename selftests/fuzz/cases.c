@@ -74,6 +74,7 @@ static const struct fuzz_case cases[] = {
 	{ "model_s2_40", AXAS_FORMAT_S2, 40 },
 	{ "model_ept_other", AXAS_FORMAT_EPT, 0 },
 	{ "model_s2_other", AXAS_FORMAT_S2, 0 },
+	{ "model_amd", AXAS_FORMAT_AMD, 0 },
 	{ "model_module", AXAS_FORMAT_MODULE, 0 },
 	{ "threads_ept48", AXAS_FORMAT_EPT, 48, true },
 	{ "threads_s2_40", AXAS_FORMAT_S2, 40, true },

@@ -67,8 +67,9 @@ static struct map_fault spoil_map(struct ctx *ctx, struct axas_map *m)
 		m->memtype = 6 + below(ctx, 100);
 		return (struct map_fault){ "map: no such memtype", EINVAL };
 	case 12:
-		m->memtype = ctx->st.format == AXAS_FORMAT_EPT ? AXAS_MEM_DEVICE :
-							 AXAS_MEM_WT;
+		m->memtype = ctx->st.format == AXAS_FORMAT_EPT ||
+			     ctx->st.format == AXAS_FORMAT_AMD ? AXAS_MEM_DEVICE :
+								 AXAS_MEM_WT;
 		return (struct map_fault){ "map: memtype of another format",
 					   EOPNOTSUPP };
 	case 13:
@@ -293,7 +294,7 @@ static void refused_create(struct ctx *ctx)
 		c.flags = 1;
 		break;
 	case 1:
-		c.format = 3 + below(ctx, 12);
+		c.format = 4 + below(ctx, 12);
 		break;
 	case 2:
 		c.gpa_bits = 13;
@@ -379,7 +380,9 @@ static void look_fdinfo(struct ctx *ctx)
 static void look_root(struct ctx *ctx)
 {
 	struct axas_root r = { .size = sizeof(r) };
-	bool none = ctx->st.format == AXAS_FORMAT_EPT && ctx->st.levels < 4;
+	bool none = ctx->st.format == AXAS_FORMAT_AMD ?
+			    !(ctx->info.control_bits >> ctx->st.gpa_bits & 1) :
+			    ctx->st.format == AXAS_FORMAT_EPT && ctx->st.levels < 4;
 	int ret = ax_ioctl(ctx->fd, AXAS_ROOT, &r);
 
 	note(ctx, "root: %d", ret);

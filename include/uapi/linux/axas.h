@@ -140,7 +140,7 @@ enum {
 
 /**
  * enum axas_format - how entries are encoded
- * @AXAS_FORMAT_HOST: the format of the machine's own CPUs
+ * @AXAS_FORMAT_HOST: the format of the machine's own CPUs; EPT where they have none
  * @AXAS_FORMAT_EPT: Intel extended page tables
  * @AXAS_FORMAT_S2: Armv8-A stage 2, VMSAv8-64, 4K granule
  * @AXAS_FORMAT_AMD: AMD nested paging
@@ -228,7 +228,8 @@ enum axas_feature {
  * An AMD CPU walks nested tables of as many levels as the kernel's own: 4, or 5
  * where the kernel runs with la57. @control_bits and @default_gpa_bits say so there.
  * Where the kernel's own memory is encrypted (mem_encrypt=on) no width has a
- * control value, and booted with nopat there are no types but WB and UC.
+ * control value, and booted with nopat there are no types but WB and UC. To such a
+ * CPU each look of a guest into its own page tables is a write to them.
  *
  * EPT has no leaves but 4 KiB where the CPU walks it and has the erratum
  * itlb_multihit (/proc/cpuinfo says so), by which a guest that executes from a
