@@ -765,11 +765,13 @@ int main(int argc, char **argv)
 		if (smp) {
 			smp_axas(AXAS_FORMAT_EPT, "ept");
 			smp_axas(AXAS_FORMAT_S2, "s2");
+			smp_axas(AXAS_FORMAT_AMD, "amd");
 			smp_mm();
 			smp_kvm();
 		} else {
 			bench_axas(AXAS_FORMAT_EPT, "ept");
 			bench_axas(AXAS_FORMAT_S2, "s2");
+			bench_axas(AXAS_FORMAT_AMD, "amd");
 			bench_mm();
 			bench_memfd();
 			bench_kvm();

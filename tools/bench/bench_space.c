@@ -386,5 +386,7 @@ int bench_space(void)
 {
 	int ret = space_rows(AXAS_FORMAT_EPT, "ept");
 
-	return ret ? ret : space_rows(AXAS_FORMAT_S2, "s2");
+	if (!ret)
+		ret = space_rows(AXAS_FORMAT_S2, "s2");
+	return ret ? ret : space_rows(AXAS_FORMAT_AMD, "amd");
 }

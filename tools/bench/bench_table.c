@@ -61,6 +61,11 @@ static void *s2_make(void)
 	return axas_make(AXAS_FORMAT_S2);
 }
 
+static void *amd_make(void)
+{
+	return axas_make(AXAS_FORMAT_AMD);
+}
+
 static void axas_destroy(void *table)
 {
 	struct axas_space *space = table;
@@ -471,6 +476,17 @@ static noinline int s2_rows(void)
 	return table_rows(&s);
 }
 
+static noinline int amd_rows(void)
+{
+	static const struct subject s = {
+		.name = "amd", .make = amd_make, .destroy = axas_destroy,
+		.map = axas_map, .unmap = axas_unmap, .lookup = axas_lookup,
+		.empty = axas_empty,
+	};
+
+	return table_rows(&s);
+}
+
 static noinline int gpt_rows(void)
 {
 	static const struct subject s = {
@@ -546,6 +562,8 @@ int bench_table(void)
 		ret = gpt_rows();
 	if (!ret)
 		ret = s2_rows();
+	if (!ret)
+		ret = amd_rows();
 	if (!ret)
 		ret = iopt_rows();
 	if (!ret)

@@ -14,7 +14,7 @@ import re
 import statistics
 import sys
 
-AXAS = ('ept', 's2')
+AXAS = ('ept', 's2', 'amd')
 
 # Rows by group: key, what it says, which figure is its floor (the row's own
 # "floor" unless given). One group is one plot, so its rows share a unit.
@@ -253,8 +253,8 @@ def print_table(lines):
 
 def group_table(source, group):
     _, title, rows = group
-    lines = [['%s [%s]' % (title, unit_of(source, group)), 'EPT', 'S2', 'floor',
-              'EPT/floor', 'S2/floor', 'EPT/peer', 'S2/peer', 'spread EPT',
+    lines = [['%s [%s]' % (title, unit_of(source, group)), 'EPT', 'S2', 'AMD', 'floor',
+              'EPT/floor', 'S2/floor', 'EPT/peer', 'S2/peer', 'AMD/EPT', 'spread EPT',
               'peers and variants']]
     for key, label, floor_key in rows:
         figures = source.figures.get(key, {})
@@ -266,10 +266,10 @@ def group_table(source, group):
         peers = {s: v for s, v in others.items() if is_peer(s) and
                  not (s.startswith('kvm-') and key.startswith(DOES_LESS.get(s, ())))}
         best = min(peers.values()) if peers else None
-        ept, s2 = source.get(key, 'ept'), source.get(key, 's2')
-        lines.append([label, number(ept), number(s2), number(floor),
+        ept, s2, amd = (source.get(key, f) for f in AXAS)
+        lines.append([label, number(ept), number(s2), number(amd), number(floor),
                       ratio(ept, floor), ratio(s2, floor), ratio(ept, best),
-                      ratio(s2, best),
+                      ratio(s2, best), ratio(amd, ept),
                       figures.get('ept', next(iter(figures.values()))).spread(),
                       ', '.join('%s %s' % (s, number(v))
                                 for s, v in sorted(others.items(), key=lambda i: i[1]))])
@@ -293,14 +293,14 @@ def is_peer(subject):
 
 class Targets:
     def __init__(self):
-        self.lines = [['target', 'wanted', 'EPT', 'S2', 'verdict']]
+        self.lines = [['target', 'wanted', 'EPT', 'S2', 'AMD', 'verdict']]
         self.json = []
         self.missed = 0
 
     def add(self, what, wanted, values, at_least=False):
-        """values: by format; a target is met if both formats meet it"""
+        """values: by format; a target is met if all formats meet it"""
         if any(v is None for v in values.values()):
-            self.lines.append([what, '', '-', '-', 'not measured'])
+            self.lines.append([what, ''] + ['-' for _ in AXAS] + ['not measured'])
             return
         met = all(v >= wanted if at_least else v <= wanted for v in values.values())
         self.missed += not met
@@ -389,11 +389,11 @@ def targets(native, noerms, smp):
 
 # ---- plots ----
 
-COLOURS = {'ept': '#1f6f8b', 's2': '#4fb0c6', 'generic_pt': '#d98032',
+COLOURS = {'ept': '#1f6f8b', 's2': '#4fb0c6', 'amd': '#6f9f5c', 'generic_pt': '#d98032',
            'io-pgtable': '#e8b44f', 'populate': '#8a8d91', 'mm': '#8a8d91',
            'munmap': '#8a8d91', 'memfd': '#b9bbbe', 'kvm-memfd': '#a34a5e',
            'kvm-gmem': '#c98a96', 'kvm-populated': '#7d4f8c'}
-NAMES = {'ept': 'axas EPT', 's2': 'axas stage 2', 'populate': 'MADV_POPULATE_WRITE',
+NAMES = {'ept': 'axas EPT', 's2': 'axas stage 2', 'amd': 'axas AMD', 'populate': 'MADV_POPULATE_WRITE',
          'mm': 'anonymous memory', 'kvm-memfd': 'KVM, memfd',
          'kvm-gmem': 'KVM, guest_memfd', 'kvm-populated': 'KVM, populated'}
 
@@ -494,8 +494,8 @@ def plot_peers(path, rows):
             '<text x="10" y="22" font-size="15" font-weight="bold">'
             'How many times as long others take as axas</text>',
             '<text x="10" y="42" fill="#555">longer bars are better; '
-            '<tspan fill="%s">EPT</tspan>, <tspan fill="%s">stage 2</tspan></text>' %
-            (COLOURS['ept'], COLOURS['s2'])]
+            '<tspan fill="%s">EPT</tspan>, <tspan fill="%s">stage 2</tspan>, '
+            '<tspan fill="%s">AMD</tspan></text>' % tuple(COLOURS[f] for f in AXAS)]
     for v in (0.5, 1, 2, 4, 8, 16, 32):
         head.append('<path d="M%.1f 60 V%d" stroke="%s"/><text x="%.1f" y="57" '
                     'text-anchor="middle" font-size="10" fill="#555">%g</text>' %
@@ -520,7 +520,7 @@ def main():
     # other: the best repetition is one that was left alone.
     smp = load('two CPUs, QEMU, best of many', 'ns', 'smp.log', fast=True)
 
-    text = ['axas and its peers.  EPT and S2 are the two formats of axas; /floor and /peer are',
+    text = ['axas and its peers.  EPT, S2 and AMD are the formats of axas; /floor and /peer are',
             'ratios to the floor and to the best peer, of medians; spread is from the 10th to',
             'the 90th percentile.', '']
     result = {'sources': {}, 'elsewhere': [], 'targets': []}
