@@ -22,10 +22,10 @@ replays() {
 	echo "TAP version 13"
 	n=0
 	for t in /traces/*; do n=$((n + 1)); done
-	echo "1..$((n * 9 + 4))"
+	echo "1..$((n * 13 + 6))"
 	for t in /traces/*; do
 		for how in "--leaf 4K" "--leaf 2M" "--leaf 4K --threads 2" "--leaf 2M --threads 2"; do
-			for format in ept s2; do
+			for format in ept s2 amd; do
 				one axas-replay --format $format $how $linear "$t"
 			done
 		done
@@ -33,7 +33,7 @@ replays() {
 	done
 	# Three pages of data and two of the stack are devices.
 	mmio="--mmio 0x4a19000,0x3000 --mmio 0x1ffeffe000,0x2000"
-	for format in ept s2; do
+	for format in ept s2 amd; do
 		one axas-replay --format $format $mmio $linear /traces/true.trace
 		one axas-replay --format $format $mmio --leaf 2M --threads 2 /traces/true.trace
 	done

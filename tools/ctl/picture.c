@@ -423,7 +423,8 @@ static void head(struct svg *svg, const struct plan *p, const char *title)
 	snprintf(text, sizeof(text),
 		 "%s, addresses of %u bits, %u levels; made by %s (process %d)",
 		 !strcmp(f->format, "ept") ? "Intel EPT" :
-		 !strcmp(f->format, "s2") ? "Arm stage 2" : f->format,
+		 !strcmp(f->format, "s2") ? "Arm stage 2" :
+		 !strcmp(f->format, "amd") ? "AMD nested paging" : f->format,
 		 f->gpa_bits, f->levels, f->comm, f->pid);
 	svg_lines(svg, "key", EM(1.45), text);
 	snprintf(text, sizeof(text),

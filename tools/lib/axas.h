@@ -401,8 +401,8 @@ int axas_write(int space, uint64_t gpa, const void *buf, size_t length);
  * axas_format_name() - name of an &enum axas_format
  * @format: the value
  *
- * Return: "host", "ept", "s2", or "unknown". axas_info() has the names of formats
- * that other modules bring.
+ * Return: "host", "ept", "s2", "amd", or "unknown". axas_info() has the names of
+ * formats that other modules bring.
  */
 const char *axas_format_name(uint32_t format);
 

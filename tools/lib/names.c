@@ -15,6 +15,7 @@ const char *axas_format_name(uint32_t format)
 		[AXAS_FORMAT_HOST] = "host",
 		[AXAS_FORMAT_EPT] = "ept",
 		[AXAS_FORMAT_S2] = "s2",
+		[AXAS_FORMAT_AMD] = "amd",
 	};
 
 	return NAME(names, format);

@@ -101,6 +101,7 @@ int main(void)
 	expect(axas_write(-1, 0, &byte, 1) == -EBADF, "write");
 	expect(errno == 0, "errno");
 	expect(!strcmp(axas_format_name(AXAS_FORMAT_S2), "s2"), "format_name");
+	expect(!strcmp(axas_format_name(AXAS_FORMAT_AMD), "amd"), "format_name, amd");
 	expect(!strcmp(axas_feature_name(AXAS_FEAT_AD), "ad"), "feature_name");
 	expect(!strcmp(axas_feature_name(0), "unknown"), "feature_name, none");
 	expect(!strcmp(axas_backend_name(0), "unknown"), "backend_name");

@@ -259,6 +259,11 @@ void test_ctl_info(void)
 	EXPECT(json_object_array_length(get(o, "control_bits")) ==
 	       (size_t)__builtin_popcountll(info.control_bits));
 	EXPECT(!(info.control_bits >> 39 & 1));
+	o = json_object_array_get_idx(list, 2);
+	EXPECT(!axas_info(dev, AXAS_FORMAT_AMD, &info));
+	EXPECT(number(o, "number") == AXAS_FORMAT_AMD);
+	EXPECT(json_object_array_length(get(o, "gpa_bits")) == 2);
+	EXPECT(runs("axasctl info | grep -q '^amd'"));
 	json_object_put(list);
 }
 
