@@ -88,7 +88,7 @@ static void print_format(const struct axas_info *info, bool host)
 	if (info->control_bits && info->gpa_bits & ~info->control_bits) {
 		printf("  %-16s", "");
 		print_bits(info->gpa_bits & ~info->control_bits);
-		puts(" bits: no CPU can use such a table");
+		puts(" bits: no CPU here can use such a table");
 	}
 	printf("  %-16sup to %u bits\n", "host addresses", info->hpa_bits);
 	printf("  %-15s", "leaves");
