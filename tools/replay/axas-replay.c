@@ -40,7 +40,7 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "The space:", 1 },
 	{ "device", OPT_DEVICE, "PATH", 0,
 	  "The device of axas (/dev/axas)", 0 },
-	{ "format", OPT_FORMAT, "host|ept|s2|NAME", 0,
+	{ "format", OPT_FORMAT, "host|ept|s2|amd|NAME", 0,
 	  "How table entries are encoded (host); axasctl info lists what there is", 0 },
 	{ "gpa-bits", OPT_GPA_BITS, "N", 0,
 	  "Width of guest physical addresses (the module's default)", 0 },

@@ -5,7 +5,7 @@
 
 # Those that every module has, and those of the one that is loaded.
 _axas_run_formats() {
-	echo host ept s2
+	echo host ept s2 amd
 	axasctl info 2>/dev/null | sed -n 's/^\([^ ]\{1,\}\).*/\1/p'
 }
 

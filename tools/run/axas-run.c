@@ -61,7 +61,7 @@ static const struct argp_option options[] = {
 	  "Make SIZE bytes of memory at guest physical address GPA (0, or behind the one before), and a file of it; K, M, G and T may follow a number. May be given more than once",
 	  0 },
 	{ "leaf", OPT_LEAF, "4K|2M", 0, "Largest leaf of the memory (4K)", 0 },
-	{ "format", OPT_FORMAT, "host|ept|s2|NAME", 0,
+	{ "format", OPT_FORMAT, "host|ept|s2|amd|NAME", 0,
 	  "How table entries are encoded (host); axasctl info lists what there is", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };

@@ -4,7 +4,7 @@
 
 # Those that every module has, and those of the one that is loaded.
 function __axas_run_formats
-    printf '%s\n' host ept s2 (axasctl info 2>/dev/null | string match -r '^[^ ]+') | sort -u
+    printf '%s\n' host ept s2 amd (axasctl info 2>/dev/null | string match -r '^[^ ]+') | sort -u
 end
 
 complete -c axas-run -l ram -x -d 'Memory, and where'
