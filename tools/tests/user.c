@@ -79,6 +79,7 @@ int main(void)
 	expect(axas_protect(-1, 0, 4096, AXAS_PROT_READ) == -EBADF, "protect");
 	expect(axas_resize(-1, 0, 4096) == -EBADF, "resize");
 	expect(axas_move(-1, 0, 4096, 4096, 0) == -EBADF, "move");
+	expect(axas_collapse(-1, 0, 4096, 0, NULL) == -EBADF, "collapse");
 	expect(axas_clear(-1) == -EBADF, "clear");
 	expect(axas_fault(-1, 0, AXAS_PROT_READ) == -EBADF, "fault");
 	expect(axas_fault(-1, 0, 0x10000) == -EINVAL, "fault, access");

@@ -228,6 +228,36 @@ void test_move(void)
 	close(s);
 }
 
+/* Two pages, and zeros between them, in one leaf, if there is a frame for it. */
+void test_collapse(void)
+{
+	struct axas_map map = {
+		.gpa = G, .length = 2 * M, .backend = AXAS_BACKEND_ALLOC, .prot = RW,
+		.max_leaf = 2 * M,
+	};
+	int s = must(axas_create(dev, NULL), "create");
+	char text[] = "stays", back[sizeof(text)] = "";
+	struct axas_translate_entry at;
+	struct axas_collapse collapse;
+
+	EXPECT(axas_collapse(s, G, 2 * M, 0, &collapse) == -ENOENT);
+	EXPECT(collapse.done == 0 && collapse.joined == 0);
+	EXPECT(!axas_map(s, &map));
+	EXPECT(!axas_populate(s, G + M, 4 * K, NULL));
+	EXPECT(!axas_write(s, G + M - sizeof(text), text, sizeof(text)));
+	EXPECT(axas_collapse(s, G, 2 * M, 2, NULL) == -EINVAL);
+	EXPECT(!axas_collapse(s, G, 2 * M, 0, NULL));
+	EXPECT(axas_translate(s, G + M, &at) == AXAS_TRANSLATE_MAPPED);
+	EXPECT(at.leaf_size == 4 * K);
+	EXPECT(!axas_collapse(s, G, 2 * M, AXAS_COLLAPSE_COPY, &collapse));
+	EXPECT(collapse.done == 2 * M && collapse.joined % (2 * M) == 0);
+	EXPECT(axas_translate(s, G + M, &at) == AXAS_TRANSLATE_MAPPED);
+	EXPECT(at.leaf_size == (collapse.joined ? 2 * M : 4 * K));
+	EXPECT(!axas_read(s, G + M - sizeof(text), back, sizeof(back)));
+	EXPECT(!strcmp(text, back));
+	close(s);
+}
+
 void test_linear(void)
 {
 	const char *reserved = getenv("AXAS_RESERVED_HPA");

@@ -108,6 +108,7 @@ int main(int argc, char **argv)
 		{ "changes", test_changes },
 		{ "resize", test_resize },
 		{ "move", test_move },
+		{ "collapse", test_collapse },
 		{ "linear", test_linear },
 		{ "root", test_root },
 		{ "ctl_info", test_ctl_info },

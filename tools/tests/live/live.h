@@ -55,6 +55,7 @@ void test_areas(void);
 void test_changes(void);
 void test_resize(void);
 void test_move(void);
+void test_collapse(void);
 void test_linear(void);
 void test_root(void);
 
