@@ -430,12 +430,33 @@ static void window_populate(struct ctx *ctx, unsigned char *addr, __u64 len)
 	check_range(ctx, gpa, len);
 }
 
-/* Whatever is advised, memory and its contents are the guest's. */
+/* A discard of each page: a range may be of several mappings, some of them done. */
+static void window_remove(struct ctx *ctx, unsigned char *addr, __u64 len)
+{
+	struct window *w = window_at(ctx, addr);
+	__u64 gpa = w->gpa + (addr - w->addr), at;
+	int ret, want;
+
+	len = lesser(len, 16 * AX_PAGE);
+	for (at = 0; at < len; at += AX_PAGE) {
+		want = model_discardable(ctx, gpa + at, AX_PAGE);
+		ret = madvise(addr + at, AX_PAGE, MADV_REMOVE) ? errno : 0;
+		note(ctx, "madvise remove %#llx: %d", gpa + at, ret);
+		/* Some kernels ask whether it can be written to, some whether it could. */
+		if (ret != want && (ret != EACCES || w->prot & PROT_WRITE))
+			fail(ctx, "madvise: %d, want %d", ret, want);
+		if (!ret)
+			model_discard(ctx, gpa + at, AX_PAGE);
+	}
+	check_range(ctx, gpa, len);
+}
+
+/* Whatever else is advised, memory and its contents are the guest's. */
 void step_madvise(struct ctx *ctx)
 {
 	static const int advice[] = {
 		MADV_DONTNEED, MADV_DONTNEED, MADV_DONTNEED, MADV_WILLNEED,
-		MADV_FREE, MADV_REMOVE, MADV_RANDOM, MADV_SEQUENTIAL, MADV_NORMAL,
+		MADV_FREE, MADV_RANDOM, MADV_SEQUENTIAL, MADV_NORMAL,
 		MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_MERGEABLE, MADV_DODUMP,
 		MADV_WIPEONFORK, MADV_COLD, MADV_PAGEOUT, MADV_COLLAPSE,
 	};
@@ -449,6 +470,10 @@ void step_madvise(struct ctx *ctx)
 		return;
 	if (one_in(ctx, 3)) {
 		window_populate(ctx, addr, len);
+		return;
+	}
+	if (one_in(ctx, 16)) {
+		window_remove(ctx, addr, len);
 		return;
 	}
 	gpa = w->gpa + (addr - w->addr);
