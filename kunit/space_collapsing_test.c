@@ -235,8 +235,8 @@ void collapse_that_gives_up_lets_nobody_in(struct kunit *test)
 /* What the CPU sets in any leaf, up to the invalidation. */
 void collapse_collects_flags(struct kunit *test)
 {
-	const u64 accessed = axas_is_ept(test) ? 0x100 : 0x400;
-	const u64 dirty = axas_is_ept(test) ? 0x200 : 0x80;
+	const struct raw_flags flags = raw_flags(axas_context(test)->format);
+	const u64 accessed = flags.accessed, dirty = flags.dirty;
 	const u64 sets[] = { 0, accessed, dirty, accessed | dirty };
 	unsigned int i, level;
 

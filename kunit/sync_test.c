@@ -240,7 +240,7 @@ static void sync_after_write(struct kunit *test)
  */
 static void sync_of_collapse(struct kunit *test)
 {
-	unsigned int what = axas_is_ept(test) ? 0 : AXAS_SYNC_DATA;
+	unsigned int what = axas_is_s2(test) ? AXAS_SYNC_DATA : 0;
 	struct axas_space *space = axas_test_space(test);
 	struct axas_collapse args = {
 		.flags = AXAS_COLLAPSE_COPY, .gpa = GPA, .length = SZ_2M,
