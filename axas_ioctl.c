@@ -406,7 +406,8 @@ static const struct axas_ioctl space_ioctls[] = {
 	AXAS_IOCTL(AXAS_MOVE, struct axas_move, length, ioctl_move, false, AXAS_MOVE_EXCHANGE),
 	AXAS_IOCTL(AXAS_RESIZE, struct axas_resize, length, ioctl_resize, false, 0),
 	AXAS_IOCTL(AXAS_RAM_FILE, struct axas_ram_file, reserved, ioctl_ram_file, false, 0),
-	AXAS_IOCTL(AXAS_COLLAPSE, struct axas_collapse, joined, ioctl_collapse, true, AXAS_COLLAPSE_COPY),
+	AXAS_IOCTL(AXAS_COLLAPSE, struct axas_collapse, joined, ioctl_collapse, true,
+		   AXAS_COLLAPSE_COPY),
 };
 
 /**
