@@ -307,9 +307,8 @@ void make_collapse(struct ctx *ctx, struct call *c)
 		c->gpa = ALIGN_2M(c->gpa);
 		if (one_in(ctx, 2))
 			c->len = larger(c->len, AX_2M);
-		c->len = lesser(c->len, space_end(ctx) - c->gpa);
 	}
-	c->len = lesser(c->len, 8 * AX_2M);
+	c->len = lesser(lesser(c->len, 8 * AX_2M), space_end(ctx) - c->gpa);
 	/* By them it is seen what lies in one piece. */
 	model_find_frames(ctx, c->gpa, c->len);
 }
