@@ -58,18 +58,9 @@ static void control_show_fdinfo(struct seq_file *m, struct file *filp)
 }
 
 static const struct file_operations control_fops = {
-	.owner = THIS_MODULE,
-	.open = axas_inode_open,
-	.llseek = axas_file_llseek,
-	.read_iter = axas_file_read_iter,
-	.write_iter = axas_file_write_iter,
-	.splice_read = copy_splice_read,
-	.splice_write = iter_file_splice_write,
-	.fsync = noop_fsync,
-	.fallocate = axas_file_fallocate,
+	AXAS_FILE_OPS,
 	.unlocked_ioctl = control_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.mmap = axas_window_mmap,
 	.show_fdinfo = control_show_fdinfo,
 };
 

@@ -65,6 +65,19 @@ long axas_file_fallocate(struct file *filp, int mode, loff_t offset,
 void axas_window_init(struct axas_file *file);
 int axas_window_mmap(struct file *filp, struct vm_area_struct *vma);
 
+/* What descriptors of all kinds do. */
+#define AXAS_FILE_OPS				\
+	.owner = THIS_MODULE,			\
+	.open = axas_inode_open,		\
+	.llseek = axas_file_llseek,		\
+	.read_iter = axas_file_read_iter,	\
+	.write_iter = axas_file_write_iter,	\
+	.splice_read = copy_splice_read,	\
+	.splice_write = iter_file_splice_write,	\
+	.fsync = noop_fsync,			\
+	.fallocate = axas_file_fallocate,	\
+	.mmap = axas_window_mmap
+
 /* axas_inode.c: inodes and descriptors of them */
 int axas_inode_open(struct inode *inode, struct file *filp);
 struct file *axas_inode_create(struct axas_file *file);

@@ -21,16 +21,7 @@ static void ram_show_fdinfo(struct seq_file *m, struct file *filp)
 }
 
 static const struct file_operations ram_fops = {
-	.owner = THIS_MODULE,
-	.open = axas_inode_open,
-	.llseek = axas_file_llseek,
-	.read_iter = axas_file_read_iter,
-	.write_iter = axas_file_write_iter,
-	.splice_read = copy_splice_read,
-	.splice_write = iter_file_splice_write,
-	.fsync = noop_fsync,
-	.fallocate = axas_file_fallocate,
-	.mmap = axas_window_mmap,
+	AXAS_FILE_OPS,
 	.show_fdinfo = ram_show_fdinfo,
 };
 
