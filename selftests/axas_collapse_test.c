@@ -3,12 +3,12 @@
  * Memory that came in small leaves and is put into large ones, as a monitor does it
  * beside its running guest: what the guest, windows, pwrite and direct I/O see of that.
  */
-#include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
 #define AX_FEW_VARIANTS
 #include "axas_fixture.h"
+#include "axas_loop.h"
 
 #define RW	(PROT_READ | PROT_WRITE)
 #define RAM	0x40000000ULL
@@ -300,30 +300,6 @@ static void *disk_reads(void *arg)
 	return NULL;
 }
 
-/* A block device over memory: every file system has O_DIRECT on it. */
-static int open_loop(int *file)
-{
-	struct loop_config conf = { .block_size = 512 };
-	char name[32];
-	int ctl, nr, fd;
-
-	*file = memfd_create("axas", MFD_CLOEXEC);
-	ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	if (*file < 0 || ftruncate(*file, 1 << 20) || ctl < 0)
-		return -1;
-	nr = ioctl(ctl, LOOP_CTL_GET_FREE);
-	close(ctl);
-	snprintf(name, sizeof(name), "/dev/loop%d", nr);
-	fd = nr < 0 ? -1 : open(name, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	conf.fd = *file;
-	conf.info.lo_flags = LO_FLAGS_AUTOCLEAR;
-	nr = ioctl(fd, LOOP_CONFIGURE, &conf) ? -1 : open(name, O_RDWR | O_CLOEXEC | O_DIRECT);
-	close(fd);
-	return nr;
-}
-
 /* Collapse and cut, here and there. Return: how many were collapsed. */
 static unsigned int collapse_and_cut(int fd, double until, unsigned int *tries, int *err)
 {
@@ -391,12 +367,13 @@ TEST_F_TIMEOUT(space, no_write_is_lost, 60)
 
 TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
 {
-	int file, fd = open_loop(&file);
+	const char *why;
+	int file, fd = ax_open_loop(&file, &why);
 	__u64 word;
 	int i;
 
 	if (fd < 0)
-		SKIP(return, "no loop device, or no O_DIRECT on it");
+		SKIP(return, "%s", why);
 	if (!ax_have_free_2m())
 		SKIP(return, "no free block of 2 MiB");
 	for (i = 0; i < 64; i++) {

@@ -6,53 +6,14 @@
 #define AX_FEW_VARIANTS
 #define AX_TWO_FORMATS
 #include <linux/fs.h>
-#include <linux/loop.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include "axas_fixture.h"
 #include "axas_hpa.h"
+#include "axas_loop.h"
 
 #define GPA	0x400000ULL
 #define RW	(PROT_READ | PROT_WRITE)
-
-/* A block device over a file of 1 MiB: every file system has O_DIRECT on it. */
-static int open_loop_over(int file, const char **why)
-{
-	struct loop_config conf = { .block_size = 512 };
-	char name[32];
-	int ctl, nr, fd;
-
-	if (file < 0 || ftruncate(file, 1 << 20)) {
-		*why = "no file for it";
-		return -1;
-	}
-	ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	nr = ctl < 0 ? -1 : ioctl(ctl, LOOP_CTL_GET_FREE);
-	if (ctl >= 0)
-		close(ctl);
-	if (nr < 0) {
-		*why = "no loop devices";
-		return -1;
-	}
-	snprintf(name, sizeof(name), "/dev/loop%d", nr);
-	fd = open(name, O_RDWR | O_CLOEXEC);
-	conf.fd = file;
-	conf.info.lo_flags = LO_FLAGS_AUTOCLEAR;
-	if (fd < 0 || ioctl(fd, LOOP_CONFIGURE, &conf)) {
-		*why = "a loop device can't be set up";
-		return -1;
-	}
-	nr = open(name, O_RDWR | O_CLOEXEC | O_DIRECT);
-	close(fd);
-	*why = "no O_DIRECT on the loop device";
-	return nr;
-}
-
-static int open_loop(int *file, const char **why)
-{
-	*file = memfd_create("axas", MFD_CLOEXEC);
-	return open_loop_over(*file, why);
-}
 
 TEST_F(space, direct_io)
 {
@@ -60,7 +21,7 @@ TEST_F(space, direct_io)
 	const char *why = "";
 	int file, disk, i;
 
-	disk = open_loop(&file, &why);
+	disk = ax_open_loop(&file, &why);
 	if (disk < 0)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(0, ax_map(self->fd, GPA, 0x20000));
@@ -110,7 +71,7 @@ TEST_F(space, linear_is_not_pinned)
 	char *at;
 
 	AX_NEED_HOST(host, n);
-	disk = open_loop(&file, &why);
+	disk = ax_open_loop(&file, &why);
 	if (disk < 0)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(0, pipe(p));
@@ -259,7 +220,7 @@ static void direct_io_while(struct __test_metadata *_metadata, int fd,
 	char *w;
 	int file;
 
-	r.disk = open_loop(&file, &why);
+	r.disk = ax_open_loop(&file, &why);
 	if (r.disk < 0)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(AX_PAGE, pwrite(file, text, AX_PAGE, 0));
@@ -338,7 +299,7 @@ static const char *stuck_open(struct stuck *s)
 		return "no file system at /mnt";
 	s->fs = open("/mnt", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	s->file = open("/mnt", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	s->disk = open_loop_over(s->file, &why);
+	s->disk = ax_open_loop_over(s->file, &why);
 	if (s->disk < 0)
 		return why;
 	return ioctl(s->fs, FIFREEZE, 0) ? "/mnt can't be frozen" : NULL;

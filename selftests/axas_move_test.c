@@ -4,12 +4,12 @@
  * again, and what its guest, its windows and its devices see of that. And ROM, which
  * only the monitor writes.
  */
-#include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 
 #define AX_FEW_VARIANTS
 #include "axas_fixture.h"
+#include "axas_loop.h"
 
 #define RW	(PROT_READ | PROT_WRITE)
 #define RAM	0x40000000ULL
@@ -266,30 +266,6 @@ TEST_F(space, a_pinned_page_stays)
 	munmap(w, VGA_LEN);
 }
 
-/* A block device over memory: every file system has O_DIRECT on it. */
-static int open_loop(int *file)
-{
-	struct loop_config conf = { .block_size = 512 };
-	char name[32];
-	int ctl, nr, fd;
-
-	*file = memfd_create("axas", MFD_CLOEXEC);
-	ctl = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	if (*file < 0 || ftruncate(*file, 1 << 20) || ctl < 0)
-		return -1;
-	nr = ioctl(ctl, LOOP_CTL_GET_FREE);
-	close(ctl);
-	snprintf(name, sizeof(name), "/dev/loop%d", nr);
-	fd = nr < 0 ? -1 : open(name, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	conf.fd = *file;
-	conf.info.lo_flags = LO_FLAGS_AUTOCLEAR;
-	nr = ioctl(fd, LOOP_CONFIGURE, &conf) ? -1 : open(name, O_RDWR | O_CLOEXEC | O_DIRECT);
-	close(fd);
-	return nr;
-}
-
 struct disk {
 	int fd;
 	__u64 *w;
@@ -321,13 +297,14 @@ TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
 	unsigned int busy = 0, n;
 	double until;
 	pthread_t thread;
+	const char *why;
 	__u64 gpa;
 	int file;
 
 	memset(&d, 0, sizeof(d));
-	d.fd = open_loop(&file);
+	d.fd = ax_open_loop(&file, &why);
 	if (d.fd < 0)
-		SKIP(return, "no loop device, or no O_DIRECT on it");
+		SKIP(return, "%s", why);
 	ASSERT_EQ(0, machine(self->fd));
 	for (gpa = VGA; gpa < VGA + VGA_LEN; gpa += 8)
 		ASSERT_EQ(8, pwrite(file, &gpa, 8, gpa - VGA));
