@@ -51,6 +51,7 @@ demo                    | check | distro        |  15 | demo | make demo, and th
 guide                   | rest  | distro        |  40 | guide guide | what the guide says, step by step
 tutorials               | rest  | distro        | 300 | guide tutorial-vmm tutorial-research tutorial-kernel | ... and the tutorials
 monitors                | rest  | distro        |  60 | guide monitors | ... and the page of samples for monitors
+qemu                    | rest  | distro        |  90 | qemu | the distribution's QEMU, nested, with its RAM in a space
 install                 | rest  | distro        |  75 | install | make install, dkms, the Debian packages
 selftests-rt            | rest  | distro-rt     | 150 | guest | the programs on the prebuilt PREEMPT_RT
 selftests-newest        | rest  | newest        | 150 | guest | ... on the newest kernel

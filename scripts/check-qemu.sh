@@ -1,0 +1,188 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check-qemu.sh - the distribution's QEMU, unmodified, with its guest's RAM in a space
+#
+# In a guest of the prebuilt kernel, which has nested KVM and sees this machine's
+# programs, axas-run starts QEMU over a RAM file, and QEMU boots the same kernel once
+# more. That one fills memory and adds it up; a balloon takes some; it is saved, and
+# restored over the RAM file of another space, where it adds up again. Each step counts as
+# a test; the last line is "N passed, N failed". What all three printed is in
+# build/log/qemu*.
+
+. "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/kernels.sh"
+help_wanted "$@"
+[ $# -eq 0 ] || usage_error "expected no argument"
+
+build=$AXAS_TREE/build
+log=$build/log/qemu
+steps=(boots resident balloon save restore same status)
+
+kernel_describe distro
+need_for "$k_arch"
+need libjson-c-dev seabios
+mkdir -p "$build/log"
+rm -f "$log"*
+kernel_get distro
+build_for distro || die "the module did not build"
+build_programs tools "$k_arch" || die "the tools did not build"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+boot=("$AXAS_TREE/scripts/boot.sh" --kernel "$k_image" --arch "$k_arch" --modules "$k_modules")
+
+# The inner guest. Where it is saved it doesn't notice.
+cat >"$work/inner.sh" <<'END'
+#!/bin/sh
+dd if=/dev/urandom of=/tmp/a bs=1M count=24 2>/dev/null
+cp /tmp/a /tmp/b
+sum=$(md5sum </tmp/a)
+rm /tmp/b
+echo "inner: up"
+# Seconds of its own: saving takes none.
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+	sleep 1
+	echo "inner: $i"
+done
+[ "$(md5sum </tmp/a)" = "$sum" ] && echo "inner: same"
+END
+"${boot[@]}" --modprobe virtio_pci --modprobe virtio_balloon --init "$work/inner.sh" \
+	--initrd "$work/inner.img"
+
+cat >"$work/outer.sh" <<'END'
+#!/bin/sh
+lib=/host/lib/x86_64-linux-gnu:/host/usr/lib/x86_64-linux-gnu
+mkfifo /tmp/mon.in /tmp/mon.out
+: >/tmp/mon.log
+
+# start LOG [ARG]...: QEMU in the background; its RAM is the RAM file
+start() {
+	log=$1
+	shift
+	: >"$log"
+	axas-run --ram 256M -- "/host$LOADER" --library-path "$lib" \
+		/host/usr/bin/qemu-system-x86_64 -L /host/usr/share/qemu -L /host/usr/share/seabios \
+		-nodefaults -display none -no-reboot -accel kvm -cpu host -m 256M \
+		-object memory-backend-file,id=m,size=256M,mem-path=/proc/self/fd/10,share=on \
+		-machine pc,memory-backend=m -device virtio-balloon-pci,id=balloon \
+		-kernel "/host$IMAGE" -initrd /inner.img \
+		-append "console=ttyS0 panic=-1 random.trust_cpu=on no_timer_check" \
+		-serial "file:$log" -monitor pipe:/tmp/mon "$@" &
+	qemu=$!
+}
+
+alive() { ! grep -q "^State:.Z" /proc/$qemu/status; }
+
+# wait_for SECONDS WORDS FILE: until FILE has a line with WORDS
+wait_for() {
+	n=0
+	until grep -q "$2" "$3"; do
+		n=$((n + 1))
+		[ $n -lt "$1" ] && alive || return 1
+		sleep 1
+	done
+}
+
+monitor() { echo "$*" >/tmp/mon.in; }
+resident() { axasctl stats "$1" --json | sed -n 's/.*"resident": *\([0-9]*\).*/\1/p'; }
+# id: the space that is there
+id() { axasctl list --json | sed -n 's/.*"id": *\([0-9]*\).*/\1/p' | head -n 1; }
+# step NAME COMMAND...: say whether it went well
+step() {
+	name=$1
+	shift
+	if "$@"; then echo "step: $name: ok"; else echo "step: $name: failed"; fi
+}
+
+filled() {
+	before=$(resident "$space")
+	echo "resident: $before"
+	[ "$before" -gt $((48 << 20)) ]
+}
+
+# It gives back what was there: 24 MiB at least were written and are free.
+ballooned() {
+	monitor balloon 128
+	n=0
+	while [ $n -lt 60 ]; do
+		now=$(resident "$space")
+		[ "$now" -gt $((before - (4 << 20))) ] || break
+		n=$((n + 1))
+		sleep 1
+	done
+	echo "resident: $now"
+	monitor balloon 256
+	[ $n -lt 60 ]
+}
+
+saved() {
+	monitor 'migrate "exec:cat >/tmp/state"'
+	n=0
+	while [ $n -lt 120 ] && ! grep -q "Migration status: completed" /tmp/mon.log; do
+		sleep 1
+		monitor info migrate
+		n=$((n + 1))
+	done
+	monitor quit
+	wait $qemu
+	[ $n -lt 120 ] && [ -s /tmp/state ]
+}
+
+restored() {
+	start /tmp/serial2 -incoming "exec:cat /tmp/state"
+	wait_for 120 "inner: " /tmp/serial2 && [ "$(id)" != "$space" ]
+}
+
+ended() {
+	n=0
+	while alive && [ $n -lt 60 ]; do
+		n=$((n + 1))
+		sleep 1
+	done
+	alive && kill $qemu
+	wait $qemu
+}
+
+insmod /axas.ko
+cat </tmp/mon.out >/tmp/mon.log &
+# Somebody has it open for writing, whoever reads.
+exec 9<>/tmp/mon.in
+start /tmp/serial1
+step boots wait_for 240 "inner: up" /tmp/serial1
+space=$(id)
+step resident filled
+step balloon ballooned
+step save saved
+cat </tmp/mon.out >>/tmp/mon.log &
+step restore restored
+step same wait_for 120 "inner: same" /tmp/serial2
+step status ended
+for f in /tmp/serial1 /tmp/serial2 /tmp/mon.log; do echo "== $f"; tail -n 30 $f; done
+sleep 1
+rmmod axas
+END
+rc=0
+"${boot[@]}" --modprobe kvm_amd --mem 2G --share / --env "IMAGE=$k_image" \
+	--env "LOADER=$(readlink -f /lib64/ld-linux-x86-64.so.2)" \
+	--file "$build/distro/axas.ko" --file "$work/inner.img" \
+	--file "$build/tools-$k_arch/axas-run:/bin/axas-run" \
+	--file "$build/tools-$k_arch/axasctl:/bin/axasctl" \
+	--init "$work/outer.sh" --timeout 900 --log "$log" --quiet || rc=$?
+
+passed=0
+for step in "${steps[@]}"; do
+	if grep -q "^step: $step: ok" "$log"; then
+		passed=$((passed + 1))
+	else
+		echo "FAILED  $step: see $log"
+	fi
+done
+failed=$((${#steps[@]} - passed))
+complaints=$(splats "$log")
+if [ "$rc" -ne 0 ] || [ -n "$complaints" ]; then
+	failed=$((failed + 1))
+	echo "FAILED  the guest ended with status $rc ${complaints:+and complaints: $complaints}"
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
