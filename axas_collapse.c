@@ -12,8 +12,6 @@
 #include "axas_area.h"
 #include "axas_hold.h"
 
-#define COLLAPSE_ORDER	9
-
 /**
  * struct collapse - larger leaves for a range
  * @space: the space
@@ -21,9 +19,8 @@
  * @gpa: where it goes on
  * @end: where it ends
  * @joined: bytes that have come into larger leaves
- * @nid: where the next frame is to be from
- * @frame: a frame, once one is wanted; it is from @frame_nid
- * @frame_nid: see @frame
+ * @frame: a frame, once one is wanted
+ * @nid: where it is, or is to be, from
  *
  * The lock is held for 2 MiB at a time, and not while memory is allocated.
  */
@@ -33,9 +30,8 @@ struct collapse {
 	u64 gpa;
 	u64 end;
 	u64 joined;
-	int nid;
 	struct axas_frame frame;
-	int frame_nid;
+	int nid;
 };
 
 /* What lies in one area, up to where another leaf of 2 MiB could begin. */
@@ -83,6 +79,16 @@ static bool collapse_by_copy(struct collapse *collapse,
 	return true;
 }
 
+/* Is there a frame, from where the area has its own? */
+static bool collapse_has_frame(struct collapse *collapse,
+			       const struct axas_area *area)
+{
+	if (collapse->nid != area->nid)
+		axas_frame_free(&collapse->frame);
+	collapse->nid = area->nid;
+	return axas_frame_valid(collapse->frame.hpa);
+}
+
 /* -EAGAIN: a frame is wanted. */
 static int collapse_large(struct collapse *collapse,
 			  const struct axas_area *area, u64 start, u64 last)
@@ -98,9 +104,7 @@ static int collapse_large(struct collapse *collapse,
 	if (!collapse_in_place(collapse, start, last)) {
 		if (!collapse->copy)
 			return 0;
-		collapse->nid = area->nid;
-		if (!axas_frame_valid(collapse->frame.hpa) ||
-		    collapse->frame_nid != area->nid)
+		if (!collapse_has_frame(collapse, area))
 			return -EAGAIN;
 		if (!collapse_by_copy(collapse, area))
 			return 0;
@@ -131,11 +135,8 @@ static int collapse_next(struct collapse *collapse)
 /* Without one what lies there stays as it is. */
 static void collapse_get_frame(struct collapse *collapse)
 {
-	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NORETRY;
-
-	axas_frame_free(&collapse->frame);
-	collapse->frame = axas_frame_alloc(COLLAPSE_ORDER, collapse->nid, gfp);
-	collapse->frame_nid = collapse->nid;
+	collapse->frame = axas_frame_alloc(AXAS_ORDER_2M, collapse->nid,
+					   AXAS_GFP_2M);
 	if (!axas_frame_valid(collapse->frame.hpa))
 		collapse->gpa += SZ_2M;
 }

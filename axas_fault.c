@@ -121,7 +121,7 @@ static int fault_prepare(struct axas_space *space,
 	}
 
 	fault->want_frame = false;
-	gfp = fault->order ? GFP_KERNEL_ACCOUNT | __GFP_NORETRY : AXAS_GFP;
+	gfp = fault->order ? AXAS_GFP_2M : AXAS_GFP;
 	fault->frame = axas_frame_alloc(fault->order, fault->nid,
 					gfp | __GFP_ZERO);
 	if (axas_frame_valid(fault->frame.hpa))

@@ -192,7 +192,7 @@ static void fmt_setup(struct axas_npt *npt)
  */
 static void amd_cpu_caps(struct axas_npt_caps *caps)
 {
-	if (!boot_cpu_has(X86_FEATURE_SVM) || !boot_cpu_has(X86_FEATURE_NPT))
+	if (axas_npt_host() != AXAS_FORMAT_AMD)
 		return;
 	caps->default_gpa_bits = pgtable_l5_enabled() ? 57 : 48;
 	caps->control_bits = BIT_ULL(caps->default_gpa_bits);

@@ -99,8 +99,6 @@ EXPORT_SYMBOL_GPL(axas_space_discard);
 
 /* ---- populate ---- */
 
-#define POPULATE_ORDER_2M	9
-
 /**
  * struct populate - frames that come into a range
  * @space: the space
@@ -334,11 +332,11 @@ static int populate_fill_large(struct populate *populate,
 static int populate_large(struct populate *populate,
 			  const struct populate_look *look)
 {
-	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NORETRY;
 	struct axas_frame frame __free(axas_frame) = AXAS_FRAME_NONE;
 	int ret;
 
-	frame = axas_frame_alloc(POPULATE_ORDER_2M, look->nid, gfp);
+	frame = axas_frame_alloc(AXAS_ORDER_2M, look->nid,
+				 AXAS_GFP_2M | __GFP_ZERO);
 	if (!axas_frame_valid(frame.hpa))
 		return -ENOMEM;
 	ret = populate_lock(populate);

@@ -30,6 +30,10 @@
  */
 #define AXAS_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL)
 
+/* A frame of 2 MiB, without which small ones do. */
+#define AXAS_GFP_2M	(GFP_KERNEL_ACCOUNT | __GFP_NORETRY)
+#define AXAS_ORDER_2M	9
+
 /* What axas_hal_alloc_frame() returns when there is no memory. */
 #define AXAS_NO_FRAME	axas_hpa(U64_MAX)
 
