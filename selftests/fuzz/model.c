@@ -513,8 +513,8 @@ static void page_touched(struct ctx *ctx, const struct area *a, __u64 gpa)
 		page_add(ctx, at, true)->hpa = ALIGN_2M(e.hpa) + at % AX_2M;
 }
 
-/* All of the range was touched, and allowed that. */
-void model_touched(struct ctx *ctx, __u64 gpa, __u64 len)
+/* What lies in the range was touched, of areas of that backend or of all lazy ones. */
+static void touched(struct ctx *ctx, __u64 gpa, __u64 len, __u32 backend)
 {
 	__u64 at = PAGE_DOWN(gpa);
 	struct area *a;
@@ -523,9 +523,15 @@ void model_touched(struct ctx *ctx, __u64 gpa, __u64 len)
 		return;
 	for (; at < gpa + len; at += AX_PAGE) {
 		a = areas_at(&ctx->m.mem, at);
-		if (a && area_lazy(a))
+		if (a && area_lazy(a) && (!backend || a->backend == backend))
 			page_touched(ctx, a, at);
 	}
+}
+
+/* All of the range was touched, and allowed that. */
+void model_touched(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	touched(ctx, gpa, len, 0);
 }
 
 /*
@@ -534,16 +540,7 @@ void model_touched(struct ctx *ctx, __u64 gpa, __u64 len)
  */
 void model_fetched(struct ctx *ctx, __u64 gpa, __u64 len)
 {
-	__u64 at = PAGE_DOWN(gpa);
-	struct area *a;
-
-	if (!len)
-		return;
-	for (; at < gpa + len; at += AX_PAGE) {
-		a = areas_at(&ctx->m.mem, at);
-		if (a && a->backend == AXAS_BACKEND_MODULE)
-			page_touched(ctx, a, at);
-	}
+	touched(ctx, gpa, len, AXAS_BACKEND_MODULE);
 }
 
 /* Parts of the range may have been touched: look what is there now. */
