@@ -473,3 +473,20 @@ int axas_lookup_at(const struct axas_npt *npt, u64 gpa, struct axas_leaf *leaf)
 {
 	return axas_npt_lookup(npt, axas_gpa(gpa), leaf);
 }
+
+/**
+ * axas_peek - look at an entry, as a fault does before it installs
+ * @space: the space
+ * @gpa: the address
+ *
+ * Return: the entry as it was.
+ */
+struct axas_npt_slot axas_peek(struct axas_space *space, u64 gpa)
+{
+	struct axas_npt_slot slot;
+	struct axas_leaf leaf;
+
+	guard(rcu)();
+	space->npt.ops->lookup(&space->npt, axas_gpa(gpa), &slot, &leaf);
+	return slot;
+}

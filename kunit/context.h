@@ -110,5 +110,6 @@ void axas_put_word(struct kunit *test, struct axas_space *space, u64 gpa,
 		   u64 val);
 u64 axas_word_at(struct kunit *test, struct axas_space *space, u64 gpa);
 int axas_lookup_at(const struct axas_npt *npt, u64 gpa, struct axas_leaf *leaf);
+struct axas_npt_slot axas_peek(struct axas_space *space, u64 gpa);
 
 #endif /* _AXAS_KUNIT_CONTEXT_H */

@@ -4,62 +4,23 @@
  * AMD64 APM, volume 2: 5.3.3 to 5.3.5 with 5.4.1 for entries, 7.8.2 for memory
  * types, 15.25 for what nested paging makes of them.
  */
-#include "context.h"
+#include "entry.h"
 #include "suites.h"
 #include "cases.h"
 #include "fake_cpu.h"
 
-#define GPA_4K	0x0000123456789000ULL
-#define GPA_2M	0x0000123456600000ULL
-#define GPA_1G	0x0000123440000000ULL
-#define HPA_4K	0x000fedcba9876000ULL
-#define HPA_2M	0x000fedcba9800000ULL
-#define HPA_1G	0x000fedcb80000000ULL
-
-static u64 amd_gpa(unsigned int level)
-{
-	return level == 1 ? GPA_4K : level == 2 ? GPA_2M : GPA_1G;
-}
-
-static u64 amd_hpa(unsigned int level)
-{
-	return level == 1 ? HPA_4K : level == 2 ? HPA_2M : HPA_1G;
-}
-
 static void amd_map(struct kunit *test, unsigned int level,
 		    struct axas_attr attr)
 {
-	struct axas_npt *npt = &axas_context(test)->npt;
-	u64 shared = npt->ops->encode(npt, attr);
-
-	mutex_lock(npt->lock);
-	KUNIT_EXPECT_EQ(test, npt->ops->map(npt, axas_gpa(amd_gpa(level)),
-					    axas_hpa(amd_hpa(level)),
-					    4096ULL << 9 * (level - 1), shared,
-					    level), 0);
-	mutex_unlock(npt->lock);
+	entry_map(test, entry_hpa(level), level, attr);
 }
 
-/* Map one leaf, and read the entry that a CPU would find. */
+/* The entry that a CPU would find. */
 static u64 amd_entry(struct kunit *test, unsigned int level,
 		     struct axas_attr attr)
 {
-	struct axas_npt *npt = &axas_context(test)->npt;
-	u64 size = 4096ULL << 9 * (level - 1), entry;
-	struct axas_npt_pool pool = {};
-	unsigned int found;
-
-	amd_map(test, level, attr);
-	entry = raw_entry(npt, amd_gpa(level), &found);
-	/* The frame belongs to nobody: an owned leaf must not be unmapped. */
-	if (attr.owned)
-		*raw_entry_ptr(npt, amd_gpa(level), &found) &=
-			~0x0010000000000000ULL;
-	mutex_lock(npt->lock);
-	npt->ops->unmap(npt, axas_gpa(amd_gpa(level)), size, &pool);
-	mutex_unlock(npt->lock);
-	KUNIT_EXPECT_EQ(test, found, level);
-	return entry;
+	return entry_of(test, entry_hpa(level), level, attr,
+			0x0010000000000000ULL);
 }
 
 #define AD	AXAS_FEAT_AD
@@ -130,7 +91,7 @@ static void amd_leaf_all_combinations(struct kunit *test)
 	for (i = 0; i < 4 * 5 * 3; i++) {
 		unsigned int p = i % 4, t = i / 4 % 5, level = i / 20 + 1;
 		struct axas_attr attr = { prots[p].prot, types[t].memtype };
-		u64 expected = amd_hpa(level) + prots[p].bits +
+		u64 expected = entry_hpa(level) + prots[p].bits +
 			       (level > 1 ? 0x80 + types[t].large :
 					    types[t].small);
 
@@ -166,31 +127,11 @@ static void amd_ncr3(struct kunit *test)
  */
 static void amd_indexes_and_table_entries(struct kunit *test)
 {
-	static const unsigned int index[] = { 0x189, 0xab, 0x1cd, 0x55, 0x1fe };
 	const unsigned int *bits = test->param_value;
 	struct axas_npt *npt = axas_test_npt(test, *bits, 0);
-	struct axas_attr attr = { .prot = PROT_R, .memtype = AXAS_MEM_WB };
-	unsigned int level, shift = 48;
-	u64 *table = npt->root, gpa = 0;
-	int ret;
 
-	for (level = 5; level >= 1; level--, shift -= 9)
-		if (level <= npt->levels)
-			gpa |= (u64)index[5 - level] << shift;
-	mutex_lock(npt->lock);
-	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(0xabc000), 4096,
-			    npt->ops->encode(npt, attr), 1);
-	mutex_unlock(npt->lock);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-
-	for (level = npt->levels; level > 1; level--) {
-		u64 entry = table[index[5 - level]];
-
-		KUNIT_ASSERT_EQ(test, entry & 0xfff0000000000fffULL, 0x27ULL);
-		table = __va(entry & 0x000ffffffffff000ULL);
-		KUNIT_ASSERT_TRUE(test, fake_hal_owns(axas_hpa(__pa(table))));
-	}
-	KUNIT_EXPECT_EQ(test, table[index[4]], 0x8000000000abc065ULL);
+	entry_expect_path(test, npt, *bits == 48 ? 4 : 5, 0x27,
+			  0x8000000000abc065ULL);
 }
 
 /* 5.4.2: accessed is bit 5, dirty bit 6. Nobody asked for them without AD. */

@@ -3,39 +3,17 @@
  * EPT: values of entries and of the EPTP, worked out by hand from the Intel
  * SDM, volume 3C: 29.3.2 with tables 29-1 to 29-7, and 25.6.11 with table 25-9.
  */
-#include "context.h"
+#include "entry.h"
 #include "suites.h"
 #include "cases.h"
 #include "fake_cpu.h"
 
-/* Above 4 GiB, 1 GiB, 2 MiB and 4 KiB: each level has an index of its own. */
-#define GPA_4K	0x0000123456789000ULL
-#define GPA_2M	0x0000123456600000ULL
-#define GPA_1G	0x0000123440000000ULL
-
-/* Map one leaf, and read the entry that a CPU would find. */
-static u64 ept_entry(struct kunit *test, u64 gpa, u64 hpa, unsigned int level,
+/* The entry that a CPU would find. */
+static u64 ept_entry(struct kunit *test, unsigned int level,
 		     struct axas_attr attr)
 {
-	struct axas_context *context = axas_context(test);
-	struct axas_npt *npt = &context->npt;
-	u64 size = 4096ULL << 9 * (level - 1), entry;
-	struct axas_npt_pool pool = {};
-	unsigned int found;
-	int ret;
-
-	mutex_lock(&context->lock);
-	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(hpa), size,
-			    npt->ops->encode(npt, attr), level);
-	entry = raw_entry(npt, gpa, &found);
-	/* The frame belongs to nobody: an owned leaf must not be unmapped. */
-	if (attr.owned)
-		*raw_entry_ptr(npt, gpa, &found) &= ~0x0010000000000000ULL;
-	npt->ops->unmap(npt, axas_gpa(gpa), size, &pool);
-	mutex_unlock(&context->lock);
-	KUNIT_EXPECT_EQ(test, ret, 0);
-	KUNIT_EXPECT_EQ(test, found, level);
-	return entry;
+	return entry_of(test, entry_hpa(level), level, attr,
+			0x0010000000000000ULL);
 }
 
 struct ept_row {
@@ -71,17 +49,6 @@ static const struct ept_row ept_rows[] = {
 	{ 3, { PROT_RX, AXAS_MEM_NC, true, false }, 0x000fedcb800000cdULL },
 };
 
-static u64 ept_gpa(unsigned int level)
-{
-	return level == 1 ? GPA_4K : level == 2 ? GPA_2M : GPA_1G;
-}
-
-static u64 ept_hpa(unsigned int level)
-{
-	return level == 1 ? 0x000fedcba9876000ULL :
-	       level == 2 ? 0x000fedcba9800000ULL : 0x000fedcb80000000ULL;
-}
-
 static void ept_leaf_values(struct kunit *test)
 {
 	unsigned int i;
@@ -91,9 +58,7 @@ static void ept_leaf_values(struct kunit *test)
 		const struct ept_row *row = &ept_rows[i];
 
 		KUNIT_EXPECT_EQ_MSG(test,
-				    ept_entry(test, ept_gpa(row->level),
-					      ept_hpa(row->level), row->level,
-					      row->attr),
+				    ept_entry(test, row->level, row->attr),
 				    row->expected, "row %u", i);
 	}
 }
@@ -118,12 +83,11 @@ static void ept_leaf_all_combinations(struct kunit *test)
 		unsigned int level = i / 25 % 3 + 1;
 		struct axas_attr attr = { prots[p].prot, types[t].memtype,
 					  ipat };
-		u64 expected = ept_hpa(level) + prots[p].bits + types[t].bits +
+		u64 expected = entry_hpa(level) + prots[p].bits + types[t].bits +
 			       0x40 * ipat + (level > 1 ? 0x80 : 0);
 
 		KUNIT_EXPECT_EQ(test,
-				ept_entry(test, ept_gpa(level), ept_hpa(level),
-					  level, attr), expected);
+				ept_entry(test, level, attr), expected);
 	}
 }
 
@@ -180,31 +144,10 @@ static void ept_eptp(struct kunit *test)
  */
 static void ept_indexes_and_table_entries(struct kunit *test)
 {
-	static const unsigned int index[] = { 0x189, 0xab, 0x1cd, 0x55, 0x1fe };
 	const struct ept_width *width = test->param_value;
 	struct axas_npt *npt = axas_test_npt(test, width->bits, 0);
-	struct axas_attr attr = { .prot = PROT_R, .memtype = AXAS_MEM_WB };
-	unsigned int level, shift = 48;
-	u64 *table = npt->root, gpa = 0;
-	int ret;
 
-	for (level = 5; level >= 1; level--, shift -= 9)
-		if (level <= width->levels)
-			gpa |= (u64)index[5 - level] << shift;
-	mutex_lock(npt->lock);
-	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(0xabc000), 4096,
-			    npt->ops->encode(npt, attr), 1);
-	mutex_unlock(npt->lock);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-
-	for (level = width->levels; level > 1; level--) {
-		u64 entry = table[index[5 - level]];
-
-		KUNIT_ASSERT_EQ(test, entry & 0xfff0000000000fffULL, 7ULL);
-		table = __va(entry & 0x000ffffffffff000ULL);
-		KUNIT_ASSERT_TRUE(test, fake_hal_owns(axas_hpa(__pa(table))));
-	}
-	KUNIT_EXPECT_EQ(test, table[index[4]], 0xabc031ULL);
+	entry_expect_path(test, npt, width->levels, 7, 0xabc031);
 }
 
 /* 29.3.5: accessed is bit 8, dirty bit 9; neither means a thing without AD. */

@@ -4,50 +4,24 @@
  * from the Arm ARM (DDI 0487): D8.3.1 and D8.3.2 for descriptors, D8.2.3 for
  * concatenated tables, D24.2 for the registers.
  */
-#include "context.h"
+#include "entry.h"
 #include "suites.h"
 #include "cases.h"
 
-#define GPA_4K	0x0000123456789000ULL
-#define GPA_2M	0x0000123456600000ULL
-#define GPA_1G	0x0000123440000000ULL
-#define HPA_4K	0x0000fedcba987000ULL
-#define HPA_2M	0x0000fedcba800000ULL
-#define HPA_1G	0x0000fedc80000000ULL
-
-static u64 s2_gpa(unsigned int level)
-{
-	return level == 1 ? GPA_4K : level == 2 ? GPA_2M : GPA_1G;
-}
+#define S2_HPA_4K	0x0000fedcba987000ULL
+#define S2_HPA_2M	0x0000fedcba800000ULL
+#define S2_HPA_1G	0x0000fedc80000000ULL
 
 static u64 s2_hpa(unsigned int level)
 {
-	return level == 1 ? HPA_4K : level == 2 ? HPA_2M : HPA_1G;
+	return level == 1 ? S2_HPA_4K : level == 2 ? S2_HPA_2M : S2_HPA_1G;
 }
 
-/* Map one leaf, and read the descriptor that a CPU would find. */
+/* The descriptor that a CPU would find. */
 static u64 s2_entry(struct kunit *test, unsigned int level,
 		    struct axas_attr attr)
 {
-	struct axas_context *context = axas_context(test);
-	struct axas_npt *npt = &context->npt;
-	u64 gpa = s2_gpa(level), size = 4096ULL << 9 * (level - 1), entry;
-	struct axas_npt_pool pool = {};
-	unsigned int found;
-	int ret;
-
-	mutex_lock(&context->lock);
-	ret = npt->ops->map(npt, axas_gpa(gpa), axas_hpa(s2_hpa(level)), size,
-			    npt->ops->encode(npt, attr), level);
-	entry = raw_entry(npt, gpa, &found);
-	/* The frame belongs to nobody: an owned leaf must not be unmapped. */
-	if (attr.owned)
-		*raw_entry_ptr(npt, gpa, &found) &= ~0x0080000000000000ULL;
-	npt->ops->unmap(npt, axas_gpa(gpa), size, &pool);
-	mutex_unlock(&context->lock);
-	KUNIT_EXPECT_EQ(test, ret, 0);
-	KUNIT_EXPECT_EQ(test, found, level);
-	return entry;
+	return entry_of(test, s2_hpa(level), level, attr, 0x0080000000000000ULL);
 }
 
 struct s2_row {

@@ -141,16 +141,6 @@ static void bystander_free(struct fake_hal_watch *watch, axas_hpa_t hpa,
 	by->early += !by->told || READ_ONCE(*by->entry) != AXAS_NPT_FROZEN;
 }
 
-static struct axas_npt_slot peek(struct axas_space *space, u64 gpa)
-{
-	struct axas_npt_slot slot;
-	struct axas_leaf leaf;
-
-	guard(rcu)();
-	space->npt.ops->lookup(&space->npt, axas_gpa(gpa), &slot, &leaf);
-	return slot;
-}
-
 static struct bystander *bystander_begin(struct kunit *test,
 					 struct axas_space *space)
 {
@@ -165,7 +155,7 @@ static struct bystander *bystander_begin(struct kunit *test,
 	by->space = space;
 	by->result = -1;
 	for (i = 0; i < NR_PLACES; i++)
-		by->late[i] = peek(space, HERE + places[i] * SZ_4K);
+		by->late[i] = axas_peek(space, HERE + places[i] * SZ_4K);
 	by->entry = by->late[0].ptr;
 	by->old = axas_translate_at(space, HERE + places[0] * SZ_4K).hpa;
 	/* Somebody has copied, so R is there. */

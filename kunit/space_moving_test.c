@@ -53,16 +53,6 @@ struct onlooker {
 	unsigned int unheld;
 };
 
-static struct axas_npt_slot peek(struct axas_space *space, u64 gpa)
-{
-	struct axas_npt_slot slot;
-	struct axas_leaf leaf;
-
-	guard(rcu)();
-	space->npt.ops->lookup(&space->npt, axas_gpa(gpa), &slot, &leaf);
-	return slot;
-}
-
 /* Under RCU. Whatever its area allows, a fault that has read this is too late. */
 static bool install(struct axas_space *space, struct axas_npt_slot *slot, u64 gpa)
 {
@@ -233,8 +223,8 @@ void move_stops_faults_that_looked_before(struct kunit *test)
 		/* Their tables stay, for there are neighbours. */
 		for (j = 0; j < NR_POINTS; j++)
 			if (j % 4 == 1 || j % 4 == 2)
-				onlooker->late[j] = peek(space,
-							 onlooker->gpa[j]);
+				onlooker->late[j] =
+					axas_peek(space, onlooker->gpa[j]);
 		fake_tree_set_watch(&onlooker->watch);
 		KUNIT_EXPECT_EQ(test, exchange(space, from, tos[i], size), 0);
 		fake_tree_set_watch(NULL);
@@ -277,7 +267,7 @@ static int laggard_run(void *arg)
 	struct axas_npt_slot slot;
 
 	rcu_read_lock();
-	slot = peek(laggard->space, laggard->gpa);
+	slot = axas_peek(laggard->space, laggard->gpa);
 	complete(&laggard->looked);
 	while (!laggard->found && time_before(jiffies, until)) {
 		laggard->found = cookie_at(laggard->space, laggard->gpa) == OTHER;

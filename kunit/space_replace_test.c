@@ -96,16 +96,6 @@ static bool gap_install(struct axas_space *space, struct axas_npt_slot *slot,
 				  axas_hpa(HPA_NOWHERE), 1, shared, &pool);
 }
 
-static struct axas_npt_slot gap_peek(struct axas_space *space, u64 gpa)
-{
-	struct axas_npt_slot slot;
-	struct axas_leaf leaf;
-
-	guard(rcu)();
-	space->npt.ops->lookup(&space->npt, axas_gpa(gpa), &slot, &leaf);
-	return slot;
-}
-
 /* Does the change hold R for writing? */
 static bool gap_held(const struct gap *gap)
 {
@@ -310,7 +300,7 @@ void replace_stops_faults_that_looked_before(struct kunit *test)
 		gap = gap_new(test, space, start, shape->size);
 		/* The empty ones: their tables stay, or go, or never were. */
 		for (j = 1; j < GAP_POINTS - 1; j++)
-			gap->late[j] = gap_peek(space, gap->gpa[j]);
+			gap->late[j] = axas_peek(space, gap->gpa[j]);
 		if (!stays)
 			gap->watch.resched = NULL;
 		if (stays) {
@@ -334,7 +324,7 @@ void replace_stops_faults_that_looked_before(struct kunit *test)
 					     0), 0);
 	args = new_alloc(SZ_1G + SZ_4K, SZ_4K, PROT_R);
 	for (i = 0; i < 2; i++) {
-		struct axas_npt_slot slot = gap_peek(space, args.gpa);
+		struct axas_npt_slot slot = axas_peek(space, args.gpa);
 
 		KUNIT_EXPECT_EQ(test, axas_space_map(space, &args), 0);
 		KUNIT_EXPECT_FALSE(test, gap_install(space, &slot, args.gpa));
