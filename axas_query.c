@@ -98,10 +98,13 @@ void axas_space_stats(struct axas_space *space, struct axas_stats *stats)
 		stats->leaves[i] = sum.leaves[i];
 	for (i = 0; i < AXAS_MAX_LEVELS; i++)
 		stats->tables[i] = sum.tables[i];
-	for_each_possible_cpu(cpu)
+	for_each_possible_cpu(cpu) {
+		const struct axas_fault_stats *one =
+			per_cpu_ptr(space->faults, cpu);
+
 		for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
-			stats->faults[i] +=
-				per_cpu_ptr(space->faults, cpu)->results[i];
+			stats->faults[i] += READ_ONCE(one->results[i]);
+	}
 }
 EXPORT_SYMBOL_GPL(axas_space_stats);
 
