@@ -7,6 +7,7 @@
 
 #include "axas_area.h"
 #include "axas_hold.h"
+#include "axas_track.h"
 
 /**
  * axas_area_free - free an area that is in no tree any more
@@ -224,16 +225,46 @@ void axas_area_clear(struct axas_space *space, u64 gpa, u64 size,
 	axas_hold_end(space->hold);
 }
 
-/* Larger leaves in the part of [gpa, last] that lies in one area. */
-static void area_join_leaves(struct axas_space *space,
-			     const struct axas_area *area, u64 start, u64 end,
-			     u64 gpa, u64 last)
+/**
+ * axas_area_changed - after the areas of a range have changed, and what lies there
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * Context: may sleep.
+ */
+void axas_area_changed(struct axas_space *space, u64 gpa, u64 size)
 {
+	space->generation++;
+	axas_track_mark(space, gpa, size);
+}
+
+/**
+ * axas_area_join_leaves - larger leaves in what lies in one area of a range
+ * @space: the space
+ * @area: the area
+ * @start: its first GPA
+ * @end: its last one
+ * @gpa: first GPA of the range
+ * @last: last GPA
+ *
+ * Context: may sleep.
+ */
+void axas_area_join_leaves(struct axas_space *space,
+			   const struct axas_area *area, u64 start, u64 end,
+			   u64 gpa, u64 last)
+{
+	struct axas_npt *npt = &space->npt;
+
 	gpa = max(gpa, start);
 	last = min(last, end);
-	if (area->max_level > 1)
-		space->npt.ops->join(&space->npt, axas_gpa(gpa), last + 1 - gpa,
-				     start, end, area->max_level);
+	if (area->max_level < 2)
+		return;
+	/* Nobody opens a leaf of a table that goes. */
+	axas_hold_write(npt->tracked ? space->hold : NULL, &space->lock);
+	npt->ops->join(npt, axas_gpa(gpa), last + 1 - gpa, start, end,
+		       area->max_level);
+	axas_hold_end(npt->tracked ? space->hold : NULL);
 }
 
 /**
@@ -260,7 +291,7 @@ void axas_area_join(struct axas_space *space, u64 gpa, u64 last)
 		area = axas_tree_find(&space->areas, &start, &end);
 		if (!area)
 			break;
-		area_join_leaves(space, area, start, end, gpa, last);
+		axas_area_join_leaves(space, area, start, end, gpa, last);
 		axas_area_offer(space, area, start, end);
 		cond_resched();
 	}

@@ -113,8 +113,8 @@ static int alloc_fault(const struct axas_area *area, struct axas_npt *npt,
 		return -EAGAIN;
 	}
 
-	ret = npt->ops->install(npt, slot, fault->gpa, fault->frame.hpa, level,
-				area->shared, &fault->pool);
+	ret = axas_npt_ops(npt)->install(npt, slot, fault->gpa, fault->frame.hpa,
+					 level, area->shared, &fault->pool);
 	if (ret == -ENOMEM) {
 		fault->tables = slot->level - level;
 		return -EAGAIN;

@@ -9,6 +9,8 @@
 #include <axas/space.h>
 #include <axas/trace.h>
 
+#include "axas_track.h"
+
 static bool fault_in_main_area(struct axas_space *space,
 			       struct axas_nested_fault *fault)
 {
@@ -69,9 +71,27 @@ static inline void fault_enter_backend(struct axas_nested_fault *fault,
 	fault->ops = ops;
 }
 
+/* Where writes are noticed, what an area allows need not be what its leaf does. */
+static inline bool fault_may_be_armed(const struct axas_npt *npt,
+				       const struct axas_nested_fault *fault)
+{
+	return unlikely(READ_ONCE(npt->tracked)) &&
+	       fault->access & AXAS_PROT_WRITE;
+}
+
+/* There is a leaf. */
+static int fault_leaf(const struct axas_npt *npt,
+		      const struct axas_nested_fault *fault,
+		      enum axas_look look)
+{
+	if (look == AXAS_LOOK_ALLOWED)
+		return AXAS_FAULT_SPURIOUS;
+	return fault_may_be_armed(npt, fault) ? -EROFS : AXAS_FAULT_DENIED;
+}
+
 /*
  * One try, under RCU. -EAGAIN: get what the fault wants and try again; -EBUSY:
- * wait for who replaces the entry and try again.
+ * wait for who replaces the entry and try again; -EROFS: open the leaf.
  */
 static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 {
@@ -81,11 +101,10 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 	enum axas_look look;
 	int ret;
 
-	look = npt->ops->look(npt, fault->gpa, fault->access, &fault->cursor,
-			      &slot);
+	look = axas_npt_ops(npt)->look(npt, fault->gpa, fault->access,
+				       &fault->cursor, &slot);
 	if (unlikely(look >= AXAS_LOOK_ALLOWED))
-		return look == AXAS_LOOK_ALLOWED ? AXAS_FAULT_SPURIOUS :
-						   AXAS_FAULT_DENIED;
+		return fault_leaf(npt, fault, look);
 
 	area = fault_area(space, fault);
 	if (!area)
@@ -98,7 +117,25 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 		return AXAS_FAULT_POISONED;
 	fault_enter_backend(fault, area->ops);
 	ret = area->ops->fault(area, npt, &slot, fault);
+	if (!ret && fault_may_be_armed(npt, fault))
+		return -EROFS;
 	return ret ? ret : AXAS_FAULT_RESOLVED;
+}
+
+/* Let the leaf be written to. May sleep. -EAGAIN: try again. */
+static int fault_open(struct axas_space *space,
+		      const struct axas_nested_fault *fault)
+{
+	switch (axas_track_open(space, fault->gpa, fault->access)) {
+	case 0:
+		return AXAS_FAULT_RESOLVED;
+	case -EAGAIN:
+		return -EAGAIN;
+	case -EACCES:
+		return AXAS_FAULT_DENIED;
+	default:
+		return AXAS_FAULT_NO_MEMORY;
+	}
 }
 
 /* Get what a try that ended with this errno lacked. May sleep. */
@@ -154,10 +191,13 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 		fault->cursor.base = AXAS_CURSOR_NONE;
 		fault->area = NULL;
 		rcu_read_unlock();
-		ret = fault_prepare(space, fault, ret);
+		if (unlikely(ret == -EROFS))
+			ret = fault_open(space, fault);
+		else if (fault_prepare(space, fault, ret))
+			ret = AXAS_FAULT_NO_MEMORY;
 		rcu_read_lock();
-		if (ret)
-			return AXAS_FAULT_NO_MEMORY;
+		if (ret >= 0)
+			return ret;
 	}
 }
 
@@ -268,7 +308,7 @@ static unsigned int faults_allowed(struct axas_space *space,
 	struct axas_npt *npt = &space->npt;
 	unsigned int i, allowed;
 
-	allowed = npt->ops->allowed(npt, entries, n, &fault->cursor);
+	allowed = axas_npt_ops(npt)->allowed(npt, entries, n, &fault->cursor);
 	for (i = 0; i < allowed; i++)
 		entries[i].result = AXAS_FAULT_SPURIOUS;
 	this_cpu_add(space->faults->results[AXAS_FAULT_SPURIOUS], allowed);
@@ -355,7 +395,7 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 
 	guard(rcu)();
 	/* A fault also knows what to do where the entry is being replaced. */
-	if (!npt->ops->lookup(npt, gpa, &slot, &leaf))
+	if (!axas_npt_ops(npt)->lookup(npt, gpa, &slot, &leaf))
 		return -ENOENT;
 	memory_set(memory, &leaf, gpa);
 	if (memory_denies(memory, access))
@@ -417,7 +457,7 @@ static noinline int memory_poisoned(struct axas_space *space, axas_gpa_t gpa,
  *
  * Context: may sleep. Takes the space's lock if the page's memory has failed.
  * Return: 0; -EFAULT outside of areas and in devices; -EACCES; -ENOMEM;
- * -EHWPOISON; -ENOENT, with %AXAS_ACCESS_THERE and for whatever reason, if there is
+ * -EHWPOISON; -EINTR where writes are noticed; -ENOENT, with %AXAS_ACCESS_THERE and for whatever reason, if there is
  * no leaf.
  */
 int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
@@ -436,6 +476,11 @@ int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 		}
 		if (!ret && memory->page && PageHWPoison(memory->page))
 			return memory_poisoned(space, gpa, memory);
+		if (ret == -EACCES && READ_ONCE(space->npt.tracked)) {
+			ret = axas_track_open(space, gpa, access);
+			if (!ret || ret == -EAGAIN)
+				continue;
+		}
 		if (ret != -ENOENT || access & AXAS_ACCESS_THERE)
 			return ret;
 		switch (space_fault(space, gpa, touch)) {
@@ -468,8 +513,8 @@ EXPORT_SYMBOL_GPL(axas_space_get_memory);
  * Context: any. Whoever makes a translation of its own from the answer holds
  * the page's lock, or a lock that its invalidation takes, from here until the
  * translation can be found by the invalidation.
- * Return: 0; -EAGAIN if it has changed; -EACCES if the access isn't allowed
- * any more. @memory is as it was then.
+ * Return: 0; -EAGAIN if it has changed, or is to be noticed; -EACCES if the access isn't
+ * allowed any more. @memory is as it was then.
  */
 int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
 			    unsigned int access, struct axas_memory *memory)
@@ -484,7 +529,7 @@ int axas_space_check_memory(struct axas_space *space, axas_gpa_t gpa,
 	    now.attr.owned != memory->attr.owned)
 		return -EAGAIN;
 	if (memory_denies(&now, access))
-		return -EACCES;
+		return READ_ONCE(space->npt.tracked) ? -EAGAIN : -EACCES;
 	memory->attr = now.attr;
 	memory->left = now.left;
 	return 0;

@@ -86,6 +86,9 @@ int axas_inode_install(struct file *filp);
 /* axas_control.c: the space's own */
 int axas_control_open(const struct axas_create *create);
 
+/* axas_tracker.c: trackers */
+int axas_tracker_open(struct axas_space *space, const struct axas_track *args);
+
 /* axas_ram.c: RAM files */
 int axas_ram_open(struct axas_space *space, const struct axas_ram_file *args);
 

@@ -48,6 +48,10 @@ static inline struct axas_hold *axas_hold_alloc(void)
 	return hold;
 }
 
+struct axas_space;
+
+int axas_hold_make(struct axas_space *space);
+
 /* What the caller gives to up_read() in the end, or NULL: it is being killed. */
 static inline struct rw_semaphore *axas_hold_read(struct axas_hold *hold)
 {

@@ -325,28 +325,71 @@ static int ioctl_device_del(struct axas_space *space, union axas_args *args)
 	return axas_space_del_device(space, &args->device);
 }
 
-static int ioctl_copy_in(const struct axas_ioctl *ioctl,
-			 union axas_args *args, void __user *user, u32 *size)
+static int ioctl_track(struct axas_space *space, union axas_args *args)
 {
+	return axas_tracker_open(space, &args->track);
+}
+
+static int ioctl_copy_out(const struct axas_call *call)
+{
+	return copy_to_user(call->user, &call->args,
+			    min(call->size, call->ioctl->size)) ? -EFAULT : 0;
+}
+
+/**
+ * axas_ioctl_begin - find an ioctl and copy its structure in
+ * @call: out: the call
+ * @table: the ioctls that there are
+ * @n: size of the table
+ * @cmd: the caller's
+ * @arg: the caller's
+ *
+ * Context: may sleep.
+ * Return: 0; -ENOTTY if there is none of that number; -EFAULT; -EINVAL; -E2BIG.
+ */
+int axas_ioctl_begin(struct axas_call *call, const struct axas_ioctl *table,
+		     unsigned int n, unsigned int cmd, unsigned long arg)
+{
+	unsigned int nr = _IOC_NR(cmd);
+	const struct axas_ioctl *ioctl;
 	int ret;
 
-	if (get_user(*size, (u32 __user *)user))
+	*call = (struct axas_call){ .user = (void __user *)arg };
+	if (nr >= n || cmd != _IO(AXAS_IOC_TYPE, nr))
+		return -ENOTTY;
+	ioctl = &table[array_index_nospec(nr, n)];
+	if (!ioctl->size)
+		return -ENOTTY;
+	call->ioctl = ioctl;
+	if (get_user(call->size, (u32 __user *)call->user))
 		return -EFAULT;
-	if (*size < ioctl->min_size)
+	if (call->size < ioctl->min_size)
 		return -EINVAL;
-	if (*size > PAGE_SIZE)
+	if (call->size > PAGE_SIZE)
 		return -E2BIG;
-	ret = copy_struct_from_user(args, ioctl->size, user, *size);
+	ret = copy_struct_from_user(&call->args, ioctl->size, call->user,
+				    call->size);
 	if (ret)
 		return ret;
-	args->info.size = *size;
-	if (args->info.flags & ~ioctl->flags)
+	call->args.info.size = call->size;
+	if (call->args.info.flags & ~ioctl->flags)
 		return -EINVAL;
-	/* What this gives back doesn't return if the answer finds no place. */
-	if (ioctl->run == ioctl_discard &&
-	    copy_to_user(user, args, min(*size, ioctl->size)))
+	return ioctl->writes == AXAS_WRITES_FIRST ? ioctl_copy_out(call) : 0;
+}
+
+/**
+ * axas_ioctl_end - copy the structure out
+ * @call: the call
+ * @ret: what became of it; arrays say how far they came even if they fail
+ *
+ * Context: may sleep.
+ * Return: @ret or -EFAULT.
+ */
+long axas_ioctl_end(struct axas_call *call, long ret)
+{
+	if (call->ioctl->writes && ioctl_copy_out(call))
 		return -EFAULT;
-	return 0;
+	return ret;
 }
 
 /**
@@ -358,56 +401,42 @@ static int ioctl_copy_in(const struct axas_ioctl *ioctl,
  * @arg: the caller's
  *
  * Context: may sleep.
- * Return: what the ioctl says; -ENOTTY if there is none of that number.
+ * Return: what the ioctl says, or an errno of axas_ioctl_begin().
  */
 long axas_ioctl_run(struct axas_space *space, const struct axas_ioctl *table,
 		    unsigned int n, unsigned int cmd, unsigned long arg)
 {
-	unsigned int nr = _IOC_NR(cmd);
-	void __user *user = (void __user *)arg;
-	const struct axas_ioctl *ioctl;
-	union axas_args args = {};
-	u32 size;
-	int ret;
+	struct axas_call call;
+	int ret = axas_ioctl_begin(&call, table, n, cmd, arg);
 
-	if (nr >= n || cmd != _IO(AXAS_IOC_TYPE, nr))
-		return -ENOTTY;
-	ioctl = &table[array_index_nospec(nr, n)];
-	if (!ioctl->run)
-		return -ENOTTY;
-	ret = ioctl_copy_in(ioctl, &args, user, &size);
 	if (ret)
 		return ret;
-	ret = ioctl->run(space, &args);
-	/* Arrays say how far they came even if they fail. */
-	if (ioctl->writes &&
-	    copy_to_user(user, &args, min(size, ioctl->size)))
-		return -EFAULT;
-	return ret;
+	return axas_ioctl_end(&call, call.ioctl->run(space, &call.args));
 }
 
 /* axas_space_map() knows which flags are a backend's. */
 static const struct axas_ioctl space_ioctls[] = {
-	AXAS_IOCTL(AXAS_MAP, struct axas_map, cookie, ioctl_map, false, U32_MAX),
-	AXAS_IOCTL(AXAS_UNMAP, struct axas_unmap, length, ioctl_unmap, false, 0),
-	AXAS_IOCTL(AXAS_PROTECT, struct axas_protect, reserved, ioctl_protect, false, 0),
-	AXAS_IOCTL(AXAS_CLEAR, struct axas_clear, flags, ioctl_clear, false, 0),
-	AXAS_IOCTL(AXAS_FAULT, struct axas_fault, done, ioctl_fault, true, 0),
-	AXAS_IOCTL(AXAS_TRANSLATE, struct axas_translate, done, ioctl_translate, true, 0),
-	AXAS_IOCTL(AXAS_STATS, struct axas_stats, faults[AXAS_FAULT_DEVICE], ioctl_stats, true, 0),
-	AXAS_IOCTL(AXAS_PROBE, struct axas_probe, raw, ioctl_probe, true, 0),
-	AXAS_IOCTL(AXAS_ROOT, struct axas_root, vtcr, ioctl_root, true, 0),
-	AXAS_IOCTL(AXAS_AREAS, struct axas_areas, generation, ioctl_areas, true, 0),
-	AXAS_IOCTL(AXAS_DEVICE_ADD, struct axas_device, cookie, ioctl_device_add, false, 0),
-	AXAS_IOCTL(AXAS_DEVICE_DEL, struct axas_device, cookie, ioctl_device_del, false, 0),
-	AXAS_IOCTL(AXAS_DISCARD, struct axas_discard, pinned, ioctl_discard, true, 0),
-	AXAS_IOCTL(AXAS_POPULATE, struct axas_populate, done, ioctl_populate, true, 0),
-	AXAS_IOCTL(AXAS_NEXT, struct axas_next, done, ioctl_next, true, 0),
-	AXAS_IOCTL(AXAS_MOVE, struct axas_move, length, ioctl_move, false, AXAS_MOVE_EXCHANGE),
-	AXAS_IOCTL(AXAS_RESIZE, struct axas_resize, length, ioctl_resize, false, 0),
-	AXAS_IOCTL(AXAS_RAM_FILE, struct axas_ram_file, reserved, ioctl_ram_file, false, 0),
-	AXAS_IOCTL(AXAS_COLLAPSE, struct axas_collapse, joined, ioctl_collapse, true,
+	AXAS_IOCTL(AXAS_MAP, struct axas_map, cookie, ioctl_map, AXAS_WRITES_NOTHING, U32_MAX),
+	AXAS_IOCTL(AXAS_UNMAP, struct axas_unmap, length, ioctl_unmap, AXAS_WRITES_NOTHING, 0),
+	AXAS_IOCTL(AXAS_PROTECT, struct axas_protect, reserved, ioctl_protect, AXAS_WRITES_NOTHING, 0),
+	AXAS_IOCTL(AXAS_CLEAR, struct axas_clear, flags, ioctl_clear, AXAS_WRITES_NOTHING, 0),
+	AXAS_IOCTL(AXAS_FAULT, struct axas_fault, done, ioctl_fault, AXAS_WRITES, 0),
+	AXAS_IOCTL(AXAS_TRANSLATE, struct axas_translate, done, ioctl_translate, AXAS_WRITES, 0),
+	AXAS_IOCTL(AXAS_STATS, struct axas_stats, faults[AXAS_FAULT_DEVICE], ioctl_stats, AXAS_WRITES, 0),
+	AXAS_IOCTL(AXAS_PROBE, struct axas_probe, raw, ioctl_probe, AXAS_WRITES, 0),
+	AXAS_IOCTL(AXAS_ROOT, struct axas_root, vtcr, ioctl_root, AXAS_WRITES, 0),
+	AXAS_IOCTL(AXAS_AREAS, struct axas_areas, generation, ioctl_areas, AXAS_WRITES, 0),
+	AXAS_IOCTL(AXAS_DEVICE_ADD, struct axas_device, cookie, ioctl_device_add, AXAS_WRITES_NOTHING, 0),
+	AXAS_IOCTL(AXAS_DEVICE_DEL, struct axas_device, cookie, ioctl_device_del, AXAS_WRITES_NOTHING, 0),
+	AXAS_IOCTL(AXAS_DISCARD, struct axas_discard, pinned, ioctl_discard, AXAS_WRITES_FIRST, 0),
+	AXAS_IOCTL(AXAS_POPULATE, struct axas_populate, done, ioctl_populate, AXAS_WRITES, 0),
+	AXAS_IOCTL(AXAS_NEXT, struct axas_next, done, ioctl_next, AXAS_WRITES, 0),
+	AXAS_IOCTL(AXAS_MOVE, struct axas_move, length, ioctl_move, AXAS_WRITES_NOTHING, AXAS_MOVE_EXCHANGE),
+	AXAS_IOCTL(AXAS_RESIZE, struct axas_resize, length, ioctl_resize, AXAS_WRITES_NOTHING, 0),
+	AXAS_IOCTL(AXAS_RAM_FILE, struct axas_ram_file, reserved, ioctl_ram_file, AXAS_WRITES_NOTHING, 0),
+	AXAS_IOCTL(AXAS_COLLAPSE, struct axas_collapse, joined, ioctl_collapse, AXAS_WRITES,
 		   AXAS_COLLAPSE_COPY),
+	AXAS_IOCTL(AXAS_TRACK, struct axas_track, threshold, ioctl_track, AXAS_WRITES_NOTHING, 0),
 };
 
 /**

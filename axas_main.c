@@ -45,8 +45,8 @@ static int ioctl_create(struct axas_space *none, union axas_args *args)
 }
 
 static const struct axas_ioctl device_ioctls[] = {
-	AXAS_IOCTL(AXAS_INFO, struct axas_info, default_gpa_bits, ioctl_info, true, 0),
-	AXAS_IOCTL(AXAS_CREATE, struct axas_create, reserved, ioctl_create, false, 0),
+	AXAS_IOCTL(AXAS_INFO, struct axas_info, default_gpa_bits, ioctl_info, AXAS_WRITES, 0),
+	AXAS_IOCTL(AXAS_CREATE, struct axas_create, reserved, ioctl_create, AXAS_WRITES_NOTHING, 0),
 };
 
 static long axas_device_ioctl(struct file *filp, unsigned int cmd,

@@ -100,7 +100,7 @@ static int map_locked(struct axas_space *space, struct axas_area *area,
 	if (!ret)
 		ret = axas_tree_insert(&space->areas, args->gpa, last, area);
 	if (!ret) {
-		space->generation++;
+		axas_area_changed(space, args->gpa, args->length);
 		axas_area_offer(space, area, args->gpa, last);
 		return 0;
 	}
@@ -143,6 +143,9 @@ static int map_replace_locked(struct axas_space *space, struct axas_area *area,
 	struct axas_npt *npt = &space->npt;
 	int ret = map_check_room(space, args);
 
+	/* Leaves come otherwise since it was begun. */
+	if (!ret && draft && draft->npt.tracked != npt->tracked)
+		ret = -EAGAIN;
 	if (!ret)
 		ret = axas_area_fill_pool(space, args->gpa, args->length, &pool);
 	if (!ret)
@@ -157,7 +160,7 @@ static int map_replace_locked(struct axas_space *space, struct axas_area *area,
 	axas_tree_release(&space->areas);
 	npt->ops->thaw(npt, axas_gpa(args->gpa), args->length, draft);
 	axas_hold_end(space->hold);
-	space->generation++;
+	axas_area_changed(space, args->gpa, args->length);
 	axas_area_offer(space, area, args->gpa, last);
 	if (args->flags & AXAS_MAP_REPLACE)
 		axas_area_join(space, args->gpa, last);
@@ -229,7 +232,9 @@ static int space_map(struct axas_space *space, const struct axas_map *args)
 		return ret;
 	if (map_is_eager(area, args) ||
 	    (args->flags & AXAS_MAP_REPLACE && area->ops->map))
-		ret = map_drafted(space, area, args);
+		do {
+			ret = map_drafted(space, area, args);
+		} while (ret == -EAGAIN);
 	else if (args->flags & AXAS_MAP_REPLACE)
 		ret = map_replace(space, area, args);
 	else

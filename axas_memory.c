@@ -160,7 +160,7 @@ static u64 hand_untouched(struct axas_space *space, axas_gpa_t gpa)
 
 	guard(rcu)();
 	/* One that is being replaced may have had a leaf. */
-	if (npt->ops->lookup(npt, gpa, &slot, &leaf) ||
+	if (axas_npt_ops(npt)->lookup(npt, gpa, &slot, &leaf) ||
 	    axas_npt_missing(&slot) != -ENOENT)
 		return 0;
 	area = axas_tree_find(&space->areas, &start, &last);
@@ -276,11 +276,17 @@ static ssize_t hand_bounce(struct axas_hand *hand, axas_gpa_t gpa, size_t n)
 	return n ? n : -EFAULT;
 }
 
-/*
- * From now on changes of the space wait for who holds R. One that hasn't waited
+/**
+ * axas_hold_make - see to it that a space has R
+ * @space: the space
+ *
+ * From now on changes of the space wait for who holds it. One that hasn't waited
  * is over when the lock is had.
+ *
+ * Context: may sleep. Takes the space's lock the first time.
+ * Return: 0, -ENOMEM or -EINTR.
  */
-static int hand_arm(struct axas_space *space)
+int axas_hold_make(struct axas_space *space)
 {
 	struct axas_hold *hold;
 	int ret;
@@ -334,7 +340,7 @@ ssize_t axas_space_rw_iter(struct axas_space *space, axas_gpa_t gpa,
 		.access = AXAS_ACCESS_OWNER |
 			  (write ? AXAS_PROT_WRITE : AXAS_PROT_READ),
 	};
-	ssize_t done = 0, ret = hand_arm(space);
+	ssize_t done = 0, ret = axas_hold_make(space);
 	size_t n;
 
 	while (ret >= 0 && (n = iov_iter_count(iter))) {

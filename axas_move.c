@@ -13,6 +13,7 @@
 
 #include "axas_area.h"
 #include "axas_hold.h"
+#include "axas_track.h"
 
 /**
  * struct move_piece - an area, or what of it lies in the range
@@ -189,7 +190,8 @@ static void move_areas(struct move *move)
 		axas_tree_remove(&space->areas, move->from,
 				 move->from + move->size - 1);
 	axas_tree_release(&space->areas);
-	space->generation++;
+	axas_area_changed(space, move->from, move->size);
+	axas_area_changed(space, move->to, move->size);
 }
 
 /*
@@ -240,6 +242,8 @@ static int move_locked(struct move *move)
 	if (ret)
 		return ret;
 	axas_hold_write(space->hold, &space->lock);
+	axas_track_collect(space, move->from, move->size);
+	axas_track_collect(space, move->to, move->size);
 	move_table(move);
 	axas_hold_end(space->hold);
 	return 0;

@@ -23,6 +23,15 @@
  *	FMT_SW_FULL			a bit that the CPU ignores where an entry
  *					points to a table
  *
+ * and, if it has them, for trackers (axas_npt_track.h):
+ *
+ *	FMT_LINK_WRITE			the bit of a table entry without which nothing
+ *					below can be written
+ *	FMT_SW_STALE			with that: another bit that the CPU ignores
+ *					there
+ *	FMT_SW_ARMED			instead of these: a bit that it ignores there
+ *	FMT_SW_WRITTEN			a bit that it ignores in leaves
+ *
  * Who may write which entry when is said in Documentation/internals.rst. In
  * short: an empty entry is 0 or an epoch; a fault turns the very value that it
  * has read before it looked for its area into a leaf or a table; whoever takes
@@ -161,6 +170,7 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 	return fmt_sync(fmt_attr(npt, attr));
 }
 
+#include "axas_npt_track.h"
 #include "axas_npt_look.h"
 #include "axas_npt_map.h"
 #include "axas_npt_change.h"
@@ -172,6 +182,7 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 #include "axas_npt_join.h"
 #include "axas_npt_collapse.h"
 #include "axas_npt_poison.h"
+#include "axas_npt_harvest.h"
 
 #define NPT_ALGO_OPS				\
 	.init = npt_init,			\
@@ -198,4 +209,5 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 	.refill = npt_refill,			\
 	.poison = npt_poison,			\
 	.walk = npt_walk,			\
-	.destroy = npt_destroy
+	.destroy = npt_destroy,			\
+	.tracking = &npt_tracking

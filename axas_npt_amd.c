@@ -34,6 +34,10 @@
 #define AMD_SW_OWNED	BIT_ULL(52)
 #define FMT_SW_FULL	BIT_ULL(53)
 #define AMD_SW_ROM	BIT_ULL(54)
+#define FMT_SW_WRITTEN	BIT_ULL(55)
+#define FMT_SW_STALE	BIT_ULL(55)
+/* 5.6.3: a walk writes if all entries on its way allow that. */
+#define FMT_LINK_WRITE	AMD_WRITE
 
 /*
  * 7.8.2: PWT, PCD and PAT, the low bit first, choose a field of the PAT register.

@@ -225,3 +225,21 @@ static u64 *npt_descend(struct npt_change *change, u64 gpa, u64 **path,
 	*level = l;
 	return ptr;
 }
+
+/* Leave no leaf at gpa that is larger than 4 KiB. */
+static void npt_split_small(struct axas_npt *npt, axas_gpa_t gpa,
+			    struct axas_npt_pool *pool)
+{
+	u64 start = ALIGN_DOWN(gpa.val, SZ_4K), *path[AXAS_MAX_LEVELS + 1];
+	struct npt_change change = {
+		.npt = npt,
+		.pool = pool,
+		.start = start,
+		.end = start + SZ_4K,
+		.prot = AXAS_PROT_READ,
+	};
+	unsigned int level;
+
+	lockdep_assert_held(npt->lock);
+	npt_descend(&change, start, path, &level);
+}

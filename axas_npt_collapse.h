@@ -145,6 +145,22 @@ static void npt_drop_table(struct axas_npt *npt, u64 *table)
 	npt_gather_flush(npt);
 }
 
+/* In a table that notices writes the leaf is open if one of them is. */
+static u64 npt_refilled(const struct axas_npt *npt, const u64 *table, u64 leaf)
+{
+	unsigned int i;
+
+	if (!npt->tracked)
+		return leaf;
+	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
+		u64 entry = READ_ONCE(table[i]);
+
+		if (npt_present(entry) && npt_leaf_open(npt, entry, 1))
+			return leaf | (entry & FMT_SW_WRITTEN);
+	}
+	return npt_arm_entry(npt, leaf);
+}
+
 static bool npt_refill(struct axas_npt *npt, const struct axas_npt_shut *shut,
 		       axas_hpa_t hpa, u64 shared)
 {
@@ -159,6 +175,7 @@ static bool npt_refill(struct axas_npt *npt, const struct axas_npt_shut *shut,
 	}
 	npt_copy_table(shut->table, axas_hal_phys_to_virt(hpa));
 	npt_sync(leaf, fmt_sync(leaf), &hpa, 1, axas_level_size(2));
+	leaf = npt_refilled(npt, shut->table, leaf);
 	leaf = npt_joined(npt, shut->table, leaf);
 	/* What the frame holds is visible before the leaf is. */
 	smp_store_release(shut->ptr, leaf);

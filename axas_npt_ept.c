@@ -32,8 +32,12 @@
 /* Tables 29-3, 29-5, 29-7: bits 56:52 are ignored; two are ours. */
 #define EPT_SW_OWNED	BIT_ULL(52)
 #define EPT_SW_ROM	BIT_ULL(54)
+#define FMT_SW_WRITTEN	BIT_ULL(55)
 /* Tables 29-2, 29-4, 29-6: in an entry that points to a table, so are 62:52. */
 #define FMT_SW_FULL	BIT_ULL(53)
+#define FMT_SW_STALE	BIT_ULL(55)
+/* 29.3.3.1: a walk writes if all entries on its way allow that. */
+#define FMT_LINK_WRITE	EPT_WRITE
 
 /* 29.3.7.1, from 12.3 table 12-2: encodings of memory types. */
 #define EPT_MT_UC	0

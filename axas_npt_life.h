@@ -7,6 +7,7 @@ static int npt_init(struct axas_npt *npt)
 {
 	fmt_setup(npt);
 	INIT_LIST_HEAD(&npt->holders);
+	spin_lock_init(&npt->stale);
 	npt->installs = alloc_percpu_gfp(struct axas_npt_installs,
 					 AXAS_GFP | __GFP_ZERO);
 	if (!npt->installs)
@@ -109,6 +110,7 @@ static int npt_draft(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.root_order = npt->root_order,
 		.gpa_bits = npt->gpa_bits,
 		.features = npt->features,
+		.tracked = READ_ONCE(npt->tracked),
 	};
 	INIT_LIST_HEAD(&new->holders);
 	new->root = npt_draft_root(draft);

@@ -3,42 +3,49 @@
  * Part of axas_npt_algo.h: lookups, installs of faults, and walks. Under RCU.
  */
 
-/* One step down, if there is a table. */
+/* One step down, if there is a table. @path gets what all links have. */
 static __always_inline bool npt_step(struct axas_npt_slot *slot, u64 gpa,
-				     unsigned int level)
+				     unsigned int level, u64 *path)
 {
 	if (!fmt_is_table(slot->old, level))
 		return false;
+	*path &= slot->old;
 	slot->ptr = npt_entry(npt_child(slot->old, level), gpa, level - 1);
 	slot->old = READ_ONCE(*slot->ptr);
 	slot->level = level - 1;
 	return true;
 }
 
-/* With levels that are constants a step is a few instructions. */
-static __always_inline void npt_peek(const struct axas_npt *npt, u64 gpa,
-				     struct axas_npt_slot *slot)
+/*
+ * With levels that are constants a step is a few instructions. Return: what all links
+ * on the way have.
+ */
+static __always_inline u64 npt_peek(const struct axas_npt *npt, u64 gpa,
+				    struct axas_npt_slot *slot)
 {
+	u64 path = U64_MAX;
+
 	axas_npt_assert_walk(npt);
 	slot->ptr = npt_root_entry(npt, gpa);
 	slot->old = READ_ONCE(*slot->ptr);
 	slot->level = npt->levels;
 	switch (npt->levels) {
 	case 5:
-		if (!npt_step(slot, gpa, 5))
-			return;
+		if (!npt_step(slot, gpa, 5, &path))
+			break;
 		fallthrough;
 	case 4:
-		if (!npt_step(slot, gpa, 4))
-			return;
+		if (!npt_step(slot, gpa, 4, &path))
+			break;
 		fallthrough;
 	case 3:
-		if (!npt_step(slot, gpa, 3))
-			return;
+		if (!npt_step(slot, gpa, 3, &path))
+			break;
 		fallthrough;
 	default:
-		npt_step(slot, gpa, 2);
+		npt_step(slot, gpa, 2, &path);
 	}
+	return path;
 }
 
 static void npt_decode(const struct axas_npt *npt, u64 entry,
@@ -60,6 +67,21 @@ static bool npt_lookup(const struct axas_npt *npt, axas_gpa_t gpa,
 	return true;
 }
 
+/* The same, where rights may be missing on the way and writes are noticed. */
+static bool npt_lookup_tracked(const struct axas_npt *npt, axas_gpa_t gpa,
+			       struct axas_npt_slot *slot,
+			       struct axas_leaf *leaf)
+{
+	u64 path = npt_peek(npt, gpa.val, slot);
+
+	if (!npt_present(slot->old))
+		return false;
+	npt_decode(npt, slot->old, slot->level, leaf);
+	leaf->attr.prot &= npt_path_prot(path);
+	leaf->attr.rom = leaf->attr.rom && npt_rom_open(slot->old, path);
+	return true;
+}
+
 static axas_hpa_t npt_translate(const struct axas_npt *npt, axas_gpa_t gpa)
 {
 	struct axas_npt_slot slot;
@@ -72,27 +94,32 @@ static axas_hpa_t npt_translate(const struct axas_npt *npt, axas_gpa_t gpa)
 	return axas_hpa(fmt_hpa(slot.old, slot.level).val | offset);
 }
 
-static inline enum axas_look npt_find(const struct axas_npt *npt, u64 gpa,
-				      unsigned int access,
-				      struct axas_npt_cursor *cursor,
-				      struct axas_npt_slot *slot)
+static __always_inline enum axas_look
+npt_find(const struct axas_npt *npt, u64 gpa, unsigned int access,
+	 struct axas_npt_cursor *cursor, struct axas_npt_slot *slot,
+	 bool tracked)
 {
-	u64 base = gpa / SZ_2M, epoch = READ_ONCE(npt->epoch);
+	u64 base = gpa / SZ_2M, epoch = READ_ONCE(npt->epoch), path;
+	unsigned int prot;
 
 	if (likely(cursor->base == base && cursor->epoch == epoch)) {
 		slot->ptr = npt_entry(cursor->table, gpa, 1);
 		slot->old = READ_ONCE(*slot->ptr);
 		slot->level = 1;
 	} else {
-		npt_peek(npt, gpa, slot);
+		path = npt_peek(npt, gpa, slot);
 		cursor->table = PTR_ALIGN_DOWN(slot->ptr, SZ_4K);
 		cursor->base = slot->level > 1 ? AXAS_CURSOR_NONE : base;
 		cursor->epoch = epoch;
+		cursor->prot = tracked ? npt_path_prot(path) : AXAS_PROT_ALL;
 	}
 
-	if (npt_present(slot->old))
-		return access & ~fmt_prot(slot->old) ? AXAS_LOOK_DENIED :
-						       AXAS_LOOK_ALLOWED;
+	if (npt_present(slot->old)) {
+		prot = fmt_prot(slot->old);
+		if (tracked)
+			prot &= cursor->prot;
+		return access & ~prot ? AXAS_LOOK_DENIED : AXAS_LOOK_ALLOWED;
+	}
 	if (likely(!(slot->old & ~PAGE_MASK)))
 		return AXAS_LOOK_EMPTY;
 	return axas_npt_busy(slot) ? AXAS_LOOK_BUSY : AXAS_LOOK_POISONED;
@@ -103,12 +130,21 @@ static enum axas_look npt_look(const struct axas_npt *npt, axas_gpa_t gpa,
 			       struct axas_npt_cursor *cursor,
 			       struct axas_npt_slot *slot)
 {
-	return npt_find(npt, gpa.val, access, cursor, slot);
+	return npt_find(npt, gpa.val, access, cursor, slot, false);
 }
 
-static unsigned int npt_allowed(const struct axas_npt *npt,
-				const struct axas_fault_entry *entries,
-				unsigned int n, struct axas_npt_cursor *cursor)
+static enum axas_look npt_look_tracked(const struct axas_npt *npt,
+				       axas_gpa_t gpa, unsigned int access,
+				       struct axas_npt_cursor *cursor,
+				       struct axas_npt_slot *slot)
+{
+	return npt_find(npt, gpa.val, access, cursor, slot, true);
+}
+
+static __always_inline unsigned int
+npt_count_allowed(const struct axas_npt *npt,
+		  const struct axas_fault_entry *entries, unsigned int n,
+		  struct axas_npt_cursor *cursor, bool tracked)
 {
 	struct axas_npt_slot slot;
 	unsigned int i;
@@ -119,11 +155,26 @@ static unsigned int npt_allowed(const struct axas_npt *npt,
 		if (entry->bus || !axas_width_ok(entry->width) ||
 		    !entry->access ||
 		    entry->gpa >> npt->gpa_bits ||
-		    npt_find(npt, entry->gpa, entry->access, cursor, &slot) !=
-			    AXAS_LOOK_ALLOWED)
+		    npt_find(npt, entry->gpa, entry->access, cursor, &slot,
+			     tracked) != AXAS_LOOK_ALLOWED)
 			break;
 	}
 	return i;
+}
+
+static unsigned int npt_allowed(const struct axas_npt *npt,
+				const struct axas_fault_entry *entries,
+				unsigned int n, struct axas_npt_cursor *cursor)
+{
+	return npt_count_allowed(npt, entries, n, cursor, false);
+}
+
+static unsigned int npt_allowed_tracked(const struct axas_npt *npt,
+					const struct axas_fault_entry *entries,
+					unsigned int n,
+					struct axas_npt_cursor *cursor)
+{
+	return npt_count_allowed(npt, entries, n, cursor, true);
 }
 
 static u64 npt_encode(const struct axas_npt *npt, struct axas_attr attr)
@@ -192,6 +243,16 @@ static int npt_install(struct axas_npt *npt, const struct axas_npt_slot *slot,
 		this_cpu_inc(npt->installs->tables[top - 1]);
 	this_cpu_inc(npt->installs->leaves[fmt_owned(shared)][level - 1]);
 	return 0;
+}
+
+/* A leaf comes armed: whoever has brought it in to write opens it. */
+static int npt_install_tracked(struct axas_npt *npt,
+			       const struct axas_npt_slot *slot, axas_gpa_t gpa,
+			       axas_hpa_t hpa, unsigned int level, u64 shared,
+			       struct axas_npt_pool *pool)
+{
+	return npt_install(npt, slot, gpa, hpa, level, npt_arm_entry(npt, shared),
+			   pool);
 }
 
 struct npt_walk {

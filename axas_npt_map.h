@@ -153,7 +153,7 @@ static int npt_map(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa,
 {
 	struct npt_map map = {
 		.npt = npt,
-		.shared = shared,
+		.shared = npt_born(npt, shared),
 		.offset = hpa.val - gpa.val,
 		.gpa = gpa.val,
 		.end = gpa.val + size,
@@ -200,6 +200,7 @@ static int npt_populate(struct axas_npt *npt, axas_gpa_t gpa,
 	if (!ptr)
 		return -EAGAIN;
 	npt_sync(shared, fmt_sync(shared), frames, left, axas_level_size(level));
+	shared = npt_born(npt, shared);
 	for (end = ptr + n; ptr < end; ptr++) {
 		entry = READ_ONCE(*ptr);
 		if (npt_present(entry)) {

@@ -58,7 +58,7 @@ static void npt_protect(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.pool = pool,
 		.start = gpa.val,
 		.end = gpa.val + size,
-		.prot = prot,
+		.prot = npt_born_prot(npt, prot),
 		.empty = npt_new_epoch(npt),
 	};
 	u64 *path[AXAS_MAX_LEVELS + 1], *ptr, next = gpa.val;

@@ -31,8 +31,10 @@
 #define S2_SW_OWNED	BIT_ULL(55)
 /* Was dirty when it lost its write permission, which held the dirty state. */
 #define S2_SW_DIRTY	BIT_ULL(56)
+#define FMT_SW_WRITTEN	BIT_ULL(57)
 #define S2_SW_ROM	BIT_ULL(58)
 /* D8.3.1: bits 58:51 of a table descriptor are ignored in stage 2. */
+#define FMT_SW_ARMED	BIT_ULL(56)
 #define FMT_SW_FULL	BIT_ULL(57)
 
 /* D8.6.5: MemAttr without FWB, then with FWB (D8.6.6). */

@@ -18,6 +18,7 @@
 #include <axas/space.h>
 
 #include "axas_hold.h"
+#include "axas_track.h"
 
 /**
  * axas_space_poison - take a page out whose memory has failed
@@ -40,6 +41,8 @@ int axas_space_poison(struct axas_space *space, axas_gpa_t gpa, axas_hpa_t hpa)
 	if (!npt->ops->poison(npt, gpa, hpa))
 		ret = -ENOENT;
 	axas_hold_end(space->hold);
+	if (!ret)
+		axas_track_mark(space, gpa.val, SZ_4K);
 	mutex_unlock(&space->lock);
 	return ret;
 }

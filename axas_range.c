@@ -12,6 +12,7 @@
 
 #include "axas_area.h"
 #include "axas_hold.h"
+#include "axas_track.h"
 
 /* ---- discard ---- */
 
@@ -52,6 +53,7 @@ static int range_discard_locked(struct axas_space *space, u64 gpa, u64 size,
 			       &pool, freed);
 	space->npt.ops->thaw(&space->npt, axas_gpa(gpa), size, NULL);
 	axas_hold_end(space->hold);
+	axas_track_mark(space, gpa, size);
 	return 0;
 }
 
@@ -190,10 +192,10 @@ static int populate_look(const struct populate *populate,
 	look->access = area->attr.prot;
 	look->nid = area->nid;
 	look->zeroed = area->ops->zeroed;
-	npt->ops->lookup(npt, axas_gpa(look->gpa), &slot, &leaf);
+	axas_npt_ops(npt)->lookup(npt, axas_gpa(look->gpa), &slot, &leaf);
 	look->level = slot.level;
-	npt->ops->walk(npt, axas_gpa(look->gpa), look->next - look->gpa,
-		       populate_add_leaf, look);
+	axas_npt_ops(npt)->walk(npt, axas_gpa(look->gpa), look->next - look->gpa,
+				populate_add_leaf, look);
 	look->large = area->max_level > 1 && slot.level > 1 && !look->there &&
 		      look->next - look->gpa == SZ_2M;
 	return 0;

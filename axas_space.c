@@ -11,8 +11,9 @@
 #include <axas/space.h>
 #include <axas/trace.h>
 
-#include "axas_hold.h"
 #include "axas_area.h"
+#include "axas_hold.h"
+#include "axas_track.h"
 
 #define AXAS_FEAT_ALL	(AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB)
 
@@ -125,6 +126,7 @@ void axas_space_destroy(struct axas_space *space)
 	axas_devices_destroy(&space->devices);
 	free_percpu(space->faults);
 	kfree(space->hold);
+	axas_track_free(space);
 	module_put(space->npt.ops->owner);
 	kfree(space);
 	trace_axas_destroy(id, axas_trace_ns(begin));
@@ -150,8 +152,8 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 	ret = axas_tree_erase(&space->areas, gpa, last);
 	if (ret)
 		return ret;
-	space->generation++;
 	axas_area_clear(space, gpa, size, &pool);
+	axas_area_changed(space, gpa, size);
 	return 0;
 }
 
@@ -219,7 +221,7 @@ static int space_grow_locked(struct axas_space *space, struct axas_area *area,
 	ret = axas_tree_grow(&space->areas, gpa, last);
 	if (ret)
 		return ret;
-	space->generation++;
+	axas_area_changed(space, end + 1, last - end);
 	axas_area_offer(space, area, gpa, last);
 	return 0;
 }
@@ -349,6 +351,7 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 	areas_replace(space, gpa, &copies);
 	space->generation++;
 	axas_hold_write(space->hold, &space->lock);
+	axas_track_collect(space, gpa, size);
 	space->npt.ops->protect(&space->npt, axas_gpa(gpa), size, prot, &pool);
 	axas_hold_end(space->hold);
 	axas_area_join(space, gpa, last);

@@ -10,6 +10,7 @@
 
 #include "axas_file.h"
 #include "axas_memory.h"
+#include "axas_track.h"
 
 /*
  * Take a range out of the file's windows. An ordinary PTE is made under its page's
@@ -200,26 +201,25 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 static vm_fault_t window_page_mkwrite(struct vm_fault *vmf)
 {
 	struct axas_file *file = vmf->vma->vm_file->private_data;
+	unsigned int access = AXAS_ACCESS_OWNER | AXAS_PROT_WRITE;
+	axas_gpa_t gpa = window_gpa(file, vmf->pgoff);
 	struct axas_memory memory = {
 		.hpa = axas_hpa(PFN_PHYS(page_to_pfn(vmf->page))),
 		.page = vmf->page,
 		.attr.owned = true,
 	};
+	int err = axas_space_open(file->space, gpa, access);
 
-	return window_lock_page(file, window_gpa(file, vmf->pgoff),
-				AXAS_ACCESS_OWNER | AXAS_PROT_WRITE, &memory);
+	if (err && err != -EAGAIN)
+		return window_error(file, err);
+	return window_lock_page(file, gpa, access, &memory);
 }
 
 /* The same of a special PTE: drop it, the next fault makes it anew. */
 static vm_fault_t window_pfn_mkwrite(struct vm_fault *vmf)
 {
 	struct axas_file *file = vmf->vma->vm_file->private_data;
-	struct axas_leaf leaf;
-	int ret = axas_npt_lookup(&file->space->npt,
-				  window_gpa(file, vmf->pgoff), &leaf);
 
-	if (!ret && !leaf.attr.rom && !(leaf.attr.prot & AXAS_PROT_WRITE))
-		return VM_FAULT_SIGBUS;
 	unmap_mapping_range(file->mapping, (loff_t)vmf->pgoff << PAGE_SHIFT,
 			    PAGE_SIZE, 1);
 	return VM_FAULT_NOPAGE;

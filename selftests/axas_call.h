@@ -238,6 +238,49 @@ static inline int ax_next(int fd, __u64 *gpa, __u64 *length,
 	return ret < 0 ? ret : (int)n.done;
 }
 
+/* A tracker, which poll(2) says something of at @threshold pages. */
+static inline int ax_track_at(int fd, __u64 gpa, __u64 length, __u64 threshold)
+{
+	struct axas_track t = {
+		.size = sizeof(t), .gpa = gpa, .length = length,
+		.what = AXAS_TRACK_WRITTEN, .threshold = threshold,
+	};
+
+	return ax_ioctl(fd, AXAS_TRACK, &t);
+}
+
+static inline int ax_track(int fd, __u64 gpa, __u64 length)
+{
+	return ax_track_at(fd, gpa, length, 0);
+}
+
+/* Runs that were written, one call's: how many, or minus errno. */
+static inline int ax_dirty(int tracker, __u64 *gpa, __u64 *length, __u32 flags,
+			   struct axas_next_entry *entries, __u32 nr)
+{
+	struct axas_dirty d = {
+		.size = sizeof(d), .flags = flags, .gpa = *gpa,
+		.length = *length, .entries = (uintptr_t)entries, .nr = nr,
+		.done = ~0u,
+	};
+	int ret = ax_ioctl(tracker, AXAS_DIRTY, &d);
+
+	*gpa = d.gpa;
+	*length = d.length;
+	return ret < 0 ? ret : (int)d.done;
+}
+
+static inline int ax_dirty_put(int tracker,
+			       const struct axas_next_entry *entries, __u32 nr)
+{
+	struct axas_dirty d = {
+		.size = sizeof(d), .flags = AXAS_DIRTY_PUT,
+		.entries = (uintptr_t)entries, .nr = nr,
+	};
+
+	return ax_ioctl(tracker, AXAS_DIRTY, &d);
+}
+
 static inline int ax_ram_file(int fd, __u64 gpa, __u64 length, __u32 prot)
 {
 	struct axas_ram_file r = {

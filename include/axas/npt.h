@@ -129,6 +129,8 @@ struct axas_npt_slot {
 	unsigned int level;
 };
 
+#define AXAS_PROT_ALL	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
+
 /**
  * struct axas_npt_cursor - where the last look ended
  * @table: the table of level 1 that it ended in
@@ -143,6 +145,7 @@ struct axas_npt_cursor {
 	u64 *table;
 	u64 base;
 	u64 epoch;
+	unsigned int prot;
 };
 
 #define AXAS_CURSOR_NONE	U64_MAX
@@ -205,7 +208,10 @@ struct axas_npt_freed {
  * @levels: number of levels
  * @root_order: log2 of the pages in the root
  * @gpa_bits: width of a GPA
+ * @tracked: writes are noticed, and @ops are those of &struct axas_npt_tracking as
+ *	far as it has any; never false again
  * @features: &enum axas_feature bits in force
+ * @stale: whoever arms what lies below a stale link holds it
  */
 struct axas_npt {
 	const struct axas_npt_ops *ops;
@@ -221,7 +227,9 @@ struct axas_npt {
 	u8 levels;
 	u8 root_order;
 	u8 gpa_bits;
+	bool tracked;
 	u32 features;
+	spinlock_t stale; /* links that are */
 };
 
 /**
@@ -264,6 +272,69 @@ struct axas_npt_shut {
  */
 typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
 				 const struct axas_leaf *leaf);
+
+/**
+ * struct axas_npt_harvest - a search for what is open
+ * @next: in: where it begins; out: where it goes on
+ * @end: where it ends
+ * @visit: called for each leaf that is open, and may lie in the range in part only.
+ *	Return: false if there is no room for it; that ends the search
+ * @arg: for @visit
+ * @budget: tables to look at before it ends
+ * @held: somebody may have pinned pages: those that he has stay open
+ * @peek: nothing is to be armed
+ * @full: out: it ended before @end
+ * @left: there are such
+ */
+struct axas_npt_harvest {
+	u64 next;
+	u64 end;
+	bool (*visit)(void *arg, u64 gpa, u64 size);
+	void *arg;
+	unsigned int budget;
+	bool held;
+	bool peek;
+	bool full;
+	bool left;
+};
+
+/**
+ * struct axas_npt_tracking - what a format has where writes are noticed
+ * @lookup: as in &struct axas_npt_ops; what the leaf allows is what a walk does
+ * @look: the same
+ * @allowed: the same
+ * @install: the same; the leaf comes armed
+ * @open: let a leaf up to max_level be written to, by guests or by the owner alone.
+ *	Return: 0; -EAGAIN if it has changed; -E2BIG if it is larger. Under RCU, and R
+ *	for reading.
+ * @split: leave no leaf at gpa larger than 4 KiB. May sleep. Lock and R held for writing.
+ * @arm: let no leaf of a range be written to unnoticed. May sleep. Lock and R held for writing.
+ * @reopen: open what can be written, by the areas, in all of a range. May sleep. Lock
+ *	and R held for writing.
+ * @harvest: report and arm what is open. May sleep. Lock held and, unless it only
+ *	looks, R for writing.
+ */
+struct axas_npt_tracking {
+	bool (*lookup)(const struct axas_npt *npt, axas_gpa_t gpa,
+		       struct axas_npt_slot *slot, struct axas_leaf *leaf);
+	enum axas_look (*look)(const struct axas_npt *npt, axas_gpa_t gpa,
+			       unsigned int access,
+			       struct axas_npt_cursor *cursor,
+			       struct axas_npt_slot *slot);
+	unsigned int (*allowed)(const struct axas_npt *npt,
+				const struct axas_fault_entry *entries,
+				unsigned int n, struct axas_npt_cursor *cursor);
+	int (*install)(struct axas_npt *npt, const struct axas_npt_slot *slot,
+		       axas_gpa_t gpa, axas_hpa_t hpa, unsigned int level,
+		       u64 shared, struct axas_npt_pool *pool);
+	int (*open)(struct axas_npt *npt, axas_gpa_t gpa, bool owner,
+		    unsigned int max_level);
+	void (*split)(struct axas_npt *npt, axas_gpa_t gpa,
+		      struct axas_npt_pool *pool);
+	void (*arm)(struct axas_npt *npt, axas_gpa_t gpa, u64 size);
+	void (*reopen)(struct axas_npt *npt, axas_gpa_t gpa, u64 size);
+	void (*harvest)(struct axas_npt *npt, struct axas_npt_harvest *harvest);
+};
 
 /**
  * struct axas_npt_ops - a format
@@ -336,6 +407,7 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  *	false if the page isn't there, with nothing changed. May sleep. Lock held.
  * @walk: visit all leaves that meet the range. Under RCU or lock.
  * @destroy: free everything. Nobody else may have the table.
+ * @tracking: what is otherwise where writes are noticed; NULL if they can't be
  */
 struct axas_npt_ops {
 	enum axas_format format;
@@ -397,6 +469,7 @@ struct axas_npt_ops {
 	int (*walk)(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		    axas_npt_visit_fn visit, void *arg);
 	void (*destroy)(struct axas_npt *npt);
+	const struct axas_npt_tracking *tracking;
 };
 
 extern const struct axas_npt_ops axas_npt_ept_ops;
@@ -431,6 +504,21 @@ const struct axas_npt_ops *axas_format_get(u32 format);
 u32 axas_format_mask(void);
 int axas_format_register(const struct axas_npt_ops *ops);
 void axas_format_unregister(const struct axas_npt_ops *ops);
+
+/**
+ * axas_npt_ops - the format of a table that others may begin to track
+ * @npt: the table
+ *
+ * Under the table's lock its @ops don't change.
+ *
+ * Context: any. Both what was there before and what is there then is good until
+ * the end of an RCU section.
+ * Return: its operations.
+ */
+static inline const struct axas_npt_ops *axas_npt_ops(const struct axas_npt *npt)
+{
+	return READ_ONCE(npt->ops);
+}
 
 /**
  * axas_npt_assert_walk - the caller may follow table pointers
@@ -541,7 +629,7 @@ static inline int axas_npt_lookup(const struct axas_npt *npt, axas_gpa_t gpa,
 	struct axas_npt_slot slot;
 
 	guard(rcu)();
-	if (npt->ops->lookup(npt, gpa, &slot, leaf))
+	if (axas_npt_ops(npt)->lookup(npt, gpa, &slot, leaf))
 		return 0;
 	return axas_npt_missing(&slot);
 }
@@ -558,7 +646,7 @@ static inline axas_hpa_t axas_npt_translate(const struct axas_npt *npt,
 					    axas_gpa_t gpa)
 {
 	guard(rcu)();
-	return npt->ops->translate(npt, gpa);
+	return axas_npt_ops(npt)->translate(npt, gpa);
 }
 
 /**

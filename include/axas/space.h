@@ -27,8 +27,6 @@
  * samples/softmmu does all of that.
  */
 
-#define AXAS_PROT_ALL	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
-
 /* With an access: it is the owner's of the space, and not its guest's. */
 #define AXAS_ACCESS_OWNER	BIT(7)
 
@@ -36,6 +34,7 @@
 #define AXAS_ACCESS_THERE	BIT(6)
 
 struct axas_hold;
+struct axas_tracking;
 struct iov_iter;
 
 /* Faults by result, per CPU. */
@@ -83,6 +82,7 @@ struct axas_main_area {
  * @devices: ports and system registers; changed under @lock, read under RCU
  * @hold: R, once somebody has touched the memory from the kernel; set under
  *	@lock
+ * @tracking: who wants to know what is written, once somebody has; set under @lock
  * @path: the inode that the space lives and dies with, if it has one
  * @live: in the list of all spaces, and whose it is
  * @faults: figures
@@ -98,6 +98,7 @@ struct axas_space {
 	bool held;
 	struct axas_devices devices;
 	struct axas_hold *hold;
+	struct axas_tracking *tracking;
 	struct path path;
 	struct axas_live live;
 	struct axas_fault_stats __percpu *faults;

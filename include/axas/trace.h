@@ -185,6 +185,38 @@ DEFINE_EVENT(axas_range, axas_resize,
 	TP_ARGS(space, gpa, size, ret, ns)
 );
 
+DEFINE_EVENT(axas_range, axas_track,
+	TP_PROTO(u64 space, u64 gpa, u64 size, int ret, u64 ns),
+	TP_ARGS(space, gpa, size, ret, ns)
+);
+
+TRACE_EVENT(axas_dirty,
+	TP_PROTO(u64 space, u64 gpa, u64 size, u32 flags, u32 runs, int ret,
+		 u64 ns),
+	TP_ARGS(space, gpa, size, flags, runs, ret, ns),
+	TP_STRUCT__entry(
+		__field(u64, space)
+		__field(u64, gpa)
+		__field(u64, size)
+		__field(u32, flags)
+		__field(u32, runs)
+		__field(int, ret)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->gpa = gpa;
+		__entry->size = size;
+		__entry->flags = flags;
+		__entry->runs = runs;
+		__entry->ret = ret;
+		__entry->ns = ns;
+	),
+	TP_printk("space=%llu gpa=0x%llx size=0x%llx flags=%#x runs=%u ret=%d ns=%llu",
+		  __entry->space, __entry->gpa, __entry->size, __entry->flags,
+		  __entry->runs, __entry->ret, __entry->ns)
+);
+
 TRACE_EVENT(axas_move,
 	TP_PROTO(u64 space, u64 from, u64 to, u64 size, bool exchange, int ret,
 		 u64 ns),

@@ -136,6 +136,8 @@ enum {
 	AXAS_CMD_MOVE = 0x20,
 	AXAS_CMD_RAM_FILE = 0x21,
 	AXAS_CMD_COLLAPSE = 0x22,
+	AXAS_CMD_TRACK = 0x23,
+	AXAS_CMD_DIRTY = 0x24,
 };
 
 /**
@@ -1077,5 +1079,102 @@ struct axas_ram_file {
 };
 
 #define AXAS_RAM_FILE	_IO(AXAS_IOC_TYPE, AXAS_CMD_RAM_FILE)
+
+/**
+ * enum axas_track_what - what a tracker notices
+ * @AXAS_TRACK_WRITTEN: pages that were written
+ */
+enum axas_track_what {
+	AXAS_TRACK_WRITTEN = 1 << 0,
+};
+
+/**
+ * struct axas_track - notice what is written from now on (space)
+ * @size: sizeof(struct axas_track)
+ * @flags: must be 0
+ * @gpa: first GPA, aligned to 4096
+ * @length: bytes, a multiple of 4096
+ * @what: &enum axas_track_what bits, at least one
+ * @reserved: must be 0
+ * @threshold: pages: poll(2) says that the descriptor can be read when as many have
+ *	been written that AXAS_DIRTY hasn't listed; 0 is 1
+ *
+ * The call returns a new descriptor, closed on exec: a tracker. It ends when that is
+ * closed; the space lives as long as it. A space may have many, over any ranges, and
+ * what one of them lists the others list too.
+ *
+ * A page counts as written when anybody has written to it: a guest, after the fault that
+ * let it; a process through a window; pwrite(2) and its like; another module. So does
+ * what AXAS_MAP, AXAS_UNMAP, AXAS_DISCARD, AXAS_MOVE or AXAS_RESIZE has changed, with
+ * memory or without, and memory that has failed. What has only been read for the first
+ * time doesn't, nor what changes that the space knows nothing of: linear memory by
+ * its own side.
+ *
+ * The first write to a page after it was listed takes a nested page fault, also where it
+ * had been allowed. So leaves allow no writes for which they have to be noticed, and
+ * AXAS_TRANSLATE says so; areas stay as they are. A larger leaf is split by the first write
+ * to it, and joined again when the last tracker of the range ends.
+ *
+ * Errors: EINVAL; ERANGE; EOPNOTSUPP with a format of a module that doesn't know of
+ * it; EMFILE; ENFILE; ENOMEM; EINTR.
+ */
+struct axas_track {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 length;
+	__u32 what;
+	__u32 reserved;
+	__u64 threshold;
+};
+
+#define AXAS_TRACK	_IO(AXAS_IOC_TYPE, AXAS_CMD_TRACK)
+
+/**
+ * enum axas_dirty_flags - flags of AXAS_DIRTY
+ * @AXAS_DIRTY_PEEK: list only; all of it will be listed again
+ * @AXAS_DIRTY_PUT: the other way round: the pages of the array were written. For who
+ *	can't do with them what they were listed for
+ */
+enum axas_dirty_flags {
+	AXAS_DIRTY_PEEK = 1 << 0,
+	AXAS_DIRTY_PUT = 1 << 1,
+};
+
+/**
+ * struct axas_dirty - list what has been written since it was listed last (tracker)
+ * @size: sizeof(struct axas_dirty)
+ * @flags: &enum axas_dirty_flags
+ * @gpa: in: first GPA, aligned to 4096; out: where to go on
+ * @length: in: bytes, a multiple of 4096, in the tracker's range; out: bytes that are
+ *	left, 0 when all has been listed
+ * @entries: pointer to an array of &struct axas_next_entry
+ * @nr: entries that fit the array; with %AXAS_DIRTY_PUT that it holds
+ * @done: out: entries that were written, or with %AXAS_DIRTY_PUT taken
+ *
+ * Runs come in the order of their GPAs, and pages in them don't count as written any
+ * more. So contents are read after the call: what is written later is listed later. One
+ * call may write fewer than @nr: call again with the @gpa and the @length that it left.
+ *
+ * A page may be listed that wasn't written, but none is left out that was. What somebody
+ * has pinned, or direct I/O is just writing to through a window, is listed again and
+ * again until nobody has it. Large leaves are listed as a whole.
+ *
+ * With %AXAS_DIRTY_PUT @gpa and @length are not looked at.
+ *
+ * Errors: EINVAL; ERANGE outside of the tracker's range; EFAULT, and then what was
+ * listed is listed again; ENOMEM; EINTR.
+ */
+struct axas_dirty {
+	__u32 size;
+	__u32 flags;
+	__u64 gpa;
+	__u64 length;
+	__u64 entries;
+	__u32 nr;
+	__u32 done;
+};
+
+#define AXAS_DIRTY	_IO(AXAS_IOC_TYPE, AXAS_CMD_DIRTY)
 
 #endif /* _UAPI_LINUX_AXAS_H */

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Part of axas_npt_algo.h: a range is armed, looked through for what has been opened
+ * since, and opened again. Under the lock and, but for a look, R for writing.
+ */
+
+/* Whoever has looked before may enter a translation until then. */
+static void npt_wait_armed(const struct axas_npt *npt, u64 entry,
+			  unsigned int level)
+{
+	if (fmt_owned(entry) && !list_empty(&npt->holders))
+		npt_wait_pages(axas_hal_page(fmt_hpa(entry, level)),
+			       1U << 9 * (level - 1));
+}
+
+/*
+ * Where links have rights and nobody has to be waited for, the topmost ones are all
+ * that has to change: what is below them is stale.
+ */
+static void npt_arm_range(struct axas_npt *npt, u64 *ptr, unsigned int level,
+			    u64 gpa, u64 end, u64 stale)
+{
+	u64 next, entry;
+
+	for (; gpa < end; gpa = next, ptr++) {
+		next = npt_next(gpa, end, level);
+		entry = READ_ONCE(*ptr);
+		if (!fmt_is_table(entry, level)) {
+			if (npt_arm_leaf(npt, ptr, level))
+				npt_wait_armed(npt, entry, level);
+			continue;
+		}
+		if (npt_link_armed(entry))
+			continue;
+		if (!stale || next - gpa != axas_level_size(level))
+			npt_arm_range(npt, npt_entry(npt_child(entry, level),
+						       gpa, level - 1),
+					level - 1, gpa, next, stale);
+		if (next - gpa == axas_level_size(level))
+			npt_arm_link(ptr, level, stale);
+		cond_resched();
+	}
+}
+
+static void npt_arm(struct axas_npt *npt, axas_gpa_t gpa, u64 size)
+{
+	u64 stale = list_empty(&npt->holders) ? FMT_SW_STALE : 0;
+
+	npt_new_epoch(npt);
+	npt_arm_range(npt, npt_root_entry(npt, gpa.val), npt->levels, gpa.val,
+			gpa.val + size, stale);
+	npt_invalidate(npt, gpa.val, size);
+}
+
+/*
+ * What is stale still allows what it did. A leaf that has come since is armed, and
+ * opens when it is written to.
+ */
+static void npt_reopen_range(struct axas_npt *npt, u64 *ptr, unsigned int level,
+			     u64 gpa, u64 end)
+{
+	u64 next, entry;
+	bool whole;
+
+	for (; gpa < end; gpa = next, ptr++) {
+		next = npt_next(gpa, end, level);
+		whole = next - gpa == axas_level_size(level);
+		entry = READ_ONCE(*ptr);
+		if (!fmt_is_table(entry, level)) {
+			npt_open_leaf(npt, ptr, level);
+			continue;
+		}
+		npt_open_link(npt, ptr, level, whole);
+		if (!whole || !(entry & FMT_SW_STALE))
+			npt_reopen_range(npt, npt_entry(npt_child(entry, level),
+							gpa, level - 1),
+					 level - 1, gpa, next);
+		cond_resched();
+	}
+}
+
+static void npt_reopen(struct axas_npt *npt, axas_gpa_t gpa, u64 size)
+{
+	lockdep_assert_held(npt->lock);
+	npt_reopen_range(npt, npt_root_entry(npt, gpa.val), npt->levels, gpa.val,
+			 gpa.val + size);
+}
+
+/* Does somebody have a page who may write to it whatever the entry says? */
+static bool npt_leaf_pinned(u64 entry, unsigned int level)
+{
+	struct page *page = axas_hal_page(fmt_hpa(entry, level));
+	unsigned int n = 1U << 9 * (level - 1);
+
+	for (; n; n--, page++)
+		if (page_count(page) > 1)
+			return true;
+	return false;
+}
+
+/* Make everybody forget leaves that were armed, from slot first on. */
+static void npt_harvest_flush(struct axas_npt_harvest *harvest,
+			      struct axas_npt *npt, u64 *table,
+			      unsigned int level, u64 base,
+			      unsigned long *armed)
+{
+	unsigned int first = find_first_bit(armed, AXAS_TABLE_ENTRIES);
+	unsigned int last = find_last_bit(armed, AXAS_TABLE_ENTRIES), i;
+	u64 size = axas_level_size(level), entry;
+
+	if (first == AXAS_TABLE_ENTRIES)
+		return;
+	npt_invalidate(npt, base + first * size, (last - first + 1) * size);
+	if (harvest->held) {
+		/* PTEs went before counts are read: a pin counts, and looks again. */
+		smp_mb();
+		for_each_set_bit(i, armed, AXAS_TABLE_ENTRIES) {
+			entry = READ_ONCE(table[i]);
+			if (fmt_owned(entry) && npt_leaf_pinned(entry, level)) {
+				npt_open_leaf(npt, &table[i], level);
+				harvest->left = true;
+			}
+		}
+	}
+	bitmap_zero(armed, AXAS_TABLE_ENTRIES);
+}
+
+/* Return: an open leaf was reported, and is armed unless that is only a look. */
+static bool npt_harvest_leaf(struct axas_npt_harvest *harvest,
+			     struct axas_npt *npt, u64 *ptr, unsigned int level,
+			     u64 gpa)
+{
+	u64 entry = READ_ONCE(*ptr), size = axas_level_size(level);
+
+	if (!npt_present(entry) || !npt_leaf_open(npt, entry, level))
+		return false;
+	harvest->full = !harvest->visit(harvest->arg, ALIGN_DOWN(gpa, size),
+					size);
+	if (harvest->full || harvest->peek)
+		return false;
+	npt_arm_leaf(npt, ptr, level);
+	npt_wait_armed(npt, entry, level);
+	return true;
+}
+
+static void npt_harvest_table(struct axas_npt_harvest *harvest,
+			      struct axas_npt *npt, u64 *table,
+			      unsigned int level, u64 stop);
+
+/* What a link leads to, up to next. If nothing is open there, it is armed. */
+static void npt_harvest_link(struct axas_npt_harvest *harvest,
+			     struct axas_npt *npt, u64 *ptr, unsigned int level,
+			     u64 next)
+{
+	bool whole = next - harvest->next == axas_level_size(level);
+	bool left = harvest->left;
+
+	harvest->left = false;
+	npt_harvest_table(harvest, npt, npt_child(READ_ONCE(*ptr), level),
+			  level - 1, next);
+	if (whole && !harvest->left && !harvest->full && !harvest->peek)
+		npt_arm_link(ptr, level, 0);
+	harvest->left |= left;
+}
+
+/* From @harvest.next on, as far as it lies in the table. */
+static void npt_harvest_table(struct axas_npt_harvest *harvest,
+			      struct axas_npt *npt, u64 *table,
+			      unsigned int level, u64 stop)
+{
+	u64 base = ALIGN_DOWN(harvest->next, axas_level_size(level + 1)), next;
+	DECLARE_BITMAP(armed, AXAS_TABLE_ENTRIES) = {};
+	u64 *ptr = npt_entry(table, harvest->next, level), link;
+
+	harvest->full = !harvest->budget--;
+	for (; harvest->next < stop && !harvest->full; ptr++) {
+		next = npt_next(harvest->next, stop, level);
+		link = READ_ONCE(*ptr);
+		if (!fmt_is_table(link, level)) {
+			if (npt_harvest_leaf(harvest, npt, ptr, level,
+					     harvest->next))
+				__set_bit(ptr - table, armed);
+			/* Large ones are far apart. */
+			if (level > 1)
+				npt_harvest_flush(harvest, npt, table, level,
+						  base, armed);
+		} else if (!npt_link_armed(link)) {
+			npt_harvest_link(harvest, npt, ptr, level, next);
+		}
+		if (!harvest->full)
+			harvest->next = next;
+	}
+	npt_harvest_flush(harvest, npt, table, level, base, armed);
+	cond_resched();
+}
+
+/* The root may be several tables. */
+static void npt_harvest(struct axas_npt *npt, struct axas_npt_harvest *harvest)
+{
+	unsigned int shift = axas_level_shift(npt->levels + 1);
+	u64 *table;
+
+	lockdep_assert_held(npt->lock);
+	if (!harvest->peek)
+		npt_new_epoch(npt);
+	harvest->full = false;
+	while (harvest->next < harvest->end && !harvest->full) {
+		table = npt->root + (harvest->next >> shift) * AXAS_TABLE_ENTRIES;
+		npt_harvest_table(harvest, npt, table, npt->levels,
+				  npt_next(harvest->next, harvest->end,
+					   npt->levels + 1));
+	}
+}
+
+static const struct axas_npt_tracking npt_tracking = {
+	.lookup = npt_lookup_tracked,
+	.look = npt_look_tracked,
+	.allowed = npt_allowed_tracked,
+	.install = npt_install_tracked,
+	.open = npt_open,
+	.split = npt_split_small,
+	.arm = npt_arm,
+	.reopen = npt_reopen,
+	.harvest = npt_harvest,
+};

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Part of axas_npt_algo.h: where a table notices what is written. A leaf is *open* if
+ * it allows writes, and *armed* if it doesn't though its area does. A link is armed
+ * if nothing below is open. Documentation/internals.rst has the rules.
+ */
+
+#ifndef FMT_LINK_WRITE
+#define FMT_LINK_WRITE	0
+#endif
+#ifndef FMT_SW_STALE
+#define FMT_SW_STALE	0
+#endif
+#ifndef FMT_SW_ARMED
+#define FMT_SW_ARMED	0
+#endif
+#ifndef FMT_SW_WRITTEN
+#define FMT_SW_WRITTEN	0
+#endif
+
+/* Bits in which an open link and an armed one differ. None: no link is ever armed. */
+#define NPT_LINK_INDEX	(FMT_LINK_WRITE | FMT_SW_ARMED)
+
+static inline bool npt_link_armed(u64 link)
+{
+	return (link ^ FMT_LINK_WRITE) & NPT_LINK_INDEX;
+}
+
+/* What a walk allows, of which @path is what all links have. */
+static inline unsigned int npt_path_prot(u64 path)
+{
+	return ~path & FMT_LINK_WRITE ? AXAS_PROT_ALL & ~AXAS_PROT_WRITE :
+					AXAS_PROT_ALL;
+}
+
+/* May the owner of the space write to a page of ROM without anybody noticing? */
+static inline bool npt_rom_open(u64 entry, u64 path)
+{
+	return !FMT_SW_WRITTEN || (entry & FMT_SW_WRITTEN &&
+				   npt_path_prot(path) & AXAS_PROT_WRITE);
+}
+
+/* Can a leaf have been written to since it was armed? */
+static inline bool npt_leaf_open(const struct axas_npt *npt, u64 entry,
+				 unsigned int level)
+{
+	struct axas_leaf leaf = { .level = level };
+
+	if (fmt_prot(entry) & AXAS_PROT_WRITE)
+		return true;
+	if (FMT_SW_WRITTEN)
+		return entry & FMT_SW_WRITTEN;
+	fmt_decode(npt, entry, &leaf);
+	return leaf.attr.rom;
+}
+
+static inline u64 npt_arm_entry(const struct axas_npt *npt, u64 entry)
+{
+	return fmt_set_prot(npt, entry & ~FMT_SW_WRITTEN,
+			    fmt_prot(entry) & ~AXAS_PROT_WRITE);
+}
+
+/* In a table that notices writes a leaf comes armed, whoever makes it. */
+static inline u64 npt_born(const struct axas_npt *npt, u64 shared)
+{
+	return unlikely(npt->tracked) ? npt_arm_entry(npt, shared) : shared;
+}
+
+static inline unsigned int npt_born_prot(const struct axas_npt *npt,
+					 unsigned int prot)
+{
+	return unlikely(npt->tracked) ? prot & ~AXAS_PROT_WRITE : prot;
+}
+
+/*
+ * Close a leaf. The CPU may set flags in it meanwhile. The exchange is a full barrier,
+ * for npt_wait_pages(). Return: it was open.
+ */
+static bool npt_arm_leaf(const struct axas_npt *npt, u64 *ptr,
+			   unsigned int level)
+{
+	u64 entry = READ_ONCE(*ptr);
+
+	do {
+		if (!npt_present(entry) || fmt_is_table(entry, level) ||
+		    !npt_leaf_open(npt, entry, level))
+			return false;
+	} while (!try_cmpxchg(ptr, &entry, npt_arm_entry(npt, entry)));
+	return true;
+}
+
+/* The same of a link; @stale if nobody has armed what is below. */
+static void npt_arm_link(u64 *ptr, unsigned int level, u64 stale)
+{
+	u64 link = READ_ONCE(*ptr);
+
+	do {
+		if (!fmt_is_table(link, level) || !NPT_LINK_INDEX ||
+		    npt_link_armed(link))
+			return;
+	} while (!try_cmpxchg(ptr, &link, (link ^ NPT_LINK_INDEX) | stale));
+}
+
+/* The CPU may set flags in the link meanwhile. */
+static void npt_is_fresh(u64 *ptr, unsigned int level)
+{
+	u64 link = READ_ONCE(*ptr);
+
+	while (fmt_is_table(link, level) &&
+	       !try_cmpxchg(ptr, &link, link & ~FMT_SW_STALE))
+		;
+}
+
+/*
+ * Arm what lies below a link that is stale. Whoever opens that, and a leaf below,
+ * does so after this: so nothing is armed again that was just opened.
+ */
+static noinline void npt_freshen(struct axas_npt *npt, u64 *ptr,
+				 unsigned int level)
+{
+	u64 link, *table;
+	unsigned int i;
+
+	spin_lock(&npt->stale);
+	link = READ_ONCE(*ptr);
+	if (fmt_is_table(link, level) && link & FMT_SW_STALE) {
+		table = npt_child(link, level);
+		for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
+			npt_arm_link(&table[i], level - 1, FMT_SW_STALE);
+			npt_arm_leaf(npt, &table[i], level - 1);
+		}
+		npt_is_fresh(ptr, level);
+	}
+	spin_unlock(&npt->stale);
+}
+
+/*
+ * Open a link. What is stale below stays as it was if all of it is to be open.
+ * Return: false if there is no link any more.
+ */
+static bool npt_open_link(struct axas_npt *npt, u64 *ptr, unsigned int level,
+			  bool all)
+{
+	u64 link = READ_ONCE(*ptr), open;
+
+	if (link & FMT_SW_STALE && !all) {
+		npt_freshen(npt, ptr, level);
+		link = READ_ONCE(*ptr);
+	}
+	do {
+		if (!fmt_is_table(link, level))
+			return false;
+		if (!npt_link_armed(link))
+			return true;
+		open = (link & ~FMT_SW_STALE) ^ NPT_LINK_INDEX;
+	} while (!try_cmpxchg(ptr, &link, open));
+	return true;
+}
+
+/* Return: false if there is no leaf. */
+static bool npt_open_leaf(const struct axas_npt *npt, u64 *ptr,
+			  unsigned int level)
+{
+	u64 entry = READ_ONCE(*ptr), open;
+
+	do {
+		if (!npt_present(entry) || fmt_is_table(entry, level))
+			return false;
+		open = fmt_set_prot(npt, entry,
+				    fmt_prot(entry) | AXAS_PROT_WRITE);
+	} while (open != entry && !try_cmpxchg(ptr, &entry, open));
+	return true;
+}
+
+/* The same for the owner of the space alone. */
+static bool npt_open_rom(const struct axas_npt *npt, u64 *ptr,
+			 unsigned int level)
+{
+	u64 entry = READ_ONCE(*ptr);
+
+	do {
+		if (!npt_present(entry) || fmt_is_table(entry, level))
+			return false;
+	} while (!try_cmpxchg(ptr, &entry, entry | FMT_SW_WRITTEN));
+	return true;
+}
+
+/*
+ * Open the way to a leaf, from the root on, and then the leaf itself. Under R for
+ * reading: nobody arms anything.
+ */
+static int npt_open(struct axas_npt *npt, axas_gpa_t gpa, bool owner,
+		    unsigned int max_level)
+{
+	u64 *ptr = npt_root_entry(npt, gpa.val), entry = READ_ONCE(*ptr);
+	unsigned int level = npt->levels;
+	bool done;
+
+	axas_npt_assert_walk(npt);
+	while (fmt_is_table(entry, level)) {
+		if (npt_link_armed(entry) &&
+		    !npt_open_link(npt, ptr, level, false))
+			return -EAGAIN;
+		level--;
+		ptr = npt_entry(npt_child(entry, level + 1), gpa.val, level);
+		entry = READ_ONCE(*ptr);
+	}
+	if (npt_present(entry) && level > max_level)
+		return -E2BIG;
+	done = owner ? npt_open_rom(npt, ptr, level) :
+		       npt_open_leaf(npt, ptr, level);
+	return done ? 0 : -EAGAIN;
+}

@@ -1,0 +1,728 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Trackers: what was written since somebody asked last.
+ */
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include <axas/trace.h>
+#include <axas/track.h>
+
+#include "axas_area.h"
+#include "axas_hold.h"
+#include "axas_track.h"
+
+/**
+ * struct axas_tracking - what a space has that was ever tracked
+ * @ops: its format's, with those of &struct axas_npt_tracking
+ * @trackers: under the space's lock, and R for whoever changes it
+ */
+struct axas_tracking {
+	struct axas_npt_ops ops;
+	struct list_head trackers;
+};
+
+/* Tables that are looked at before others get the lock. */
+#define TRACK_TABLES	64
+
+/* The part of [*start, *last] that a tracker is for. */
+static bool tracker_clip(const struct axas_tracker *tracker, u64 *start,
+			 u64 *last)
+{
+	*start = max(*start, tracker->start);
+	*last = min(*last, tracker->last);
+	return *start <= *last;
+}
+
+static u64 tracker_opened(const struct axas_tracker *tracker)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(tracker->opened, cpu));
+	return sum;
+}
+
+/**
+ * axas_tracker_ready - is there as much as somebody waits for?
+ * @tracker: the tracker
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool axas_tracker_ready(struct axas_tracker *tracker)
+{
+	return READ_ONCE(tracker->marked) + tracker_opened(tracker) -
+	       READ_ONCE(tracker->listed) >= tracker->threshold;
+}
+
+/* Open pages have been listed, or marked. What a leaf is larger isn't counted. */
+static void tracker_listed(struct axas_tracker *tracker, u64 start, u64 last)
+{
+	u64 pages = (last - start + 1) / SZ_4K;
+	u64 left = tracker_opened(tracker) - tracker->listed;
+
+	WRITE_ONCE(tracker->listed, tracker->listed + min(pages, left));
+}
+
+/* ---- what the table doesn't know ---- */
+
+/* All of it is the same: it was written. */
+static const char tracker_written;
+
+static void written_get(void *entry)
+{
+}
+
+static void written_put(struct axas_tree *tree, void *entry)
+{
+}
+
+static bool written_same(const void *a, const void *b)
+{
+	return true;
+}
+
+static const struct axas_tree_ops written_ops = {
+	.get = written_get,
+	.put = written_put,
+	.same = written_same,
+};
+
+/* Pages in [start, last] that are marked. */
+static u64 tracker_marks(struct axas_tracker *tracker, u64 start, u64 last)
+{
+	u64 first, end, pages = 0;
+
+	for (; start <= last; start = end + 1) {
+		first = start;
+		end = last;
+		if (!axas_tree_find(&tracker->written, &first, &end))
+			break;
+		first = max(first, start);
+		end = min(end, last);
+		pages += (end - first + 1) / SZ_4K;
+		cond_resched();
+	}
+	return pages;
+}
+
+/*
+ * There is always room for one range: without memory for more, all of the tracker's
+ * counts as written.
+ */
+static void tracker_mark(struct axas_tracker *tracker, u64 start, u64 last)
+{
+	struct axas_tree *written = &tracker->written;
+
+	if (!tracker_clip(tracker, &start, &last))
+		return;
+	if (axas_tree_reserve(written, 2)) {
+		start = tracker->start;
+		last = tracker->last;
+		axas_tree_remove(written, start, last);
+		tracker->marked = 0;
+	}
+	WRITE_ONCE(tracker->marked, tracker->marked + (last - start + 1) / SZ_4K -
+				    tracker_marks(tracker, start, last));
+	axas_tree_replace(written, start, last, (void *)&tracker_written);
+	axas_tree_join(written, start, last);
+	axas_tree_release(written);
+	if (axas_tracker_ready(tracker))
+		wake_up_interruptible(&tracker->wait);
+}
+
+/* It was listed. Without memory to say so it will be listed again. */
+static void tracker_unmark(struct axas_tracker *tracker, u64 start, u64 last)
+{
+	u64 pages = tracker_marks(tracker, start, last);
+
+	if (!axas_tree_erase(&tracker->written, start, last))
+		WRITE_ONCE(tracker->marked, tracker->marked - pages);
+}
+
+/* Is what begins at start marked? Return in *last how far that goes. */
+static bool tracker_marked(struct axas_tracker *tracker, u64 start, u64 *last)
+{
+	u64 first = start, end = *last;
+
+	if (!axas_tree_find(&tracker->written, &first, &end))
+		return false;
+	if (first > start) {
+		*last = first - 1;
+		return false;
+	}
+	*last = min(*last, end);
+	return true;
+}
+
+void axas_track_mark_all(struct axas_space *space, u64 gpa, u64 size)
+{
+	struct axas_tracker *tracker;
+
+	lockdep_assert_held(&space->lock);
+	list_for_each_entry(tracker, &space->tracking->trackers, node)
+		tracker_mark(tracker, gpa, gpa + size - 1);
+}
+
+/* ---- opening a page ---- */
+
+/* Under R for reading. */
+static bool track_covers(const struct axas_space *space, u64 gpa)
+{
+	const struct axas_tracker *tracker;
+
+	list_for_each_entry(tracker, &space->tracking->trackers, node)
+		if (gpa >= tracker->start && gpa <= tracker->last)
+			return true;
+	return false;
+}
+
+/* Under R for reading. */
+static void track_count(struct axas_space *space, u64 gpa)
+{
+	struct axas_tracker *tracker;
+
+	list_for_each_entry(tracker, &space->tracking->trackers, node) {
+		if (gpa < tracker->start || gpa > tracker->last)
+			continue;
+		this_cpu_inc(*tracker->opened);
+		/* Nobody adds it up unless somebody waits. */
+		if (wq_has_sleeper(&tracker->wait) &&
+		    axas_tracker_ready(tracker))
+			wake_up_interruptible(&tracker->wait);
+	}
+}
+
+/* Under R for reading: the areas of what isn't on its way out are what they were. */
+static int track_open(struct axas_space *space, axas_gpa_t gpa,
+		      unsigned int access)
+{
+	MA_STATE(mas, &space->areas.mt, gpa.val, gpa.val);
+	const struct axas_area *area;
+	struct axas_npt *npt = &space->npt;
+	unsigned int more;
+
+	guard(rcu)();
+	area = mas_walk(&mas);
+	if (!area)
+		return -EAGAIN;
+	more = access & AXAS_PROT_ALL & ~area->attr.prot;
+	if (more && (more & AXAS_PROT_EXEC || !area->attr.rom ||
+		     !(access & AXAS_ACCESS_OWNER)))
+		return -EACCES;
+	return npt->ops->tracking->open(npt, gpa, more,
+					track_covers(space, gpa.val) ?
+						1 : AXAS_MAX_LEAF_LEVEL);
+}
+
+/* Splits leave the rights that there are. */
+static int track_split(struct axas_space *space, axas_gpa_t gpa)
+{
+	struct axas_npt_pool pool __free(axas_npt_pool) = {};
+	int ret = mutex_lock_killable(&space->lock);
+
+	if (ret)
+		return ret;
+	ret = axas_area_fill_pool(space, ALIGN_DOWN(gpa.val, SZ_4K), SZ_4K,
+				  &pool);
+	if (!ret) {
+		axas_hold_write(space->hold, &space->lock);
+		space->npt.ops->tracking->split(&space->npt, gpa, &pool);
+		axas_hold_end(space->hold);
+	}
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
+int axas_track_open(struct axas_space *space, axas_gpa_t gpa,
+		    unsigned int access)
+{
+	struct rw_semaphore *hold;
+	int ret;
+
+	/* The space is tracked: what belongs to that is there. See track_begin(). */
+	smp_rmb();
+	do {
+		hold = axas_hold_read(space->hold);
+		if (!hold)
+			return -EINTR;
+		ret = track_open(space, gpa, access);
+		if (!ret)
+			track_count(space, gpa.val);
+		up_read(hold);
+		if (ret == -E2BIG)
+			ret = track_split(space, gpa) ?: -E2BIG;
+	} while (ret == -E2BIG);
+	if (ret == -EAGAIN)
+		cond_resched();
+	return ret;
+}
+
+/* ---- arming again what was opened ---- */
+
+/**
+ * struct track_list - a list that is being made
+ * @space: the space
+ * @tracker: who lists, or NULL: all of it is for the others
+ * @entries: the runs
+ * @nr: how many fit
+ * @done: how many there are
+ * @start: first byte of what is listed now
+ * @last: last byte
+ * @marked: all of it is marked as written, which is enough of a reason
+ * @peek: nothing is armed
+ * @full: there was no room for all of it
+ */
+struct track_list {
+	struct axas_space *space;
+	struct axas_tracker *tracker;
+	struct axas_next_entry *entries;
+	u32 nr;
+	u32 done;
+	u64 start;
+	u64 last;
+	bool marked;
+	bool peek;
+	bool full;
+};
+
+/* Return: false if there is no room. An empty run asks whether there is. */
+static bool list_add_run(struct track_list *list, u64 start, u64 last)
+{
+	struct axas_next_entry *run = list->entries + list->done - 1;
+
+	if (list->done && run->gpa + run->length == start) {
+		run->length += last - start + 1;
+		return true;
+	}
+	if (list->done == list->nr)
+		return false;
+	if (start > last)
+		return true;
+	list->entries[list->done++] = (struct axas_next_entry){
+		.gpa = start,
+		.length = last - start + 1,
+	};
+	return true;
+}
+
+/* It was counted when it was opened. */
+static void tracker_keep(struct axas_tracker *tracker, u64 start, u64 last)
+{
+	if (!tracker_clip(tracker, &start, &last))
+		return;
+	tracker_listed(tracker, start, last);
+	tracker_mark(tracker, start, last);
+}
+
+/* What it doesn't list now is left for later, as everything is for the others. */
+static void list_leave(struct track_list *list, u64 start, u64 last)
+{
+	struct axas_tracker *tracker;
+
+	list_for_each_entry(tracker, &list->space->tracking->trackers, node)
+		if (tracker != list->tracker)
+			tracker_keep(tracker, start, last);
+	if (list->tracker && start < list->start)
+		tracker_mark(list->tracker, start, list->start - 1);
+	if (list->tracker && last > list->last)
+		tracker_mark(list->tracker, list->last + 1, last);
+}
+
+/* An open leaf, which is armed then. */
+static bool list_visit(void *arg, u64 gpa, u64 size)
+{
+	struct track_list *list = arg;
+	u64 start = max(gpa, list->start), last = min(gpa + size - 1, list->last);
+
+	if (list->tracker && !list->marked && !list_add_run(list, start, last)) {
+		list->full = true;
+		return false;
+	}
+	if (list->peek)
+		return true;
+	if (list->tracker)
+		tracker_listed(list->tracker, start, last);
+	list_leave(list, gpa, gpa + size - 1);
+	return true;
+}
+
+static void list_harvest(struct track_list *list,
+			 struct axas_npt_harvest *harvest)
+{
+	struct axas_npt *npt = &list->space->npt;
+
+	harvest->next = list->start;
+	harvest->end = list->last + 1;
+	harvest->visit = list_visit;
+	harvest->arg = list;
+	harvest->held = list->space->held;
+	harvest->peek = list->peek;
+	npt->ops->tracking->harvest(npt, harvest);
+}
+
+void axas_track_collect_all(struct axas_space *space, u64 gpa, u64 size)
+{
+	struct track_list list = {
+		.space = space,
+		.start = gpa,
+		.last = gpa + size - 1,
+	};
+	struct axas_npt_harvest harvest = { .budget = U32_MAX };
+
+	list_harvest(&list, &harvest);
+}
+
+/* ---- listing ---- */
+
+/* Go on from @list.start, for some tables. Under the lock and R. */
+static void list_chunk(struct track_list *list, u64 end)
+{
+	struct axas_npt_harvest harvest = { .budget = TRACK_TABLES };
+
+	list->last = end - 1;
+	list->marked = tracker_marked(list->tracker, list->start, &list->last);
+	/* Some of it is a run, which there has to be room for. */
+	if (list->marked && !list_add_run(list, list->start, list->start - 1)) {
+		list->full = true;
+		return;
+	}
+	list_harvest(list, &harvest);
+	if (list->marked)
+		list_add_run(list, list->start, harvest.next - 1);
+	if (list->marked && !list->peek)
+		tracker_unmark(list->tracker, list->start, harvest.next - 1);
+	list->start = harvest.next;
+}
+
+static int list_chunk_locked(struct track_list *list, u64 end)
+{
+	struct axas_space *space = list->space;
+	int ret = mutex_lock_killable(&space->lock);
+
+	if (ret)
+		return ret;
+	axas_hold_write(space->hold, &space->lock);
+	list_chunk(list, end);
+	axas_hold_end(space->hold);
+	mutex_unlock(&space->lock);
+	cond_resched();
+	return 0;
+}
+
+static int tracker_check(const struct axas_tracker *tracker, u64 gpa, u64 size)
+{
+	if (!axas_range_ok(gpa, size))
+		return -EINVAL;
+	return axas_range_in(gpa, size, tracker->start,
+			     tracker->last - tracker->start + 1) ? 0 : -ERANGE;
+}
+
+/* As far as it comes. */
+static int tracker_list(struct track_list *list, u64 end)
+{
+	int ret = tracker_check(list->tracker, list->start, end - list->start);
+
+	while (!ret && list->start < end && !list->full)
+		ret = list_chunk_locked(list, end);
+	if (ret && !list->peek)
+		axas_tracker_put(list->tracker, list->entries, list->done);
+	return ret;
+}
+
+/**
+ * axas_tracker_list - list what has been written
+ * @tracker: the tracker
+ * @dirty: as for AXAS_DIRTY, but for @size and @entries; @done is written, and @gpa
+ *	and @length unless the call fails
+ * @entries: out: the runs
+ *
+ * Context: may sleep. Takes the space's lock and R, for some tables at a time.
+ * Return: 0; -EINVAL; -ERANGE; -EINTR, and then what it has found is listed again.
+ */
+int axas_tracker_list(struct axas_tracker *tracker, struct axas_dirty *dirty,
+		      struct axas_next_entry *entries)
+{
+	u64 begin = axas_trace_begin(axas_dirty);
+	u64 end = dirty->gpa + dirty->length;
+	struct track_list list = {
+		.space = tracker->space,
+		.tracker = tracker,
+		.entries = entries,
+		.nr = dirty->nr,
+		.start = dirty->gpa,
+		.peek = dirty->flags & AXAS_DIRTY_PEEK,
+	};
+	int ret = tracker_list(&list, end);
+
+	trace_axas_dirty(tracker->space->npt.id, dirty->gpa,
+			 list.start - dirty->gpa, dirty->flags, list.done, ret,
+			 axas_trace_ns(begin));
+	if (ret)
+		return ret;
+	dirty->gpa = list.start;
+	dirty->length = end - list.start;
+	dirty->done = list.done;
+	return 0;
+}
+
+/**
+ * axas_tracker_put - pages were written, as far as a tracker is concerned
+ * @tracker: the tracker
+ * @entries: the pages
+ * @n: how many runs
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: 0; -EINVAL or -ERANGE, and then nothing has changed.
+ */
+int axas_tracker_put(struct axas_tracker *tracker,
+		     const struct axas_next_entry *entries, unsigned int n)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < n; i++) {
+		ret = tracker_check(tracker, entries[i].gpa, entries[i].length);
+		if (ret)
+			return ret;
+	}
+	guard(mutex)(&tracker->space->lock);
+	for (i = 0; i < n; i++)
+		tracker_mark(tracker, entries[i].gpa,
+			     entries[i].gpa + entries[i].length - 1);
+	return 0;
+}
+
+/* ---- birth and death ---- */
+
+/*
+ * From now on the table may notice writes: whoever looks at it by the old operations
+ * is through. Under the lock.
+ */
+static int track_begin(struct axas_space *space)
+{
+	struct axas_npt *npt = &space->npt;
+	const struct axas_npt_tracking *tracking = npt->ops->tracking;
+	struct axas_tracking *track;
+
+	if (space->tracking)
+		return 0;
+	if (!tracking)
+		return -EOPNOTSUPP;
+	track = kzalloc(sizeof(*track), AXAS_GFP);
+	if (!track)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&track->trackers);
+	track->ops = *npt->ops;
+	track->ops.lookup = tracking->lookup;
+	track->ops.look = tracking->look;
+	track->ops.allowed = tracking->allowed;
+	track->ops.install = tracking->install;
+	space->tracking = track;
+	/* Pairs with the barrier in axas_track_open(). */
+	smp_store_release(&npt->tracked, true);
+	WRITE_ONCE(npt->ops, &track->ops);
+	synchronize_rcu();
+	return 0;
+}
+
+/* Does a tracker cover start? Return in *last how far that goes. */
+static bool track_piece(const struct axas_space *space, u64 start, u64 *last)
+{
+	const struct axas_tracker *tracker;
+	u64 covered = 0, free = *last;
+
+	list_for_each_entry(tracker, &space->tracking->trackers, node) {
+		if (start > tracker->last)
+			continue;
+		if (start >= tracker->start)
+			covered = max(covered, tracker->last);
+		else
+			free = min(free, tracker->start - 1);
+	}
+	*last = covered ? min(*last, covered) : free;
+	return covered;
+}
+
+/* What others track already is only open where it was written. */
+static void track_arm(struct axas_space *space, u64 start, u64 last)
+{
+	u64 next, end;
+
+	for (next = start; next <= last; next = end + 1) {
+		end = last;
+		if (track_piece(space, next, &end))
+			axas_track_collect_all(space, next, end - next + 1);
+		else
+			space->npt.ops->tracking->arm(&space->npt,
+							axas_gpa(next),
+							end - next + 1);
+	}
+}
+
+/* Each part of [start, last] that lies in one area, which nobody tracks any more. */
+static void track_reopen(struct axas_space *space, u64 start, u64 last,
+			 bool join)
+{
+	const struct axas_area *area;
+	u64 first, end, gpa;
+
+	for (;; start = end + 1) {
+		first = start;
+		end = last;
+		area = axas_tree_find(&space->areas, &first, &end);
+		if (!area)
+			break;
+		gpa = max(first, start);
+		if (join)
+			axas_area_join_leaves(space, area, first, end, gpa,
+					      last);
+		else if (area->attr.prot & AXAS_PROT_WRITE)
+			space->npt.ops->tracking->reopen(&space->npt,
+							 axas_gpa(gpa),
+							 min(end, last) + 1 - gpa);
+		cond_resched();
+		if (end >= last)
+			break;
+	}
+}
+
+static void track_end(struct axas_space *space, u64 start, u64 last, bool join)
+{
+	u64 next, end;
+
+	for (next = start; next <= last; next = end + 1) {
+		end = last;
+		if (!track_piece(space, next, &end))
+			track_reopen(space, next, end, join);
+	}
+}
+
+static void tracker_free(struct axas_tracker *tracker)
+{
+	axas_tree_destroy(&tracker->written);
+	free_percpu(tracker->opened);
+	kfree(tracker);
+}
+
+static struct axas_tracker *tracker_alloc(struct axas_space *space,
+					  const struct axas_track *args)
+{
+	struct axas_tracker *tracker = kzalloc(sizeof(*tracker), AXAS_GFP);
+
+	if (!tracker)
+		return NULL;
+	tracker->space = space;
+	tracker->start = args->gpa;
+	tracker->last = args->gpa + args->length - 1;
+	tracker->threshold = args->threshold ?: 1;
+	init_waitqueue_head(&tracker->wait);
+	axas_tree_init(&tracker->written, &written_ops);
+	tracker->opened = alloc_percpu_gfp(u64, AXAS_GFP | __GFP_ZERO);
+	/* What is charged for the first range stays charged. */
+	if (!tracker->opened || axas_tree_reserve(&tracker->written, 1)) {
+		tracker_free(tracker);
+		return NULL;
+	}
+	return tracker;
+}
+
+static int tracker_start(struct axas_tracker *tracker)
+{
+	struct axas_space *space = tracker->space;
+	int ret = axas_hold_make(space);
+
+	if (!ret)
+		ret = mutex_lock_killable(&space->lock);
+	if (ret)
+		return ret;
+	ret = track_begin(space);
+	if (!ret) {
+		axas_hold_write(space->hold, &space->lock);
+		track_arm(space, tracker->start, tracker->last);
+		list_add(&tracker->node, &space->tracking->trackers);
+		axas_hold_end(space->hold);
+	}
+	mutex_unlock(&space->lock);
+	return ret;
+}
+
+static struct axas_tracker *tracker_create(struct axas_space *space,
+					   const struct axas_track *args)
+{
+	struct axas_tracker *tracker;
+	int ret;
+
+	if (args->what != AXAS_TRACK_WRITTEN || args->reserved)
+		return ERR_PTR(-EINVAL);
+	ret = axas_area_check_range(space, args->gpa, args->length);
+	if (ret)
+		return ERR_PTR(ret);
+	tracker = tracker_alloc(space, args);
+	if (!tracker)
+		return ERR_PTR(-ENOMEM);
+	ret = tracker_start(tracker);
+	if (ret) {
+		tracker_free(tracker);
+		return ERR_PTR(ret);
+	}
+	return tracker;
+}
+
+/**
+ * axas_tracker_create - begin to notice what is written
+ * @space: the space, which outlives the tracker
+ * @args: as for AXAS_TRACK; @size and @flags are not looked at
+ *
+ * Context: may sleep. Takes the space's lock and R. The first one of a space waits for
+ * a grace period.
+ * Return: the tracker or an ERR_PTR() of an errno of AXAS_TRACK.
+ */
+struct axas_tracker *axas_tracker_create(struct axas_space *space,
+					 const struct axas_track *args)
+{
+	u64 begin = axas_trace_begin(axas_track);
+	struct axas_tracker *tracker = tracker_create(space, args);
+
+	trace_axas_track(space->npt.id, args->gpa, args->length,
+			 PTR_ERR_OR_ZERO(tracker), axas_trace_ns(begin));
+	return tracker;
+}
+EXPORT_SYMBOL_GPL(axas_tracker_create);
+
+/**
+ * axas_tracker_destroy - the inverse
+ * @tracker: the tracker; nobody waits for it any more
+ *
+ * Context: may sleep. Takes the space's lock and R.
+ */
+void axas_tracker_destroy(struct axas_tracker *tracker)
+{
+	struct axas_space *space = tracker->space;
+
+	mutex_lock(&space->lock);
+	axas_hold_write(space->hold, &space->lock);
+	list_del(&tracker->node);
+	track_end(space, tracker->start, tracker->last, false);
+	axas_hold_end(space->hold);
+	track_end(space, tracker->start, tracker->last, true);
+	mutex_unlock(&space->lock);
+	tracker_free(tracker);
+}
+EXPORT_SYMBOL_GPL(axas_tracker_destroy);
+
+/**
+ * axas_track_free - what is left of the trackers of a space that goes
+ * @space: the space, which nobody tracks
+ *
+ * Context: any.
+ */
+void axas_track_free(struct axas_space *space)
+{
+	kfree(space->tracking);
+}

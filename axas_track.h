@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What changes a space tells its trackers, and what opens a page.
+ */
+#ifndef _AXAS_TRACK_H
+#define _AXAS_TRACK_H
+
+#include <axas/track.h>
+
+int axas_track_open(struct axas_space *space, axas_gpa_t gpa,
+		    unsigned int access);
+void axas_track_collect_all(struct axas_space *space, u64 gpa, u64 size);
+void axas_track_mark_all(struct axas_space *space, u64 gpa, u64 size);
+void axas_track_free(struct axas_space *space);
+
+/**
+ * axas_space_open - let a page be written to, if it has to be noticed
+ * @space: the space
+ * @gpa: any address in the page, which has memory
+ * @access: as for axas_space_get_memory()
+ *
+ * Context: may sleep. Takes R.
+ * Return: 0; -EAGAIN if it has changed; -EACCES; -ENOMEM; -EINTR.
+ */
+static inline int axas_space_open(struct axas_space *space, axas_gpa_t gpa,
+				  unsigned int access)
+{
+	if (likely(!READ_ONCE(space->npt.tracked)))
+		return 0;
+	return axas_track_open(space, gpa, access);
+}
+
+/**
+ * axas_track_collect - before leaves of a range get other rights, or go elsewhere
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * What was written there is noted. Nothing is open then.
+ *
+ * Context: may sleep. Under the space's lock, and R held for writing.
+ */
+static inline void axas_track_collect(struct axas_space *space, u64 gpa,
+				      u64 size)
+{
+	if (unlikely(space->tracking))
+		axas_track_collect_all(space, gpa, size);
+}
+
+/**
+ * axas_track_mark - a range holds something else than it did
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * Context: may sleep. Under the space's lock.
+ */
+static inline void axas_track_mark(struct axas_space *space, u64 gpa, u64 size)
+{
+	if (unlikely(space->tracking))
+		axas_track_mark_all(space, gpa, size);
+}
+
+#endif /* _AXAS_TRACK_H */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _AXAS_TRACK_API_H
+#define _AXAS_TRACK_API_H
+
+#include <linux/list.h>
+#include <linux/wait.h>
+
+#include <axas/space.h>
+#include <axas/tree.h>
+
+/**
+ * DOC: Trackers
+ *
+ * A tracker knows which pages of a range have been written since it said so last, by
+ * anybody: guests, windows, whoever copies in the kernel, and the calls that change
+ * what lies there. A space may have several, which know nothing of each other.
+ */
+
+/**
+ * struct axas_tracker - who wants to know what is written
+ * @node: in the list of the space's
+ * @space: the space
+ * @start: first byte of the range
+ * @last: last byte of the range
+ * @written: what was written there as far as the table doesn't know; under the space's
+ *	lock
+ * @marked: pages in @written
+ * @opened: pages that were opened in the range, per CPU
+ * @listed: how many of these it has said, or marked; under the space's lock
+ * @wait: who waits for @threshold of them
+ * @threshold: pages
+ */
+struct axas_tracker {
+	struct list_head node;
+	struct axas_space *space;
+	u64 start;
+	u64 last;
+	struct axas_tree written;
+	u64 marked;
+	u64 __percpu *opened;
+	u64 listed;
+	wait_queue_head_t wait;
+	u64 threshold;
+};
+
+struct axas_tracker *axas_tracker_create(struct axas_space *space,
+					 const struct axas_track *args);
+void axas_tracker_destroy(struct axas_tracker *tracker);
+int axas_tracker_list(struct axas_tracker *tracker, struct axas_dirty *dirty,
+		      struct axas_next_entry *entries);
+int axas_tracker_put(struct axas_tracker *tracker,
+		     const struct axas_next_entry *entries, unsigned int n);
+bool axas_tracker_ready(struct axas_tracker *tracker);
+
+#endif /* _AXAS_TRACK_API_H */
