@@ -132,7 +132,7 @@ run_cpu() { # run_cpu CPU STEPS
 	say "booting QEMU's $1: $2 steps for each configuration, seed $seed"
 	"$AXAS_TREE/scripts/boot.sh" --kernel "$kernel/image" --arch arm64 --cpu "$model" \
 		--init "$work/run.sh" --file "$out/kunit/hw/axas_hw_kunit.ko" \
-		--append "loglevel=7 $quick" --log "$log" --quiet --timeout $((300 + $2 / 10)) || rc=$?
+		--append "loglevel=7 $quick" --log "$log" --quiet --timeout $((900 + $2 / 10)) || rc=$?
 	judge_clean "$1" "$log"
 	judge_plants "$1" "$log"
 	sick=$(splats "$log" | first 10)
