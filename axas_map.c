@@ -144,7 +144,7 @@ static int map_replace_locked(struct axas_space *space, struct axas_area *area,
 	int ret = map_check_room(space, args);
 
 	/* Leaves come otherwise since it was begun. */
-	if (!ret && draft && draft->npt.tracked != npt->tracked)
+	if (!ret && draft && draft->npt.arms != npt->arms)
 		ret = -EAGAIN;
 	if (!ret)
 		ret = axas_area_fill_pool(space, args->gpa, args->length, &pool);

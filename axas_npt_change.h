@@ -194,6 +194,15 @@ static inline bool npt_goes_whole(const struct npt_change *change, u64 entry,
 	       list_empty(&change->npt->holders);
 }
 
+/* The CPU may set flags in a link meanwhile, and others open it. */
+static noinline void npt_clear_full(u64 *ptr)
+{
+	u64 link = READ_ONCE(*ptr);
+
+	while (!try_cmpxchg(ptr, &link, link & ~FMT_SW_FULL))
+		;
+}
+
 /*
  * Go down to the entry from which the range goes on. A leaf that reaches out of
  * the range is split. path[l] gets the entry of level l that led there.
@@ -216,7 +225,7 @@ static u64 *npt_descend(struct npt_change *change, u64 gpa, u64 **path,
 		}
 		/* Leaves below may go one by one from here on. */
 		if (entry & FMT_SW_FULL)
-			WRITE_ONCE(*ptr, entry & ~FMT_SW_FULL);
+			npt_clear_full(ptr);
 		path[l] = ptr;
 		ptr = npt_entry(npt_child(entry, l), gpa, l - 1);
 		entry = READ_ONCE(*ptr);

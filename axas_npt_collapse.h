@@ -150,7 +150,7 @@ static u64 npt_refilled(const struct axas_npt *npt, const u64 *table, u64 leaf)
 {
 	unsigned int i;
 
-	if (!npt->tracked)
+	if (!npt->arms)
 		return leaf;
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
 		u64 entry = READ_ONCE(table[i]);

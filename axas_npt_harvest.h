@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Part of axas_npt_algo.h: a range is armed, looked through for what has been opened
- * since, and opened again. Under the lock and, but for a look, R for writing.
+ * Part of axas_npt_algo.h: what is open in a range is found and armed; or all of it is
+ * opened. Under the lock and, but for a look, R for writing.
  */
 
 /* Whoever has looked before may enter a translation until then. */
@@ -13,43 +13,16 @@ static void npt_wait_armed(const struct axas_npt *npt, u64 entry,
 			       1U << 9 * (level - 1));
 }
 
-/*
- * Where links have rights and nobody has to be waited for, the topmost ones are all
- * that has to change: what is below them is stale.
- */
-static void npt_arm_range(struct axas_npt *npt, u64 *ptr, unsigned int level,
-			    u64 gpa, u64 end, u64 stale)
+static void npt_reopen_leaf(const struct axas_npt *npt, u64 *ptr,
+			    unsigned int level, unsigned int prot)
 {
-	u64 next, entry;
+	u64 entry = READ_ONCE(*ptr), open;
 
-	for (; gpa < end; gpa = next, ptr++) {
-		next = npt_next(gpa, end, level);
-		entry = READ_ONCE(*ptr);
-		if (!fmt_is_table(entry, level)) {
-			if (npt_arm_leaf(npt, ptr, level))
-				npt_wait_armed(npt, entry, level);
-			continue;
-		}
-		if (npt_link_armed(entry))
-			continue;
-		if (!stale || next - gpa != axas_level_size(level))
-			npt_arm_range(npt, npt_entry(npt_child(entry, level),
-						       gpa, level - 1),
-					level - 1, gpa, next, stale);
-		if (next - gpa == axas_level_size(level))
-			npt_arm_link(ptr, level, stale);
-		cond_resched();
-	}
-}
-
-static void npt_arm(struct axas_npt *npt, axas_gpa_t gpa, u64 size)
-{
-	u64 stale = list_empty(&npt->holders) ? FMT_SW_STALE : 0;
-
-	npt_new_epoch(npt);
-	npt_arm_range(npt, npt_root_entry(npt, gpa.val), npt->levels, gpa.val,
-			gpa.val + size, stale);
-	npt_invalidate(npt, gpa.val, size);
+	do {
+		if (!npt_present(entry))
+			return;
+		open = fmt_set_prot(npt, entry & ~FMT_SW_WRITTEN, prot);
+	} while (!try_cmpxchg(ptr, &entry, open));
 }
 
 /*
@@ -57,7 +30,7 @@ static void npt_arm(struct axas_npt *npt, axas_gpa_t gpa, u64 size)
  * opens when it is written to.
  */
 static void npt_reopen_range(struct axas_npt *npt, u64 *ptr, unsigned int level,
-			     u64 gpa, u64 end)
+			     u64 gpa, u64 end, unsigned int prot)
 {
 	u64 next, entry;
 	bool whole;
@@ -67,23 +40,24 @@ static void npt_reopen_range(struct axas_npt *npt, u64 *ptr, unsigned int level,
 		whole = next - gpa == axas_level_size(level);
 		entry = READ_ONCE(*ptr);
 		if (!fmt_is_table(entry, level)) {
-			npt_open_leaf(npt, ptr, level);
+			npt_reopen_leaf(npt, ptr, level, prot);
 			continue;
 		}
 		npt_open_link(npt, ptr, level, whole);
 		if (!whole || !(entry & FMT_SW_STALE))
 			npt_reopen_range(npt, npt_entry(npt_child(entry, level),
 							gpa, level - 1),
-					 level - 1, gpa, next);
+					 level - 1, gpa, next, prot);
 		cond_resched();
 	}
 }
 
-static void npt_reopen(struct axas_npt *npt, axas_gpa_t gpa, u64 size)
+static void npt_reopen(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		       unsigned int prot)
 {
 	lockdep_assert_held(npt->lock);
 	npt_reopen_range(npt, npt_root_entry(npt, gpa.val), npt->levels, gpa.val,
-			 gpa.val + size);
+			 gpa.val + size, prot);
 }
 
 /* Does somebody have a page who may write to it whatever the entry says? */
@@ -98,7 +72,17 @@ static bool npt_leaf_pinned(u64 entry, unsigned int level)
 	return false;
 }
 
-/* Make everybody forget leaves that were armed, from slot first on. */
+/* It counts as written; guests open it anew if they can. */
+static void npt_stay_open(const struct axas_npt *npt, u64 *ptr,
+			  unsigned int level)
+{
+	if (FMT_SW_WRITTEN)
+		npt_open_rom(npt, ptr, level);
+	else if (!npt_leaf_open(npt, READ_ONCE(*ptr), level))
+		npt_open_leaf(npt, ptr, level);
+}
+
+/* Make everybody forget what was armed in a table. */
 static void npt_harvest_flush(struct axas_npt_harvest *harvest,
 			      struct axas_npt *npt, u64 *table,
 			      unsigned int level, u64 base,
@@ -117,7 +101,7 @@ static void npt_harvest_flush(struct axas_npt_harvest *harvest,
 		for_each_set_bit(i, armed, AXAS_TABLE_ENTRIES) {
 			entry = READ_ONCE(table[i]);
 			if (fmt_owned(entry) && npt_leaf_pinned(entry, level)) {
-				npt_open_leaf(npt, &table[i], level);
+				npt_stay_open(npt, &table[i], level);
 				harvest->left = true;
 			}
 		}
@@ -147,7 +131,10 @@ static void npt_harvest_table(struct axas_npt_harvest *harvest,
 			      struct axas_npt *npt, u64 *table,
 			      unsigned int level, u64 stop);
 
-/* What a link leads to, up to next. If nothing is open there, it is armed. */
+/*
+ * What a link leads to, up to next. If nothing is open there, it is armed; and without a
+ * look if that is what is wanted.
+ */
 static void npt_harvest_link(struct axas_npt_harvest *harvest,
 			     struct axas_npt *npt, u64 *ptr, unsigned int level,
 			     u64 next)
@@ -155,6 +142,10 @@ static void npt_harvest_link(struct axas_npt_harvest *harvest,
 	bool whole = next - harvest->next == axas_level_size(level);
 	bool left = harvest->left;
 
+	if (whole && harvest->stale && FMT_SW_STALE) {
+		npt_arm_link(ptr, level, FMT_SW_STALE);
+		return;
+	}
 	harvest->left = false;
 	npt_harvest_table(harvest, npt, npt_child(READ_ONCE(*ptr), level),
 			  level - 1, next);
@@ -219,7 +210,6 @@ static const struct axas_npt_tracking npt_tracking = {
 	.install = npt_install_tracked,
 	.open = npt_open,
 	.split = npt_split_small,
-	.arm = npt_arm,
 	.reopen = npt_reopen,
 	.harvest = npt_harvest,
 };

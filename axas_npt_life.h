@@ -110,7 +110,7 @@ static int npt_draft(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.root_order = npt->root_order,
 		.gpa_bits = npt->gpa_bits,
 		.features = npt->features,
-		.tracked = READ_ONCE(npt->tracked),
+		.arms = READ_ONCE(npt->arms),
 	};
 	INIT_LIST_HEAD(&new->holders);
 	new->root = npt_draft_root(draft);

@@ -251,8 +251,7 @@ static int npt_install_tracked(struct axas_npt *npt,
 			       axas_hpa_t hpa, unsigned int level, u64 shared,
 			       struct axas_npt_pool *pool)
 {
-	return npt_install(npt, slot, gpa, hpa, level, npt_arm_entry(npt, shared),
-			   pool);
+	return npt_install(npt, slot, gpa, hpa, level, npt_born(npt, shared), pool);
 }
 
 struct npt_walk {

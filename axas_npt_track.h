@@ -60,16 +60,17 @@ static inline u64 npt_arm_entry(const struct axas_npt *npt, u64 entry)
 			    fmt_prot(entry) & ~AXAS_PROT_WRITE);
 }
 
-/* In a table that notices writes a leaf comes armed, whoever makes it. */
+/* While somebody wants to know of writes a leaf comes armed, whoever makes it. */
 static inline u64 npt_born(const struct axas_npt *npt, u64 shared)
 {
-	return unlikely(npt->tracked) ? npt_arm_entry(npt, shared) : shared;
+	return unlikely(READ_ONCE(npt->arms)) ? npt_arm_entry(npt, shared) :
+						shared;
 }
 
 static inline unsigned int npt_born_prot(const struct axas_npt *npt,
 					 unsigned int prot)
 {
-	return unlikely(npt->tracked) ? prot & ~AXAS_PROT_WRITE : prot;
+	return unlikely(npt->arms) ? prot & ~AXAS_PROT_WRITE : prot;
 }
 
 /*

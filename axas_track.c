@@ -69,6 +69,25 @@ static void tracker_listed(struct axas_tracker *tracker, u64 start, u64 last)
 	WRITE_ONCE(tracker->listed, tracker->listed + min(pages, left));
 }
 
+/* Does a tracker, but for one, cover start? Return in *last how far that goes. */
+static bool track_piece(const struct axas_space *space,
+			const struct axas_tracker *but, u64 start, u64 *last)
+{
+	const struct axas_tracker *tracker;
+	u64 covered = 0, free = *last;
+
+	list_for_each_entry(tracker, &space->tracking->trackers, node) {
+		if (tracker == but || start > tracker->last)
+			continue;
+		if (start >= tracker->start)
+			covered = max(covered, tracker->last);
+		else
+			free = min(free, tracker->start - 1);
+	}
+	*last = covered ? min(*last, covered) : free;
+	return covered;
+}
+
 /* ---- what the table doesn't know ---- */
 
 /* All of it is the same: it was written. */
@@ -274,7 +293,8 @@ int axas_track_open(struct axas_space *space, axas_gpa_t gpa,
  * @done: how many there are
  * @start: first byte of what is listed now
  * @last: last byte
- * @marked: all of it is marked as written, which is enough of a reason
+ * @arm: the tracker has just begun: what is open was written before
+ * @quiet: what is found is not for @entries
  * @peek: nothing is armed
  * @full: there was no room for all of it
  */
@@ -286,7 +306,8 @@ struct track_list {
 	u32 done;
 	u64 start;
 	u64 last;
-	bool marked;
+	bool arm;
+	bool quiet;
 	bool peek;
 	bool full;
 };
@@ -328,9 +349,11 @@ static void list_leave(struct track_list *list, u64 start, u64 last)
 	list_for_each_entry(tracker, &list->space->tracking->trackers, node)
 		if (tracker != list->tracker)
 			tracker_keep(tracker, start, last);
-	if (list->tracker && start < list->start)
+	if (!list->tracker || list->arm)
+		return;
+	if (start < list->start)
 		tracker_mark(list->tracker, start, list->start - 1);
-	if (list->tracker && last > list->last)
+	if (last > list->last)
 		tracker_mark(list->tracker, list->last + 1, last);
 }
 
@@ -340,7 +363,7 @@ static bool list_visit(void *arg, u64 gpa, u64 size)
 	struct track_list *list = arg;
 	u64 start = max(gpa, list->start), last = min(gpa + size - 1, list->last);
 
-	if (list->tracker && !list->marked && !list_add_run(list, start, last)) {
+	if (!list->quiet && !list_add_run(list, start, last)) {
 		list->full = true;
 		return false;
 	}
@@ -357,12 +380,15 @@ static void list_harvest(struct track_list *list,
 {
 	struct axas_npt *npt = &list->space->npt;
 
-	harvest->next = list->start;
-	harvest->end = list->last + 1;
 	harvest->visit = list_visit;
 	harvest->arg = list;
 	harvest->held = list->space->held;
 	harvest->peek = list->peek;
+	harvest->stale = list->arm && !list->space->held &&
+			 !track_piece(list->space, list->tracker, list->start,
+				      &list->last);
+	harvest->next = list->start;
+	harvest->end = list->last + 1;
 	npt->ops->tracking->harvest(npt, harvest);
 }
 
@@ -372,6 +398,7 @@ void axas_track_collect_all(struct axas_space *space, u64 gpa, u64 size)
 		.space = space,
 		.start = gpa,
 		.last = gpa + size - 1,
+		.quiet = true,
 	};
 	struct axas_npt_harvest harvest = { .budget = U32_MAX };
 
@@ -380,38 +407,46 @@ void axas_track_collect_all(struct axas_space *space, u64 gpa, u64 size)
 
 /* ---- listing ---- */
 
-/* Go on from @list.start, for some tables. Under the lock and R. */
-static void list_chunk(struct track_list *list, u64 end)
+/* Go on from @list.start, for some tables. */
+static void list_chunk(struct track_list *list)
 {
 	struct axas_npt_harvest harvest = { .budget = TRACK_TABLES };
+	struct axas_tracker *tracker = list->tracker;
+	bool marked = !list->quiet &&
+		      tracker_marked(tracker, list->start, &list->last);
 
-	list->last = end - 1;
-	list->marked = tracker_marked(list->tracker, list->start, &list->last);
 	/* Some of it is a run, which there has to be room for. */
-	if (list->marked && !list_add_run(list, list->start, list->start - 1)) {
+	if (marked && !list_add_run(list, list->start, list->start - 1)) {
 		list->full = true;
 		return;
 	}
+	list->quiet |= marked;
 	list_harvest(list, &harvest);
-	if (list->marked)
+	list->quiet &= !marked;
+	if (marked)
 		list_add_run(list, list->start, harvest.next - 1);
-	if (list->marked && !list->peek)
-		tracker_unmark(list->tracker, list->start, harvest.next - 1);
+	if (marked && !list->peek)
+		tracker_unmark(tracker, list->start, harvest.next - 1);
 	list->start = harvest.next;
 }
 
-static int list_chunk_locked(struct track_list *list, u64 end)
+/* As far as it comes. Others have their turn between. */
+static int list_all(struct track_list *list, u64 end)
 {
 	struct axas_space *space = list->space;
-	int ret = mutex_lock_killable(&space->lock);
+	int ret;
 
-	if (ret)
-		return ret;
-	axas_hold_write(space->hold, &space->lock);
-	list_chunk(list, end);
-	axas_hold_end(space->hold);
-	mutex_unlock(&space->lock);
-	cond_resched();
+	while (list->start < end && !list->full) {
+		ret = mutex_lock_killable(&space->lock);
+		if (ret)
+			return ret;
+		list->last = end - 1;
+		axas_hold_write(space->hold, &space->lock);
+		list_chunk(list);
+		axas_hold_end(space->hold);
+		mutex_unlock(&space->lock);
+		cond_resched();
+	}
 	return 0;
 }
 
@@ -423,13 +458,13 @@ static int tracker_check(const struct axas_tracker *tracker, u64 gpa, u64 size)
 			     tracker->last - tracker->start + 1) ? 0 : -ERANGE;
 }
 
-/* As far as it comes. */
 static int tracker_list(struct track_list *list, u64 end)
 {
 	int ret = tracker_check(list->tracker, list->start, end - list->start);
 
-	while (!ret && list->start < end && !list->full)
-		ret = list_chunk_locked(list, end);
+	if (ret)
+		return ret;
+	ret = list_all(list, end);
 	if (ret && !list->peek)
 		axas_tracker_put(list->tracker, list->entries, list->done);
 	return ret;
@@ -500,69 +535,43 @@ int axas_tracker_put(struct axas_tracker *tracker,
 
 /* ---- birth and death ---- */
 
-/*
- * From now on the table may notice writes: whoever looks at it by the old operations
- * is through. Under the lock.
- */
-static int track_begin(struct axas_space *space)
+/* What the table does otherwise where writes may be noticed. Under the lock. */
+static int track_prepare(struct axas_space *space)
 {
 	struct axas_npt *npt = &space->npt;
-	const struct axas_npt_tracking *tracking = npt->ops->tracking;
-	struct axas_tracking *track;
+	const struct axas_npt_tracking *ops = npt->ops->tracking;
+	struct axas_tracking *tracking;
 
 	if (space->tracking)
 		return 0;
-	if (!tracking)
+	if (!ops)
 		return -EOPNOTSUPP;
-	track = kzalloc(sizeof(*track), AXAS_GFP);
-	if (!track)
+	tracking = kzalloc(sizeof(*tracking), AXAS_GFP);
+	if (!tracking)
 		return -ENOMEM;
-	INIT_LIST_HEAD(&track->trackers);
-	track->ops = *npt->ops;
-	track->ops.lookup = tracking->lookup;
-	track->ops.look = tracking->look;
-	track->ops.allowed = tracking->allowed;
-	track->ops.install = tracking->install;
-	space->tracking = track;
+	INIT_LIST_HEAD(&tracking->trackers);
+	tracking->ops = *npt->ops;
+	tracking->ops.lookup = ops->lookup;
+	tracking->ops.look = ops->look;
+	tracking->ops.allowed = ops->allowed;
+	tracking->ops.install = ops->install;
+	space->tracking = tracking;
 	/* Pairs with the barrier in axas_track_open(). */
 	smp_store_release(&npt->tracked, true);
-	WRITE_ONCE(npt->ops, &track->ops);
-	synchronize_rcu();
+	WRITE_ONCE(npt->ops, &tracking->ops);
 	return 0;
 }
 
-/* Does a tracker cover start? Return in *last how far that goes. */
-static bool track_piece(const struct axas_space *space, u64 start, u64 *last)
+/* Before the first entry is armed, whoever doesn't know of that is through. */
+static int track_begin(struct axas_space *space)
 {
-	const struct axas_tracker *tracker;
-	u64 covered = 0, free = *last;
+	int ret = track_prepare(space);
 
-	list_for_each_entry(tracker, &space->tracking->trackers, node) {
-		if (start > tracker->last)
-			continue;
-		if (start >= tracker->start)
-			covered = max(covered, tracker->last);
-		else
-			free = min(free, tracker->start - 1);
-	}
-	*last = covered ? min(*last, covered) : free;
-	return covered;
-}
-
-/* What others track already is only open where it was written. */
-static void track_arm(struct axas_space *space, u64 start, u64 last)
-{
-	u64 next, end;
-
-	for (next = start; next <= last; next = end + 1) {
-		end = last;
-		if (track_piece(space, next, &end))
-			axas_track_collect_all(space, next, end - next + 1);
-		else
-			space->npt.ops->tracking->arm(&space->npt,
-							axas_gpa(next),
-							end - next + 1);
-	}
+	if (ret || space->npt.arms)
+		return ret;
+	WRITE_ONCE(space->npt.arms, true);
+	synchronize_rcu();
+	return 0;
 }
 
 /* Each part of [start, last] that lies in one area, which nobody tracks any more. */
@@ -582,10 +591,11 @@ static void track_reopen(struct axas_space *space, u64 start, u64 last,
 		if (join)
 			axas_area_join_leaves(space, area, first, end, gpa,
 					      last);
-		else if (area->attr.prot & AXAS_PROT_WRITE)
+		else
 			space->npt.ops->tracking->reopen(&space->npt,
 							 axas_gpa(gpa),
-							 min(end, last) + 1 - gpa);
+							 min(end, last) + 1 - gpa,
+							 area->attr.prot);
 		cond_resched();
 		if (end >= last)
 			break;
@@ -598,7 +608,7 @@ static void track_end(struct axas_space *space, u64 start, u64 last, bool join)
 
 	for (next = start; next <= last; next = end + 1) {
 		end = last;
-		if (!track_piece(space, next, &end))
+		if (!track_piece(space, NULL, next, &end))
 			track_reopen(space, next, end, join);
 	}
 }
@@ -644,12 +654,24 @@ static int tracker_start(struct axas_tracker *tracker)
 	ret = track_begin(space);
 	if (!ret) {
 		axas_hold_write(space->hold, &space->lock);
-		track_arm(space, tracker->start, tracker->last);
 		list_add(&tracker->node, &space->tracking->trackers);
 		axas_hold_end(space->hold);
 	}
 	mutex_unlock(&space->lock);
 	return ret;
+}
+
+static int tracker_arm(struct axas_tracker *tracker)
+{
+	struct track_list list = {
+		.space = tracker->space,
+		.tracker = tracker,
+		.start = tracker->start,
+		.arm = true,
+		.quiet = true,
+	};
+
+	return list_all(&list, tracker->last + 1);
 }
 
 static struct axas_tracker *tracker_create(struct axas_space *space,
@@ -669,6 +691,11 @@ static struct axas_tracker *tracker_create(struct axas_space *space,
 	ret = tracker_start(tracker);
 	if (ret) {
 		tracker_free(tracker);
+		return ERR_PTR(ret);
+	}
+	ret = tracker_arm(tracker);
+	if (ret) {
+		axas_tracker_destroy(tracker);
 		return ERR_PTR(ret);
 	}
 	return tracker;
@@ -708,6 +735,7 @@ void axas_tracker_destroy(struct axas_tracker *tracker)
 	mutex_lock(&space->lock);
 	axas_hold_write(space->hold, &space->lock);
 	list_del(&tracker->node);
+	WRITE_ONCE(space->npt.arms, !list_empty(&space->tracking->trackers));
 	track_end(space, tracker->start, tracker->last, false);
 	axas_hold_end(space->hold);
 	track_end(space, tracker->start, tracker->last, true);

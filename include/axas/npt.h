@@ -208,8 +208,9 @@ struct axas_npt_freed {
  * @levels: number of levels
  * @root_order: log2 of the pages in the root
  * @gpa_bits: width of a GPA
- * @tracked: writes are noticed, and @ops are those of &struct axas_npt_tracking as
+ * @tracked: writes may be noticed: @ops are those of &struct axas_npt_tracking as
  *	far as it has any; never false again
+ * @arms: somebody wants to know of them; under @lock
  * @features: &enum axas_feature bits in force
  * @stale: whoever arms what lies below a stale link holds it
  */
@@ -228,6 +229,7 @@ struct axas_npt {
 	u8 root_order;
 	u8 gpa_bits;
 	bool tracked;
+	bool arms;
 	u32 features;
 	spinlock_t stale; /* links that are */
 };
@@ -283,6 +285,8 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @budget: tables to look at before it ends
  * @held: somebody may have pinned pages: those that he has stay open
  * @peek: nothing is to be armed
+ * @stale: nobody wants to know what is open, nor has a translation: links alone are
+ *	armed where that is enough, and what is below them is armed when it is opened
  * @full: out: it ended before @end
  * @left: there are such
  */
@@ -294,6 +298,7 @@ struct axas_npt_harvest {
 	unsigned int budget;
 	bool held;
 	bool peek;
+	bool stale;
 	bool full;
 	bool left;
 };
@@ -308,9 +313,8 @@ struct axas_npt_harvest {
  *	Return: 0; -EAGAIN if it has changed; -E2BIG if it is larger. Under RCU, and R
  *	for reading.
  * @split: leave no leaf at gpa larger than 4 KiB. May sleep. Lock and R held for writing.
- * @arm: let no leaf of a range be written to unnoticed. May sleep. Lock and R held for writing.
- * @reopen: open what can be written, by the areas, in all of a range. May sleep. Lock
- *	and R held for writing.
+ * @reopen: let all leaves of a range allow what their areas do. May sleep. Lock and R
+ *	held for writing.
  * @harvest: report and arm what is open. May sleep. Lock held and, unless it only
  *	looks, R for writing.
  */
@@ -331,8 +335,8 @@ struct axas_npt_tracking {
 		    unsigned int max_level);
 	void (*split)(struct axas_npt *npt, axas_gpa_t gpa,
 		      struct axas_npt_pool *pool);
-	void (*arm)(struct axas_npt *npt, axas_gpa_t gpa, u64 size);
-	void (*reopen)(struct axas_npt *npt, axas_gpa_t gpa, u64 size);
+	void (*reopen)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		       unsigned int prot);
 	void (*harvest)(struct axas_npt *npt, struct axas_npt_harvest *harvest);
 };
 
