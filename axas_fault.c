@@ -9,6 +9,7 @@
 #include <axas/space.h>
 #include <axas/trace.h>
 
+#include "axas_hold.h"
 #include "axas_track.h"
 
 static bool fault_in_main_area(struct axas_space *space,
@@ -73,20 +74,48 @@ static inline void fault_enter_backend(struct axas_nested_fault *fault,
 
 /* Where writes are noticed, what an area allows need not be what its leaf does. */
 static inline bool fault_may_be_armed(const struct axas_npt *npt,
-				       const struct axas_nested_fault *fault)
+				      const struct axas_nested_fault *fault)
 {
 	return unlikely(READ_ONCE(npt->tracked)) &&
 	       fault->access & AXAS_PROT_WRITE;
 }
 
+/*
+ * Open the leaf, under R, which is kept for the next fault. -EROFS: that takes somebody
+ * who may sleep.
+ */
+static noinline int fault_open(struct axas_space *space,
+			       struct axas_nested_fault *fault)
+{
+	struct axas_npt *npt = &space->npt;
+	const struct axas_area *area;
+
+	/* The space is tracked: what belongs to that is there. See track_prepare(). */
+	smp_rmb();
+	if (!fault->hold)
+		fault->hold = axas_hold_try(space->hold);
+	if (!fault->hold)
+		return -EROFS;
+	area = fault_area(space, fault);
+	if (!area)
+		return -EROFS;
+	if (fault->access & ~area->attr.prot)
+		return AXAS_FAULT_DENIED;
+	if (axas_npt_ops(npt)->tracking->open(npt, fault->gpa, &fault->cursor,
+					      false, 1))
+		return -EROFS;
+	axas_track_opened(space, fault->gpa.val);
+	return AXAS_FAULT_RESOLVED;
+}
+
 /* There is a leaf. */
-static int fault_leaf(const struct axas_npt *npt,
-		      const struct axas_nested_fault *fault,
-		      enum axas_look look)
+static int fault_leaf(struct axas_space *space,
+		      struct axas_nested_fault *fault, enum axas_look look)
 {
 	if (look == AXAS_LOOK_ALLOWED)
 		return AXAS_FAULT_SPURIOUS;
-	return fault_may_be_armed(npt, fault) ? -EROFS : AXAS_FAULT_DENIED;
+	return fault_may_be_armed(&space->npt, fault) ?
+		       fault_open(space, fault) : AXAS_FAULT_DENIED;
 }
 
 /*
@@ -104,7 +133,7 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 	look = axas_npt_ops(npt)->look(npt, fault->gpa, fault->access,
 				       &fault->cursor, &slot);
 	if (unlikely(look >= AXAS_LOOK_ALLOWED))
-		return fault_leaf(npt, fault, look);
+		return fault_leaf(space, fault, look);
 
 	area = fault_area(space, fault);
 	if (!area)
@@ -118,13 +147,24 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 	fault_enter_backend(fault, area->ops);
 	ret = area->ops->fault(area, npt, &slot, fault);
 	if (!ret && fault_may_be_armed(npt, fault))
-		return -EROFS;
+		return fault_open(space, fault);
 	return ret ? ret : AXAS_FAULT_RESOLVED;
 }
 
-/* Let the leaf be written to. May sleep. -EAGAIN: try again. */
-static int fault_open(struct axas_space *space,
-		      const struct axas_nested_fault *fault)
+/* Nothing that was found outlives its RCU section. */
+static void fault_leave(struct axas_nested_fault *fault)
+{
+	fault->cursor.base = AXAS_CURSOR_NONE;
+	fault->area = NULL;
+	if (unlikely(fault->hold))
+		up_read(fault->hold);
+	fault->hold = NULL;
+	rcu_read_unlock();
+}
+
+/* Open the leaf. May sleep. -EAGAIN: try again. */
+static int fault_open_slowly(struct axas_space *space,
+			     const struct axas_nested_fault *fault)
 {
 	switch (axas_track_open(space, fault->gpa, fault->access)) {
 	case 0:
@@ -187,12 +227,9 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 		ret = fault_try(space, fault);
 		if (likely(ret >= 0))
 			return ret;
-		/* Nothing that was found outlives its RCU section. */
-		fault->cursor.base = AXAS_CURSOR_NONE;
-		fault->area = NULL;
-		rcu_read_unlock();
+		fault_leave(fault);
 		if (unlikely(ret == -EROFS))
-			ret = fault_open(space, fault);
+			ret = fault_open_slowly(space, fault);
 		else if (fault_prepare(space, fault, ret))
 			ret = AXAS_FAULT_NO_MEMORY;
 		rcu_read_lock();
@@ -275,7 +312,7 @@ static enum axas_fault_result space_fault(struct axas_space *space,
 	} else {
 		result = fault_one(space, &fault, gpa.val, access);
 	}
-	rcu_read_unlock();
+	fault_leave(&fault);
 	fault_end(&fault);
 	return result;
 }
@@ -350,7 +387,7 @@ void axas_space_faults(struct axas_space *space,
 		entries[i].result = result;
 		this_cpu_inc(space->faults->results[result]);
 	}
-	rcu_read_unlock();
+	fault_leave(&fault);
 	fault_end(&fault);
 }
 EXPORT_SYMBOL_GPL(axas_space_faults);

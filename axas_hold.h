@@ -61,6 +61,15 @@ static inline struct rw_semaphore *axas_hold_read(struct axas_hold *hold)
 	return down_read_killable(lock) ? NULL : lock;
 }
 
+/* The same for who mustn't sleep; NULL: somebody changes something. */
+static inline struct rw_semaphore *axas_hold_try(struct axas_hold *hold)
+{
+	unsigned int i = raw_smp_processor_id() & (hold->nr - 1);
+	struct rw_semaphore *lock = &hold->shards[i].lock;
+
+	return down_read_trylock(lock) ? lock : NULL;
+}
+
 /* Before the first entry changes. Under the space's lock; hold may be NULL. */
 static inline void axas_hold_write(struct axas_hold *hold, struct mutex *lock)
 {

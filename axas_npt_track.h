@@ -26,10 +26,10 @@ static inline bool npt_link_armed(u64 link)
 	return (link ^ FMT_LINK_WRITE) & NPT_LINK_INDEX;
 }
 
-/* What a walk allows, of which @path is what all links have. */
+/* What the links on the way to a leaf allow: each takes from @path what it lacks. */
 static inline unsigned int npt_path_prot(u64 path)
 {
-	return ~path & FMT_LINK_WRITE ? AXAS_PROT_ALL & ~AXAS_PROT_WRITE :
+	return ~path & NPT_LINK_INDEX ? AXAS_PROT_ALL & ~AXAS_PROT_WRITE :
 					AXAS_PROT_ALL;
 }
 
@@ -186,27 +186,52 @@ static bool npt_open_rom(const struct axas_npt *npt, u64 *ptr,
 	return true;
 }
 
-/*
- * Open the way to a leaf, from the root on, and then the leaf itself. Under R for
- * reading: nobody arms anything.
- */
-static int npt_open(struct axas_npt *npt, axas_gpa_t gpa, bool owner,
-		    unsigned int max_level)
+/* Open the way to an entry. Return: NULL if it isn't there any more. */
+static noinline u64 *npt_open_path(struct axas_npt *npt, u64 gpa,
+				   struct axas_npt_cursor *cursor,
+				   unsigned int *level)
 {
-	u64 *ptr = npt_root_entry(npt, gpa.val), entry = READ_ONCE(*ptr);
-	unsigned int level = npt->levels;
-	bool done;
+	u64 *ptr = npt_root_entry(npt, gpa), entry = READ_ONCE(*ptr);
+	unsigned int l = npt->levels;
 
 	axas_npt_assert_walk(npt);
-	while (fmt_is_table(entry, level)) {
-		if (npt_link_armed(entry) &&
-		    !npt_open_link(npt, ptr, level, false))
-			return -EAGAIN;
-		level--;
-		ptr = npt_entry(npt_child(entry, level + 1), gpa.val, level);
+	while (fmt_is_table(entry, l)) {
+		if (npt_link_armed(entry) && !npt_open_link(npt, ptr, l, false))
+			return NULL;
+		l--;
+		ptr = npt_entry(npt_child(entry, l + 1), gpa, l);
 		entry = READ_ONCE(*ptr);
 	}
-	if (npt_present(entry) && level > max_level)
+	*cursor = (struct axas_npt_cursor){
+		.table = PTR_ALIGN_DOWN(ptr, SZ_4K),
+		.base = l > 1 ? AXAS_CURSOR_NONE : gpa / SZ_2M,
+		.epoch = npt->epoch,
+		.prot = AXAS_PROT_ALL,
+	};
+	*level = l;
+	return ptr;
+}
+
+/*
+ * Open the way to a leaf, from the root on, and then the leaf itself. Under R for
+ * reading: nobody arms anything, and who does changes the epoch.
+ */
+static int npt_open(struct axas_npt *npt, axas_gpa_t gpa,
+		    struct axas_npt_cursor *cursor, bool owner,
+		    unsigned int max_level)
+{
+	unsigned int level = 1;
+	bool done;
+	u64 *ptr;
+
+	if (cursor->base == gpa.val / SZ_2M && cursor->epoch == npt->epoch &&
+	    cursor->prot & AXAS_PROT_WRITE)
+		ptr = npt_entry(cursor->table, gpa.val, 1);
+	else
+		ptr = npt_open_path(npt, gpa.val, cursor, &level);
+	if (!ptr)
+		return -EAGAIN;
+	if (level > max_level && npt_present(READ_ONCE(*ptr)))
 		return -E2BIG;
 	done = owner ? npt_open_rom(npt, ptr, level) :
 		       npt_open_leaf(npt, ptr, level);

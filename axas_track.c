@@ -201,8 +201,14 @@ static bool track_covers(const struct axas_space *space, u64 gpa)
 	return false;
 }
 
-/* Under R for reading. */
-static void track_count(struct axas_space *space, u64 gpa)
+/**
+ * axas_track_opened - a page was opened
+ * @space: the space
+ * @gpa: any address in it
+ *
+ * Context: any. Under R for reading.
+ */
+void axas_track_opened(struct axas_space *space, u64 gpa)
 {
 	struct axas_tracker *tracker;
 
@@ -223,6 +229,7 @@ static int track_open(struct axas_space *space, axas_gpa_t gpa,
 {
 	MA_STATE(mas, &space->areas.mt, gpa.val, gpa.val);
 	const struct axas_area *area;
+	struct axas_npt_cursor cursor = { .base = AXAS_CURSOR_NONE };
 	struct axas_npt *npt = &space->npt;
 	unsigned int more;
 
@@ -234,7 +241,7 @@ static int track_open(struct axas_space *space, axas_gpa_t gpa,
 	if (more && (more & AXAS_PROT_EXEC || !area->attr.rom ||
 		     !(access & AXAS_ACCESS_OWNER)))
 		return -EACCES;
-	return npt->ops->tracking->open(npt, gpa, more,
+	return npt->ops->tracking->open(npt, gpa, &cursor, more,
 					track_covers(space, gpa.val) ?
 						1 : AXAS_MAX_LEAF_LEVEL);
 }
@@ -272,7 +279,7 @@ int axas_track_open(struct axas_space *space, axas_gpa_t gpa,
 			return -EINTR;
 		ret = track_open(space, gpa, access);
 		if (!ret)
-			track_count(space, gpa.val);
+			axas_track_opened(space, gpa.val);
 		up_read(hold);
 		if (ret == -E2BIG)
 			ret = track_split(space, gpa) ?: -E2BIG;

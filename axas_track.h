@@ -9,6 +9,7 @@
 
 int axas_track_open(struct axas_space *space, axas_gpa_t gpa,
 		    unsigned int access);
+void axas_track_opened(struct axas_space *space, u64 gpa);
 void axas_track_collect_all(struct axas_space *space, u64 gpa, u64 size);
 void axas_track_mark_all(struct axas_space *space, u64 gpa, u64 size);
 void axas_track_free(struct axas_space *space);

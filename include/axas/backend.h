@@ -4,6 +4,7 @@
 
 #include <linux/list.h>
 #include <linux/rcupdate.h>
+#include <linux/rwsem.h>
 
 #include <axas/npt.h>
 
@@ -55,6 +56,7 @@ struct axas_area {
  * @cookie: of the device that is there, or of the area that denies the access
  * @offset: in it
  * @cursor: where in the table the last one ended
+ * @hold: R held for reading, while pages are opened; not outside of the RCU section
  * @area: area of the last one, if it was in the same RCU section; good while
  *	the table's epoch is @epoch
  * @epoch: the table's epoch before @area was looked up
@@ -79,6 +81,7 @@ struct axas_nested_fault {
 	u64 cookie;
 	u64 offset;
 	struct axas_npt_cursor cursor;
+	struct rw_semaphore *hold;
 	const struct axas_area *area;
 	u64 epoch;
 	u64 start;
@@ -103,6 +106,7 @@ struct axas_nested_fault {
 static inline void axas_fault_begin(struct axas_nested_fault *fault)
 {
 	fault->cursor.base = AXAS_CURSOR_NONE;
+	fault->hold = NULL;
 	fault->area = NULL;
 	fault->width = 0;
 	fault->frame.hpa = AXAS_NO_FRAME;

@@ -136,6 +136,7 @@ struct axas_npt_slot {
  * @table: the table of level 1 that it ended in
  * @base: what that table covers, in units of 2 MiB, or %AXAS_CURSOR_NONE
  * @epoch: epoch of the table at that time
+ * @prot: what the links on the way there allow
  *
  * Good for one RCU section: the table may be taken out meanwhile, but isn't
  * freed, has no place for a leaf then, and is walked to anew after the epoch
@@ -309,8 +310,8 @@ struct axas_npt_harvest {
  * @look: the same
  * @allowed: the same
  * @install: the same; the leaf comes armed
- * @open: let a leaf up to max_level be written to, by guests or by the owner alone.
- *	Return: 0; -EAGAIN if it has changed; -E2BIG if it is larger. Under RCU, and R
+ * @open: let a leaf up to max_level be written to, by guests or by the owner alone;
+ *	moves the cursor. Return: 0; -EAGAIN if it has changed; -E2BIG if it is larger. Under RCU, and R
  *	for reading.
  * @split: leave no leaf at gpa larger than 4 KiB. May sleep. Lock and R held for writing.
  * @reopen: let all leaves of a range allow what their areas do. May sleep. Lock and R
@@ -331,7 +332,8 @@ struct axas_npt_tracking {
 	int (*install)(struct axas_npt *npt, const struct axas_npt_slot *slot,
 		       axas_gpa_t gpa, axas_hpa_t hpa, unsigned int level,
 		       u64 shared, struct axas_npt_pool *pool);
-	int (*open)(struct axas_npt *npt, axas_gpa_t gpa, bool owner,
+	int (*open)(struct axas_npt *npt, axas_gpa_t gpa,
+		    struct axas_npt_cursor *cursor, bool owner,
 		    unsigned int max_level);
 	void (*split)(struct axas_npt *npt, axas_gpa_t gpa,
 		      struct axas_npt_pool *pool);
