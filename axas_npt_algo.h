@@ -26,10 +26,10 @@
  * and, if it has them, for trackers (axas_npt_track.h):
  *
  *	FMT_LINK_WRITE			the bit of a table entry without which nothing
- *					below can be written
- *	FMT_SW_STALE			with that: another bit that the CPU ignores
- *					there
- *	FMT_SW_ARMED			instead of these: a bit that it ignores there
+ *					below can be written; if there is none, one that
+ *					fmt_table() sets and the CPU ignores
+ *	FMT_SW_STALE			if the CPU doesn't ignore it: another bit there
+ *					that it ignores
  *	FMT_SW_WRITTEN			a bit that it ignores in leaves
  *
  * Who may write which entry when is said in Documentation/internals.rst. In

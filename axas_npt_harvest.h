@@ -5,10 +5,9 @@
  */
 
 /* Whoever has looked before may enter a translation until then. */
-static void npt_wait_armed(const struct axas_npt *npt, u64 entry,
-			  unsigned int level)
+static void npt_wait_armed(u64 entry, unsigned int level)
 {
-	if (fmt_owned(entry) && !list_empty(&npt->holders))
+	if (fmt_owned(entry))
 		npt_wait_pages(axas_hal_page(fmt_hpa(entry, level)),
 			       1U << 9 * (level - 1));
 }
@@ -109,22 +108,72 @@ static void npt_harvest_flush(struct axas_npt_harvest *harvest,
 	bitmap_zero(armed, AXAS_TABLE_ENTRIES);
 }
 
-/* Return: an open leaf was reported, and is armed unless that is only a look. */
-static bool npt_harvest_leaf(struct axas_npt_harvest *harvest,
-			     struct axas_npt *npt, u64 *ptr, unsigned int level,
-			     u64 gpa)
+/*
+ * Bits of which an entry has one if it is open. ROM of a format that has no bit for it
+ * is open in any case.
+ */
+static u64 npt_open_bits(const struct axas_npt *npt)
 {
-	u64 entry = READ_ONCE(*ptr), size = axas_level_size(level);
+	u64 prot = fmt_set_prot(npt, 0, AXAS_PROT_READ | AXAS_PROT_WRITE) &
+		   ~fmt_set_prot(npt, 0, AXAS_PROT_READ);
 
-	if (!npt_present(entry) || !npt_leaf_open(npt, entry, level))
-		return false;
-	harvest->full = !harvest->visit(harvest->arg, ALIGN_DOWN(gpa, size),
-					size);
-	if (harvest->full || harvest->peek)
-		return false;
-	npt_arm_leaf(npt, ptr, level);
-	npt_wait_armed(npt, entry, level);
-	return true;
+	return FMT_SW_WRITTEN && FMT_LINK_WRITE ?
+		       prot | FMT_SW_WRITTEN | FMT_LINK_WRITE : U64_MAX;
+}
+
+/* The first entry from ptr on, eight by eight, that may be open, or the last eight. */
+static inline u64 *npt_skip_armed(u64 *ptr, const u64 *end, u64 open)
+{
+	for (; ptr + 8 < end; ptr += 8)
+		if ((READ_ONCE(ptr[0]) | READ_ONCE(ptr[1]) | READ_ONCE(ptr[2]) |
+		     READ_ONCE(ptr[3]) | READ_ONCE(ptr[4]) | READ_ONCE(ptr[5]) |
+		     READ_ONCE(ptr[6]) | READ_ONCE(ptr[7])) & open)
+			break;
+	return ptr;
+}
+
+/* How many leaves from ptr on are open. */
+static inline unsigned int npt_open_run(const struct axas_npt *npt,
+					const u64 *ptr, const u64 *end,
+					unsigned int level)
+{
+	const u64 *first = ptr;
+
+	for (; ptr < end; ptr++) {
+		u64 entry = READ_ONCE(*ptr);
+
+		if (!npt_present(entry) || fmt_is_table(entry, level) ||
+		    !npt_leaf_open(npt, entry, level))
+			break;
+	}
+	return ptr - first;
+}
+
+/*
+ * Report a run of open leaves in a table and, unless that is only a look, arm them.
+ * Return: how many it is; 0 if there is no room.
+ */
+static unsigned int npt_harvest_run(struct axas_npt_harvest *harvest,
+				    struct axas_npt *npt, u64 *table,
+				    unsigned int i, unsigned int n,
+				    unsigned int level, unsigned long *armed)
+{
+	u64 size = axas_level_size(level);
+	u64 start = ALIGN_DOWN(harvest->next, size);
+	unsigned int j;
+
+	harvest->full = !harvest->visit(harvest->arg, start, n * size);
+	if (harvest->full)
+		return 0;
+	if (harvest->peek)
+		return n;
+	for (j = i; j < i + n; j++)
+		npt_arm_leaf(npt, &table[j], level);
+	if (!list_empty(&npt->holders))
+		for (j = i; j < i + n; j++)
+			npt_wait_armed(READ_ONCE(table[j]), level);
+	bitmap_set(armed, i, n);
+	return n;
 }
 
 static void npt_harvest_table(struct axas_npt_harvest *harvest,
@@ -132,7 +181,7 @@ static void npt_harvest_table(struct axas_npt_harvest *harvest,
 			      unsigned int level, u64 stop);
 
 /*
- * What a link leads to, up to next. If nothing is open there, it is armed; and without a
+ * What a link leads to, if it is one, up to next. If nothing is open there, it is armed; and without a
  * look if that is what is wanted.
  */
 static void npt_harvest_link(struct axas_npt_harvest *harvest,
@@ -141,14 +190,17 @@ static void npt_harvest_link(struct axas_npt_harvest *harvest,
 {
 	bool whole = next - harvest->next == axas_level_size(level);
 	bool left = harvest->left;
+	u64 link = READ_ONCE(*ptr);
 
+	if (!fmt_is_table(link, level) || npt_link_armed(link))
+		return;
 	if (whole && harvest->stale && FMT_SW_STALE) {
 		npt_arm_link(ptr, level, FMT_SW_STALE);
 		return;
 	}
 	harvest->left = false;
-	npt_harvest_table(harvest, npt, npt_child(READ_ONCE(*ptr), level),
-			  level - 1, next);
+	npt_harvest_table(harvest, npt, npt_child(link, level), level - 1,
+			  next);
 	if (whole && !harvest->left && !harvest->full && !harvest->peek)
 		npt_arm_link(ptr, level, 0);
 	harvest->left |= left;
@@ -159,27 +211,35 @@ static void npt_harvest_table(struct axas_npt_harvest *harvest,
 			      struct axas_npt *npt, u64 *table,
 			      unsigned int level, u64 stop)
 {
-	u64 base = ALIGN_DOWN(harvest->next, axas_level_size(level + 1)), next;
+	u64 size = axas_level_size(level), open = npt_open_bits(npt);
+	u64 base = ALIGN_DOWN(harvest->next, size * AXAS_TABLE_ENTRIES);
 	DECLARE_BITMAP(armed, AXAS_TABLE_ENTRIES) = {};
-	u64 *ptr = npt_entry(table, harvest->next, level), link;
+	u64 *ptr = npt_entry(table, harvest->next, level);
+	u64 *end = npt_entry(table, stop - 1, level) + 1;
+	unsigned int i, n;
 
 	harvest->full = !harvest->budget--;
-	for (; harvest->next < stop && !harvest->full; ptr++) {
-		next = npt_next(harvest->next, stop, level);
-		link = READ_ONCE(*ptr);
-		if (!fmt_is_table(link, level)) {
-			if (npt_harvest_leaf(harvest, npt, ptr, level,
-					     harvest->next))
-				__set_bit(ptr - table, armed);
+	while (!harvest->full && harvest->next < stop) {
+		ptr = npt_skip_armed(ptr, end, open);
+		i = ptr - table;
+		harvest->next = max(harvest->next, base + i * size);
+		n = npt_open_run(npt, ptr, end, level);
+		if (n) {
+			n = npt_harvest_run(harvest, npt, table, i, n, level,
+					    armed);
 			/* Large ones are far apart. */
 			if (level > 1)
 				npt_harvest_flush(harvest, npt, table, level,
 						  base, armed);
-		} else if (!npt_link_armed(link)) {
-			npt_harvest_link(harvest, npt, ptr, level, next);
+		} else {
+			n = 1;
+			npt_harvest_link(harvest, npt, ptr, level,
+					 min(base + (i + 1) * size, stop));
 		}
-		if (!harvest->full)
-			harvest->next = next;
+		if (harvest->full)
+			break;
+		ptr += n;
+		harvest->next = min(base + (i + n) * size, stop);
 	}
 	npt_harvest_flush(harvest, npt, table, level, base, armed);
 	cond_resched();

@@ -3,13 +3,13 @@
  * Part of axas_npt_algo.h: lookups, installs of faults, and walks. Under RCU.
  */
 
-/* One step down, if there is a table. @path gets what all open links have. */
+/* One step down, if there is a table. @path gets what all links have. */
 static __always_inline bool npt_step(struct axas_npt_slot *slot, u64 gpa,
 				     unsigned int level, u64 *path)
 {
 	if (!fmt_is_table(slot->old, level))
 		return false;
-	*path &= slot->old ^ FMT_SW_ARMED;
+	*path &= slot->old;
 	slot->ptr = npt_entry(npt_child(slot->old, level), gpa, level - 1);
 	slot->old = READ_ONCE(*slot->ptr);
 	slot->level = level - 1;
@@ -17,8 +17,8 @@ static __always_inline bool npt_step(struct axas_npt_slot *slot, u64 gpa,
 }
 
 /*
- * With levels that are constants a step is a few instructions. Return: what
- * npt_path_prot() understands.
+ * With levels that are constants a step is a few instructions. Return: what all
+ * links on the way have.
  */
 static __always_inline u64 npt_peek(const struct axas_npt *npt, u64 gpa,
 				    struct axas_npt_slot *slot)

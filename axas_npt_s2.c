@@ -34,7 +34,7 @@
 #define FMT_SW_WRITTEN	BIT_ULL(57)
 #define S2_SW_ROM	BIT_ULL(58)
 /* D8.3.1: bits 58:51 of a table descriptor are ignored in stage 2. */
-#define FMT_SW_ARMED	BIT_ULL(56)
+#define FMT_LINK_WRITE	BIT_ULL(56)
 #define FMT_SW_FULL	BIT_ULL(57)
 
 /* D8.6.5: MemAttr without FWB, then with FWB (D8.6.6). */
@@ -71,7 +71,7 @@ static inline bool fmt_is_table(u64 entry, unsigned int level)
 
 static inline u64 fmt_table(axas_hpa_t hpa)
 {
-	return hpa.val | S2_VALID | S2_TABLE;
+	return hpa.val | S2_VALID | S2_TABLE | FMT_LINK_WRITE;
 }
 
 /*

@@ -11,25 +11,20 @@
 #ifndef FMT_SW_STALE
 #define FMT_SW_STALE	0
 #endif
-#ifndef FMT_SW_ARMED
-#define FMT_SW_ARMED	0
-#endif
 #ifndef FMT_SW_WRITTEN
 #define FMT_SW_WRITTEN	0
 #endif
 
-/* Bits in which an open link and an armed one differ. None: no link is ever armed. */
-#define NPT_LINK_INDEX	(FMT_LINK_WRITE | FMT_SW_ARMED)
-
+/* Where links have no bit for it none is ever armed. */
 static inline bool npt_link_armed(u64 link)
 {
-	return (link ^ FMT_LINK_WRITE) & NPT_LINK_INDEX;
+	return ~link & FMT_LINK_WRITE;
 }
 
-/* What the links on the way to a leaf allow: each takes from @path what it lacks. */
+/* What the links on the way to a leaf allow; @path is what all of them have. */
 static inline unsigned int npt_path_prot(u64 path)
 {
-	return ~path & NPT_LINK_INDEX ? AXAS_PROT_ALL & ~AXAS_PROT_WRITE :
+	return ~path & FMT_LINK_WRITE ? AXAS_PROT_ALL & ~AXAS_PROT_WRITE :
 					AXAS_PROT_ALL;
 }
 
@@ -96,10 +91,10 @@ static void npt_arm_link(u64 *ptr, unsigned int level, u64 stale)
 	u64 link = READ_ONCE(*ptr);
 
 	do {
-		if (!fmt_is_table(link, level) || !NPT_LINK_INDEX ||
+		if (!fmt_is_table(link, level) || !FMT_LINK_WRITE ||
 		    npt_link_armed(link))
 			return;
-	} while (!try_cmpxchg(ptr, &link, (link ^ NPT_LINK_INDEX) | stale));
+	} while (!try_cmpxchg(ptr, &link, (link & ~FMT_LINK_WRITE) | stale));
 }
 
 /* The CPU may set flags in the link meanwhile. */
@@ -153,7 +148,7 @@ static bool npt_open_link(struct axas_npt *npt, u64 *ptr, unsigned int level,
 			return false;
 		if (!npt_link_armed(link))
 			return true;
-		open = (link & ~FMT_SW_STALE) ^ NPT_LINK_INDEX;
+		open = (link & ~FMT_SW_STALE) | FMT_LINK_WRITE;
 	} while (!try_cmpxchg(ptr, &link, open));
 	return true;
 }

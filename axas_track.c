@@ -61,9 +61,8 @@ bool axas_tracker_ready(struct axas_tracker *tracker)
 }
 
 /* Open pages have been listed, or marked. What a leaf is larger isn't counted. */
-static void tracker_listed(struct axas_tracker *tracker, u64 start, u64 last)
+static void tracker_listed(struct axas_tracker *tracker, u64 pages)
 {
-	u64 pages = (last - start + 1) / SZ_4K;
 	u64 left = tracker_opened(tracker) - tracker->listed;
 
 	WRITE_ONCE(tracker->listed, tracker->listed + min(pages, left));
@@ -300,6 +299,7 @@ int axas_track_open(struct axas_space *space, axas_gpa_t gpa,
  * @done: how many there are
  * @start: first byte of what is listed now
  * @last: last byte
+ * @pages: how many of these were open
  * @arm: the tracker has just begun: what is open was written before
  * @quiet: what is found is not for @entries
  * @peek: nothing is armed
@@ -313,6 +313,7 @@ struct track_list {
 	u32 done;
 	u64 start;
 	u64 last;
+	u64 pages;
 	bool arm;
 	bool quiet;
 	bool peek;
@@ -344,7 +345,7 @@ static void tracker_keep(struct axas_tracker *tracker, u64 start, u64 last)
 {
 	if (!tracker_clip(tracker, &start, &last))
 		return;
-	tracker_listed(tracker, start, last);
+	tracker_listed(tracker, (last - start + 1) / SZ_4K);
 	tracker_mark(tracker, start, last);
 }
 
@@ -376,8 +377,7 @@ static bool list_visit(void *arg, u64 gpa, u64 size)
 	}
 	if (list->peek)
 		return true;
-	if (list->tracker)
-		tracker_listed(list->tracker, start, last);
+	list->pages += (last - start + 1) / SZ_4K;
 	list_leave(list, gpa, gpa + size - 1);
 	return true;
 }
@@ -396,7 +396,10 @@ static void list_harvest(struct track_list *list,
 				      &list->last);
 	harvest->next = list->start;
 	harvest->end = list->last + 1;
+	list->pages = 0;
 	npt->ops->tracking->harvest(npt, harvest);
+	if (list->tracker && list->pages)
+		tracker_listed(list->tracker, list->pages);
 }
 
 void axas_track_collect_all(struct axas_space *space, u64 gpa, u64 size)
