@@ -58,7 +58,7 @@ build_bench() {
 
 build_user() {
 	gcc -O2 -Wall -static -pthread -I"$AXAS_TREE/include/uapi" \
-		-o "$raw/axas-bench" "$AXAS_TREE/tools/bench/axas-bench.c"
+		-D_GNU_SOURCE -o "$raw/axas-bench" "$AXAS_TREE"/tools/bench/axas-bench{,-track}.c
 }
 
 # about FILE: what the figures in FILE depend on

@@ -6,13 +6,10 @@
  * each time, and how long all of it took each time. A tick is one of the time
  * stamp counter: an instruction under QEMU's -icount shift=0. See README.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +20,8 @@
 #include <sys/stat.h>
 
 #include <linux/kvm.h>
-#include <linux/axas.h>
+
+#include "axas-bench.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE	23
@@ -62,27 +60,16 @@ struct memory_region2 {
 #define GMEM_MMAP		(1u << 0)
 #define GMEM_INIT_SHARED	(1u << 1)
 
-#define PAGE		4096ul
-#define LARGE		(2ul << 20)
 #define GPA		(4ull << 30)
 #define MAX_REPS	64
-#define MAX_BATCH	512
 
 static unsigned long pages = 16384;
 static unsigned int reps = 3;
 
-static void fail(const char *what)
+void fail(const char *what)
 {
 	printf("axas-bench: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static inline uint64_t now(void)
-{
-	uint32_t low, high;
-
-	__asm__ __volatile__("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return low | (uint64_t)high << 32;
 }
 
 static uint64_t now_ns(void)
@@ -103,8 +90,8 @@ static struct row {
 	uint64_t ticks[MAX_REPS];
 } rows[256];
 
-static void note(const char *row, const char *subject, uint64_t units,
-		 uint64_t ticks)
+void note(const char *row, const char *subject, uint64_t units,
+	  uint64_t ticks)
 {
 	struct row *r = rows;
 
@@ -149,7 +136,7 @@ static char *map_aligned(size_t size, int flags, int fd)
 	return q;
 }
 
-static char *map_anonymous(size_t size, bool large)
+char *map_anonymous(size_t size, bool large)
 {
 	char *p = map_aligned(size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
@@ -167,7 +154,7 @@ static int memfd(size_t size)
 	return fd;
 }
 
-static uint64_t touch(char *p, unsigned long n, size_t step)
+uint64_t touch(char *p, unsigned long n, size_t step)
 {
 	uint64_t t = now();
 	unsigned long i;
@@ -261,9 +248,9 @@ static void bench_memfd(void)
 
 /* ---- KVM ---- */
 
-static int kvm = -1;
+int kvm = -1;
 
-static int kvm_vm(int *vcpu, unsigned int n)
+int kvm_vm(int *vcpu, unsigned int n)
 {
 	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	unsigned int i;
@@ -399,9 +386,9 @@ static void bench_kvm(void)
 
 /* ---- axas ---- */
 
-static int device;
+int device;
 
-static int new_space(uint32_t format)
+int new_space(uint32_t format)
 {
 	struct axas_create args = { .size = sizeof(args), .format = format };
 	int space = ioctl(device, AXAS_CREATE, &args);
@@ -411,8 +398,8 @@ static int new_space(uint32_t format)
 	return space;
 }
 
-static uint64_t map(int space, uint64_t gpa, uint64_t size, uint32_t flags,
-		    uint64_t max_leaf)
+uint64_t map(int space, uint64_t gpa, uint64_t size, uint32_t flags,
+	     uint64_t max_leaf)
 {
 	struct axas_map args = {
 		.size = sizeof(args),
@@ -446,8 +433,8 @@ static uint64_t unmap(int space, uint64_t gpa, uint64_t size)
  * Fault n pages, @step bytes from one to the next, @batch in a call; filling in
  * the array isn't timed. Returns the ticks.
  */
-static uint64_t fault(int space, uint64_t gpa, unsigned long n, uint64_t step,
-		      unsigned int batch, uint32_t expect)
+uint64_t fault(int space, uint64_t gpa, unsigned long n, uint64_t step,
+	       unsigned int batch, uint32_t expect)
 {
 	struct axas_fault_entry entries[MAX_BATCH];
 	struct axas_fault args = {
@@ -775,6 +762,7 @@ int main(int argc, char **argv)
 			bench_mm();
 			bench_memfd();
 			bench_kvm();
+			bench_track();
 		}
 	}
 	print_rows();

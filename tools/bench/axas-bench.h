@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of axas-bench share. axas-bench.c has it, but for bench_track().
+ */
+#ifndef AXAS_BENCH_H
+#define AXAS_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/axas.h>
+
+#define PAGE		4096ul
+#define LARGE		(2ul << 20)
+#define MAX_BATCH	512
+
+/* /dev/axas and, unless it is -1, /dev/kvm */
+extern int device;
+extern int kvm;
+
+static inline uint64_t now(void)
+{
+	uint32_t low, high;
+
+	__asm__ __volatile__("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return low | (uint64_t)high << 32;
+}
+
+void fail(const char *what);
+void note(const char *row, const char *subject, uint64_t units, uint64_t ticks);
+char *map_anonymous(size_t size, bool large);
+uint64_t touch(char *p, unsigned long n, size_t step);
+int kvm_vm(int *vcpu, unsigned int n);
+int new_space(uint32_t format);
+uint64_t map(int space, uint64_t gpa, uint64_t size, uint32_t flags,
+	     uint64_t max_leaf);
+uint64_t fault(int space, uint64_t gpa, unsigned long n, uint64_t step,
+	       unsigned int batch, uint32_t expect);
+
+/* axas-bench-track.c: what was written */
+void bench_track(void);
+
+#endif /* AXAS_BENCH_H */
