@@ -176,13 +176,13 @@ static const char *ept_bad(u64 entry, unsigned int level, bool leaf)
 	return level == 1 && entry & 0x80 ? "EPT: bit 7 in a 4 KiB leaf" : NULL;
 }
 
-/* D8.3.1 and D8.3.2. Of what is ignored in a table, bit 57 is ours. */
+/* D8.3.1 and D8.3.2. Of what is ignored in a table, bits 57 and 56 are ours. */
 static const char *s2_bad(u64 entry, unsigned int level, bool leaf)
 {
 	unsigned int attr = entry >> 2 & 15;
 
 	if (!leaf)
-		return entry & ~0x0200fffffffff003ULL ?
+		return entry & ~0x0300fffffffff003ULL ?
 			       "stage 2: bits beside the address of a table" :
 			       NULL;
 	if (level == 1 && !(entry & 2))
