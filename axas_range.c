@@ -189,7 +189,8 @@ static int populate_look(const struct populate *populate,
 		return -ENOENT;
 	if (!area->max_level)
 		return -EOPNOTSUPP;
-	look->access = area->attr.prot;
+	/* A tracker needn't notice it. */
+	look->access = area->attr.prot & ~AXAS_PROT_WRITE;
 	look->nid = area->nid;
 	look->zeroed = area->ops->zeroed;
 	axas_npt_ops(npt)->lookup(npt, axas_gpa(look->gpa), &slot, &leaf);
