@@ -86,8 +86,8 @@ static bool scan_space(struct axas_space *space, void *hpa)
 	while (ret != SCAN_END && scan.next < end && !axas_live_going(space)) {
 		scan.leaves = 0;
 		rcu_read_lock();
-		ret = npt->ops->walk(npt, axas_gpa(scan.next), end - scan.next,
-				     scan_leaf, &scan);
+		ret = axas_npt_ops(npt)->walk(npt, axas_gpa(scan.next),
+					      end - scan.next, scan_leaf, &scan);
 		rcu_read_unlock();
 		if (ret == SCAN_FOUND &&
 		    !axas_space_poison(space, scan.gpa, axas_hpa(scan.hpa)))

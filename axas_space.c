@@ -126,8 +126,8 @@ void axas_space_destroy(struct axas_space *space)
 	axas_devices_destroy(&space->devices);
 	free_percpu(space->faults);
 	kfree(space->hold);
-	axas_track_free(space);
 	module_put(space->npt.ops->owner);
+	axas_track_free(space);
 	kfree(space);
 	trace_axas_destroy(id, axas_trace_ns(begin));
 }

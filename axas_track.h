@@ -44,7 +44,7 @@ static inline int axas_space_open(struct axas_space *space, axas_gpa_t gpa,
 static inline void axas_track_collect(struct axas_space *space, u64 gpa,
 				      u64 size)
 {
-	if (unlikely(space->tracking))
+	if (unlikely(space->npt.arms))
 		axas_track_collect_all(space, gpa, size);
 }
 
@@ -58,7 +58,7 @@ static inline void axas_track_collect(struct axas_space *space, u64 gpa,
  */
 static inline void axas_track_mark(struct axas_space *space, u64 gpa, u64 size)
 {
-	if (unlikely(space->tracking))
+	if (unlikely(space->npt.arms))
 		axas_track_mark_all(space, gpa, size);
 }
 
