@@ -132,10 +132,10 @@ static inline u64 *npt_skip_armed(u64 *ptr, const u64 *end, u64 open)
 	return ptr;
 }
 
-/* How many leaves from ptr on are open. */
+/* How many leaves from ptr on are open, or are looked at in any case. */
 static inline unsigned int npt_open_run(const struct axas_npt *npt,
 					const u64 *ptr, const u64 *end,
-					unsigned int level)
+					unsigned int level, bool all)
 {
 	const u64 *first = ptr;
 
@@ -143,7 +143,7 @@ static inline unsigned int npt_open_run(const struct axas_npt *npt,
 		u64 entry = READ_ONCE(*ptr);
 
 		if (!npt_present(entry) || fmt_is_table(entry, level) ||
-		    !npt_leaf_open(npt, entry, level))
+		    (!all && !npt_leaf_open(npt, entry, level)))
 			break;
 	}
 	return ptr - first;
@@ -211,7 +211,8 @@ static void npt_harvest_table(struct axas_npt_harvest *harvest,
 			      struct axas_npt *npt, u64 *table,
 			      unsigned int level, u64 stop)
 {
-	u64 size = axas_level_size(level), open = npt_open_bits(npt);
+	u64 open = harvest->all ? U64_MAX : npt_open_bits(npt);
+	u64 size = axas_level_size(level);
 	u64 base = ALIGN_DOWN(harvest->next, size * AXAS_TABLE_ENTRIES);
 	DECLARE_BITMAP(armed, AXAS_TABLE_ENTRIES) = {};
 	u64 *ptr = npt_entry(table, harvest->next, level);
@@ -223,7 +224,7 @@ static void npt_harvest_table(struct axas_npt_harvest *harvest,
 		ptr = npt_skip_armed(ptr, end, open);
 		i = ptr - table;
 		harvest->next = max(harvest->next, base + i * size);
-		n = npt_open_run(npt, ptr, end, level);
+		n = npt_open_run(npt, ptr, end, level, harvest->all);
 		if (n) {
 			n = npt_harvest_run(harvest, npt, table, i, n, level,
 					    armed);

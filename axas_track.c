@@ -391,9 +391,11 @@ static void list_harvest(struct track_list *list,
 	harvest->arg = list;
 	harvest->held = list->space->held;
 	harvest->peek = list->peek;
-	harvest->stale = list->arm && !list->space->held &&
-			 !track_piece(list->space, list->tracker, list->start,
-				      &list->last);
+	if (list->arm && !track_piece(list->space, list->tracker, list->start,
+				      &list->last)) {
+		harvest->stale = !harvest->held;
+		harvest->all = harvest->held;
+	}
 	harvest->next = list->start;
 	harvest->end = list->last + 1;
 	list->pages = 0;

@@ -288,6 +288,8 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @peek: nothing is to be armed
  * @stale: nobody wants to know what is open, nor has a translation: links alone are
  *	armed where that is enough, and what is below them is armed when it is opened
+ * @all: leaves that aren't open are visited as well: somebody may have pinned a page
+ *	before it lost the right
  * @full: out: it ended before @end
  * @left: there are such
  */
@@ -300,6 +302,7 @@ struct axas_npt_harvest {
 	bool held;
 	bool peek;
 	bool stale;
+	bool all;
 	bool full;
 	bool left;
 };
