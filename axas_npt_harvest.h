@@ -121,59 +121,55 @@ static u64 npt_open_bits(const struct axas_npt *npt)
 		       prot | FMT_SW_WRITTEN | FMT_LINK_WRITE : U64_MAX;
 }
 
-/* The first entry from ptr on, eight by eight, that may be open, or the last eight. */
-static inline u64 *npt_skip_armed(u64 *ptr, const u64 *end, u64 open)
+/* The first entry from ptr on that may be open, or end. */
+static inline u64 *npt_skip_armed(u64 *ptr, u64 *end, u64 open)
 {
-	for (; ptr + 8 < end; ptr += 8)
+	for (; ptr + 8 <= end; ptr += 8)
 		if ((READ_ONCE(ptr[0]) | READ_ONCE(ptr[1]) | READ_ONCE(ptr[2]) |
 		     READ_ONCE(ptr[3]) | READ_ONCE(ptr[4]) | READ_ONCE(ptr[5]) |
 		     READ_ONCE(ptr[6]) | READ_ONCE(ptr[7])) & open)
 			break;
+	while (ptr < end && !(READ_ONCE(*ptr) & open))
+		ptr++;
 	return ptr;
 }
 
-/* How many leaves from ptr on are open, or are looked at in any case. */
-static inline unsigned int npt_open_run(const struct axas_npt *npt,
-					const u64 *ptr, const u64 *end,
-					unsigned int level, bool all)
+static inline bool npt_harvests(const struct axas_npt_harvest *harvest,
+				const struct axas_npt *npt, u64 entry,
+				unsigned int level)
 {
-	const u64 *first = ptr;
-
-	for (; ptr < end; ptr++) {
-		u64 entry = READ_ONCE(*ptr);
-
-		if (!npt_present(entry) || fmt_is_table(entry, level) ||
-		    (!all && !npt_leaf_open(npt, entry, level)))
-			break;
-	}
-	return ptr - first;
+	return npt_present(entry) && !fmt_is_table(entry, level) &&
+	       (npt_leaf_open(npt, entry, level) || harvest->all);
 }
 
 /*
- * Report a run of open leaves in a table and, unless that is only a look, arm them.
- * Return: how many it is; 0 if there is no room.
+ * Report the run of open leaves that begins at ptr and, unless that is only a look, arm
+ * them. Return: how many it is.
  */
 static unsigned int npt_harvest_run(struct axas_npt_harvest *harvest,
-				    struct axas_npt *npt, u64 *table,
-				    unsigned int i, unsigned int n,
-				    unsigned int level, unsigned long *armed)
+				    struct axas_npt *npt, u64 *ptr, u64 *end,
+				    unsigned int level)
 {
 	u64 size = axas_level_size(level);
-	u64 start = ALIGN_DOWN(harvest->next, size);
-	unsigned int j;
+	u64 start = ALIGN_DOWN(harvest->next, size), *first = ptr, entry;
 
-	harvest->full = !harvest->visit(harvest->arg, start, n * size);
-	if (harvest->full)
+	if (!npt_harvests(harvest, npt, READ_ONCE(*ptr), level))
 		return 0;
-	if (harvest->peek)
-		return n;
-	for (j = i; j < i + n; j++)
-		npt_arm_leaf(npt, &table[j], level);
-	if (!list_empty(&npt->holders))
-		for (j = i; j < i + n; j++)
-			npt_wait_armed(READ_ONCE(table[j]), level);
-	bitmap_set(armed, i, n);
-	return n;
+	harvest->full = !harvest->visit(harvest->arg, start, 0);
+	for (; ptr < end && !harvest->full; ptr++) {
+		entry = READ_ONCE(*ptr);
+		if (!npt_harvests(harvest, npt, entry, level))
+			break;
+		/* The CPU may set flags meanwhile. */
+		while (!harvest->peek &&
+		       !try_cmpxchg(ptr, &entry, npt_arm_entry(npt, entry)))
+			;
+		if (unlikely(!list_empty(&npt->holders)) && !harvest->peek)
+			npt_wait_armed(entry, level);
+	}
+	if (ptr > first)
+		harvest->visit(harvest->arg, start, (ptr - first) * size);
+	return ptr - first;
 }
 
 static void npt_harvest_table(struct axas_npt_harvest *harvest,
@@ -220,27 +216,25 @@ static void npt_harvest_table(struct axas_npt_harvest *harvest,
 	unsigned int i, n;
 
 	harvest->full = !harvest->budget--;
-	while (!harvest->full && harvest->next < stop) {
+	while (!harvest->full) {
 		ptr = npt_skip_armed(ptr, end, open);
 		i = ptr - table;
-		harvest->next = max(harvest->next, base + i * size);
-		n = npt_open_run(npt, ptr, end, level, harvest->all);
-		if (n) {
-			n = npt_harvest_run(harvest, npt, table, i, n, level,
-					    armed);
-			/* Large ones are far apart. */
-			if (level > 1)
-				npt_harvest_flush(harvest, npt, table, level,
-						  base, armed);
-		} else {
-			n = 1;
+		harvest->next = clamp(base + i * size, harvest->next, stop);
+		if (ptr == end)
+			break;
+		n = npt_harvest_run(harvest, npt, ptr, end, level);
+		if (n && !harvest->peek)
+			bitmap_set(armed, i, n);
+		/* Large ones are far apart. */
+		if (n && level > 1)
+			npt_harvest_flush(harvest, npt, table, level, base,
+					  armed);
+		if (!n && !harvest->full)
 			npt_harvest_link(harvest, npt, ptr, level,
 					 min(base + (i + 1) * size, stop));
-		}
 		if (harvest->full)
 			break;
-		ptr += n;
-		harvest->next = min(base + (i + n) * size, stop);
+		ptr += n ?: 1;
 	}
 	npt_harvest_flush(harvest, npt, table, level, base, armed);
 	cond_resched();

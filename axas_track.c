@@ -365,16 +365,18 @@ static void list_leave(struct track_list *list, u64 start, u64 last)
 		tracker_mark(list->tracker, list->last + 1, last);
 }
 
-/* An open leaf, which is armed then. */
+/* A run of open leaves, which are armed. An empty one asks whether there is room. */
 static bool list_visit(void *arg, u64 gpa, u64 size)
 {
 	struct track_list *list = arg;
 	u64 start = max(gpa, list->start), last = min(gpa + size - 1, list->last);
 
-	if (!list->quiet && !list_add_run(list, start, last)) {
-		list->full = true;
-		return false;
+	if (!size) {
+		list->full = !list->quiet && !list_add_run(list, start, start - 1);
+		return !list->full;
 	}
+	if (!list->quiet)
+		list_add_run(list, start, last);
 	if (list->peek)
 		return true;
 	list->pages += (last - start + 1) / SZ_4K;

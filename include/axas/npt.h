@@ -280,8 +280,9 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * struct axas_npt_harvest - a search for what is open
  * @next: in: where it begins; out: where it goes on
  * @end: where it ends
- * @visit: called for each leaf that is open, and may lie in the range in part only.
- *	Return: false if there is no room for it; that ends the search
+ * @visit: called for each run of leaves that are open, of which the first and the last
+ *	may lie in the range in part only; and before with a size of 0: is there room?
+ *	Return: false if there is none; that ends the search
  * @arg: for @visit
  * @budget: tables to look at before it ends
  * @held: somebody may have pinned pages: those that he has stay open
