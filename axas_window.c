@@ -6,11 +6,15 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/uio.h>
 
 #include "axas_file.h"
 #include "axas_memory.h"
 #include "axas_track.h"
+
+/* A read fault looks as far as the end of such a block for what is there. */
+#define WINDOW_AROUND	SZ_64K
 
 /*
  * Take a range out of the file's windows. An ordinary PTE is made under its page's
@@ -59,9 +63,23 @@ static vm_fault_t window_error(const struct axas_file *file, int err)
 }
 
 /*
- * Lock a page if it is still what the table says. The kernel doesn't expect a
+ * Is a page that is locked still what the table says? The kernel doesn't expect a
  * page without a mapping among those that have failed: it never gets one.
  */
+static int window_check_page(const struct axas_file *file, axas_gpa_t gpa,
+			     unsigned int access, struct axas_memory *memory)
+{
+	int ret;
+
+	/*
+	 * The page is locked before the entry is read. Pairs with the barrier
+	 * between a changed entry and the look at the lock in npt_wait_pages().
+	 */
+	smp_mb();
+	ret = axas_space_check_memory(file->space, gpa, access, memory);
+	return !ret && PageHWPoison(memory->page) ? -EHWPOISON : ret;
+}
+
 static vm_fault_t window_lock_page(struct axas_file *file, axas_gpa_t gpa,
 				   unsigned int access,
 				   struct axas_memory *memory)
@@ -69,14 +87,7 @@ static vm_fault_t window_lock_page(struct axas_file *file, axas_gpa_t gpa,
 	int ret;
 
 	lock_page(memory->page);
-	/*
-	 * The page is locked before the entry is read. Pairs with the barrier
-	 * between a changed entry and the look at the lock in npt_wait_pages().
-	 */
-	smp_mb();
-	ret = axas_space_check_memory(file->space, gpa, access, memory);
-	if (!ret && PageHWPoison(memory->page))
-		ret = -EHWPOISON;
+	ret = window_check_page(file, gpa, access, memory);
 	if (!ret)
 		return VM_FAULT_LOCKED;
 	unlock_page(memory->page);
@@ -169,6 +180,52 @@ static axas_gpa_t window_gpa(const struct axas_file *file, pgoff_t pgoff)
 							U64_MAX);
 }
 
+/* Enter a page that is there, for reading, if nobody has its lock. */
+static int window_add_page(const struct axas_file *file,
+			   struct vm_area_struct *vma, unsigned long addr)
+{
+	pgoff_t pgoff = vma->vm_pgoff + PHYS_PFN(addr - vma->vm_start);
+	unsigned int access = AXAS_ACCESS_OWNER | AXAS_PROT_READ;
+	axas_gpa_t gpa = window_gpa(file, pgoff);
+	struct axas_memory memory;
+	int ret;
+
+	ret = axas_space_get_memory(file->space, gpa,
+				    access | AXAS_ACCESS_THERE, &memory);
+	if (ret)
+		return ret;
+	ret = -EBUSY;
+	if (memory.page && trylock_page(memory.page)) {
+		ret = window_check_page(file, gpa, access, &memory);
+		if (!ret)
+			ret = vm_insert_page(vma, addr, memory.page);
+		unlock_page(memory.page);
+	}
+	if (memory.page)
+		put_page(memory.page);
+	return ret;
+}
+
+/*
+ * What is there behind a read comes with it, so that the next reads don't fault.
+ * The PTEs have the rights of the VMA, which are those for reading, so that the
+ * kernel hears of the first store. Its helper wants a VMA that says it may have
+ * such pages, as one for RAM doesn't: lend it one.
+ */
+static void window_fault_around(const struct vm_fault *vmf)
+{
+	struct vm_area_struct lent = *vmf->vma;
+	unsigned long addr = (vmf->address & PAGE_MASK) + PAGE_SIZE;
+	unsigned long end = min(ALIGN(addr, WINDOW_AROUND), lent.vm_end);
+
+	if (lent.vm_flags & (VM_PFNMAP | VM_RAND_READ | VM_LOCKED))
+		return;
+	vm_flags_init(&lent, lent.vm_flags | VM_MIXEDMAP);
+	while (addr < end &&
+	       !window_add_page(lent.vm_file->private_data, &lent, addr))
+		addr += PAGE_SIZE;
+}
+
 static vm_fault_t window_fault(struct vm_fault *vmf)
 {
 	struct axas_file *file = vmf->vma->vm_file->private_data;
@@ -186,6 +243,8 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 	if (err)
 		return window_error(file, err);
+	if (!write)
+		window_fault_around(vmf);
 	if (memory.page && !(vmf->vma->vm_flags & VM_PFNMAP))
 		ret = window_lock_page(file, gpa, access, &memory);
 	else

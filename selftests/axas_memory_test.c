@@ -276,6 +276,76 @@ TEST_F(space, window_obeys_permissions)
 	munmap(ro, 0x2000);
 }
 
+/* Which of the first pages of a window the process has, a bit each. */
+static __u64 window_has(const void *w, unsigned int pages)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	__u64 entry, has = 0;
+	unsigned int i;
+
+	for (i = 0; i < pages; i++) {
+		entry = 0;
+		pread(fd, &entry, 8, ((uintptr_t)w / AX_PAGE + i) * 8);
+		has |= entry >> 63 << i;
+	}
+	close(fd);
+	return has;
+}
+
+/* A window that begins where a read's neighbourhood may. */
+static void *aligned_window(int fd, __u64 gpa, size_t len)
+{
+	void *p = mmap(NULL, len + 0x10000, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return p;
+	p = (void *)(((uintptr_t)p + 0xffff) & ~0xffffULL);
+	return mmap(p, len, RW, MAP_SHARED | MAP_FIXED, fd, gpa);
+}
+
+TEST_F(space, read_brings_what_is_there)
+{
+	__u64 *w, val;
+	int i, ram;
+
+	for (i = 0; i < 2; i++) {
+		/* There, there and read-only, there, not there, and no area. */
+		ASSERT_EQ(0, ax_populate(self->fd, GPA, 0xa000));
+		ASSERT_EQ(0, ax_protect(self->fd, GPA + 0x4000, 0x2000, AX_R));
+		ASSERT_EQ(0, ax_map(self->fd, GPA + 0xa000, 0x2000));
+		ram = ax_ram_file(self->fd, GPA, 0x20000, AX_RW);
+		ASSERT_LE(0, ram);
+		w = aligned_window(i ? ram : self->fd, i ? 0 : GPA, 0x20000);
+		ASSERT_NE(MAP_FAILED, (void *)w);
+		EXPECT_EQ(0, window_has(w, 32));
+		EXPECT_EQ(0, ax_load(w + 2 * 512, &val));
+		EXPECT_EQ(0x3fc, window_has(w, 32));
+		EXPECT_EQ(0xa000, ax_resident(self->fd));
+		/* Each is what the table says, and hears of the first store. */
+		EXPECT_EQ(0, ax_put64(self->fd, GPA + 0x7000, 51));
+		EXPECT_EQ(0, ax_load(w + 7 * 512, &val));
+		EXPECT_EQ(51, val);
+		EXPECT_EQ(0, ax_store(w + 3 * 512, 52));
+		EXPECT_EQ(52, ax_get64(self->fd, GPA + 0x3000));
+		EXPECT_EQ(-EFAULT, ax_store(w + 4 * 512, 53));
+		EXPECT_EQ(0, ax_load(w + 5 * 512, &val));
+		EXPECT_EQ(-EFAULT, ax_store(w + 5 * 512, 53));
+		/* They go with their leaves. */
+		ASSERT_EQ(0, ax_unmap(self->fd, GPA + 0x8000, 0x1000));
+		EXPECT_EQ(0x2fc, window_has(w, 32));
+		EXPECT_EQ(-EFAULT, ax_load(w + 8 * 512, &val));
+		/* Who reads here and there can say so. */
+		ASSERT_EQ(0, madvise(w, 0x20000, MADV_DONTNEED));
+		ASSERT_EQ(0, madvise(w, 0x20000, MADV_RANDOM));
+		EXPECT_EQ(0, ax_load(w + 3 * 512, &val));
+		EXPECT_EQ(52, val);
+		EXPECT_EQ(8, window_has(w, 32));
+		munmap(w, 0x20000);
+		close(ram);
+		ASSERT_EQ(0, ax_clear(self->fd));
+	}
+}
+
 TEST_F(space, unmap_and_protect_reach_all_windows)
 {
 	int to_child[2], from_child[2];

@@ -82,10 +82,12 @@
  * it away has returned.
  *
  * mmap(2) with MAP_SHARED makes a window: the frames of the guest at an address
- * of the process. Pages come in on first touch through the area's backend. A
- * touch outside of areas, in a device, or one that the area doesn't allow, gives
- * SIGBUS, and so does one that there is no memory for. Where memory has failed,
- * the SIGBUS has the code BUS_MCEERR_AR.
+ * of the process. Pages come in on first touch through the area's backend. With a
+ * read the process also gets what is there behind it, up to 64 KiB, unless
+ * madvise(2) has said MADV_RANDOM of the window. A touch outside of areas, in a
+ * device, or one that the area doesn't allow, gives SIGBUS, and so does one that
+ * there is no memory for. Where memory has failed, the SIGBUS has the code
+ * BUS_MCEERR_AR.
  * AXAS_UNMAP, AXAS_DISCARD and AXAS_PROTECT take effect in all windows before
  * they return.
  * Frames of the space can be taken with get_user_pages(): direct I/O into a
