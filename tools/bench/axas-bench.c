@@ -164,6 +164,16 @@ uint64_t touch(char *p, unsigned long n, size_t step)
 	return now() - t;
 }
 
+static uint64_t look(const char *p, unsigned long n, size_t step)
+{
+	uint64_t t = now();
+	unsigned long i;
+
+	for (i = 0; i < n; i++)
+		(void)*(volatile const char *)(p + i * step);
+	return now() - t;
+}
+
 static void bench_mm(void)
 {
 	size_t size = pages * PAGE;
@@ -230,6 +240,9 @@ static void bench_memfd(void)
 	fd = memfd(size);
 	p = map_aligned(size, MAP_SHARED, fd);
 	note("touch4k", "memfd", pages, touch(p, pages, PAGE));
+	munmap(p, size);
+	p = map_aligned(size, MAP_SHARED, fd);
+	note("read4k", "memfd", pages, look(p, pages, PAGE));
 	munmap(p, size);
 
 	t = now();
@@ -548,7 +561,7 @@ static void bench_axas(uint32_t format, const char *name)
 {
 	int space = new_space(format);
 	size_t size = pages * PAGE;
-	char *p;
+	char *p, *q;
 
 	bench_faults(space, name);
 	note("eager4k", name, pages,
@@ -563,6 +576,11 @@ static void bench_axas(uint32_t format, const char *name)
 	if (p == MAP_FAILED)
 		fail("mmap of a space");
 	note("touch4k", name, pages, touch(p, pages, PAGE));
+	q = mmap(NULL, size, PROT_READ, MAP_SHARED, space, GPA);
+	if (q == MAP_FAILED)
+		fail("mmap of a space");
+	note("read4k", name, pages, look(q, pages, PAGE));
+	munmap(q, size);
 	note("unmap4k_window", name, pages, unmap(space, GPA, size));
 	munmap(p, size);
 	close(space);

@@ -100,6 +100,7 @@ CALL_GROUPS = [
         ('u_fault_1', 'one per call', 'alloc'),
         ('u_eager4k', 'eager map', 'alloc'),
         ('u_touch4k', 'first touch through mmap', 'alloc'),
+        ('u_read4k', 'first read of what is there through mmap', None),
     ]),
     ('calls-spurious', 'Nothing left to do, per 4K page', [
         ('u_spurious_512', 'spurious fault, batches of 512', None),
