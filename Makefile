@@ -14,7 +14,8 @@ AXAS_VERSION := $(shell cat VERSION)
 KBUILD_ARGS = CONFIG_AXAS=m
 release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
 
-where = DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) $(if $(LIBDIR),LIBDIR=$(LIBDIR)) $(if $(ZSHDIR),ZSHDIR=$(ZSHDIR))
+where = DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) $(if $(LIBDIR),LIBDIR=$(LIBDIR)) $(if $(ZSHDIR),ZSHDIR=$(ZSHDIR)) \
+	$(if $(PYTHONDIR),PYTHONDIR=$(PYTHONDIR))
 rules = $(DESTDIR)$(PREFIX)/lib/udev/rules.d
 sysusers = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 dkms = $(DESTDIR)/usr/src/axas-$(AXAS_VERSION)

@@ -28,7 +28,7 @@ version=$(cat "$AXAS_TREE/VERSION")
 newer=$version.1
 mkdir -p "$logs"
 rm -f "$logs"/install-*.log
-need make gcc libc6-dev kmod dpkg-dev debhelper dh-dkms dkms lintian fakeroot libjson-c-dev pkg-config \
+need make gcc libc6-dev kmod dpkg-dev debhelper dh-dkms dh-python dkms lintian fakeroot libjson-c-dev pkg-config \
 	python3 groff-base python3-sphinx furo mandoc
 have_lists || update_lists
 distro=$("$scripts/fetch-distro.sh")
@@ -95,6 +95,7 @@ installed_files() {
 		lib/libaxas.so.0
 		lib/libaxas.so.$version
 		lib/pkgconfig/libaxas.pc
+		lib/python3/dist-packages/axas.py
 		lib/sysusers.d/axas.conf
 		lib/udev/rules.d/65-axas.rules
 		bin/axasctl
@@ -228,7 +229,7 @@ check_lean() {
 	export DEB_BUILD_PROFILES='nocheck nodoc' DEB_BUILD_OPTIONS='nocheck nodoc'
 	check_packages new | tee "$work/build.out"
 	is "tests that ran" '' "$(grep 'TAP version' "$work/build.out" || true)"
-	is "packages" 'axas-dkms axas-tools libaxas-dev libaxas0' \
+	is "packages" 'axas-dkms axas-tools libaxas-dev libaxas0 python3-axas' \
 		"$(cd "$work/new" && printf '%s\n' *.deb | grep -v dbgsym | sed 's/_.*//' | paste -sd ' ')"
 }
 
@@ -262,6 +263,7 @@ check_contents() {
 	# Each file is in the one package where it belongs.
 	in_package axas-tools '^(bin|lib/[a-z]*\.d|lib/udev)/|completion|site-functions|man1/'
 	in_package libaxas0 '^lib/libaxas\.so\.'
+	in_package python3-axas 'python3/'
 	in_package libaxas-dev '^include/|^lib/libaxas\.(a|so)$|pkgconfig/|man3/'
 	dpkg-deb --fsys-tarfile "$work/old/axas-doc_${version}_all.deb" | tar -t >"$work/files"
 	for f in html/index.html html/uapi.html examples/example.c examples/samples/plugins/axas_gstage.c; do
@@ -346,7 +348,7 @@ install $(ls /debs/new/*.deb | grep -v dbgsym)
 [ "$(axas-replay --version)" = "axas-replay $newer" ]
 [ ! -e "/usr/src/axas-$version" ]
 dkms status | grep -x "axas/$newer, .*: installed"
-apt-get purge -y axas-dkms axas-tools axas-doc libaxas0 libaxas-dev
+apt-get purge -y axas-dkms axas-tools axas-doc libaxas0 libaxas-dev python3-axas
 [ -z "$(ko)" ]
 [ -z "$(dkms status axas)" ]
 [ -z "$(find /usr /etc /var/lib/dkms -path /usr/local -prune -o -name "*axas*" -print)" ]

@@ -175,7 +175,8 @@ class Install(unittest.TestCase):
         run("make", "-C", TOOLS, target, f"OUT={cls.tmp.name}/build", "PREFIX=" + cls.usr)
 
     def test_files(self):
-        names = ["share/man/man3/axas.3", "lib/libaxas.a", "include/axas.h", "include/linux/axas.h"]
+        names = ["share/man/man3/axas.3", "lib/libaxas.a", "include/axas.h", "include/linux/axas.h",
+                 "lib/python3/dist-packages/axas.py"]
         for name in ("axasctl", "axas-replay", "axas-run"):
             names += ["bin/" + name, f"share/man/man1/{name}.1",
                       "share/bash-completion/completions/" + name,
