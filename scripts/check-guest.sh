@@ -119,13 +119,20 @@ guest_fuzz() {
 }
 
 guest_tools() {
-	need g++ pkgconf libjson-c-dev
+	local f
+	need g++ pkgconf libjson-c-dev python3
 	build_programs tools "$k_arch" || die "the tools do not build"
 	files /bin "tools-$k_arch/"{axasctl,axas-replay,axas-run,example,live}
 	awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$AXAS_TREE/README.md" >"$work/readme.c"
 	"$(cross_of "$k_arch")gcc" -static -I "$AXAS_TREE/tools/lib" -I "$AXAS_TREE/include/uapi" \
 		-o "$work/readme_example" "$work/readme.c" "$build/tools-$k_arch/libaxas.a"
 	args+=(--file "$work/readme_example:/bin/readme_example")
+	# Python is this machine's.
+	args+=(--share / --env "LOADER=$(readlink -f /lib64/ld-linux-x86-64.so.2)"
+		--file "$build/tools-$k_arch/libaxas.so:/python/libaxas.so")
+	for f in tools/python/axas.py tools/tests/check.py tools/tests/live/axas_live.py Documentation/monitors.rst; do
+		args+=(--file "$AXAS_TREE/$f:/python/$(basename "$f")")
+	done
 	append="$append loglevel=5"
 }
 
