@@ -22,6 +22,7 @@ _axas_replay() {
 	case "$prev" in
 	--format) words=$(_axas_replay_formats | tr ' ' '\n' | sort -u) ;;
 	--backend) words=alloc ;;
+	--cpu) words='skylake zen cortex-a55' ;;
 	--leaf) words='4K 2M' ;;
 	--then)
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
@@ -35,7 +36,7 @@ _axas_replay() {
 		--device,*) ;;
 		*,-*)
 			words='--backend --device --format --gpa-bits --leaf --linear-hpa --linear-size'
-			words="$words --mmio --threads --tlb --batch --limit --json --then"
+			words="$words --mmio --threads --batch --cpu --tlb --limit --json --csv --then"
 			words="$words --help --version"
 			;;
 		esac

@@ -3,9 +3,9 @@
  * axas-replay: a trace-driven virtual machine monitor over /dev/axas.
  *
  * It takes the memory trace of a real program, treats its addresses as guest
- * physical ones, and runs it in a space: misses of a software TLB become nested
- * page faults, loads and stores go through mmap(2) windows, and every byte is
- * compared with a model in ordinary memory.
+ * physical ones, and runs it in a space: what the table has no leaf for becomes a
+ * nested page fault, loads and stores go through mmap(2) windows, and every byte
+ * is compared with a model in ordinary memory. The TLBs of a CPU are modelled.
  */
 #define _GNU_SOURCE
 #include <argp.h>
@@ -26,6 +26,7 @@ enum {
 	OPT_BACKEND,
 	OPT_THREADS,
 	OPT_BATCH,
+	OPT_CPU,
 	OPT_TLB,
 	OPT_LINEAR_HPA,
 	OPT_LINEAR_SIZE,
@@ -33,6 +34,7 @@ enum {
 	OPT_DEVICE,
 	OPT_LIMIT,
 	OPT_JSON,
+	OPT_CSV,
 	OPT_THEN,
 };
 
@@ -59,13 +61,20 @@ static const struct argp_option options[] = {
 	  0 },
 	{ NULL, 0, NULL, 0, "The run:", 2 },
 	{ "threads", OPT_THREADS, "N", 0, "Virtual CPUs (1)", 0 },
-	{ "tlb", OPT_TLB, "N", 0,
-	  "Entries of each virtual CPU's TLB, a power of two (64)", 0 },
 	{ "batch", OPT_BATCH, "N", 0, "Most faults in one call (16)", 0 },
 	{ "limit", OPT_LIMIT, "N", 0, "Stop after N accesses", 0 },
 	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
+	{ "csv", OPT_CSV, NULL, 0,
+	  "Print CSV: a line of names and one of values", 0 },
 	{ "then", OPT_THEN, "COMMAND", 0,
 	  "Give COMMAND to the shell at the end, while the space is still there; $AXAS_SPACE is its number",
+	  0 },
+	{ NULL, 0, NULL, 0, "The CPU, as it is modelled:", 3 },
+	{ "cpu", OPT_CPU, "NAME", 0,
+	  "A real one: skylake, zen or cortex-a55. What else is said of the CPU comes behind",
+	  0 },
+	{ "tlb", OPT_TLB, "N|CACHES", 0,
+	  "TLBs of each virtual CPU: N entries for all leaves, in sets of four (64), or SIZES:SETSxWAYS,... as in i4K:16x8,d4K+2M:16x4/4K+2M:128x12, i for code, d for data, a slash before the second level",
 	  0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -128,8 +137,8 @@ static void check_options(struct argp_state *state, const struct options *o)
 {
 	if (!o->trace)
 		argp_error(state, "no TRACE; - reads standard input");
-	if (o->tlb & (o->tlb - 1))
-		argp_error(state, "--tlb %u: not a power of two", o->tlb);
+	if (o->json && o->csv)
+		argp_error(state, "--json and --csv: only one of them");
 	if (!o->linear_hpa != !o->linear_size)
 		argp_error(state, "--linear-hpa and --linear-size go together");
 	if ((o->linear_hpa | o->linear_size) & (PAGE_SIZE - 1))
@@ -139,6 +148,7 @@ static void check_options(struct argp_state *state, const struct options *o)
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
+	const char *error;
 
 	switch (key) {
 	case OPT_FORMAT:
@@ -163,8 +173,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_BATCH:
 		o->batch = parse_number(state, "batch", arg, 1, 65536);
 		break;
+	case OPT_CPU:
+		error = parse_cpu(&o->cpu, arg);
+		if (error)
+			argp_error(state, "--cpu %s: %s; there is: %s", arg,
+				   error, cpu_names());
+		break;
 	case OPT_TLB:
-		o->tlb = parse_number(state, "tlb", arg, 4, 1 << 20);
+		error = parse_tlb(&o->cpu.tlb, arg);
+		if (error)
+			argp_error(state, "--tlb %s: %s", arg, error);
 		break;
 	case OPT_LINEAR_HPA:
 		o->linear_hpa = parse_number(state, "linear-hpa", arg,
@@ -185,6 +203,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_JSON:
 		o->json = true;
+		break;
+	case OPT_CSV:
+		o->csv = true;
 		break;
 	case OPT_THEN:
 		o->then = arg;
@@ -227,14 +248,15 @@ int main(int argc, char **argv)
 		.backend = AXAS_BACKEND_ALLOC,
 		.threads = 1,
 		.batch = 16,
-		.tlb = 64,
 		.limit = UINT64_MAX,
 	};
 	struct findings findings = { 0 };
 	struct trace trace = { 0 };
 	struct space space = { 0 };
 	struct run run = { 0 };
+	typeof(print_text) *print;
 
+	parse_tlb(&o.cpu.tlb, "64");
 	argp_err_exit_status = EXIT_TROUBLE;
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 
@@ -247,7 +269,8 @@ int main(int argc, char **argv)
 	/* The figures first: reading back is not part of the trace. */
 	check_space(&findings, &run, &trace, &space, &o);
 	verify_memory(&findings, &run, &trace, &space);
-	(o.json ? print_json : print_text)(&findings, &run, &trace, &space, &o);
+	print = o.json ? print_json : o.csv ? print_csv : print_text;
+	print(&findings, &run, &trace, &space, &o);
 	free_trace(&trace);
 	if (fflush(stdout) || ferror(stdout))
 		die("cannot write the result: %s", strerror(errno));

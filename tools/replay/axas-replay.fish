@@ -16,10 +16,12 @@ complete -c axas-replay -l linear-hpa -x -d 'Host physical memory for a linear a
 complete -c axas-replay -l linear-size -x -d 'Bytes of it'
 complete -c axas-replay -l mmio -x -d 'A part of the memory that is a device'
 complete -c axas-replay -l threads -x -d 'Virtual CPUs'
-complete -c axas-replay -l tlb -x -d "Entries of each virtual CPU's TLB"
 complete -c axas-replay -l batch -x -d 'Most faults in one call'
+complete -c axas-replay -l cpu -x -a 'skylake zen cortex-a55' -d 'CPU to model'
+complete -c axas-replay -l tlb -x -d 'TLBs of each virtual CPU'
 complete -c axas-replay -l limit -x -d 'Stop after so many accesses'
 complete -c axas-replay -l json -d 'Print JSON'
+complete -c axas-replay -l csv -d 'Print CSV'
 complete -c axas-replay -l then -x -a '(__fish_complete_command)' -d 'Command to run while the space is there'
 complete -c axas-replay -l help -d 'Print help'
 complete -c axas-replay -l version -d 'Print the version'

@@ -3,14 +3,20 @@
  * axas-replay: a trace-driven virtual machine monitor over /dev/axas.
  *
  * util.c         messages, progress, memory, time
+ * tlb.c          the model: caches, and TLBs made of them
+ * cpu.c          how such caches are described, and those of some CPUs
  * trace.c        reads a trace and lays its addresses out in guest memory
+ * data.c         bytes that are stored, and what loads should find
  * space.c        the space: create, areas, windows, what AXAS_* say of it
- * run.c          the virtual CPUs: software TLB, nested page faults, accesses
- * report.c       checks after the run, the table, JSON
+ * run.c          the virtual CPUs: TLBs, nested page faults, accesses
+ * check.c        what is checked after a run
+ * report.c       the result as text
+ * json.c         ... as JSON
+ * csv.c          ... and as CSV
  * axas-replay.c  options, and the order of things
  *
- * What they share stands here. A file calls those above it in this list, never
- * one below.
+ * What they share stands here, and the model's part of it in model.h. A file
+ * calls those above it in this list, never one below.
  */
 #ifndef AXAS_REPLAY_H
 #define AXAS_REPLAY_H
@@ -21,6 +27,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include "model.h"
 
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(UINT64_C(1) << PAGE_SHIFT)
@@ -63,13 +71,14 @@ struct options {
 	uint32_t backend;	/* of all that isn't linear or a device */
 	unsigned int threads;
 	unsigned int batch;
-	unsigned int tlb;
+	struct cpu cpu;
 	uint64_t linear_hpa;
 	uint64_t linear_size;	/* 0: no linear area */
 	uint64_t limit;
 	struct mmio mmio[MMIO_MAX];
 	unsigned int nr_mmio;
 	bool json;
+	bool csv;
 	const char *then;
 };
 
@@ -81,11 +90,16 @@ struct access {
 	uint8_t kind;		/* enum axas_prot bits */
 };
 
-/* A guest page as it should be; @data is NULL until the trace touches it. */
+/*
+ * A guest page as it should be; @data is NULL until the trace touches it. @known
+ * is 0 or, of the leaf that the table is known to have there, its rights and
+ * size: see page_learn().
+ */
 struct page {
 	uint8_t *data;
 	uint64_t accesses;
 	uint64_t stores;
+	atomic_uchar known;
 };
 
 /* A run of guest memory: areas of one protection under one mmap window. */
@@ -133,6 +147,7 @@ struct run {
 	uint64_t calls;
 	uint64_t fault_ns;
 	double seconds;
+	struct tlb_counts tlb;
 	atomic_ulong mismatches;
 };
 
@@ -147,6 +162,7 @@ struct findings {
 
 /* util.c */
 uint64_t now_ns(void);
+const char *kernel_release(void);
 void progress(const char *what, uint64_t done, uint64_t total);
 void progress_end(void);
 _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...);
@@ -165,6 +181,44 @@ static inline struct page *region_page(const struct region *r, uint64_t gpa)
 	return &r->pages[(gpa - r->gpa) >> PAGE_SHIFT];
 }
 
+/* Leaves stay as they are for as long as a space is replayed in. */
+static inline void page_learn(struct page *page, unsigned int leaf,
+			      uint32_t prot)
+{
+	atomic_store_explicit(&page->known, prot << 2 | (leaf + 1),
+			      memory_order_relaxed);
+}
+
+static inline uint8_t page_known(const struct page *page)
+{
+	return atomic_load_explicit(&page->known, memory_order_relaxed);
+}
+
+static inline uint32_t known_prot(uint8_t known)
+{
+	return known >> 2;
+}
+
+static inline enum leaf known_leaf(uint8_t known)
+{
+	return (known & 3) - 1;
+}
+
+/* Return: an enum leaf, or -1. */
+static inline int leaf_of_size(uint64_t size)
+{
+	switch (size) {
+	case PAGE_SIZE:
+		return LEAF_4K;
+	case SIZE_2M:
+		return LEAF_2M;
+	case SIZE_1G:
+		return LEAF_1G;
+	default:
+		return -1;
+	}
+}
+
 static inline bool in_linear(const struct trace *t, uint64_t gpa)
 {
 	return gpa - t->linear.gpa < t->linear.length;
@@ -181,6 +235,14 @@ static inline const struct mmio *find_mmio(const struct trace *t, uint64_t gpa)
 	return NULL;
 }
 
+/* data.c */
+void move_bytes(volatile uint8_t *to, const volatile uint8_t *from,
+		unsigned int size);
+void store_value(uint8_t *buf, uint64_t addr, uint64_t store,
+		 unsigned int offset, unsigned int size);
+void mismatch(struct run *run, const char *how, uint64_t gpa, uint64_t line,
+	      const uint8_t *want, const uint8_t *got, size_t length);
+
 /* space.c */
 void open_device(struct space *s, const struct options *o);
 void create_space(struct space *s);
@@ -194,20 +256,29 @@ const char *result_meaning(uint32_t result);
 /* run.c */
 void run_trace(struct run *run, const struct trace *t, const struct space *s,
 	       const struct options *o);
-void mismatch(struct run *run, const char *how, uint64_t gpa, uint32_t line,
-	      const uint8_t *want, const uint8_t *got, size_t length);
+uint64_t all_faults(const struct run *run);
+double fault_ns(const struct run *run);
 
-/* report.c */
+/* check.c */
 void check_space(struct findings *f, const struct run *run,
 		 const struct trace *t, const struct space *s,
 		 const struct options *o);
 void verify_memory(struct findings *f, struct run *run, const struct trace *t,
 		   const struct space *s);
+
+/* report.c */
 void print_text(const struct findings *f, const struct run *run,
 		const struct trace *t, const struct space *s,
 		const struct options *o);
+
+/* json.c */
 void print_json(const struct findings *f, const struct run *run,
 		const struct trace *t, const struct space *s,
 		const struct options *o);
+
+/* csv.c */
+void print_csv(const struct findings *f, const struct run *run,
+	       const struct trace *t, const struct space *s,
+	       const struct options *o);
 
 #endif /* AXAS_REPLAY_H */

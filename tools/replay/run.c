@@ -2,15 +2,16 @@
 /*
  * axas-replay: virtual CPUs that run a trace over a space.
  *
- * A virtual CPU goes through the trace in bursts. It first plans a burst:
- * looking ahead from where it is, it asks its software TLB about each access
- * and gathers those that miss, until a batch is full (or the TLB has no room
- * left for an entry that the burst doesn't need). What has been gathered goes
- * to the module as one array of nested page faults, in one AXAS_FAULT. Then it
- * makes the accesses of the burst, none of which can miss any more.
+ * A virtual CPU takes its share of the trace a window at a time, and goes through
+ * that in bursts. It first plans a burst: looking ahead from where it is, it
+ * gathers the accesses that no leaf is known for, until a batch is full. It walks
+ * the table for them (AXAS_TRANSLATE), and what the table doesn't allow goes to
+ * the module as one array of nested page faults, in one AXAS_FAULT. Then it makes
+ * the accesses of the burst, none of which can fault any more: each asks the
+ * TLBs first, as they are modelled, with the size of the leaf that is there.
  *
- * A real VMM can't look ahead; it has as many misses at once as it has virtual
- * CPUs waiting. --batch 1 is the plain way, a call per miss.
+ * A real VMM can't look ahead; it has as many faults at once as it has virtual
+ * CPUs waiting. --batch 1 is the plain way, a call per fault.
  *
  * With several threads each page has an owner, page number modulo threads.
  * Loads and stores are made by the owner of the page, so the order of those on
@@ -36,15 +37,27 @@
 #include "replay.h"
 
 #define ULL(x)		((unsigned long long)(x))
-#define TLB_WAYS	4
-#define BURST_MAX	4096	/* accesses; progress is seen between bursts */
+#define WINDOW		4096	/* parts; progress is seen between windows */
 #define TURN		64	/* accesses in a turn of fetches */
+#define PENDING		1024	/* a power of two */
 
-/* @access: what the entry allows; @burst: the last burst that needs it. */
-struct tlb_entry {
+/* The part of an access that lies in one page. */
+struct part {
+	uint64_t addr;		/* of the whole access */
+	uint64_t gpa;
+	uint64_t line;
+	uint64_t store;		/* the number of the last store up to here */
+	struct region *region;
+	uint16_t offset;	/* in the access */
+	uint16_t size;
+	uint8_t kind;
+};
+
+/* A page that the @burst waits for, as entry @nr of the batch. */
+struct pending {
 	uint64_t page;
 	uint64_t burst;
-	uint32_t access;
+	unsigned int nr;
 };
 
 struct vcpu {
@@ -56,16 +69,20 @@ struct vcpu {
 	pthread_barrier_t *start;
 	unsigned int id;
 
-	struct tlb_entry *tlb;
-	unsigned int set_bits;
-	uint64_t burst;
+	struct part window[WINDOW];
+	unsigned int nr_parts;
+	size_t next;		/* the access behind the window */
+	uint64_t stores;	/* stores of the whole trace up to there */
 
+	struct pending pending[PENDING];
+	uint64_t burst;
 	struct axas_fault_entry *batch;
-	size_t *batch_access;	/* which access each fault is for */
+	struct axas_translate_entry *walked;
+	const struct part **batch_part;	/* which part each fault is for */
 	unsigned int nr_batch;
 
+	struct tlb tlb;
 	struct region *region;	/* the last one used */
-	uint64_t stores;	/* stores of the whole trace up to here */
 	uint64_t faults[AXAS_NR_FAULT_RESULTS];
 	uint64_t calls;
 	uint64_t fault_ns;
@@ -74,26 +91,19 @@ struct vcpu {
 	atomic_bool finished;
 };
 
-/* The part of an access that lies in one page. */
-struct part {
-	uint64_t gpa;
-	unsigned int offset;	/* in the access */
-	unsigned int size;
-};
-
 /* What the bus error handler names. */
-static __thread const struct access *current;
+static __thread const struct part *current;
 
 static void on_bus_error(int sig)
 {
-	const struct access *a = current;
+	const struct part *p = current;
 	char buf[160];
 	int n;
 
 	(void)sig;
 	n = snprintf(buf, sizeof(buf),
-		     "axas-replay: line %u, GPA 0x%llx: the window gave SIGBUS after the fault was resolved\n",
-		     a ? a->line : 0, a ? ULL(a->addr) : 0);
+		     "axas-replay: line %llu, GPA 0x%llx: the window gave SIGBUS after the fault was resolved\n",
+		     p ? ULL(p->line) : 0, p ? ULL(p->gpa) : 0);
 	if (write(STDERR_FILENO, buf, n) < 0)
 		_exit(EXIT_TROUBLE);
 	_exit(EXIT_TROUBLE);
@@ -107,117 +117,109 @@ static bool is_mine(const struct vcpu *v, size_t index, uint8_t kind,
 	return (gpa >> PAGE_SHIFT) % v->o->threads == v->id;
 }
 
-/*
- * Cut access @index at the page boundary and give this virtual CPU's parts.
- * Return: how many, 0 to 2.
- */
-static unsigned int my_parts(const struct vcpu *v, size_t index,
-			     struct part *parts)
+static struct region *region_at(struct vcpu *v, uint64_t gpa)
+{
+	const struct region *r = v->region;
+
+	if (!r || gpa < r->gpa || gpa - r->gpa >= r->length)
+		v->region = find_region(v->t, gpa);
+	return v->region;
+}
+
+/* Cut access @index at the page boundary and take this virtual CPU's parts. */
+static void take_parts(struct vcpu *v, size_t index)
 {
 	const struct access *a = &v->t->accesses[index];
-	unsigned int nr = 0, offset = 0, size;
+	unsigned int offset = 0, size;
 
-	while (offset < a->size) {
+	v->stores += !!(a->kind & AXAS_PROT_WRITE);
+	for (; offset < a->size; offset += size) {
 		uint64_t gpa = a->addr + offset;
 
 		size = PAGE_SIZE - (gpa & (PAGE_SIZE - 1));
 		if (size > a->size - offset)
 			size = a->size - offset;
-		if (is_mine(v, index, a->kind, gpa))
-			parts[nr++] = (struct part){ gpa, offset, size };
-		offset += size;
-	}
-	return nr;
-}
-
-static struct tlb_entry *tlb_set(struct vcpu *v, uint64_t page)
-{
-	/* Multiplicative hashing; a shift by 64 bits would be undefined. */
-	uint64_t hash = page * UINT64_C(0x9e3779b97f4a7c15);
-	uint64_t set = v->set_bits ? hash >> (64 - v->set_bits) : 0;
-
-	return &v->tlb[set * TLB_WAYS];
-}
-
-/*
- * The entry of @page, or if it has none the one that has been idle longest.
- * Return: NULL if the burst needs all of them.
- */
-static struct tlb_entry *tlb_find(struct vcpu *v, uint64_t page)
-{
-	struct tlb_entry *set = tlb_set(v, page), *oldest = set, *e;
-
-	for (e = set; e < set + TLB_WAYS; e++) {
-		if (e->access && e->page == page)
-			return e;
-		if (e->burst < oldest->burst)
-			oldest = e;
-	}
-	if (oldest->burst == v->burst)
-		return NULL;
-	*oldest = (struct tlb_entry){ .page = page };
-	return oldest;
-}
-
-/*
- * Make sure that the TLB will have what an access needs: it has it already, or
- * a fault joins the batch. Return: false if there is no room for that.
- */
-static bool plan_part(struct vcpu *v, size_t index, uint64_t gpa)
-{
-	uint32_t access = v->t->accesses[index].kind;
-	struct tlb_entry *e;
-
-	if (find_mmio(v->t, gpa))
-		return true;
-	e = tlb_find(v, gpa >> PAGE_SHIFT);
-	if (!e)
-		return false;
-	if ((e->access & access) != access) {
-		if (v->nr_batch == v->o->batch)
-			return false;
-		v->batch_access[v->nr_batch] = index;
-		v->batch[v->nr_batch++] = (struct axas_fault_entry){
+		if (!is_mine(v, index, a->kind, gpa))
+			continue;
+		v->window[v->nr_parts++] = (struct part){
+			.addr = a->addr,
 			.gpa = gpa,
-			.access = access,
-			.result = UINT32_MAX,
+			.line = a->line,
+			.store = v->stores,
+			.region = region_at(v, gpa),
+			.offset = offset,
+			.size = size,
+			.kind = a->kind,
 		};
-		e->access |= access;
 	}
-	e->burst = v->burst;
+}
+
+/* Return: false at the end of the trace. */
+static bool fill_window(struct vcpu *v)
+{
+	v->nr_parts = 0;
+	/* An access has two parts at most. */
+	while (v->next < v->t->nr && v->nr_parts + 2 <= WINDOW)
+		take_parts(v, v->next++);
+	return v->nr_parts;
+}
+
+/* Does the leaf that is known allow @access? */
+static bool is_known(const struct region *r, uint64_t gpa, uint32_t access)
+{
+	uint8_t known = page_known(region_page(r, gpa));
+
+	return known && !(access & ~known_prot(known));
+}
+
+/*
+ * Make sure that a part will find a leaf: one is known to be there, or a fault
+ * joins the batch. Return: false if there is no room for that.
+ */
+static bool plan_part(struct vcpu *v, const struct part *p)
+{
+	uint64_t page = p->gpa >> PAGE_SHIFT;
+	struct pending *w = &v->pending[page % PENDING];
+
+	if (is_known(p->region, p->gpa, p->kind) || find_mmio(v->t, p->gpa))
+		return true;
+	if (w->burst == v->burst && w->page != page)
+		return false;
+	if (w->burst == v->burst) {
+		v->batch[w->nr].access |= p->kind;
+		return true;
+	}
+	if (v->nr_batch == v->o->batch)
+		return false;
+	*w = (struct pending){ page, v->burst, v->nr_batch };
+	v->batch_part[v->nr_batch] = p;
+	v->batch[v->nr_batch++] = (struct axas_fault_entry){
+		.gpa = p->gpa,
+		.access = p->kind,
+		.result = UINT32_MAX,
+	};
 	return true;
 }
 
-/* Plan a burst from access @index on. Return: the first one behind it. */
-static size_t plan_burst(struct vcpu *v, size_t index)
+/* Plan a burst from part @at on. Return: the first one behind it. */
+static unsigned int plan_burst(struct vcpu *v, unsigned int at)
 {
-	size_t end = index + BURST_MAX;
-	struct part parts[2];
-	unsigned int i, nr;
-
 	v->burst++;
 	v->nr_batch = 0;
-	if (end > v->t->nr)
-		end = v->t->nr;
-	for (; index < end; index++) {
-		nr = my_parts(v, index, parts);
-		for (i = 0; i < nr; i++)
-			if (!plan_part(v, index, parts[i].gpa))
-				return index;
-	}
-	return index;
+	while (at < v->nr_parts && plan_part(v, &v->window[at]))
+		at++;
+	return at;
 }
 
 /* A fault that wasn't resolved ends the run. */
 static _Noreturn void fault_failed(const struct vcpu *v, unsigned int nr)
 {
-	const struct access *a = &v->t->accesses[v->batch_access[nr]];
 	const struct axas_fault_entry *e = &v->batch[nr];
-	const struct region *r = find_region(v->t, e->gpa);
+	const struct part *p = v->batch_part[nr];
 	uint32_t access = e->access;
 
-	die("line %u of the trace, address 0x%llx (GPA 0x%llx), access %s%s%s: fault %s: %s",
-	    a->line, ULL(e->gpa - r->gpa + r->orig), ULL(e->gpa),
+	die("line %llu of the trace, address 0x%llx (GPA 0x%llx), access %s%s%s: fault %s: %s",
+	    ULL(p->line), ULL(p->addr + p->offset), ULL(e->gpa),
 	    access & AXAS_PROT_READ ? "r" : "",
 	    access & AXAS_PROT_WRITE ? "w" : "",
 	    access & AXAS_PROT_EXEC ? "x" : "",
@@ -253,10 +255,59 @@ static void inject(struct vcpu *v, struct axas_fault_entry *entries,
 	}
 }
 
+/* All of the leaf at @e, as far as the region goes. */
+static void learn_leaf(struct region *r, const struct axas_translate_entry *e)
+{
+	uint64_t gpa = e->gpa & ~(e->leaf_size - 1);
+	uint64_t end = gpa + e->leaf_size;
+	int leaf = leaf_of_size(e->leaf_size);
+
+	if (e->state != AXAS_TRANSLATE_MAPPED || leaf < 0)
+		return;
+	if (gpa < r->gpa)
+		gpa = r->gpa;
+	if (end > r->gpa + r->length)
+		end = r->gpa + r->length;
+	for (; gpa < end; gpa += PAGE_SIZE)
+		page_learn(region_page(r, gpa), leaf, e->prot);
+}
+
+/* Walk the table for all of the batch. */
+static void walk_batch(struct vcpu *v)
+{
+	unsigned int i;
+
+	for (i = 0; i < v->nr_batch; i++)
+		v->walked[i] = (struct axas_translate_entry){
+			.gpa = v->batch[i].gpa,
+		};
+	translate(v->s, v->walked, v->nr_batch);
+	for (i = 0; i < v->nr_batch; i++)
+		learn_leaf(v->batch_part[i]->region, &v->walked[i]);
+}
+
+/* Keep of the batch what the table doesn't allow yet. */
+static void drop_known(struct vcpu *v)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < v->nr_batch; i++) {
+		const struct axas_fault_entry *e = &v->batch[i];
+
+		if (is_known(v->batch_part[i]->region, e->gpa, e->access))
+			continue;
+		v->batch_part[nr] = v->batch_part[i];
+		v->batch[nr++] = *e;
+	}
+	v->nr_batch = nr;
+}
+
 static void inject_batch(struct vcpu *v)
 {
 	unsigned int i;
 
+	walk_batch(v);
+	drop_known(v);
 	inject(v, v->batch, v->nr_batch);
 	for (i = 0; i < v->nr_batch; i++) {
 		uint32_t result = v->batch[i].result;
@@ -266,89 +317,24 @@ static void inject_batch(struct vcpu *v)
 			fault_failed(v, i);
 		v->faults[result]++;
 	}
+	walk_batch(v);
 }
 
-/*
- * Move bytes as a CPU would: naturally aligned accesses of up to 8 bytes at
- * once, all others byte by byte, which host memory of any type takes.
- */
-static void move_bytes(volatile uint8_t *to, const volatile uint8_t *from,
-		       unsigned int size)
-{
-	uintptr_t both = (uintptr_t)to | (uintptr_t)from;
-
-	if (size == 8 && !(both & 7))
-		*(volatile uint64_t *)to = *(const volatile uint64_t *)from;
-	else if (size == 4 && !(both & 3))
-		*(volatile uint32_t *)to = *(const volatile uint32_t *)from;
-	else if (size == 2 && !(both & 1))
-		*(volatile uint16_t *)to = *(const volatile uint16_t *)from;
-	else
-		while (size--)
-			*to++ = *from++;
-}
-
-/* splitmix64 */
-static uint64_t mix(uint64_t x)
-{
-	x += UINT64_C(0x9e3779b97f4a7c15);
-	x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return x ^ (x >> 31);
-}
-
-/* Bytes @offset and on of what the @store-th store puts at @gpa. */
-static void store_value(uint8_t *buf, uint64_t gpa, uint64_t store,
-			unsigned int offset, unsigned int size)
-{
-	uint64_t seed = mix(gpa ^ mix(store)), word = 0;
-	unsigned int i;
-
-	for (i = 0; i < size; i++) {
-		unsigned int at = offset + i;
-
-		if (!i || !(at & 7))
-			word = mix(seed + at / 8);
-		buf[i] = word >> (8 * (at & 7));
-	}
-}
-
-void mismatch(struct run *run, const char *how, uint64_t gpa, uint32_t line,
-	      const uint8_t *want, const uint8_t *got, size_t length)
-{
-	unsigned long n = atomic_fetch_add(&run->mismatches, 1);
-	size_t i = 0;
-
-	while (i + 1 < length && want[i] == got[i])
-		i++;
-	if (n < MISMATCHES_SHOWN && line)
-		warn("mismatch: %s at line %u, GPA 0x%llx: 0x%02x instead of 0x%02x",
-		     how, line, ULL(gpa + i), got[i], want[i]);
-	else if (n < MISMATCHES_SHOWN)
-		warn("mismatch: %s, GPA 0x%llx: 0x%02x instead of 0x%02x",
-		     how, ULL(gpa + i), got[i], want[i]);
-}
-
-static void access_part(struct vcpu *v, const struct access *a,
-			const struct part *p)
+static void access_part(struct vcpu *v, const struct part *p)
 {
 	_Alignas(8) uint8_t buf[PAGE_SIZE];
-	struct region *r = v->region;
-	uint8_t *window, *model;
+	uint8_t *window = p->region->window + (p->gpa - p->region->gpa);
+	uint8_t *model = region_page(p->region, p->gpa)->data +
+			 (p->gpa & (PAGE_SIZE - 1));
 
-	if (!r || p->gpa < r->gpa || p->gpa - r->gpa >= r->length)
-		r = v->region = find_region(v->t, p->gpa);
-	window = r->window + (p->gpa - r->gpa);
-	model = region_page(r, p->gpa)->data + (p->gpa & (PAGE_SIZE - 1));
-
-	if (a->kind & AXAS_PROT_READ) {
+	if (p->kind & AXAS_PROT_READ) {
 		move_bytes(buf, window, p->size);
 		if (memcmp(buf, model, p->size))
-			mismatch(v->run, "load", p->gpa, a->line, model, buf,
+			mismatch(v->run, "load", p->gpa, p->line, model, buf,
 				 p->size);
 	}
-	if (a->kind & AXAS_PROT_WRITE) {
-		store_value(buf, a->addr, v->stores, p->offset, p->size);
+	if (p->kind & AXAS_PROT_WRITE) {
+		store_value(buf, p->addr, p->store, p->offset, p->size);
 		move_bytes(window, buf, p->size);
 		memcpy(model, buf, p->size);
 	}
@@ -358,37 +344,35 @@ static void access_part(struct vcpu *v, const struct access *a,
  * Leave the guest for [@gpa, @gpa + @width), which lies in a device. Return: its
  * bytes, at the offset that the module gives.
  */
-static uint8_t *reach_device(struct vcpu *v, const struct access *a,
+static uint8_t *reach_device(struct vcpu *v, const struct part *p,
 			     uint64_t gpa, unsigned int width)
 {
 	const struct mmio *mmio = find_mmio(v->t, gpa);
 	uint64_t cookie = MMIO_COOKIE + (mmio - v->t->mmio);
 	struct axas_fault_entry e = {
 		.gpa = gpa,
-		.access = a->kind,
+		.access = p->kind,
 		.width = width,
 		.result = UINT32_MAX,
 	};
 
 	inject(v, &e, 1);
 	if (e.result != AXAS_FAULT_DEVICE)
-		die("line %u of the trace, GPA 0x%llx: fault %s instead of device",
-		    a->line, ULL(gpa), axas_result_name(e.result));
+		die("line %llu of the trace, GPA 0x%llx: fault %s instead of device",
+		    ULL(p->line), ULL(gpa), axas_result_name(e.result));
 	v->faults[e.result]++;
 	if (e.cookie != cookie || e.offset != gpa - mmio->gpa ||
-	    e.width != width || e.gpa != gpa || e.access != a->kind)
-		die("line %u of the trace, GPA 0x%llx: the device's cookie is 0x%llx, its offset 0x%llx, width %u; expected 0x%llx, 0x%llx, %u",
-		    a->line, ULL(gpa), ULL(e.cookie), ULL(e.offset), e.width,
-		    ULL(cookie), ULL(gpa - mmio->gpa), width);
+	    e.width != width || e.gpa != gpa || e.access != p->kind)
+		die("line %llu of the trace, GPA 0x%llx: the device's cookie is 0x%llx, its offset 0x%llx, width %u; expected 0x%llx, 0x%llx, %u",
+		    ULL(p->line), ULL(gpa), ULL(e.cookie), ULL(e.offset),
+		    e.width, ULL(cookie), ULL(gpa - mmio->gpa), width);
 	return mmio->data + e.offset;
 }
 
 /* The same bytes as in access_part(), in pieces that a device takes. */
-static void device_part(struct vcpu *v, const struct access *a,
-			const struct part *p)
+static void device_part(struct vcpu *v, const struct part *p)
 {
-	const struct region *r = find_region(v->t, p->gpa);
-	uint8_t *model = region_page(r, p->gpa)->data +
+	uint8_t *model = region_page(p->region, p->gpa)->data +
 			 (p->gpa & (PAGE_SIZE - 1));
 	unsigned int at, width;
 	uint8_t *device;
@@ -396,39 +380,43 @@ static void device_part(struct vcpu *v, const struct access *a,
 	for (at = 0; at < p->size; at += width) {
 		for (width = 8; width > p->size - at;)
 			width /= 2;
-		device = reach_device(v, a, p->gpa + at, width);
-		if (a->kind & AXAS_PROT_READ &&
+		device = reach_device(v, p, p->gpa + at, width);
+		if (p->kind & AXAS_PROT_READ &&
 		    memcmp(device, model + at, width))
 			mismatch(v->run, "load from a device", p->gpa + at,
-				 a->line, model + at, device, width);
-		if (a->kind & AXAS_PROT_WRITE) {
-			store_value(device, a->addr, v->stores, p->offset + at,
+				 p->line, model + at, device, width);
+		if (p->kind & AXAS_PROT_WRITE) {
+			store_value(device, p->addr, p->store, p->offset + at,
 				    width);
 			memcpy(model + at, device, width);
 		}
 	}
 }
 
-/* Make the accesses from @index up to @end. */
-static void make_accesses(struct vcpu *v, size_t index, size_t end)
+/* The page has a leaf by now: ask the TLBs. */
+static void translate_part(struct vcpu *v, const struct part *p)
 {
-	struct part parts[2];
-	unsigned int i, nr;
+	uint8_t known = page_known(region_page(p->region, p->gpa));
 
-	for (; index < end; index++) {
-		const struct access *a = &v->t->accesses[index];
+	tlb_access(&v->tlb, p->gpa,
+		   p->kind == AXAS_PROT_EXEC ? SIDE_CODE : SIDE_DATA,
+		   known_leaf(known));
+}
 
-		if (a->kind == AXAS_PROT_EXEC && !v->t->nr_mmio)
+/* Make the accesses of parts @at up to @end. */
+static void make_accesses(struct vcpu *v, unsigned int at, unsigned int end)
+{
+	for (; at < end; at++) {
+		const struct part *p = &v->window[at];
+
+		current = p;
+		if (find_mmio(v->t, p->gpa)) {
+			device_part(v, p);
 			continue;
-		current = a;
-		v->stores += !!(a->kind & AXAS_PROT_WRITE);
-		nr = my_parts(v, index, parts);
-		for (i = 0; i < nr; i++) {
-			if (find_mmio(v->t, parts[i].gpa))
-				device_part(v, a, &parts[i]);
-			else if (a->kind != AXAS_PROT_EXEC)
-				access_part(v, a, &parts[i]);
 		}
+		translate_part(v, p);
+		if (p->kind != AXAS_PROT_EXEC)
+			access_part(v, p);
 	}
 	current = NULL;
 }
@@ -436,15 +424,17 @@ static void make_accesses(struct vcpu *v, size_t index, size_t end)
 static void *run_vcpu(void *arg)
 {
 	struct vcpu *v = arg;
-	size_t index = 0, end;
+	unsigned int at, end;
 
 	pthread_barrier_wait(v->start);
-	while (index < v->t->nr) {
-		end = plan_burst(v, index);
-		inject_batch(v);
-		make_accesses(v, index, end);
-		index = end;
-		atomic_store_explicit(&v->done, index, memory_order_relaxed);
+	while (fill_window(v)) {
+		for (at = 0; at < v->nr_parts; at = end) {
+			end = plan_burst(v, at);
+			if (v->nr_batch)
+				inject_batch(v);
+			make_accesses(v, at, end);
+		}
+		atomic_store_explicit(&v->done, v->next, memory_order_relaxed);
 	}
 	v->end_ns = now_ns();
 	atomic_store(&v->finished, true);
@@ -453,14 +443,12 @@ static void *run_vcpu(void *arg)
 
 static void start_vcpu(struct vcpu *v)
 {
-	unsigned int sets = v->o->tlb / TLB_WAYS;
 	int err;
 
-	while (1u << v->set_bits < sets)
-		v->set_bits++;
-	v->tlb = xcalloc(v->o->tlb, sizeof(*v->tlb));
+	tlb_init(&v->tlb, &v->o->cpu.tlb);
 	v->batch = xcalloc(v->o->batch, sizeof(*v->batch));
-	v->batch_access = xcalloc(v->o->batch, sizeof(*v->batch_access));
+	v->walked = xcalloc(v->o->batch, sizeof(*v->walked));
+	v->batch_part = xcalloc(v->o->batch, sizeof(*v->batch_part));
 	err = pthread_create(&v->thread, NULL, run_vcpu, v);
 	if (err)
 		die("cannot start thread %u: %s", v->id + 1, strerror(err));
@@ -499,9 +487,11 @@ static void join_vcpu(struct run *run, struct vcpu *v, uint64_t begin)
 		run->faults[i] += v->faults[i];
 	run->calls += v->calls;
 	run->fault_ns += v->fault_ns;
-	free(v->tlb);
+	tlb_add_counts(&run->tlb, &v->tlb.counts);
+	tlb_free(&v->tlb);
 	free(v->batch);
-	free(v->batch_access);
+	free(v->walked);
+	free(v->batch_part);
 }
 
 void run_trace(struct run *run, const struct trace *t, const struct space *s,
@@ -534,4 +524,21 @@ void run_trace(struct run *run, const struct trace *t, const struct space *s,
 	progress_end();
 	pthread_barrier_destroy(&start);
 	free(vcpus);
+}
+
+uint64_t all_faults(const struct run *run)
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
+		sum += run->faults[i];
+	return sum;
+}
+
+double fault_ns(const struct run *run)
+{
+	uint64_t faults = all_faults(run);
+
+	return faults ? (double)run->fault_ns / faults : 0;
 }

@@ -58,7 +58,8 @@ LINES = (
     ("axasctl watch --", "--json --latency --count --interval", "--svg"),
     ("axasctl watch --count ", "", "3 --json"),
     ("axas-replay --", "--device --format --gpa-bits --leaf --linear-hpa --linear-size --mmio "
-     "--threads --tlb --batch --limit --json --then --help --version", "3"),
+     "--threads --batch --cpu --tlb --limit --json --csv --then --help --version", "3"),
+    ("axas-replay --cpu ", "skylake zen cortex-a55", "4K --json"),
     ("axas-replay --format ", "host ept s2", "4K --json"),
     ("axas-replay --format=", "host ept s2", ""),
     ("axas-replay --leaf ", "4K 2M", "host"),
