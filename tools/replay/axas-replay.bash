@@ -23,6 +23,10 @@ _axas_replay() {
 	--format) words=$(_axas_replay_formats | tr ' ' '\n' | sort -u) ;;
 	--backend) words=alloc ;;
 	--cpu) words='skylake zen cortex-a55' ;;
+	--walk-cache | --nested-walk-cache | --nested-tlb) words=off ;;
+	--guest-paging) words='off 4K 2M' ;;
+	--guest-format) words='x86-64 x86-64-la57 s1' ;;
+	--guest-layout) words='dense given' ;;
 	--leaf) words='4K 2M' ;;
 	--then)
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
@@ -37,7 +41,8 @@ _axas_replay() {
 		*,-*)
 			words='--backend --device --format --gpa-bits --leaf --linear-hpa --linear-size'
 			words="$words --mmio --threads --batch --cpu --tlb --limit --json --csv --then"
-			words="$words --help --version"
+			words="$words --walk-cache --nested-walk-cache --nested-tlb"
+			words="$words --guest-paging --guest-format --guest-layout --help --version"
 			;;
 		esac
 		;;

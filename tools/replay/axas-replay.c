@@ -28,6 +28,12 @@ enum {
 	OPT_BATCH,
 	OPT_CPU,
 	OPT_TLB,
+	OPT_WALK_CACHE,
+	OPT_NESTED_WALK_CACHE,
+	OPT_NESTED_TLB,
+	OPT_GUEST_PAGING,
+	OPT_GUEST_FORMAT,
+	OPT_GUEST_LAYOUT,
 	OPT_LINEAR_HPA,
 	OPT_LINEAR_SIZE,
 	OPT_MMIO,
@@ -75,6 +81,22 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "tlb", OPT_TLB, "N|CACHES", 0,
 	  "TLBs of each virtual CPU: N entries for all leaves, in sets of four (64), or SIZES:SETSxWAYS,... as in i4K:16x8,d4K+2M:16x4/4K+2M:128x12, i for code, d for data, a slash before the second level",
+	  0 },
+	{ "walk-cache", OPT_WALK_CACHE, "off|CACHES", 0,
+	  "What it keeps of walks of a guest's tables: LEVELS:SETSxWAYS,... as in 2:8x4,3+4:1x16",
+	  0 },
+	{ "nested-walk-cache", OPT_NESTED_WALK_CACHE, "off|CACHES", 0,
+	  "... and of the nested table", 0 },
+	{ "nested-tlb", OPT_NESTED_TLB, "off|SETSxWAYS", 0,
+	  "What it keeps of guest physical addresses", 0 },
+	{ NULL, 0, NULL, 0, "The guest:", 4 },
+	{ "guest-paging", OPT_GUEST_PAGING, "off|4K|2M", 0,
+	  "Leaves of the program's own page tables, which are built in guest memory; off: its addresses are guest physical ones (off)",
+	  0 },
+	{ "guest-format", OPT_GUEST_FORMAT, "x86-64|x86-64-la57|s1", 0,
+	  "How their entries are encoded (x86-64); s1 is Arm's stage 1", 0 },
+	{ "guest-layout", OPT_GUEST_LAYOUT, "dense|given", 0,
+	  "Where its pages lie in guest memory: in the order of their first use, or at their addresses (dense)",
 	  0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -133,8 +155,12 @@ static void parse_mmio(struct argp_state *state, struct options *o, char *arg)
 			argp_error(state, "--mmio %s: meets another one", arg);
 }
 
-static void check_options(struct argp_state *state, const struct options *o)
+static void check_options(struct argp_state *state, struct options *o)
 {
+	if (!o->guest_paging)
+		o->guest = NULL;
+	if (o->guest && o->nr_mmio)
+		argp_error(state, "--mmio and --guest-paging don't go together");
 	if (!o->trace)
 		argp_error(state, "no TRACE; - reads standard input");
 	if (o->json && o->csv)
@@ -145,10 +171,71 @@ static void check_options(struct argp_state *state, const struct options *o)
 		argp_error(state, "--linear-hpa and --linear-size must be multiples of 4096");
 }
 
+static void parse_guest_paging(struct argp_state *state, struct options *o,
+			       const char *arg)
+{
+	o->guest_paging = strcmp(arg, "off");
+	if (!strcmp(arg, "2M"))
+		o->guest_leaf = LEAF_2M;
+	else if (!strcmp(arg, "4K") || !o->guest_paging)
+		o->guest_leaf = LEAF_4K;
+	else
+		argp_error(state, "--guest-paging %s: not off, 4K or 2M", arg);
+}
+
+/* Options of the modelled CPU and of its guest. */
+static error_t parse_model(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	const char *error = NULL, *name = NULL;
+
+	switch (key) {
+	case OPT_CPU:
+		name = "cpu";
+		error = parse_cpu(&o->cpu, arg);
+		break;
+	case OPT_TLB:
+		name = "tlb";
+		error = parse_tlb(&o->cpu.tlb, arg);
+		break;
+	case OPT_WALK_CACHE:
+		name = "walk-cache";
+		error = parse_walk_cache(&o->cpu.pwc, arg);
+		break;
+	case OPT_NESTED_WALK_CACHE:
+		name = "nested-walk-cache";
+		error = parse_walk_cache(&o->cpu.nested_pwc, arg);
+		break;
+	case OPT_NESTED_TLB:
+		name = "nested-tlb";
+		error = parse_nested_tlb(&o->cpu.nested_tlb, arg);
+		break;
+	case OPT_GUEST_PAGING:
+		parse_guest_paging(state, o, arg);
+		break;
+	case OPT_GUEST_FORMAT:
+		o->guest = guest_format(arg);
+		if (!o->guest)
+			argp_error(state, "--guest-format %s: not x86-64, x86-64-la57 or s1",
+				   arg);
+		break;
+	case OPT_GUEST_LAYOUT:
+		o->dense = !strcmp(arg, "dense");
+		if (!o->dense && strcmp(arg, "given"))
+			argp_error(state, "--guest-layout %s: not dense or given",
+				   arg);
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	if (error)
+		argp_error(state, "--%s %s: %s", name, arg, error);
+	return 0;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
-	const char *error;
 
 	switch (key) {
 	case OPT_FORMAT:
@@ -172,17 +259,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_BATCH:
 		o->batch = parse_number(state, "batch", arg, 1, 65536);
-		break;
-	case OPT_CPU:
-		error = parse_cpu(&o->cpu, arg);
-		if (error)
-			argp_error(state, "--cpu %s: %s; there is: %s", arg,
-				   error, cpu_names());
-		break;
-	case OPT_TLB:
-		error = parse_tlb(&o->cpu.tlb, arg);
-		if (error)
-			argp_error(state, "--tlb %s: %s", arg, error);
 		break;
 	case OPT_LINEAR_HPA:
 		o->linear_hpa = parse_number(state, "linear-hpa", arg,
@@ -219,7 +295,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		check_options(state, o);
 		break;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_model(key, arg, state);
 	}
 	return 0;
 }
@@ -249,6 +325,7 @@ int main(int argc, char **argv)
 		.threads = 1,
 		.batch = 16,
 		.limit = UINT64_MAX,
+		.dense = true,
 	};
 	struct findings findings = { 0 };
 	struct trace trace = { 0 };
@@ -257,6 +334,7 @@ int main(int argc, char **argv)
 	typeof(print_text) *print;
 
 	parse_tlb(&o.cpu.tlb, "64");
+	o.guest = guest_format("x86-64");
 	argp_err_exit_status = EXIT_TROUBLE;
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 

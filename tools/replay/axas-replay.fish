@@ -19,6 +19,12 @@ complete -c axas-replay -l threads -x -d 'Virtual CPUs'
 complete -c axas-replay -l batch -x -d 'Most faults in one call'
 complete -c axas-replay -l cpu -x -a 'skylake zen cortex-a55' -d 'CPU to model'
 complete -c axas-replay -l tlb -x -d 'TLBs of each virtual CPU'
+complete -c axas-replay -l walk-cache -x -a 'off' -d "What is kept of walks of a guest's tables"
+complete -c axas-replay -l nested-walk-cache -x -a 'off' -d 'What is kept of walks of the nested table'
+complete -c axas-replay -l nested-tlb -x -a 'off' -d 'What is kept of guest physical addresses'
+complete -c axas-replay -l guest-paging -x -a 'off 4K 2M' -d "Leaves of the program's own page tables"
+complete -c axas-replay -l guest-format -x -a 'x86-64 x86-64-la57 s1' -d 'How their entries are encoded'
+complete -c axas-replay -l guest-layout -x -a 'dense given' -d "Where the program's pages lie"
 complete -c axas-replay -l limit -x -d 'Stop after so many accesses'
 complete -c axas-replay -l json -d 'Print JSON'
 complete -c axas-replay -l csv -d 'Print CSV'

@@ -153,7 +153,8 @@ void check_space(struct findings *f, const struct run *run,
 	if (o->leaf == PAGE_SIZE)
 		compare(f, "pages resident", "",
 			f->stats.resident >> PAGE_SHIFT,
-			t->pages - t->linear_pages - t->mmio_pages);
+			t->pages + t->guest.nr - t->linear_pages -
+			t->mmio_pages);
 }
 
 /* Read pages of memory, or of one device, back. */
@@ -213,7 +214,7 @@ void verify_memory(struct findings *f, struct run *run, const struct trace *t,
 				continue;
 			verify_pages(f, run, t, s, r, page, nr);
 			progress("reading back", f->verified >> PAGE_SHIFT,
-				 t->pages);
+				 t->pages + t->guest.nr);
 		}
 	}
 	progress_end();

@@ -14,6 +14,8 @@
 #define SETS_MAX	(1u << 20)
 #define WAYS_MAX	256u
 
+static const char * const level_names[] = { "2", "3", "4", "5", NULL };
+
 /*
  * Real CPUs, as their makers describe them.
  *
@@ -23,11 +25,21 @@
  *	sections 2.7.1 and 2.7.2. The second level holds leaves of 1 GiB as 2 MiB.
  * cortex-a55: Arm Cortex-A55 Core, as in Intel's Hard Processor System Technical
  *	Reference Manual, 814346, table "MMU Components". It says that leaves are
- *	broken down for the first level, not to what; 4K and 2M here.
+ *	broken down for the first level, not to what; 4K and 2M here. "Walk cache
+ *	RAM" holds stage 1 walks but for their last level, "IPA cache RAM" is the
+ *	nested TLB.
+ *
+ * Intel says that there are caches for each level (SDM, volume 3, 4.10.3), but not
+ * how large they are: skylake has none here. Those of zen are section 2.7.3's page
+ * directory cache, once for each dimension; entries of level 2, which share the
+ * second TLB there, have no place.
  */
 static const struct {
 	const char *name;
 	const char *tlb;
+	const char *pwc;
+	const char *nested_pwc;
+	const char *nested_tlb;
 } known[] = {
 	{
 		.name = "skylake",
@@ -36,10 +48,14 @@ static const struct {
 	{
 		.name = "zen",
 		.tlb = "i4K+2M+1G:1x64,d4K+2M+1G:1x64/i4K+2M:64x8,d4K+2M:128x12",
+		.pwc = "3+4:1x64",
+		.nested_pwc = "3+4:1x64",
 	},
 	{
 		.name = "cortex-a55",
 		.tlb = "i4K+2M:1x15,d4K+2M:1x16/4K+2M+1G:256x4",
+		.pwc = "2:16x4",
+		.nested_tlb = "16x4",
 	},
 };
 
@@ -100,6 +116,14 @@ static bool meets_others(const struct shapes *shapes, const struct shape *s)
 	return false;
 }
 
+/* "i", "d", or nothing for both. */
+static unsigned int take_sides(const char **s)
+{
+	if (**s != 'i' && **s != 'd')
+		return 1 << SIDE_CODE | 1 << SIDE_DATA;
+	return 1 << (*(*s)++ == 'i' ? SIDE_CODE : SIDE_DATA);
+}
+
 static const char *take_shape(struct shapes *shapes, const char **s,
 			      unsigned int level, const char * const *names)
 {
@@ -107,10 +131,11 @@ static const char *take_shape(struct shapes *shapes, const char **s,
 	const char *error;
 	int name;
 
-	shape.sides = **s == 'i' ? 1 << SIDE_CODE :
-		      **s == 'd' ? 1 << SIDE_DATA :
-		      1 << SIDE_CODE | 1 << SIDE_DATA;
-	*s += **s == 'i' || **s == 'd';
+	/* Walks for code and for data share their caches. */
+	if (names == leaf_names)
+		shape.sides = take_sides(s);
+	else
+		shape.sides = 1 << SIDE_CODE | 1 << SIDE_DATA;
 	do {
 		name = take_name(s, names);
 		if (name < 0)
@@ -173,18 +198,32 @@ const char *parse_tlb(struct shapes *shapes, const char *spec)
 	return NULL;
 }
 
-/* "skylake, zen, cortex-a55" */
-const char *cpu_names(void)
+/* "off" is none. */
+const char *parse_walk_cache(struct shapes *shapes, const char *spec)
 {
-	static char buf[128];
-	unsigned int i;
+	shapes->nr = 0;
+	if (!strcmp(spec, "off"))
+		return NULL;
+	return parse_shapes(shapes, spec, 1, level_names);
+}
 
-	*buf = '\0';
-	for (i = 0; i < NR_KNOWN; i++) {
-		strcat(buf, i ? ", " : "");
-		strcat(buf, known[i].name);
-	}
-	return buf;
+const char *parse_nested_tlb(struct shapes *shapes, const char *spec)
+{
+	const char *error;
+
+	*shapes = (struct shapes){ 0 };
+	if (!strcmp(spec, "off"))
+		return NULL;
+	error = take_size(&spec, &shapes->shape[0]);
+	if (!error && *spec)
+		error = "a nested TLB is one cache, of SETSxWAYS";
+	shapes->nr = 1;
+	return error;
+}
+
+static const char *given(const char *spec)
+{
+	return spec ? spec : "off";
 }
 
 /* Return: what is wrong with @name, or NULL. */
@@ -196,7 +235,11 @@ const char *parse_cpu(struct cpu *cpu, const char *name)
 		if (strcmp(known[i].name, name))
 			continue;
 		cpu->name = known[i].name;
-		return parse_tlb(&cpu->tlb, known[i].tlb);
+		parse_tlb(&cpu->tlb, known[i].tlb);
+		parse_walk_cache(&cpu->pwc, given(known[i].pwc));
+		parse_walk_cache(&cpu->nested_pwc, given(known[i].nested_pwc));
+		parse_nested_tlb(&cpu->nested_tlb, given(known[i].nested_tlb));
+		return NULL;
 	}
-	return "no such CPU";
+	return "no such CPU; there is: skylake, zen, cortex-a55";
 }

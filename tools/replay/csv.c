@@ -72,10 +72,14 @@ static void add_options(struct lines *l, const struct space *s,
 	add_number(l, o->batch, "batch");
 	add(l, o->cpu.name ? o->cpu.name : "", "cpu");
 	add_number(l, shapes_entries(&o->cpu.tlb), "tlb");
+	add(l, o->guest ? o->guest->name : "", "guest_format");
+	add(l, !o->guest ? "" : leaf_names[o->guest_leaf], "guest_leaf");
+	add(l, !o->guest ? "" : o->dense ? "dense" : "given", "guest_layout");
 }
 
 static void add_trace(struct lines *l, const struct trace *t)
 {
+	add_number(l, t->guest.nr, "guest_tables");
 	add_number(l, t->nr_regions, "regions");
 	add_number(l, t->pages, "pages");
 	add_number(l, t->nr, "accesses");
@@ -114,6 +118,34 @@ static void add_tlb(struct lines *l, const struct tlb_counts *c)
 			}
 }
 
+static void add_walks(struct lines *l, const struct walk_counts *c,
+		      uint64_t accesses)
+{
+	static const char * const names[] = {
+		"guest", "nested_table", "nested_data",
+	};
+	uint64_t refs = walk_sum(c->refs), bare = walk_sum(c->bare);
+	unsigned int dim, level;
+
+	add_number(l, c->walks, "walks");
+	for (dim = 0; dim < NR_DIMENSIONS; dim++)
+		for (level = 1; level <= LEVELS_MAX; level++)
+			add_number(l, c->refs[dim][level], "%s_refs_%u",
+				   names[dim], level);
+	add_number(l, refs, "refs");
+	add_real(l, per(refs, c->walks), "refs_per_walk");
+	add_real(l, per(refs, accesses), "refs_per_access");
+	add_number(l, bare, "bare_refs");
+	add_real(l, per(bare, c->walks), "bare_refs_per_walk");
+	add_real(l, per(bare, accesses), "bare_refs_per_access");
+	add_number(l, c->pwc_hits, "walk_cache_hits");
+	add_number(l, c->pwc_misses, "walk_cache_misses");
+	add_number(l, c->nested_pwc_hits, "nested_walk_cache_hits");
+	add_number(l, c->nested_pwc_misses, "nested_walk_cache_misses");
+	add_number(l, c->nested_tlb_hits, "nested_tlb_hits");
+	add_number(l, c->nested_tlb_misses, "nested_tlb_misses");
+}
+
 static void add_stats(struct lines *l, const struct axas_stats *st)
 {
 	unsigned int i;
@@ -140,6 +172,7 @@ void print_csv(const struct findings *f, const struct run *run,
 	add_trace(&l, t);
 	add_run(&l, run);
 	add_tlb(&l, &run->tlb);
+	add_walks(&l, &run->walk, t->nr);
 	add_stats(&l, &f->stats);
 	add_real(&l, f->walk_depth, "walk_depth");
 	add_number(&l, f->verified, "verified");

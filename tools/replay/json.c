@@ -103,6 +103,44 @@ static void json_tlb(const struct run *run, const struct options *o)
 	printf("\n  ],\n");
 }
 
+static void json_refs(const uint64_t refs[LEVELS_MAX + 1], const char *name)
+{
+	unsigned int level;
+
+	printf("    \"%s\": [", name);
+	for (level = 1; level <= LEVELS_MAX; level++)
+		printf("%s%llu", level > 1 ? ", " : " ", ULL(refs[level]));
+	printf(" ],\n");
+}
+
+static void json_walks(const struct walk_counts *c, const struct trace *t,
+		       const struct options *o)
+{
+	uint64_t refs = walk_sum(c->refs), bare = walk_sum(c->bare);
+
+	if (o->guest)
+		printf("  \"guest\": { \"format\": \"%s\", \"levels\": %u, \"leaf\": \"%s\", \"layout\": \"%s\", \"tables\": %zu },\n",
+		       o->guest->name, o->guest->levels,
+		       leaf_names[o->guest_leaf], o->dense ? "dense" : "given",
+		       t->guest.nr);
+	else
+		printf("  \"guest\": null,\n");
+	printf("  \"walks\": {\n    \"all\": %llu,\n", ULL(c->walks));
+	json_refs(c->refs[DIM_GUEST], "guest_refs");
+	json_refs(c->refs[DIM_TABLES], "nested_table_refs");
+	json_refs(c->refs[DIM_DATA], "nested_data_refs");
+	printf("    \"refs\": %llu, \"refs_per_walk\": %.4f, \"refs_per_access\": %.6f,\n",
+	       ULL(refs), per(refs, c->walks), per(refs, t->nr));
+	printf("    \"bare_refs\": %llu, \"bare_refs_per_walk\": %.4f, \"bare_refs_per_access\": %.6f,\n",
+	       ULL(bare), per(bare, c->walks), per(bare, t->nr));
+	printf("    \"walk_cache\": { \"hits\": %llu, \"misses\": %llu },\n",
+	       ULL(c->pwc_hits), ULL(c->pwc_misses));
+	printf("    \"nested_walk_cache\": { \"hits\": %llu, \"misses\": %llu },\n",
+	       ULL(c->nested_pwc_hits), ULL(c->nested_pwc_misses));
+	printf("    \"nested_tlb\": { \"hits\": %llu, \"misses\": %llu }\n  },\n",
+	       ULL(c->nested_tlb_hits), ULL(c->nested_tlb_misses));
+}
+
 static void json_stats(const struct axas_stats *st)
 {
 	unsigned int i;
@@ -133,6 +171,7 @@ void print_json(const struct findings *f, const struct run *run,
 	json_layout(t, o);
 	json_run(run);
 	json_tlb(run, o);
+	json_walks(&run->walk, t, o);
 	json_stats(st);
 	printf("  \"walk_depth\": %.4f,\n  \"verified\": %llu,\n  \"mismatches\": %lu,\n  \"failed_checks\": %u,\n  \"ok\": %s\n}\n",
 	       f->walk_depth, ULL(f->verified),

@@ -5,7 +5,10 @@
  * util.c         messages, progress, memory, time
  * tlb.c          the model: caches, and TLBs made of them
  * cpu.c          how such caches are described, and those of some CPUs
- * trace.c        reads a trace and lays its addresses out in guest memory
+ * guest.c        page tables of a guest
+ * walk.c         walks of those over the nested table, and what caches save
+ * trace.c        reads a trace
+ * layout.c       lays its addresses out in guest memory
  * data.c         bytes that are stored, and what loads should find
  * space.c        the space: create, areas, windows, what AXAS_* say of it
  * run.c          the virtual CPUs: TLBs, nested page faults, accesses
@@ -72,6 +75,10 @@ struct options {
 	unsigned int threads;
 	unsigned int batch;
 	struct cpu cpu;
+	bool guest_paging;
+	const struct guest_format *guest;	/* NULL if it isn't on */
+	enum leaf guest_leaf;
+	bool dense;
 	uint64_t linear_hpa;
 	uint64_t linear_size;	/* 0: no linear area */
 	uint64_t limit;
@@ -82,7 +89,6 @@ struct options {
 	const char *then;
 };
 
-/* One access; @addr is the trace's at first and a GPA after lay_out(). */
 struct access {
 	uint64_t addr;
 	uint32_t line;
@@ -102,9 +108,16 @@ struct page {
 	atomic_uchar known;
 };
 
+/* Addresses of the trace that are near each other, and where they lie. */
+struct segment {
+	uint64_t va;
+	uint64_t length;
+	uint64_t gpa;
+	uint32_t *frames;	/* by page: GPA >> PAGE_SHIFT; NULL: as @gpa says */
+};
+
 /* A run of guest memory: areas of one protection under one mmap window. */
 struct region {
-	uint64_t orig;		/* the trace's address of the first byte */
 	uint64_t gpa;
 	uint64_t length;
 	uint32_t prot;
@@ -123,8 +136,11 @@ struct trace {
 	struct access *accesses;
 	size_t nr;
 	size_t fetches, loads, stores, modifies;
+	struct segment *segments;
+	size_t nr_segments;
 	struct region *regions;
 	size_t nr_regions;
+	struct guest guest;
 	size_t pages;		/* distinct pages touched */
 	size_t linear_pages;	/* those of them in the linear area */
 	size_t mmio_pages;	/* those of them in devices */
@@ -139,6 +155,7 @@ struct space {
 	int fd;
 	struct axas_info info;
 	uint32_t gpa_bits;
+	uint32_t levels;
 };
 
 /* What all virtual CPUs did together. */
@@ -148,6 +165,7 @@ struct run {
 	uint64_t fault_ns;
 	double seconds;
 	struct tlb_counts tlb;
+	struct walk_counts walk;
 	atomic_ulong mismatches;
 };
 
@@ -159,6 +177,11 @@ struct findings {
 	unsigned int failed;	/* cross-checks */
 	bool ok;
 };
+
+static inline double per(uint64_t n, uint64_t of)
+{
+	return of ? (double)n / of : 0;
+}
 
 /* util.c */
 uint64_t now_ns(void);
@@ -172,9 +195,22 @@ void *xrealloc(void *p, size_t nr, size_t size);
 
 /* trace.c */
 void read_trace(struct trace *t, const struct options *o);
+
+/* layout.c */
 void lay_out(struct trace *t, const struct options *o, uint32_t gpa_bits);
 void free_trace(struct trace *t);
+struct segment *find_segment(const struct trace *t, uint64_t va);
 struct region *find_region(const struct trace *t, uint64_t gpa);
+
+static inline uint64_t segment_gpa(const struct segment *s, uint64_t va)
+{
+	uint64_t offset = va - s->va, gpa;
+
+	if (!s->frames)
+		return s->gpa + offset;
+	gpa = (uint64_t)s->frames[offset >> PAGE_SHIFT] << PAGE_SHIFT;
+	return gpa | (va & (PAGE_SIZE - 1));
+}
 
 static inline struct page *region_page(const struct region *r, uint64_t gpa)
 {
@@ -248,6 +284,8 @@ void open_device(struct space *s, const struct options *o);
 void create_space(struct space *s);
 void map_regions(struct space *s, struct trace *t, const struct options *o);
 void read_guest(const struct space *s, void *buf, size_t length, uint64_t gpa);
+void write_guest(const struct space *s, const void *buf, size_t length,
+		 uint64_t gpa);
 void translate(const struct space *s, struct axas_translate_entry *e,
 	       uint32_t nr);
 void get_stats(const struct space *s, struct axas_stats *stats);

@@ -19,8 +19,14 @@ static void print_layout(const struct trace *t, const struct options *o)
 		snprintf(memory, sizeof(memory), "backend %u", o->backend);
 
 	printf("%-14s%zu pages in %zu regions, %s\n", "layout", t->pages,
-	       t->nr_regions, t->relocated ?
-	       "moved down to fit the space" : "at the trace's own addresses");
+	       t->nr_regions,
+	       o->guest && o->dense ? "one behind the other as they are touched" :
+	       t->relocated ? "moved down to fit the space" :
+	       "at the trace's own addresses");
+	if (o->guest)
+		printf("%-14s%s, %u levels, leaves of %s, %zu tables\n",
+		       "guest paging", o->guest->name, o->guest->levels,
+		       leaf_names[o->guest_leaf], t->guest.nr);
 	if (l->length)
 		printf("%-14s%zu of the pages: GPA 0x%llx, %llu KiB, host 0x%llx; the rest lazy %s\n",
 		       "linear", t->linear_pages, ULL(l->gpa),
@@ -87,6 +93,49 @@ static void print_tlb(const struct tlb_counts *c, unsigned int level)
 	printf("%s\n", nr ? "" : "not asked");
 }
 
+/* What references are to. */
+static const char * const dimension_names[] = {
+	"guest's table", "nested, for it", "nested, data",
+};
+
+static void print_refs(const uint64_t refs[LEVELS_MAX + 1], const char *name)
+{
+	unsigned int level, nr = 0;
+
+	printf("%-13s ", name);
+	for (level = LEVELS_MAX; level; level--)
+		if (refs[level])
+			printf("%s%llu at level %u", nr++ ? ", " : "",
+			       ULL(refs[level]), level);
+	printf("%s\n", nr ? "" : "none");
+}
+
+static void print_cache(const char *name, uint64_t hits, uint64_t misses)
+{
+	if (hits + misses)
+		printf("%-14s%llu hits, %llu misses\n", name, ULL(hits),
+		       ULL(misses));
+}
+
+static void print_walks(const struct walk_counts *c, uint64_t accesses,
+			const struct options *o)
+{
+	uint64_t refs = walk_sum(c->refs), bare = walk_sum(c->bare);
+	unsigned int dim;
+
+	printf("%-14s%llu, of %.2f references each, %.4f an access",
+	       "walks", ULL(c->walks), per(refs, c->walks), per(refs, accesses));
+	if (refs != bare)
+		printf("; without caches %.2f, %.4f", per(bare, c->walks),
+		       per(bare, accesses));
+	printf("\n");
+	for (dim = o->guest ? DIM_GUEST : DIM_DATA; dim < NR_DIMENSIONS; dim++)
+		print_refs(c->refs[dim], dimension_names[dim]);
+	print_cache("walk cache", c->pwc_hits, c->pwc_misses);
+	print_cache("nested cache", c->nested_pwc_hits, c->nested_pwc_misses);
+	print_cache("nested TLB", c->nested_tlb_hits, c->nested_tlb_misses);
+}
+
 void print_text(const struct findings *f, const struct run *run,
 		const struct trace *t, const struct space *s,
 		const struct options *o)
@@ -107,6 +156,7 @@ void print_text(const struct findings *f, const struct run *run,
 	print_table(st);
 	for (level = 0; level < tlb_levels(&o->cpu.tlb); level++)
 		print_tlb(&run->tlb, level);
+	print_walks(&run->walk, t->nr, o);
 	printf("%-14s%.2f levels an access\n", "walk depth", f->walk_depth);
 	printf("%-14s%llu bytes read back, %lu mismatches, %u failed checks\n",
 	       "verified", ULL(f->verified), bad, f->failed);

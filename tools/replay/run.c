@@ -43,7 +43,7 @@
 
 /* The part of an access that lies in one page. */
 struct part {
-	uint64_t addr;		/* of the whole access */
+	uint64_t addr;		/* of the whole access, as the trace has it */
 	uint64_t gpa;
 	uint64_t line;
 	uint64_t store;		/* the number of the last store up to here */
@@ -82,7 +82,9 @@ struct vcpu {
 	unsigned int nr_batch;
 
 	struct tlb tlb;
-	struct region *region;	/* the last one used */
+	struct walker walker;
+	struct segment *segment;	/* the last ones used */
+	struct region *region;
 	uint64_t faults[AXAS_NR_FAULT_RESULTS];
 	uint64_t calls;
 	uint64_t fault_ns;
@@ -126,6 +128,15 @@ static struct region *region_at(struct vcpu *v, uint64_t gpa)
 	return v->region;
 }
 
+static uint64_t gpa_of(struct vcpu *v, uint64_t addr)
+{
+	const struct segment *s = v->segment;
+
+	if (!s || addr < s->va || addr - s->va >= s->length)
+		v->segment = find_segment(v->t, addr);
+	return segment_gpa(v->segment, addr);
+}
+
 /* Cut access @index at the page boundary and take this virtual CPU's parts. */
 static void take_parts(struct vcpu *v, size_t index)
 {
@@ -134,7 +145,7 @@ static void take_parts(struct vcpu *v, size_t index)
 
 	v->stores += !!(a->kind & AXAS_PROT_WRITE);
 	for (; offset < a->size; offset += size) {
-		uint64_t gpa = a->addr + offset;
+		uint64_t gpa = gpa_of(v, a->addr + offset);
 
 		size = PAGE_SIZE - (gpa & (PAGE_SIZE - 1));
 		if (size > a->size - offset)
@@ -393,14 +404,52 @@ static void device_part(struct vcpu *v, const struct part *p)
 	}
 }
 
-/* The page has a leaf by now: ask the TLBs. */
+/* The leaf at @gpa, which is there. */
+static enum leaf leaf_at(struct vcpu *v, struct region *r, uint64_t gpa)
+{
+	struct axas_translate_entry e = { .gpa = gpa };
+	uint8_t known = page_known(region_page(r, gpa));
+
+	if (known)
+		return known_leaf(known);
+	translate(v->s, &e, 1);
+	learn_leaf(r, &e);
+	known = page_known(region_page(r, gpa));
+	if (!known)
+		die("GPA 0x%llx holds a page table, but AXAS_TRANSLATE gives state %u",
+		    ULL(gpa), e.state);
+	return known_leaf(known);
+}
+
+static enum leaf walk_leaf(void *arg, uint64_t gpa)
+{
+	struct vcpu *v = arg;
+
+	return leaf_at(v, find_region(v->t, gpa), gpa);
+}
+
+/* As the guest's memory has it. */
+static uint64_t walk_entry(void *arg, uint64_t gpa)
+{
+	const struct vcpu *v = arg;
+	const struct region *r = find_region(v->t, gpa);
+
+	return *(volatile uint64_t *)(r->window + (gpa - r->gpa));
+}
+
+/* The page has a leaf by now: ask the TLBs, and walk if they don't have it. */
 static void translate_part(struct vcpu *v, const struct part *p)
 {
-	uint8_t known = page_known(region_page(p->region, p->gpa));
+	uint64_t va = v->o->guest ? p->addr + p->offset : p->gpa;
+	enum leaf leaf = leaf_at(v, p->region, p->gpa);
 
-	tlb_access(&v->tlb, p->gpa,
-		   p->kind == AXAS_PROT_EXEC ? SIDE_CODE : SIDE_DATA,
-		   known_leaf(known));
+	/* An entry can't be larger than either leaf. */
+	if (v->o->guest && leaf > v->o->guest_leaf)
+		leaf = v->o->guest_leaf;
+	if (!tlb_access(&v->tlb, va,
+			p->kind == AXAS_PROT_EXEC ? SIDE_CODE : SIDE_DATA,
+			leaf))
+		walk(&v->walker, va);
 }
 
 /* Make the accesses of parts @at up to @end. */
@@ -443,9 +492,18 @@ static void *run_vcpu(void *arg)
 
 static void start_vcpu(struct vcpu *v)
 {
+	const struct walk_source source = {
+		.guest = v->t->guest.format,
+		.root = v->t->guest.base,
+		.nested_levels = v->s->levels,
+		.entry = walk_entry,
+		.leaf = walk_leaf,
+		.arg = v,
+	};
 	int err;
 
 	tlb_init(&v->tlb, &v->o->cpu.tlb);
+	walk_init(&v->walker, &v->o->cpu, &source);
 	v->batch = xcalloc(v->o->batch, sizeof(*v->batch));
 	v->walked = xcalloc(v->o->batch, sizeof(*v->walked));
 	v->batch_part = xcalloc(v->o->batch, sizeof(*v->batch_part));
@@ -476,6 +534,7 @@ static void watch(struct vcpu *vcpus, const struct options *o, size_t nr)
 
 static void join_vcpu(struct run *run, struct vcpu *v, uint64_t begin)
 {
+	struct walk_counts walks = walk_get_counts(&v->walker);
 	double seconds;
 	unsigned int i;
 
@@ -488,7 +547,9 @@ static void join_vcpu(struct run *run, struct vcpu *v, uint64_t begin)
 	run->calls += v->calls;
 	run->fault_ns += v->fault_ns;
 	tlb_add_counts(&run->tlb, &v->tlb.counts);
+	walk_add_counts(&run->walk, &walks);
 	tlb_free(&v->tlb);
+	walk_free(&v->walker);
 	free(v->batch);
 	free(v->walked);
 	free(v->batch_part);
@@ -538,7 +599,5 @@ uint64_t all_faults(const struct run *run)
 
 double fault_ns(const struct run *run)
 {
-	uint64_t faults = all_faults(run);
-
-	return faults ? (double)run->fault_ns / faults : 0;
+	return per(run->fault_ns, all_faults(run));
 }

@@ -119,6 +119,7 @@ void create_space(struct space *s)
 		.format = s->info.format,
 		.gpa_bits = s->gpa_bits,
 	};
+	struct axas_stats stats;
 
 	if (s->gpa_bits > 63 || !(s->info.gpa_bits >> s->gpa_bits & 1))
 		die("format %s has no guest physical addresses of %u bits here; --gpa-bits takes: %s",
@@ -128,6 +129,8 @@ void create_space(struct space *s)
 	if (s->fd < 0)
 		die("AXAS_CREATE, format %s, %u bits: %s",
 		    s->info.name, s->gpa_bits, strerror(errno));
+	get_stats(s, &stats);
+	s->levels = stats.levels;
 }
 
 static const char *map_hint(const struct axas_map *map, int err)
@@ -226,15 +229,6 @@ static void open_window(const struct space *s, struct region *r)
 		    ULL(r->length), ULL(r->gpa), strerror(errno));
 }
 
-static void write_word(const struct space *s, uint64_t word, uint64_t gpa)
-{
-	ssize_t put = pwrite(s->fd, &word, sizeof(word), gpa);
-
-	if (put != sizeof(word))
-		die("pwrite of the space, 8 bytes at GPA 0x%llx: %s", ULL(gpa),
-		    put < 0 ? strerror(errno) : "cut short");
-}
-
 /*
  * Make sure that there is memory behind the linear area before the module gets
  * the blame: a PCI device that isn't enabled swallows stores.
@@ -245,12 +239,12 @@ static void probe_linear(const struct space *s, const struct linear *l)
 	uint64_t old, new;
 
 	read_guest(s, &old, sizeof(old), l->gpa);
-	write_word(s, pattern, l->gpa);
+	write_guest(s, &pattern, sizeof(pattern), l->gpa);
 	read_guest(s, &new, sizeof(new), l->gpa);
 	if (new != pattern)
 		die("host 0x%llx doesn't keep what is stored there; if it is a PCI device's BAR: echo 1 > /sys/bus/pci/devices/ADDRESS/enable",
 		    ULL(l->hpa));
-	write_word(s, old, l->gpa);
+	write_guest(s, &old, sizeof(old), l->gpa);
 }
 
 /*
@@ -272,6 +266,13 @@ static void load_linear(const struct space *s, struct trace *t)
 	progress_end();
 }
 
+/* The guest's page tables, which are there before the trace begins. */
+static void write_tables(const struct space *s, const struct guest *g)
+{
+	if (g->format)
+		write_guest(s, g->tables, g->nr << PAGE_SHIFT, g->base);
+}
+
 void map_regions(struct space *s, struct trace *t, const struct options *o)
 {
 	size_t i;
@@ -283,6 +284,26 @@ void map_regions(struct space *s, struct trace *t, const struct options *o)
 	if (t->linear.length) {
 		probe_linear(s, &t->linear);
 		load_linear(s, t);
+	}
+	write_tables(s, &t->guest);
+}
+
+void write_guest(const struct space *s, const void *buf, size_t length,
+		 uint64_t gpa)
+{
+	ssize_t put;
+
+	while (length) {
+		put = pwrite(s->fd, buf, length, gpa);
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			die("pwrite of the space, %zu bytes at GPA 0x%llx: %s",
+			    length, ULL(gpa),
+			    put ? strerror(errno) : "cut short");
+		buf = (const char *)buf + put;
+		length -= put;
+		gpa += put;
 	}
 }
 

@@ -5,10 +5,18 @@
  *   model tlb CACHES	reads accesses, "SIDE ADDRESS LEAF" as in "code 0x1234 4K",
  *			and says of each which level had it, 0 for none
  *   model cpu NAME	... as that CPU has them
+ *   model walk FORMAT GUEST LEVELS LEAF CACHES CACHES NESTED
+ *			a guest of that format and leaf, or "off", over a nested
+ *			table of so many levels whose leaves are all of one size, and
+ *			the walk cache, that of the nested table and the nested TLB;
+ *			reads "map ADDRESS GPA RIGHTS", "dump", which prints the
+ *			words of the guest's tables, and "walk ADDRESS", which prints
+ *			the references by dimension and level, and all without caches
  *
- * Status 2: CACHES or NAME are wrong, as standard error says.
+ * Status 2: what is given is wrong, as standard error says.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../replay/replay.h"
@@ -51,13 +59,100 @@ static int run_tlb(const struct shapes *shapes)
 	return 0;
 }
 
+/* What the walks are over. */
+static struct guest guest;
+static enum leaf nested_leaf;
+
+static uint64_t word_at(void *arg, uint64_t gpa)
+{
+	(void)arg;
+	if (gpa - guest.base >= guest.nr << PAGE_SHIFT)
+		die("0x%" PRIx64 " is in no table", gpa);
+	return guest.tables[(gpa - guest.base) / sizeof(uint64_t)];
+}
+
+static enum leaf leaf_at(void *arg, uint64_t gpa)
+{
+	(void)arg;
+	(void)gpa;
+	return nested_leaf;
+}
+
+static void dump(void)
+{
+	size_t i;
+
+	for (i = 0; i < guest.nr << PAGE_SHIFT >> 3; i++)
+		if (guest.tables[i])
+			printf("0x%" PRIx64 " 0x%" PRIx64 "\n",
+			       guest.base + 8 * i, guest.tables[i]);
+	printf("end\n");
+}
+
+static void walk_one(struct walker *w, uint64_t addr)
+{
+	struct walk_counts before = walk_get_counts(w), after;
+	unsigned int dim, level;
+
+	walk(w, addr);
+	after = walk_get_counts(w);
+	for (dim = 0; dim < NR_DIMENSIONS; dim++)
+		for (level = 1; level <= LEVELS_MAX; level++)
+			printf("%" PRIu64 " ", after.refs[dim][level] -
+			       before.refs[dim][level]);
+	printf("%" PRIu64 "\n", walk_sum(after.bare) - walk_sum(before.bare));
+}
+
+static int run_walks(char **argv)
+{
+	struct walk_source source = {
+		.guest = guest_format(argv[0]),
+		.root = 0x10000000,
+		.nested_levels = atoi(argv[2]),
+		.entry = word_at,
+		.leaf = leaf_at,
+	};
+	uint64_t addr, gpa;
+	unsigned int prot;
+	struct walker w;
+	struct cpu cpu;
+	char what[8];
+
+	if (parse_walk_cache(&cpu.pwc, argv[4]) ||
+	    parse_walk_cache(&cpu.nested_pwc, argv[5]) ||
+	    parse_nested_tlb(&cpu.nested_tlb, argv[6]))
+		die("%s", parse_walk_cache(&cpu.pwc, argv[4]) ? :
+		    parse_walk_cache(&cpu.nested_pwc, argv[5]) ? :
+		    parse_nested_tlb(&cpu.nested_tlb, argv[6]));
+	nested_leaf = number_of(leaf_names, argv[3]);
+	if (source.guest)
+		guest_init(&guest, source.guest, number_of(leaf_names, argv[1]),
+			   source.root);
+	walk_init(&w, &cpu, &source);
+	while (scanf("%7s", what) == 1) {
+		if (!strcmp(what, "dump"))
+			dump();
+		else if (scanf("%" SCNx64, &addr) != 1)
+			die("no address");
+		else if (!strcmp(what, "walk"))
+			walk_one(&w, addr);
+		else if (scanf("%" SCNx64 " %u", &gpa, &prot) == 2)
+			guest_map(&guest, addr, gpa, prot);
+	}
+	walk_free(&w);
+	guest_free(&guest);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct cpu cpu = { 0 };
 	const char *error;
 
+	if (argc == 9 && !strcmp(argv[1], "walk"))
+		return run_walks(argv + 2);
 	if (argc != 3)
-		die("model tlb CACHES | cpu NAME");
+		die("model tlb CACHES | cpu NAME | walk ...");
 	if (!strcmp(argv[1], "tlb"))
 		error = parse_tlb(&cpu.tlb, argv[2]);
 	else

@@ -73,6 +73,34 @@ static void test_replay(void)
 	}
 }
 
+/* References of a walk, over the tables that the module makes. */
+static void test_replay_walks(void)
+{
+	static const struct {
+		const char *options, *refs;
+	} walks[] = {
+		{ "", "4" },
+		{ "--leaf 2M", "3" },
+		{ "--gpa-bits 39", "3" },
+		{ "--guest-paging 4K", "24" },
+		{ "--guest-paging 4K --leaf 2M", "19" },
+		{ "--guest-paging 2M --guest-layout given", "19" },
+		{ "--guest-paging 2M --leaf 2M", "15" },
+		{ "--guest-paging 4K --guest-format s1", "24" },
+		{ "--guest-paging 4K --gpa-bits 39", "19" },
+		{ "--guest-paging 4K --guest-format x86-64-la57 --gpa-bits 57", "35" },
+	};
+	size_t i;
+
+	EXPECT(runs("printf 'I  0401ab70,3\\n S 1ffeffe7e0,8\\n M 0401bffc,8\\n' >/tmp/trace"));
+	for (i = 0; i < ARRAY_SIZE(walks); i++)
+		EXPECT(runs("axas-replay --format ept %s /tmp/trace | grep -q '^walks .* of %s.00 references each'",
+			    walks[i].options, walks[i].refs));
+	/* Four pages, of which the second of the code is only written to. */
+	EXPECT(runs("axas-replay --guest-paging 4K /tmp/trace | grep -q '^TLB level 1   4K: 0 hits, 4 misses$'"));
+	EXPECT(runs("axas-replay --guest-paging 4K --leaf 2M /tmp/trace | grep -q '^result  *ok$'"));
+}
+
 static int run_command(char **argv)
 {
 	int status = 1;
@@ -141,6 +169,7 @@ int main(int argc, char **argv)
 		{ "run_takes_its_command_along", test_run_takes_its_command_along },
 		{ "examples", test_examples },
 		{ "replay", test_replay },
+		{ "replay_walks", test_replay_walks },
 	};
 	size_t i;
 
