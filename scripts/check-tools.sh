@@ -10,7 +10,7 @@
 . "$(dirname "$0")/kernels.sh"
 help_wanted "$@"
 
-need make gcc libc6-dev g++ pkgconf groff-base libjson-c-dev python3
+need make gcc libc6-dev g++ pkgconf groff-base libjson-c-dev libzstd-dev python3
 log=$AXAS_TREE/build/log/tools-text.log
 build_programs tools "$(host_arch)" || die "the tools do not build"
 rc=0

@@ -37,10 +37,10 @@ _axas_replay() {
 		;;
 	*)
 		case "$prev,$cur" in
-		--device,*) ;;
+		--device,* | --convert,*) ;;
 		*,-*)
 			words='--backend --device --format --gpa-bits --leaf --linear-hpa --linear-size'
-			words="$words --mmio --threads --batch --cpu --tlb --limit --json --csv --then"
+			words="$words --mmio --threads --batch --cpu --tlb --limit --no-data --convert --json --csv --then"
 			words="$words --walk-cache --nested-walk-cache --nested-tlb"
 			words="$words --guest-paging --guest-format --guest-layout --help --version"
 			;;

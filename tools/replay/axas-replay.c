@@ -39,6 +39,8 @@ enum {
 	OPT_MMIO,
 	OPT_DEVICE,
 	OPT_LIMIT,
+	OPT_NO_DATA,
+	OPT_CONVERT,
 	OPT_JSON,
 	OPT_CSV,
 	OPT_THEN,
@@ -69,6 +71,11 @@ static const struct argp_option options[] = {
 	{ "threads", OPT_THREADS, "N", 0, "Virtual CPUs (1)", 0 },
 	{ "batch", OPT_BATCH, "N", 0, "Most faults in one call (16)", 0 },
 	{ "limit", OPT_LIMIT, "N", 0, "Stop after N accesses", 0 },
+	{ "no-data", OPT_NO_DATA, NULL, 0,
+	  "Move no data and compare none: faults, tables and the CPU only", 0 },
+	{ "convert", OPT_CONVERT, "FILE", 0,
+	  "Write the trace to FILE in a compact form, compressed if that ends in .zst, and run nothing. Needs no device; - is standard output",
+	  0 },
 	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
 	{ "csv", OPT_CSV, NULL, 0,
 	  "Print CSV: a line of names and one of values", 0 },
@@ -104,7 +111,7 @@ static const struct argp_option options[] = {
 static const char args_doc[] = "TRACE";
 static const char doc[] =
 	"Run a program's memory trace in a guest physical address space.\n\n"
-	"TRACE is what valgrind --tool=lackey --trace-mem=yes writes, as text; - is standard input.\v"
+	"TRACE is what valgrind --tool=lackey --trace-mem=yes writes, as text, or what --convert does; - is standard input.\v"
 	"Exit status: 0 if every byte matches, 1 if one doesn't or a figure of the module is wrong, 2 for trouble.";
 
 /* A number from @min to @max, in any base of C, perhaps with K, M or G. */
@@ -165,6 +172,8 @@ static void check_options(struct argp_state *state, struct options *o)
 		argp_error(state, "no TRACE; - reads standard input");
 	if (o->json && o->csv)
 		argp_error(state, "--json and --csv: only one of them");
+	if (o->no_data && o->nr_mmio)
+		argp_error(state, "--mmio and --no-data don't go together");
 	if (!o->linear_hpa != !o->linear_size)
 		argp_error(state, "--linear-hpa and --linear-size go together");
 	if ((o->linear_hpa | o->linear_size) & (PAGE_SIZE - 1))
@@ -277,6 +286,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_LIMIT:
 		o->limit = parse_number(state, "limit", arg, 1, UINT64_MAX);
 		break;
+	case OPT_NO_DATA:
+		o->no_data = true;
+		break;
+	case OPT_CONVERT:
+		o->convert = arg;
+		break;
 	case OPT_JSON:
 		o->json = true;
 		break;
@@ -338,9 +353,13 @@ int main(int argc, char **argv)
 	argp_err_exit_status = EXIT_TROUBLE;
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 
+	if (o.convert) {
+		convert_trace(&o);
+		return EXIT_MATCH;
+	}
 	open_device(&space, &o);
 	create_space(&space);
-	read_trace(&trace, &o);
+	open_trace(&trace, &o);
 	lay_out(&trace, &o, space.gpa_bits);
 	map_regions(&space, &trace, &o);
 	run_trace(&run, &trace, &space, &o);

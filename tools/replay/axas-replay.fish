@@ -26,6 +26,8 @@ complete -c axas-replay -l guest-paging -x -a 'off 4K 2M' -d "Leaves of the prog
 complete -c axas-replay -l guest-format -x -a 'x86-64 x86-64-la57 s1' -d 'How their entries are encoded'
 complete -c axas-replay -l guest-layout -x -a 'dense given' -d "Where the program's pages lie"
 complete -c axas-replay -l limit -x -d 'Stop after so many accesses'
+complete -c axas-replay -l no-data -d 'Move no data and compare none'
+complete -c axas-replay -l convert -r -d 'Write the trace in a compact form, and run nothing'
 complete -c axas-replay -l json -d 'Print JSON'
 complete -c axas-replay -l csv -d 'Print CSV'
 complete -c axas-replay -l then -x -a '(__fish_complete_command)' -d 'Command to run while the space is there'

@@ -86,7 +86,7 @@ static void survey_pages(struct findings *f, struct survey *sv,
 
 		for (page = 0; page < pages;) {
 			for (nr = 0; page < pages && nr < CHUNK; page++)
-				if (r->pages[page].data)
+				if (page_used(&r->pages[page]))
 					e[nr++] = (struct axas_translate_entry){
 						.gpa = r->gpa + (page << PAGE_SHIFT),
 					};

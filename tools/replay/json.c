@@ -52,8 +52,9 @@ static void json_layout(const struct trace *t, const struct options *o)
 	else
 		printf("  \"linear\": null,\n");
 	json_mmio(t);
-	printf("  \"accesses\": { \"all\": %zu, \"fetches\": %zu, \"loads\": %zu, \"stores\": %zu, \"modifies\": %zu },\n",
-	       t->nr, t->fetches, t->loads, t->stores, t->modifies);
+	printf("  \"accesses\": { \"all\": %llu, \"fetches\": %llu, \"loads\": %llu, \"stores\": %llu, \"modifies\": %llu },\n",
+	       ULL(t->nr), ULL(t->fetches), ULL(t->loads), ULL(t->stores),
+	       ULL(t->modifies));
 }
 
 static void json_run(const struct run *run)

@@ -91,20 +91,46 @@ static int by_seq(const void *a, const void *b)
 	return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-/* All pages that the trace touches; @set becomes an array of @set->nr. */
-static void find_touched(struct touched_set *set, const struct trace *t)
+static void count_access(struct trace *t, uint8_t kind)
 {
+	t->nr++;
+	if (kind == AXAS_PROT_EXEC)
+		t->fetches++;
+	else if (kind == AXAS_PROT_READ)
+		t->loads++;
+	else if (kind == AXAS_PROT_WRITE)
+		t->stores++;
+	else
+		t->modifies++;
+}
+
+/*
+ * All pages that the trace touches, in a first pass through it; @set becomes an
+ * array of @set->nr.
+ */
+static void find_touched(struct touched_set *set, struct trace *t)
+{
+	struct stream *stream = trace_stream(t);
+	struct access a;
 	size_t i, nr = 0;
 
-	for (i = 0; i < t->nr; i++) {
-		const struct access *a = &t->accesses[i];
-		uint64_t first = a->addr >> PAGE_SHIFT;
-		uint64_t last = (a->addr + a->size - 1) >> PAGE_SHIFT;
+	while (stream_next(stream, &a)) {
+		uint64_t first = a.addr >> PAGE_SHIFT;
+		uint64_t last = (a.addr + a.size - 1) >> PAGE_SHIFT;
 
-		touch(set, first, a->kind);
+		count_access(t, a.kind);
+		touch(set, first, a.kind);
 		if (last != first)
-			touch(set, last, a->kind);
+			touch(set, last, a.kind);
+		if (!(t->nr & 0xfffff))
+			progress("reading", t->nr, 0);
 	}
+	progress_end();
+	stream_close(stream);
+	t->quiet = true;
+	if (!t->nr)
+		die("%s holds no access; record one with: valgrind --tool=lackey --trace-mem=yes --log-file=FILE PROGRAM",
+		    t->name);
 	for (i = 0; i < set->room; i++)
 		if (set->slot[i].accesses)
 			set->slot[nr++] = set->slot[i];
@@ -241,7 +267,8 @@ static struct page *model_page(struct region *r, uint64_t gpa)
 	return page;
 }
 
-static void enter_touched(struct trace *t, struct touched *touched, size_t nr)
+static void enter_touched(struct trace *t, struct touched *touched, size_t nr,
+			  const struct options *o)
 {
 	struct region *r;
 	struct page *page;
@@ -254,7 +281,8 @@ static void enter_touched(struct trace *t, struct touched *touched, size_t nr)
 		touched[i].gpa = segment_gpa(find_segment(t, va), va);
 		r = find_region(t, touched[i].gpa);
 		r->prot |= touched[i].kinds;
-		page = model_page(r, touched[i].gpa);
+		page = o->no_data ? region_page(r, touched[i].gpa) :
+				    model_page(r, touched[i].gpa);
 		page->accesses = touched[i].accesses;
 		page->stores = touched[i].stores;
 	}
@@ -309,7 +337,7 @@ static void place_mmio(struct trace *t, const struct options *o)
 		m->data = xcalloc(1, m->length);
 		r = find_region(t, m->gpa);
 		for (at = 0; at < m->length; at += PAGE_SIZE)
-			t->mmio_pages += !!region_page(r, m->gpa + at)->data;
+			t->mmio_pages += page_used(region_page(r, m->gpa + at));
 	}
 	t->nr_mmio = o->nr_mmio;
 }
@@ -379,7 +407,7 @@ static size_t count_linear_pages(const struct trace *t)
 	size_t nr = 0;
 
 	for (; gpa < end; gpa += PAGE_SIZE)
-		nr += !!region_page(find_region(t, gpa), gpa)->data;
+		nr += page_used(region_page(find_region(t, gpa), gpa));
 	return nr;
 }
 
@@ -396,7 +424,7 @@ void lay_out(struct trace *t, const struct options *o, uint32_t gpa_bits)
 		place_densely(t, set.slot, set.nr, o, gpa_bits);
 	else
 		place_as_given(t, gpa_bits);
-	enter_touched(t, set.slot, set.nr);
+	enter_touched(t, set.slot, set.nr, o);
 	if (o->guest)
 		place_tables(t, set.slot, set.nr, o, gpa_bits);
 	free(set.slot);
@@ -461,5 +489,4 @@ void free_trace(struct trace *t)
 	guest_free(&t->guest);
 	free(t->segments);
 	free(t->regions);
-	free(t->accesses);
 }

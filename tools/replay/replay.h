@@ -7,7 +7,10 @@
  * cpu.c          how such caches are described, and those of some CPUs
  * guest.c        page tables of a guest
  * walk.c         walks of those over the nested table, and what caches save
- * trace.c        reads a trace
+ * zstd.c         compressed data, where there is libzstd
+ * stream.c       reads a trace, an access at a time
+ * record.c       writes one in our own form
+ * trace.c        where the trace comes from
  * layout.c       lays its addresses out in guest memory
  * data.c         bytes that are stored, and what loads should find
  * space.c        the space: create, areas, windows, what AXAS_* say of it
@@ -82,6 +85,8 @@ struct options {
 	uint64_t linear_hpa;
 	uint64_t linear_size;	/* 0: no linear area */
 	uint64_t limit;
+	bool no_data;
+	const char *convert;	/* to this file, and no more */
 	struct mmio mmio[MMIO_MAX];
 	unsigned int nr_mmio;
 	bool json;
@@ -89,15 +94,17 @@ struct options {
 	const char *then;
 };
 
+/* One access, as the trace has it. @line is its line there, or its number. */
 struct access {
 	uint64_t addr;
-	uint32_t line;
+	uint64_t line;
 	uint16_t size;
 	uint8_t kind;		/* enum axas_prot bits */
 };
 
 /*
- * A guest page as it should be; @data is NULL until the trace touches it. @known
+ * A guest page as it should be; @data is NULL if the trace doesn't touch it, or
+ * moves no data. @known
  * is 0 or, of the leaf that the table is known to have there, its rights and
  * size: see page_learn().
  */
@@ -132,10 +139,28 @@ struct linear {
 	uint64_t hpa;
 };
 
+/*
+ * Our own form of a trace, see record.c: what it begins with, and the first byte of
+ * a record.
+ */
+#define RECORD_MAGIC		"AXASTRC1"
+#define RECORD_MAGIC_SIZE	8
+#define RECORD_KIND		3
+#define RECORD_NEXT		4
+#define RECORD_SIZE_SHIFT	3
+
+struct stream;
+struct recorder;
+struct packer;
+
 struct trace {
-	struct access *accesses;
-	size_t nr;
-	size_t fetches, loads, stores, modifies;
+	const char *name;	/* for people */
+	int fd;			/* read from 0 on, by offset */
+	const char *unit;	/* what accesses are numbered by */
+	bool quiet;		/* it has been read once */
+	uint64_t limit;
+	uint64_t nr;
+	uint64_t fetches, loads, stores, modifies;
 	struct segment *segments;
 	size_t nr_segments;
 	struct region *regions;
@@ -193,8 +218,32 @@ void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void *xcalloc(size_t nr, size_t size);
 void *xrealloc(void *p, size_t nr, size_t size);
 
+/* zstd.c */
+bool zstd_is_there(void);
+void *unpack_new(void);
+void unpack_free(void *context);
+size_t unpack(void *context, const char *name, const uint8_t *in, size_t *at,
+	      size_t nr, uint8_t *out, size_t room, bool *open);
+struct packer *pack_new(FILE *out);
+bool pack(struct packer *p, const void *data, size_t nr, bool last);
+void pack_free(struct packer *p);
+
+/* stream.c */
+struct stream *stream_open(const char *name, int fd, bool seeks, bool quiet,
+			   uint64_t limit);
+bool stream_next(struct stream *s, struct access *a);
+const char *stream_unit(const struct stream *s);
+void stream_close(struct stream *s);
+
+/* record.c */
+struct recorder *record_open(const char *name, FILE *out, bool compress);
+void record(struct recorder *r, const struct access *a);
+uint64_t record_close(struct recorder *r);
+
 /* trace.c */
-void read_trace(struct trace *t, const struct options *o);
+void open_trace(struct trace *t, const struct options *o);
+struct stream *trace_stream(const struct trace *t);
+void convert_trace(const struct options *o);
 
 /* layout.c */
 void lay_out(struct trace *t, const struct options *o, uint32_t gpa_bits);
@@ -215,6 +264,12 @@ static inline uint64_t segment_gpa(const struct segment *s, uint64_t va)
 static inline struct page *region_page(const struct region *r, uint64_t gpa)
 {
 	return &r->pages[(gpa - r->gpa) >> PAGE_SHIFT];
+}
+
+/* Does the trace touch it, or a guest's table lie there? */
+static inline bool page_used(const struct page *page)
+{
+	return page->accesses || page->data;
 }
 
 /* Leaves stay as they are for as long as a space is replayed in. */

@@ -146,9 +146,9 @@ void print_text(const struct findings *f, const struct run *run,
 
 	printf("%-14s%s, %u bits, %u levels\n", "format",
 	       s->info.name, st->gpa_bits, st->levels);
-	printf("%-14s%zu: %zu fetches, %zu loads, %zu stores, %zu modifies\n",
-	       "accesses", t->nr, t->fetches, t->loads, t->stores,
-	       t->modifies);
+	printf("%-14s%llu: %llu fetches, %llu loads, %llu stores, %llu modifies\n",
+	       "accesses", ULL(t->nr), ULL(t->fetches), ULL(t->loads),
+	       ULL(t->stores), ULL(t->modifies));
 	print_layout(t, o);
 	printf("%-14s%u, in %.3f s\n", "threads", o->threads, run->seconds);
 	print_faults(run);

@@ -2,7 +2,7 @@
 /*
  * axas-replay: virtual CPUs that run a trace over a space.
  *
- * A virtual CPU takes its share of the trace a window at a time, and goes through
+ * A virtual CPU reads the trace and takes its share of it a window at a time, and goes through
  * that in bursts. It first plans a burst: looking ahead from where it is, it
  * gathers the accesses that no leaf is known for, until a batch is full. It walks
  * the table for them (AXAS_TRANSLATE), and what the table doesn't allow goes to
@@ -69,9 +69,10 @@ struct vcpu {
 	pthread_barrier_t *start;
 	unsigned int id;
 
+	struct stream *stream;
 	struct part window[WINDOW];
 	unsigned int nr_parts;
-	size_t next;		/* the access behind the window */
+	uint64_t next;		/* the access behind the window */
 	uint64_t stores;	/* stores of the whole trace up to there */
 
 	struct pending pending[PENDING];
@@ -89,7 +90,7 @@ struct vcpu {
 	uint64_t calls;
 	uint64_t fault_ns;
 	uint64_t end_ns;
-	atomic_size_t done;
+	atomic_ullong done;
 	atomic_bool finished;
 };
 
@@ -104,16 +105,18 @@ static void on_bus_error(int sig)
 
 	(void)sig;
 	n = snprintf(buf, sizeof(buf),
-		     "axas-replay: line %llu, GPA 0x%llx: the window gave SIGBUS after the fault was resolved\n",
+		     "axas-replay: access or line %llu, GPA 0x%llx: the window gave SIGBUS after the fault was resolved\n",
 		     p ? ULL(p->line) : 0, p ? ULL(p->gpa) : 0);
 	if (write(STDERR_FILENO, buf, n) < 0)
 		_exit(EXIT_TROUBLE);
 	_exit(EXIT_TROUBLE);
 }
 
-static bool is_mine(const struct vcpu *v, size_t index, uint8_t kind,
+static bool is_mine(const struct vcpu *v, uint64_t index, uint8_t kind,
 		    uint64_t gpa)
 {
+	if (v->o->threads == 1)
+		return true;
 	if (kind == AXAS_PROT_EXEC)
 		return index / TURN % v->o->threads == v->id;
 	return (gpa >> PAGE_SHIFT) % v->o->threads == v->id;
@@ -134,13 +137,14 @@ static uint64_t gpa_of(struct vcpu *v, uint64_t addr)
 
 	if (!s || addr < s->va || addr - s->va >= s->length)
 		v->segment = find_segment(v->t, addr);
+	if (!v->segment)
+		die("%s has changed while it was read", v->t->name);
 	return segment_gpa(v->segment, addr);
 }
 
-/* Cut access @index at the page boundary and take this virtual CPU's parts. */
-static void take_parts(struct vcpu *v, size_t index)
+/* Cut an access at the page boundary and take this virtual CPU's parts. */
+static void take_parts(struct vcpu *v, const struct access *a)
 {
-	const struct access *a = &v->t->accesses[index];
 	unsigned int offset = 0, size;
 
 	v->stores += !!(a->kind & AXAS_PROT_WRITE);
@@ -150,7 +154,7 @@ static void take_parts(struct vcpu *v, size_t index)
 		size = PAGE_SIZE - (gpa & (PAGE_SIZE - 1));
 		if (size > a->size - offset)
 			size = a->size - offset;
-		if (!is_mine(v, index, a->kind, gpa))
+		if (!is_mine(v, v->next, a->kind, gpa))
 			continue;
 		v->window[v->nr_parts++] = (struct part){
 			.addr = a->addr,
@@ -163,16 +167,23 @@ static void take_parts(struct vcpu *v, size_t index)
 			.kind = a->kind,
 		};
 	}
+	v->next++;
 }
 
 /* Return: false at the end of the trace. */
 static bool fill_window(struct vcpu *v)
 {
+	struct access a;
+	unsigned int i;
+
 	v->nr_parts = 0;
-	/* An access has two parts at most. */
-	while (v->next < v->t->nr && v->nr_parts + 2 <= WINDOW)
-		take_parts(v, v->next++);
-	return v->nr_parts;
+	/* An access has two parts at most, and may have none for this one. */
+	for (i = 0; i < WINDOW / 2; i++) {
+		if (!stream_next(v->stream, &a))
+			return i;
+		take_parts(v, &a);
+	}
+	return true;
 }
 
 /* Does the leaf that is known allow @access? */
@@ -229,8 +240,8 @@ static _Noreturn void fault_failed(const struct vcpu *v, unsigned int nr)
 	const struct part *p = v->batch_part[nr];
 	uint32_t access = e->access;
 
-	die("line %llu of the trace, address 0x%llx (GPA 0x%llx), access %s%s%s: fault %s: %s",
-	    ULL(p->line), ULL(p->addr + p->offset), ULL(e->gpa),
+	die("%s %llu of the trace, address 0x%llx (GPA 0x%llx), access %s%s%s: fault %s: %s",
+	    v->t->unit, ULL(p->line), ULL(p->addr + p->offset), ULL(e->gpa),
 	    access & AXAS_PROT_READ ? "r" : "",
 	    access & AXAS_PROT_WRITE ? "w" : "",
 	    access & AXAS_PROT_EXEC ? "x" : "",
@@ -338,6 +349,7 @@ static void access_part(struct vcpu *v, const struct part *p)
 	uint8_t *model = region_page(p->region, p->gpa)->data +
 			 (p->gpa & (PAGE_SIZE - 1));
 
+	current = p;
 	if (p->kind & AXAS_PROT_READ) {
 		move_bytes(buf, window, p->size);
 		if (memcmp(buf, model, p->size))
@@ -349,6 +361,7 @@ static void access_part(struct vcpu *v, const struct part *p)
 		move_bytes(window, buf, p->size);
 		memcpy(model, buf, p->size);
 	}
+	current = NULL;
 }
 
 /*
@@ -369,14 +382,15 @@ static uint8_t *reach_device(struct vcpu *v, const struct part *p,
 
 	inject(v, &e, 1);
 	if (e.result != AXAS_FAULT_DEVICE)
-		die("line %llu of the trace, GPA 0x%llx: fault %s instead of device",
-		    ULL(p->line), ULL(gpa), axas_result_name(e.result));
+		die("%s %llu of the trace, GPA 0x%llx: fault %s instead of device",
+		    v->t->unit, ULL(p->line), ULL(gpa),
+		    axas_result_name(e.result));
 	v->faults[e.result]++;
 	if (e.cookie != cookie || e.offset != gpa - mmio->gpa ||
 	    e.width != width || e.gpa != gpa || e.access != p->kind)
-		die("line %llu of the trace, GPA 0x%llx: the device's cookie is 0x%llx, its offset 0x%llx, width %u; expected 0x%llx, 0x%llx, %u",
-		    ULL(p->line), ULL(gpa), ULL(e.cookie), ULL(e.offset),
-		    e.width, ULL(cookie), ULL(gpa - mmio->gpa), width);
+		die("%s %llu of the trace, GPA 0x%llx: the device's cookie is 0x%llx, its offset 0x%llx, width %u; expected 0x%llx, 0x%llx, %u",
+		    v->t->unit, ULL(p->line), ULL(gpa), ULL(e.cookie),
+		    ULL(e.offset), e.width, ULL(cookie), ULL(gpa - mmio->gpa), width);
 	return mmio->data + e.offset;
 }
 
@@ -458,16 +472,14 @@ static void make_accesses(struct vcpu *v, unsigned int at, unsigned int end)
 	for (; at < end; at++) {
 		const struct part *p = &v->window[at];
 
-		current = p;
 		if (find_mmio(v->t, p->gpa)) {
 			device_part(v, p);
 			continue;
 		}
 		translate_part(v, p);
-		if (p->kind != AXAS_PROT_EXEC)
+		if (p->kind != AXAS_PROT_EXEC && !v->o->no_data)
 			access_part(v, p);
 	}
-	current = NULL;
 }
 
 static void *run_vcpu(void *arg)
@@ -502,6 +514,7 @@ static void start_vcpu(struct vcpu *v)
 	};
 	int err;
 
+	v->stream = trace_stream(v->t);
 	tlb_init(&v->tlb, &v->o->cpu.tlb);
 	walk_init(&v->walker, &v->o->cpu, &source);
 	v->batch = xcalloc(v->o->batch, sizeof(*v->batch));
@@ -513,7 +526,7 @@ static void start_vcpu(struct vcpu *v)
 }
 
 /* Show how far all virtual CPUs are, until they are through. */
-static void watch(struct vcpu *vcpus, const struct options *o, size_t nr)
+static void watch(struct vcpu *vcpus, const struct options *o, uint64_t nr)
 {
 	const struct timespec nap = { .tv_nsec = 10 * 1000 * 1000 };
 	unsigned int i, finished;
@@ -550,6 +563,7 @@ static void join_vcpu(struct run *run, struct vcpu *v, uint64_t begin)
 	walk_add_counts(&run->walk, &walks);
 	tlb_free(&v->tlb);
 	walk_free(&v->walker);
+	stream_close(v->stream);
 	free(v->batch);
 	free(v->walked);
 	free(v->batch_part);

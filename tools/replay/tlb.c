@@ -42,7 +42,10 @@ bool cache_find(struct cache *c, uint64_t index, uint64_t tag)
 	uint64_t *set = cache_set(c, index);
 	unsigned int way;
 
-	for (way = 0; way < c->ways; way++)
+	/* Mostly it is the one that was used last. */
+	if (*set == tag)
+		return true;
+	for (way = 1; way < c->ways; way++)
 		if (set[way] == tag) {
 			move_to_front(set, way, tag);
 			return true;

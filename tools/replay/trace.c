@@ -1,122 +1,121 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * axas-replay: read a memory trace.
+ * axas-replay: where a trace comes from. What can't be read twice, as a pipe can't,
+ * goes to a temporary file in our own form first.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "replay.h"
 
-/*
- * The trace is text as valgrind's lackey writes it:
- *
- *	I  04001000,3		instruction fetch
- *	 L 1ffeffe7e0,8		load
- *	 S 1ffeffe7d8,8		store
- *	 M 0421c7cc,4		modify: load and store
- *
- * Lines of any other form, such as valgrind's own "==123== ...", are skipped.
- */
-static uint8_t line_kind(const char *s)
+/* Copy all accesses of @from to @to. */
+static void copy_trace(struct stream *from, struct recorder *to)
 {
-	if (!strncmp(s, "I  ", 3))
-		return AXAS_PROT_EXEC;
-	if (!strncmp(s, " L ", 3))
-		return AXAS_PROT_READ;
-	if (!strncmp(s, " S ", 3))
-		return AXAS_PROT_WRITE;
-	if (!strncmp(s, " M ", 3))
-		return AXAS_PROT_READ | AXAS_PROT_WRITE;
-	return 0;
-}
+	struct access a;
+	uint64_t nr = 0;
 
-static bool parse_line(struct access *a, const char *s)
-{
-	unsigned long long addr, size;
-	char *end;
-
-	errno = 0;
-	addr = strtoull(s + 3, &end, 16);
-	if (end == s + 3 || *end != ',' || errno)
-		return false;
-	s = end + 1;
-	size = strtoull(s, &end, 10);
-	if (end == s || (*end && *end != '\n' && *end != '\r') || errno)
-		return false;
-	/* One access meets two pages at most. */
-	if (!size || size > PAGE_SIZE || addr + size < addr)
-		return false;
-	a->addr = addr;
-	a->size = size;
-	return true;
-}
-
-static void count_access(struct trace *t, uint8_t kind)
-{
-	if (kind == AXAS_PROT_EXEC)
-		t->fetches++;
-	else if (kind == AXAS_PROT_READ)
-		t->loads++;
-	else if (kind == AXAS_PROT_WRITE)
-		t->stores++;
-	else
-		t->modifies++;
-}
-
-static void add_access(struct trace *t, const struct access *a, size_t *room)
-{
-	if (t->nr == *room) {
-		*room = *room ? 2 * *room : 65536;
-		t->accesses = xrealloc(t->accesses, *room, sizeof(*a));
+	while (stream_next(from, &a)) {
+		record(to, &a);
+		if (!(++nr & 0xfffff))
+			progress("reading", nr, 0);
 	}
-	t->accesses[t->nr++] = *a;
-	count_access(t, a->kind);
+	progress_end();
 }
 
-static void read_lines(struct trace *t, FILE *in, const char *name,
-		       uint64_t limit)
+/* A file that nobody else sees, and that ends with us. */
+static FILE *temporary_file(void)
 {
-	struct access a = { 0 };
-	size_t room = 0, len = 0;
-	char *s = NULL;
+	const char *dir = getenv("TMPDIR");
+	char name[512];
+	FILE *file;
+	int fd;
 
-	while (t->nr < limit && getline(&s, &len, in) > 0) {
-		if (++a.line == UINT32_MAX)
-			die("%s: more than %u lines; use --limit", name, a.line - 1);
-		if (a.line == 1 && !strncmp(s, "\x1f\x8b", 2))
-			die("%s is compressed; try: zcat %s | axas-replay -",
-			    name, name);
-		a.kind = line_kind(s);
-		if (!a.kind)
-			continue;
-		if (!parse_line(&a, s))
-			die("%s: line %u: not an access of 1 to %d bytes: %.*s",
-			    name, a.line, (int)PAGE_SIZE,
-			    (int)strcspn(s, "\r\n"), s);
-		add_access(t, &a, &room);
-		if (!(t->nr & 0xffff))
-			progress("reading", t->nr, 0);
-	}
-	if (ferror(in))
-		die("cannot read %s: %s", name, strerror(errno));
-	free(s);
+	snprintf(name, sizeof(name), "%s/axas-replay-XXXXXX",
+		 dir && *dir ? dir : "/tmp");
+	fd = mkstemp(name);
+	file = fd < 0 ? NULL : fdopen(fd, "w+");
+	if (!file)
+		die("cannot make a temporary file, %s: %s; $TMPDIR may name another directory",
+		    name, strerror(errno));
+	unlink(name);
+	return file;
 }
 
-void read_trace(struct trace *t, const struct options *o)
+static void spool(struct trace *t, uint64_t limit)
+{
+	struct stream *from = stream_open(t->name, t->fd, false, false, limit);
+	FILE *file = temporary_file();
+	struct recorder *to = record_open("a temporary file", file, false);
+
+	copy_trace(from, to);
+	record_close(to);
+	stream_close(from);
+	t->fd = fileno(file);
+	t->quiet = true;
+}
+
+static void open_source(struct trace *t, const struct options *o)
 {
 	bool is_stdin = !strcmp(o->trace, "-");
-	const char *name = is_stdin ? "standard input" : o->trace;
-	FILE *in = is_stdin ? stdin : fopen(o->trace, "r");
 
-	if (!in)
-		die("cannot open %s: %s", name, strerror(errno));
-	read_lines(t, in, name, o->limit);
-	if (!t->nr)
-		die("%s holds no access; record one with: valgrind --tool=lackey --trace-mem=yes --log-file=FILE PROGRAM",
-		    name);
-	if (!is_stdin)
-		fclose(in);
-	progress_end();
+	t->name = is_stdin ? "standard input" : o->trace;
+	t->fd = is_stdin ? STDIN_FILENO : open(o->trace, O_RDONLY | O_CLOEXEC);
+	if (t->fd < 0)
+		die("cannot open %s: %s", t->name, strerror(errno));
+	t->limit = o->limit;
+}
+
+void open_trace(struct trace *t, const struct options *o)
+{
+	struct stream *s;
+
+	open_source(t, o);
+	if (lseek(t->fd, 0, SEEK_CUR))
+		spool(t, o->limit);
+	s = trace_stream(t);
+	t->unit = stream_unit(s);
+	stream_close(s);
+}
+
+/* From the first access on; warnings come once. */
+struct stream *trace_stream(const struct trace *t)
+{
+	return stream_open(t->name, t->fd, true, t->quiet, t->limit);
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t length = strlen(s);
+
+	return length >= strlen(end) && !strcmp(s + length - strlen(end), end);
+}
+
+/* Write the trace in our own form, and no more. */
+void convert_trace(const struct options *o)
+{
+	bool is_stdout = !strcmp(o->convert, "-");
+	const char *name = is_stdout ? "standard output" : o->convert;
+	struct trace t = { 0 };
+	struct recorder *to;
+	struct stream *from;
+	FILE *out;
+
+	if (ends_with(name, ".zst") && !zstd_is_there())
+		die("%s: this axas-replay was built without zstd", name);
+	open_source(&t, o);
+	from = stream_open(t.name, t.fd, false, false, o->limit);
+	out = is_stdout ? stdout : fopen(o->convert, "w");
+	if (!out)
+		die("cannot write %s: %s", name, strerror(errno));
+	to = record_open(name, out, ends_with(name, ".zst"));
+	copy_trace(from, to);
+	stream_close(from);
+	if (!record_close(to))
+		die("%s holds no access", t.name);
+	if (!is_stdout && fclose(out))
+		die("cannot write %s: %s", name, strerror(errno));
 }

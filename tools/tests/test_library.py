@@ -145,6 +145,17 @@ class Library(unittest.TestCase):
             self.assertTrue(os.path.exists(tmp + "/axas-replay"))
             self.assertFalse(os.path.exists(tmp + "/axasctl"))
 
+    def test_builds_without_zstd(self):
+        with tempfile.TemporaryDirectory() as tmp:
+            out = run("make", "-C", TOOLS, "OUT=" + tmp, "ZSTD_LIBS=-lnone").stdout
+            self.assertIn("reads no zstd", out)
+            with open(tmp + "/t", "wb") as f:
+                f.write(b"\x28\xb5\x2f\xfd")
+            for args, error in (((tmp + "/u", tmp + "/t"), "try: zstdcat"), ((tmp + "/u.zst", tmp + "/t"), "built without")):
+                r = run(tmp + "/axas-replay", "--convert", *args, check=False)
+                self.assertEqual(r.returncode, 2)
+                self.assertIn(error, r.stderr)
+            self.assertFalse(os.path.exists(tmp + "/u.zst"))
 
     def test_flags_are_honoured(self):
         """Those of the environment, as a distribution gives them."""

@@ -58,7 +58,7 @@ LINES = (
     ("axasctl watch --", "--json --latency --count --interval", "--svg"),
     ("axasctl watch --count ", "", "3 --json"),
     ("axas-replay --", "--device --format --gpa-bits --leaf --linear-hpa --linear-size --mmio "
-     "--threads --batch --cpu --tlb --limit --json --csv --then --help --version", "3"),
+     "--threads --batch --cpu --tlb --limit --no-data --convert --json --csv --then --help --version", "3"),
     ("axas-replay --cpu ", "skylake zen cortex-a55", "4K --json"),
     ("axas-replay --guest-", "--guest-paging --guest-format --guest-layout", "--json"),
     ("axas-replay --guest-paging=", "off 4K 2M", "dense"),
@@ -67,6 +67,7 @@ LINES = (
     ("axas-replay --format=", "host ept s2", ""),
     ("axas-replay --leaf ", "4K 2M", "host"),
     ("axas-replay trace", "trace.txt", "--json"),
+    ("axas-replay --convert trace", "trace.txt", "--json"),
     ("axas-run --", "--ram --leaf --format --help --version", "--json ls"),
     ("axas-run --ram ", "", "--leaf ls"),
     ("axas-run --format ", "host ept s2", "ls"),

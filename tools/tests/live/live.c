@@ -73,6 +73,23 @@ static void test_replay(void)
 	}
 }
 
+/* The same whatever the trace's form, and where it comes from. */
+static void test_replay_forms(void)
+{
+	static const char figures[] = "sed '/seconds\\|ns_per\\|\"trace\"/d'";
+
+	EXPECT(runs("for i in 1 2 3 4 5 6 7 8 9; do for k in 'I ' ' L' ' S' ' M'; do echo \"$k ${i}0ff${i}fc,8\"; done; done >/tmp/trace"));
+	EXPECT(runs("axas-replay --convert /tmp/trace.axt /tmp/trace"));
+	EXPECT(runs("axas-replay --json /tmp/trace | %s >/tmp/text", figures));
+	EXPECT(runs("grep -q '\"all\": 36,' /tmp/text"));
+	EXPECT(runs("axas-replay --json /tmp/trace.axt | %s | cmp - /tmp/text", figures));
+	EXPECT(runs("cat /tmp/trace | axas-replay --json - | %s | cmp - /tmp/text", figures));
+	EXPECT(runs("cat /tmp/trace.axt | TMPDIR=/tmp axas-replay --json - | %s | cmp - /tmp/text", figures));
+	EXPECT(runs("cat /tmp/trace | TMPDIR=/none axas-replay - 2>&1 | grep -q 'TMPDIR may name another'"));
+	EXPECT(runs("printf ' S 1000,8\\n S 20' | axas-replay - 2>/tmp/err | grep -q '^accesses  *1: '"));
+	EXPECT(runs("grep -q 'last line, 2, is cut short' /tmp/err"));
+}
+
 /* References of a walk, over the tables that the module makes. */
 static void test_replay_walks(void)
 {
@@ -169,6 +186,7 @@ int main(int argc, char **argv)
 		{ "run_takes_its_command_along", test_run_takes_its_command_along },
 		{ "examples", test_examples },
 		{ "replay", test_replay },
+		{ "replay_forms", test_replay_forms },
 		{ "replay_walks", test_replay_walks },
 	};
 	size_t i;

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * axas-replay: read a memory trace, an access at a time, in bounded memory.
+ *
+ * A trace is text as valgrind's lackey writes it:
+ *
+ *	I  04001000,3		instruction fetch
+ *	 L 1ffeffe7e0,8		load
+ *	 S 1ffeffe7d8,8		store
+ *	 M 0421c7cc,4		modify: load and store
+ *
+ * where lines of any other form, such as valgrind's own "==123== ...", are skipped;
+ * or our own records, which record.c writes; either may be compressed by zstd.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "replay.h"
+
+#define ULL(x)		((unsigned long long)(x))
+#define ROOM		(UINT64_C(1) << 18)	/* bytes in a buffer */
+#define RECORD_MAX	32			/* bytes of one record */
+
+struct stream {
+	const char *name;
+	int fd;
+	bool seeks;		/* others may read @fd too */
+	bool quiet;		/* what there is to warn of was said before */
+	bool binary, compressed, ended;
+	uint64_t left;		/* accesses that may still come */
+	uint64_t nr;		/* accesses, or lines, up to here */
+	uint64_t offset;	/* in the file */
+	uint64_t expected[NR_SIDES];
+
+	uint8_t *buf;		/* what is to be parsed */
+	size_t at, end;
+
+	void *unpacker;
+	uint8_t *packed;
+	size_t packed_at, packed_end;
+	bool open;		/* a frame isn't complete */
+};
+
+/* More of the file. Return: 0 at its end. */
+static size_t read_file(struct stream *s, uint8_t *to, size_t room)
+{
+	ssize_t got;
+
+	do {
+		got = s->seeks ? pread(s->fd, to, room, s->offset) :
+				 read(s->fd, to, room);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		die("cannot read %s: %s", s->name, strerror(errno));
+	s->offset += got;
+	return got;
+}
+
+static size_t read_packed(struct stream *s, uint8_t *to, size_t room)
+{
+	size_t got;
+
+	for (;;) {
+		if (s->packed_at == s->packed_end) {
+			s->packed_at = 0;
+			s->packed_end = read_file(s, s->packed, ROOM);
+		}
+		if (s->packed_at == s->packed_end) {
+			if (s->open && !s->quiet)
+				warn("%s: compressed data are cut short; taking what there is",
+				     s->name);
+			s->open = false;
+			return 0;
+		}
+		got = unpack(s->unpacker, s->name, s->packed, &s->packed_at,
+			     s->packed_end, to, room, &s->open);
+		if (got)
+			return got;
+	}
+}
+
+/* Get more behind what is left. Return: false if there is none, or no room. */
+static bool more(struct stream *s)
+{
+	size_t got;
+
+	memmove(s->buf, s->buf + s->at, s->end - s->at);
+	s->end -= s->at;
+	s->at = 0;
+	if (s->end == ROOM || s->ended)
+		return false;
+	got = s->compressed ? read_packed(s, s->buf + s->end, ROOM - s->end) :
+			      read_file(s, s->buf + s->end, ROOM - s->end);
+	s->end += got;
+	s->ended = !got;
+	return got;
+}
+
+/* Does what is left begin with @magic? */
+static bool begins_with(struct stream *s, const char *magic, size_t length)
+{
+	while (s->end - s->at < length && more(s))
+		;
+	return s->end - s->at >= length &&
+	       !memcmp(s->buf + s->at, magic, length);
+}
+
+static void find_form(struct stream *s)
+{
+	if (begins_with(s, "\x1f\x8b", 2))
+		die("%s is compressed; try: zcat %s | axas-replay -", s->name,
+		    s->name);
+	if (begins_with(s, "\x28\xb5\x2f\xfd", 4)) {
+		s->compressed = true;
+		s->unpacker = unpack_new();
+		s->packed = s->buf;
+		s->packed_end = s->end;
+		s->buf = xcalloc(1, ROOM);
+		s->at = s->end = 0;
+		s->ended = false;
+	}
+	s->binary = begins_with(s, RECORD_MAGIC, RECORD_MAGIC_SIZE);
+	if (s->binary)
+		s->at += RECORD_MAGIC_SIZE;
+}
+
+struct stream *stream_open(const char *name, int fd, bool seeks, bool quiet,
+			   uint64_t limit)
+{
+	struct stream *s = xcalloc(1, sizeof(*s));
+
+	s->name = name;
+	s->fd = fd;
+	s->seeks = seeks;
+	s->quiet = quiet;
+	s->left = limit;
+	s->buf = xcalloc(1, ROOM);
+	find_form(s);
+	return s;
+}
+
+void stream_close(struct stream *s)
+{
+	if (s->unpacker)
+		unpack_free(s->unpacker);
+	free(s->packed);
+	free(s->buf);
+	free(s);
+}
+
+/* What accesses are numbered by. */
+const char *stream_unit(const struct stream *s)
+{
+	return s->binary ? "access" : "line";
+}
+
+static uint8_t line_kind(const uint8_t *s, size_t length)
+{
+	if (length < 3)
+		return 0;
+	if (!memcmp(s, "I  ", 3))
+		return AXAS_PROT_EXEC;
+	if (!memcmp(s, " L ", 3))
+		return AXAS_PROT_READ;
+	if (!memcmp(s, " S ", 3))
+		return AXAS_PROT_WRITE;
+	if (!memcmp(s, " M ", 3))
+		return AXAS_PROT_READ | AXAS_PROT_WRITE;
+	return 0;
+}
+
+static int hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* One access meets two pages at most, and doesn't wrap. */
+static bool is_valid(const struct access *a, uint64_t size)
+{
+	return size && size <= PAGE_SIZE && a->addr + size >= a->addr;
+}
+
+static bool parse_line(struct access *a, const uint8_t *s, const uint8_t *end)
+{
+	const uint8_t *begin = s;
+	uint64_t size = 0;
+
+	a->addr = 0;
+	for (; s < end && hex_digit(*s) >= 0; s++) {
+		if (a->addr >> 60)
+			return false;
+		a->addr = a->addr << 4 | hex_digit(*s);
+	}
+	if (s == begin || s == end || *s++ != ',')
+		return false;
+	for (; s < end && *s >= '0' && *s <= '9' && size <= PAGE_SIZE; s++)
+		size = 10 * size + *s - '0';
+	a->size = size;
+	return (s == end || (*s == '\r' && s + 1 == end)) && is_valid(a, size);
+}
+
+/* The next line, without its end. Return: false if there is none. */
+static bool next_line(struct stream *s, const uint8_t **line, size_t *length,
+		      bool *whole)
+{
+	uint8_t *end;
+
+	while (!(end = memchr(s->buf + s->at, '\n', s->end - s->at))) {
+		if (more(s))
+			continue;
+		if (s->ended)
+			break;
+		/* Longer than any access: only its end matters. */
+		s->at = s->end;
+	}
+	*whole = end;
+	*line = s->buf + s->at;
+	*length = end ? (size_t)(end - *line) : s->end - s->at;
+	s->at += *length + *whole;
+	return *whole || *length;
+}
+
+static bool next_in_text(struct stream *s, struct access *a)
+{
+	const uint8_t *line;
+	size_t length;
+	bool whole;
+
+	while (next_line(s, &line, &length, &whole)) {
+		a->line = ++s->nr;
+		a->kind = line_kind(line, length);
+		if (!a->kind)
+			continue;
+		if (parse_line(a, line + 3, line + length))
+			return true;
+		if (whole)
+			die("%s: line %llu: not an access of 1 to %d bytes: %.*s",
+			    s->name, ULL(s->nr), (int)PAGE_SIZE,
+			    length < 80 ? (int)length : 80, line);
+		if (!s->quiet)
+			warn("%s: the last line, %llu, is cut short; leaving it out",
+			     s->name, ULL(s->nr));
+	}
+	return false;
+}
+
+/* Seven bits a byte, the low ones first; the last byte has no high bit. */
+static bool take_varint(struct stream *s, uint64_t *n)
+{
+	unsigned int shift;
+	uint8_t byte;
+
+	*n = 0;
+	for (shift = 0; shift < 64; shift += 7) {
+		if (s->at == s->end)
+			return false;
+		byte = s->buf[s->at++];
+		*n |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80))
+			return true;
+	}
+	die("%s: access %llu: a number of more than 64 bits", s->name,
+	    ULL(s->nr + 1));
+}
+
+static bool cut_short(const struct stream *s)
+{
+	if (!s->quiet)
+		warn("%s is cut short behind access %llu; taking what there is",
+		     s->name, ULL(s->nr));
+	return false;
+}
+
+static bool check_end(struct stream *s)
+{
+	uint64_t nr;
+
+	if (!take_varint(s, &nr))
+		return cut_short(s);
+	if (nr != s->nr)
+		die("%s says that it has %llu accesses, but has %llu", s->name,
+		    ULL(nr), ULL(s->nr));
+	return false;
+}
+
+static bool next_record(struct stream *s, struct access *a)
+{
+	static const uint8_t kinds[] = {
+		AXAS_PROT_EXEC, AXAS_PROT_READ, AXAS_PROT_WRITE,
+		AXAS_PROT_READ | AXAS_PROT_WRITE,
+	};
+	uint64_t size, delta = 0;
+	unsigned int side;
+	uint8_t head;
+
+	while (s->end - s->at < RECORD_MAX && more(s))
+		;
+	if (s->at == s->end)
+		return cut_short(s);
+	head = s->buf[s->at++];
+	size = head >> RECORD_SIZE_SHIFT;
+	if (!size && !take_varint(s, &size))
+		return cut_short(s);
+	if (!size)
+		return check_end(s);
+	if (!(head & RECORD_NEXT) && !take_varint(s, &delta))
+		return cut_short(s);
+	a->kind = kinds[head & RECORD_KIND];
+	side = a->kind == AXAS_PROT_EXEC ? SIDE_CODE : SIDE_DATA;
+	/* The sign is in the lowest bit. */
+	a->addr = s->expected[side] + ((delta >> 1) ^ -(delta & 1));
+	a->size = size;
+	a->line = ++s->nr;
+	if (!is_valid(a, size))
+		die("%s: access %llu: not of 1 to %d bytes", s->name,
+		    ULL(s->nr), (int)PAGE_SIZE);
+	s->expected[side] = a->addr + size;
+	return true;
+}
+
+/* Return: false at the end. */
+bool stream_next(struct stream *s, struct access *a)
+{
+	if (!s->left)
+		return false;
+	s->left--;
+	return s->binary ? next_record(s, a) : next_in_text(s, a);
+}
