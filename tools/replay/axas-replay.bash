@@ -32,7 +32,7 @@ _axas_replay() {
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 		return
 		;;
-	--batch | --gpa-bits | --limit | --linear-hpa | --linear-size | --mmio | --threads | --tlb)
+	--batch | --gpa-bits | --limit | --linear-hpa | --linear-size | --mmio | --promote | --threads | --tlb)
 		return
 		;;
 	*)
@@ -40,7 +40,7 @@ _axas_replay() {
 		--device,* | --convert,*) ;;
 		*,-*)
 			words='--backend --device --format --gpa-bits --leaf --linear-hpa --linear-size'
-			words="$words --mmio --threads --batch --cpu --tlb --limit --no-data --convert --json --csv --then"
+			words="$words --mmio --threads --batch --cpu --tlb --limit --no-data --convert --promote --json --csv --then"
 			words="$words --walk-cache --nested-walk-cache --nested-tlb"
 			words="$words --guest-paging --guest-format --guest-layout --help --version"
 			;;

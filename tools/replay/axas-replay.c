@@ -23,6 +23,7 @@ enum {
 	OPT_FORMAT = 256,
 	OPT_GPA_BITS,
 	OPT_LEAF,
+	OPT_PROMOTE,
 	OPT_BACKEND,
 	OPT_THREADS,
 	OPT_BATCH,
@@ -56,6 +57,9 @@ static const struct argp_option options[] = {
 	  "Width of guest physical addresses (the module's default)", 0 },
 	{ "leaf", OPT_LEAF, "4K|2M", 0,
 	  "Largest leaf of alloc areas (4K)", 0 },
+	{ "promote", OPT_PROMOTE, "N", 0,
+	  "Let alloc memory come in small leaves, and make a 2 MiB leaf of N pages that are touched there, 2 to 512",
+	  0 },
 	{ "backend", OPT_BACKEND, "alloc|N", 0,
 	  "Where memory comes from: axas itself, or the backend that another module has brought under this number",
 	  0 },
@@ -174,6 +178,9 @@ static void check_options(struct argp_state *state, struct options *o)
 		argp_error(state, "--json and --csv: only one of them");
 	if (o->no_data && o->nr_mmio)
 		argp_error(state, "--mmio and --no-data don't go together");
+	if (o->promote && (o->leaf != SIZE_2M || o->nr_mmio ||
+			   o->backend != AXAS_BACKEND_ALLOC))
+		argp_error(state, "--promote and --leaf 4K, --mmio or --backend don't go together");
 	if (!o->linear_hpa != !o->linear_size)
 		argp_error(state, "--linear-hpa and --linear-size go together");
 	if ((o->linear_hpa | o->linear_size) & (PAGE_SIZE - 1))
@@ -257,6 +264,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->leaf = parse_number(state, "leaf", arg, 0, UINT64_MAX);
 		if (o->leaf != PAGE_SIZE && o->leaf != SIZE_2M)
 			argp_error(state, "--leaf %s: not 4K or 2M", arg);
+		break;
+	case OPT_PROMOTE:
+		o->promote = parse_number(state, "promote", arg, 2, 512);
+		o->leaf = SIZE_2M;
 		break;
 	case OPT_BACKEND:
 		o->backend = !strcmp(arg, "alloc") ? AXAS_BACKEND_ALLOC :

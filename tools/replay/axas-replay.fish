@@ -12,6 +12,7 @@ complete -c axas-replay -l format -x -a '(__axas_replay_formats)' -d 'How table 
 complete -c axas-replay -l gpa-bits -x -d 'Width of guest physical addresses'
 complete -c axas-replay -l backend -x -a 'alloc' -d 'Where memory comes from'
 complete -c axas-replay -l leaf -x -a '4K 2M' -d 'Largest leaf of alloc areas'
+complete -c axas-replay -l promote -x -d 'Make 2 MiB leaves of so many touched pages'
 complete -c axas-replay -l linear-hpa -x -d 'Host physical memory for a linear area'
 complete -c axas-replay -l linear-size -x -d 'Bytes of it'
 complete -c axas-replay -l mmio -x -d 'A part of the memory that is a device'

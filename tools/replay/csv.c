@@ -68,6 +68,7 @@ static void add_options(struct lines *l, const struct space *s,
 	add_number(l, st->levels, "levels");
 	add_number(l, o->backend, "backend");
 	add_number(l, o->leaf, "max_leaf");
+	add_number(l, o->promote, "promote");
 	add_number(l, o->threads, "threads");
 	add_number(l, o->batch, "batch");
 	add(l, o->cpu.name ? o->cpu.name : "", "cpu");
@@ -99,6 +100,9 @@ static void add_run(struct lines *l, const struct run *run)
 			   axas_result_name(i));
 	add_number(l, run->calls, "fault_calls");
 	add_real(l, fault_ns(run), "ns_per_fault");
+	add_number(l, run->promotions.promoted, "promotions");
+	add_number(l, run->promotions.refused, "promotions_refused");
+	add_number(l, run->promotions.first, "promotions_first_pages");
 }
 
 /* The same columns whatever the CPU. */

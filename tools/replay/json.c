@@ -171,6 +171,9 @@ void print_json(const struct findings *f, const struct run *run,
 	       s->info.name, st->gpa_bits, st->levels);
 	json_layout(t, o);
 	json_run(run);
+	printf("  \"promote\": %u,\n  \"promotions\": { \"made\": %llu, \"refused\": %llu, \"first_pages\": %llu },\n",
+	       o->promote, ULL(run->promotions.promoted),
+	       ULL(run->promotions.refused), ULL(run->promotions.first));
 	json_tlb(run, o);
 	json_walks(&run->walk, t, o);
 	json_stats(st);

@@ -415,6 +415,7 @@ void lay_out(struct trace *t, const struct options *o, uint32_t gpa_bits)
 {
 	uint64_t guest_leaf = UINT64_C(1) << leaf_shift(o->guest_leaf);
 	struct touched_set set = { 0 };
+	size_t i;
 
 	find_touched(&set, t);
 	qsort(set.slot, set.nr, sizeof(*set.slot), by_page);
@@ -432,6 +433,8 @@ void lay_out(struct trace *t, const struct options *o, uint32_t gpa_bits)
 	if (o->linear_size)
 		place_linear(t, o);
 	t->linear_pages = count_linear_pages(t);
+	for (i = 0; o->promote && i < t->nr_regions; i++)
+		promote_init(&t->regions[i]);
 }
 
 /* The segment that @va is in, or NULL. */
@@ -481,6 +484,7 @@ void free_trace(struct trace *t)
 		for (page = 0; page < r->length >> PAGE_SHIFT; page++)
 			free(r->pages[page].data);
 		free(r->pages);
+		free(r->touched);
 	}
 	for (i = 0; i < t->nr_segments; i++)
 		free(t->segments[i].frames);

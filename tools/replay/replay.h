@@ -11,6 +11,7 @@
  * stream.c       reads a trace, an access at a time
  * record.c       writes one in our own form
  * trace.c        where the trace comes from
+ * promote.c      a policy: large leaves of what is used
  * layout.c       lays its addresses out in guest memory
  * data.c         bytes that are stored, and what loads should find
  * space.c        the space: create, areas, windows, what AXAS_* say of it
@@ -86,6 +87,7 @@ struct options {
 	uint64_t linear_size;	/* 0: no linear area */
 	uint64_t limit;
 	bool no_data;
+	unsigned int promote;	/* 0: leaves are what they are */
 	const char *convert;	/* to this file, and no more */
 	struct mmio mmio[MMIO_MAX];
 	unsigned int nr_mmio;
@@ -130,6 +132,7 @@ struct region {
 	uint32_t prot;
 	uint8_t *window;
 	struct page *pages;
+	atomic_uint *touched;	/* by 2 MiB, for promote.c */
 };
 
 /* The part of a region that the linear area holds; @length 0 if none. */
@@ -183,8 +186,16 @@ struct space {
 	uint32_t levels;
 };
 
+/* What was made of large leaves. */
+struct promotions {
+	uint64_t first;		/* pages that came in alone */
+	uint64_t promoted;	/* leaves of 2 MiB */
+	uint64_t refused;
+};
+
 /* What all virtual CPUs did together. */
 struct run {
+	struct promotions promotions;
 	uint64_t faults[AXAS_NR_FAULT_RESULTS];
 	uint64_t calls;
 	uint64_t fault_ns;
@@ -272,7 +283,7 @@ static inline bool page_used(const struct page *page)
 	return page->accesses || page->data;
 }
 
-/* Leaves stay as they are for as long as a space is replayed in. */
+/* Leaves change by promotion only. */
 static inline void page_learn(struct page *page, unsigned int leaf,
 			      uint32_t prot)
 {
@@ -345,6 +356,14 @@ void translate(const struct space *s, struct axas_translate_entry *e,
 	       uint32_t nr);
 void get_stats(const struct space *s, struct axas_stats *stats);
 const char *result_meaning(uint32_t result);
+
+/* promote.c */
+void promote_init(struct region *r);
+void promote_first(struct promotions *p, const struct space *s,
+		   const struct region *r, uint64_t gpa);
+void promote_touched(struct promotions *p, const struct space *s,
+		     const struct region *r, uint64_t gpa, unsigned int least);
+void promote_prepare(const struct space *s, uint64_t gpa, uint64_t length);
 
 /* run.c */
 void run_trace(struct run *run, const struct trace *t, const struct space *s,

@@ -152,6 +152,11 @@ void print_text(const struct findings *f, const struct run *run,
 	print_layout(t, o);
 	printf("%-14s%u, in %.3f s\n", "threads", o->threads, run->seconds);
 	print_faults(run);
+	if (o->promote)
+		printf("%-14s%llu, %llu refused; %llu first pages brought in\n",
+		       "promotions", ULL(run->promotions.promoted),
+		       ULL(run->promotions.refused),
+		       ULL(run->promotions.first));
 	print_bytes("resident", st->resident);
 	print_table(st);
 	for (level = 0; level < tlb_levels(&o->cpu.tlb); level++)

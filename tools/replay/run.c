@@ -82,6 +82,7 @@ struct vcpu {
 	const struct part **batch_part;	/* which part each fault is for */
 	unsigned int nr_batch;
 
+	struct promotions promotions;
 	struct tlb tlb;
 	struct walker walker;
 	struct segment *segment;	/* the last ones used */
@@ -324,12 +325,26 @@ static void drop_known(struct vcpu *v)
 	v->nr_batch = nr;
 }
 
+/* Bring in what the policy doesn't leave to faults. */
+static void promote_batch(struct vcpu *v)
+{
+	unsigned int i;
+
+	for (i = 0; i < v->nr_batch; i++)
+		promote_first(&v->promotions, v->s, v->batch_part[i]->region,
+			      v->batch[i].gpa);
+	walk_batch(v);
+	drop_known(v);
+}
+
 static void inject_batch(struct vcpu *v)
 {
 	unsigned int i;
 
 	walk_batch(v);
 	drop_known(v);
+	if (v->o->promote)
+		promote_batch(v);
 	inject(v, v->batch, v->nr_batch);
 	for (i = 0; i < v->nr_batch; i++) {
 		uint32_t result = v->batch[i].result;
@@ -338,6 +353,10 @@ static void inject_batch(struct vcpu *v)
 		    result != AXAS_FAULT_SPURIOUS)
 			fault_failed(v, i);
 		v->faults[result]++;
+		if (v->o->promote && result == AXAS_FAULT_RESOLVED)
+			promote_touched(&v->promotions, v->s,
+					v->batch_part[i]->region,
+					v->batch[i].gpa, v->o->promote);
 	}
 	walk_batch(v);
 }
@@ -560,6 +579,9 @@ static void join_vcpu(struct run *run, struct vcpu *v, uint64_t begin)
 	run->calls += v->calls;
 	run->fault_ns += v->fault_ns;
 	tlb_add_counts(&run->tlb, &v->tlb.counts);
+	run->promotions.first += v->promotions.first;
+	run->promotions.promoted += v->promotions.promoted;
+	run->promotions.refused += v->promotions.refused;
 	walk_add_counts(&run->walk, &walks);
 	tlb_free(&v->tlb);
 	walk_free(&v->walker);

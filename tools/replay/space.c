@@ -267,10 +267,14 @@ static void load_linear(const struct space *s, struct trace *t)
 }
 
 /* The guest's page tables, which are there before the trace begins. */
-static void write_tables(const struct space *s, const struct guest *g)
+static void write_tables(const struct space *s, const struct guest *g,
+			 const struct options *o)
 {
-	if (g->format)
-		write_guest(s, g->tables, g->nr << PAGE_SHIFT, g->base);
+	if (!g->format)
+		return;
+	if (o->promote)
+		promote_prepare(s, g->base, g->nr << PAGE_SHIFT);
+	write_guest(s, g->tables, g->nr << PAGE_SHIFT, g->base);
 }
 
 void map_regions(struct space *s, struct trace *t, const struct options *o)
@@ -285,7 +289,7 @@ void map_regions(struct space *s, struct trace *t, const struct options *o)
 		probe_linear(s, &t->linear);
 		load_linear(s, t);
 	}
-	write_tables(s, &t->guest);
+	write_tables(s, &t->guest, o);
 }
 
 void write_guest(const struct space *s, const void *buf, size_t length,

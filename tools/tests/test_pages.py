@@ -60,6 +60,7 @@ LINES = (
     ("axas-replay --", "--device --format --gpa-bits --leaf --linear-hpa --linear-size --mmio "
      "--threads --batch --cpu --tlb --limit --no-data --convert --json --csv --then --help --version", "3"),
     ("axas-replay --cpu ", "skylake zen cortex-a55", "4K --json"),
+    ("axas-replay --pro", "--promote", "--json"),
     ("axas-replay --guest-", "--guest-paging --guest-format --guest-layout", "--json"),
     ("axas-replay --guest-paging=", "off 4K 2M", "dense"),
     ("axas-replay --guest-format ", "x86-64 x86-64-la57 s1", "ept"),

@@ -118,6 +118,19 @@ static void test_replay_walks(void)
 	EXPECT(runs("axas-replay --guest-paging 4K --leaf 2M /tmp/trace | grep -q '^result  *ok$'"));
 }
 
+/* Three pages of one piece of 2 MiB, and six of the next. */
+static void test_replay_promotes(void)
+{
+	EXPECT(runs("for i in 400 401 5ff 600 601 602 680 7fe 7ff; do echo \" S ${i}ff8,8\"; done >/tmp/trace"));
+	EXPECT(runs("axas-replay --promote 6 --batch 1 /tmp/trace >/tmp/text"));
+	EXPECT(runs("grep -q '^promotions    1, 0 refused; 2 first pages' /tmp/text"));
+	EXPECT(runs("grep -q '^leaves        3 of 4K, 1 of 2M, 0 of 1G$' /tmp/text"));
+	EXPECT(runs("grep -q '^TLB level 1   4K: 0 hits, 8 misses; 2M: 0 hits, 1 misses$' /tmp/text"));
+	EXPECT(runs("axas-replay --promote 7 --threads 2 /tmp/trace | grep -q '^leaves        9 of 4K, 0 of 2M'"));
+	EXPECT(runs("axas-replay --promote 3 --guest-paging 2M /tmp/trace | grep -q '^leaves        3 of 4K, 2 of 2M'"));
+	EXPECT(runs("axas-replay --promote 3 --leaf 4K /tmp/trace 2>&1 | grep -q \"don't go together\""));
+}
+
 static int run_command(char **argv)
 {
 	int status = 1;
@@ -188,6 +201,7 @@ int main(int argc, char **argv)
 		{ "replay", test_replay },
 		{ "replay_forms", test_replay_forms },
 		{ "replay_walks", test_replay_walks },
+		{ "replay_promotes", test_replay_promotes },
 	};
 	size_t i;
 
