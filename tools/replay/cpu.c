@@ -59,8 +59,6 @@ static const struct {
 	},
 };
 
-#define NR_KNOWN	(sizeof(known) / sizeof(known[0]))
-
 /* One of @names, which ends behind it. Return: its number, or -1. */
 static int take_name(const char **s, const char * const *names)
 {
@@ -231,7 +229,7 @@ const char *parse_cpu(struct cpu *cpu, const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < NR_KNOWN; i++) {
+	for (i = 0; i < ARRAY_SIZE(known); i++) {
 		if (strcmp(known[i].name, name))
 			continue;
 		cpu->name = known[i].name;

@@ -294,10 +294,14 @@ static void place_tables(struct trace *t, const struct touched *touched,
 {
 	uint64_t mask = (UINT64_C(1) << leaf_shift(o->guest_leaf)) - 1;
 	uint64_t base = regions_end(t), va, length;
+	uint64_t last = touched[nr - 1].page << PAGE_SHIFT;
 	uint32_t prot = 0;
 	struct region *r;
 	size_t i;
 
+	if (last >> leaf_shift(o->guest->levels))
+		die("address 0x%llx is wider than the %u bits of --guest-format %s",
+		    ULL(last), leaf_shift(o->guest->levels), o->guest->name);
 	guest_init(&t->guest, o->guest, o->guest_leaf, base);
 	for (i = 0; i < nr; i++) {
 		va = touched[i].page << PAGE_SHIFT;

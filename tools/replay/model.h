@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 /* Leaves by size, as levels that a walk doesn't descend to. */
 enum leaf { LEAF_4K, LEAF_2M, LEAF_1G, NR_LEAVES };
 
@@ -177,7 +179,7 @@ void guest_free(struct guest *g);
 void walk_init(struct walker *w, const struct cpu *cpu,
 	       const struct walk_source *source);
 void walk_free(struct walker *w);
-void walk(struct walker *w, uint64_t va);
+uint64_t walk(struct walker *w, uint64_t va);
 struct walk_counts walk_get_counts(const struct walker *w);
 void walk_add_counts(struct walk_counts *to, const struct walk_counts *from);
 uint64_t walk_sum(const uint64_t refs[NR_DIMENSIONS][LEVELS_MAX + 1]);

@@ -475,14 +475,18 @@ static void translate_part(struct vcpu *v, const struct part *p)
 {
 	uint64_t va = v->o->guest ? p->addr + p->offset : p->gpa;
 	enum leaf leaf = leaf_at(v, p->region, p->gpa);
+	uint64_t gpa;
 
 	/* An entry can't be larger than either leaf. */
 	if (v->o->guest && leaf > v->o->guest_leaf)
 		leaf = v->o->guest_leaf;
-	if (!tlb_access(&v->tlb, va,
-			p->kind == AXAS_PROT_EXEC ? SIDE_CODE : SIDE_DATA,
-			leaf))
-		walk(&v->walker, va);
+	if (tlb_access(&v->tlb, va,
+		       p->kind == AXAS_PROT_EXEC ? SIDE_CODE : SIDE_DATA, leaf))
+		return;
+	gpa = walk(&v->walker, va);
+	if (gpa != p->gpa)
+		die("the guest's tables lead from address 0x%llx to GPA 0x%llx instead of 0x%llx",
+		    ULL(va), ULL(gpa), ULL(p->gpa));
 }
 
 /* Make the accesses of parts @at up to @end. */

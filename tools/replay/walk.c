@@ -171,7 +171,7 @@ static unsigned int guest_path(const struct walker *w, uint64_t va,
 	return level;
 }
 
-static void guest_walk(struct walker *w, uint64_t va)
+static uint64_t guest_walk(struct walker *w, uint64_t va)
 {
 	uint64_t tables[LEVELS_MAX + 1], gpa;
 	unsigned int top = w->source.guest->levels;
@@ -193,16 +193,17 @@ static void guest_walk(struct walker *w, uint64_t va)
 			keep_link(&w->pwc, va, level);
 	}
 	nested_walk(w, gpa, DIM_DATA);
+	return gpa;
 }
 
-/* A miss of all TLBs for @va. */
-void walk(struct walker *w, uint64_t va)
+/* A miss of all TLBs for @va. Return: the guest physical address that it leads to. */
+uint64_t walk(struct walker *w, uint64_t va)
 {
 	w->counts.walks++;
 	if (w->source.guest)
-		guest_walk(w, va);
-	else
-		nested_walk(w, va, DIM_DATA);
+		return guest_walk(w, va);
+	nested_walk(w, va, DIM_DATA);
+	return va;
 }
 
 struct walk_counts walk_get_counts(const struct walker *w)

@@ -11,7 +11,8 @@
  *			the walk cache, that of the nested table and the nested TLB;
  *			reads "map ADDRESS GPA RIGHTS", "dump", which prints the
  *			words of the guest's tables, and "walk ADDRESS", which prints
- *			the references by dimension and level, and all without caches
+ *			the references by dimension and level, all without caches, and
+ *			the GPA
  *
  * Status 2: what is given is wrong, as standard error says.
  */
@@ -93,14 +94,16 @@ static void walk_one(struct walker *w, uint64_t addr)
 {
 	struct walk_counts before = walk_get_counts(w), after;
 	unsigned int dim, level;
+	uint64_t gpa;
 
-	walk(w, addr);
+	gpa = walk(w, addr);
 	after = walk_get_counts(w);
 	for (dim = 0; dim < NR_DIMENSIONS; dim++)
 		for (level = 1; level <= LEVELS_MAX; level++)
 			printf("%" PRIu64 " ", after.refs[dim][level] -
 			       before.refs[dim][level]);
-	printf("%" PRIu64 "\n", walk_sum(after.bare) - walk_sum(before.bare));
+	printf("%" PRIu64 " %" PRIu64 "\n",
+	       walk_sum(after.bare) - walk_sum(before.bare), gpa);
 }
 
 static int run_walks(char **argv)

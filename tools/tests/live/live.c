@@ -113,6 +113,7 @@ static void test_replay_walks(void)
 	for (i = 0; i < ARRAY_SIZE(walks); i++)
 		EXPECT(runs("axas-replay --format ept %s /tmp/trace | grep -q '^walks .* of %s.00 references each'",
 			    walks[i].options, walks[i].refs));
+	EXPECT(runs("echo ' S 1000000000000,8' | axas-replay --guest-paging 4K - 2>&1 | grep -q 'wider than the 48 bits of --guest-format x86-64$'"));
 	/* Four pages, of which the second of the code is only written to. */
 	EXPECT(runs("axas-replay --guest-paging 4K /tmp/trace | grep -q '^TLB level 1   4K: 0 hits, 4 misses$'"));
 	EXPECT(runs("axas-replay --guest-paging 4K --leaf 2M /tmp/trace | grep -q '^result  *ok$'"));
