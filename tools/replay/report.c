@@ -95,7 +95,7 @@ static void print_tlb(const struct tlb_counts *c, unsigned int level)
 
 /* What references are to. */
 static const char * const dimension_names[] = {
-	"guest's table", "nested, for it", "nested, data",
+	"guest's table", "nested, table", "nested, data",
 };
 
 static void print_refs(const uint64_t refs[LEVELS_MAX + 1], const char *name)
