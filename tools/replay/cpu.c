@@ -4,7 +4,6 @@
  *
  * A description is a list of caches, NAME+NAME:SETSxWAYS, parted by commas.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
