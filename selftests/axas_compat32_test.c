@@ -36,6 +36,9 @@ _Static_assert(sizeof(struct axas_root) == 40, "axas_root");
 _Static_assert(sizeof(struct axas_area_entry) == 64, "axas_area_entry");
 _Static_assert(sizeof(struct axas_areas) == 40, "axas_areas");
 _Static_assert(sizeof(struct axas_device) == 40, "axas_device");
+_Static_assert(sizeof(struct axas_track) == 40, "axas_track");
+_Static_assert(sizeof(struct axas_next_entry) == 16, "axas_next_entry");
+_Static_assert(sizeof(struct axas_dirty) == 40, "axas_dirty");
 
 /* The compiler may call these. */
 void *memset(void *p, int c, unsigned int n)
@@ -274,6 +277,42 @@ static void ram_file(int fd)
 	CHECK(sys_ioctl(fd, AXAS_RAM_FILE, &r) == -EINVAL);
 }
 
+/* What is written beneath the end of the area, and behind it, where nobody asked. */
+static void track(int fd)
+{
+	struct axas_track t = {
+		.size = sizeof(t), .gpa = GPA, .length = 0x2000, .what = AXAS_TRACK_WRITTEN,
+		.threshold = 1ULL << 40,
+	};
+	struct axas_next_entry e[2] = {};
+	struct axas_dirty d = {
+		.size = sizeof(d), .gpa = GPA, .length = 0x2000,
+		.entries = (unsigned long)e, .nr = 2, .done = ~0u,
+	};
+	__u64 val = 5;
+	int tracker = sys_ioctl(fd, AXAS_TRACK, &t);
+
+	CHECK(tracker >= 0);
+	CHECK(sys_pwrite(fd, &val, 8, GPA + 0x1008) == 8);
+	CHECK(sys_pwrite(fd, &val, 8, GPA + 0x2008) == 8);
+	CHECK(sys_ioctl(tracker, AXAS_DIRTY, &d) == 0);
+	CHECK(d.done == 1 && d.gpa == GPA + 0x2000 && d.length == 0);
+	CHECK(e[0].gpa == GPA + 0x1000 && e[0].length == 0x1000);
+	d.flags = AXAS_DIRTY_PUT;
+	d.nr = 1;
+	CHECK(sys_ioctl(tracker, AXAS_DIRTY, &d) == 0);
+	CHECK(d.done == 1);
+	d.flags = AXAS_DIRTY_PEEK;
+	d.gpa = GPA;
+	CHECK(sys_ioctl(tracker, AXAS_DIRTY, &d) == -EINVAL);
+	d.length = 0x2000;
+	CHECK(sys_ioctl(tracker, AXAS_DIRTY, &d) == 0);
+	CHECK(d.done == 1 && e[0].gpa == GPA + 0x1000);
+	t.reserved = 1;
+	CHECK(sys_ioctl(fd, AXAS_TRACK, &t) == -EINVAL);
+	CHECK(sys(6, tracker, 0, 0, 0, 0) == 0);
+}
+
 /* In an area of its own: a page, and 2 MiB. */
 static void collapse(int fd)
 {
@@ -336,6 +375,8 @@ static void discard(int fd)
 	report("discard_populate_move_collapse");
 	ram_file(fd);
 	report("ram_file");
+	track(fd);
+	report("track");
 }
 
 static long device(int fd, unsigned long cmd, __u32 bus, __u64 first, __u64 last)
@@ -423,7 +464,7 @@ __attribute__((used, noreturn)) static void run(void)
 		put("1..0 # SKIP /dev/axas can't be opened\n");
 		exit_with(4);
 	}
-	put("1..11\n");
+	put("1..12\n");
 
 	CHECK(sys_ioctl(dev, AXAS_INFO, &info) == 0);
 	CHECK(info.gpa_bits & 1ULL << 48);

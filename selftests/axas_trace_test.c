@@ -250,6 +250,57 @@ TEST_F(space, events)
 	free(trace);
 }
 
+/*
+ * A page of its own is written after the tracker began, another one was before. Where
+ * links have rights it begins by these alone; the CPUs are told of all of the range.
+ */
+static void track_things(struct events *events, int fd, int *tracker)
+{
+	struct axas_next_entry e[2];
+	__u64 gpa = GPA, length = AX_2M;
+
+	expect(events, false, "invalidate", "gpa=0x40000000 size=0x200000");
+	*tracker = ax_track(fd, GPA, AX_2M);
+	expect(events, true, "track", "gpa=0x40000000 size=0x200000 ret=0");
+	ax_track(fd, GPA, 1);
+	expect(events, true, "track", "gpa=0x40000000 size=0x1 ret=%d", -EINVAL);
+	fault(events, fd, GPA + 0x2008, AX_R, "r", "spurious");
+	fault(events, fd, GPA + 0x2008, AX_W, "w", "resolved");
+	ax_dirty(*tracker, &gpa, &length, AXAS_DIRTY_PEEK, e, 2);
+	expect(events, true, "dirty", "gpa=0x40000000 size=0x200000 flags=0x1 runs=1 ret=0");
+	gpa = GPA;
+	length = AX_2M;
+	ax_dirty(*tracker, &gpa, &length, 0, e, 2);
+	expect(events, false, "invalidate", "gpa=0x40002000 size=0x1000");
+	expect(events, true, "dirty", "gpa=0x40000000 size=0x200000 flags=0x0 runs=1 ret=0");
+	gpa = GPA + AX_PAGE;
+	length = AX_2M;
+	ax_dirty(*tracker, &gpa, &length, 0, e, 2);
+	expect(events, true, "dirty", "gpa=0x40001000 size=0x0 flags=0x0 runs=0 ret=%d", -ERANGE);
+}
+
+TEST_F(space, trackers)
+{
+	const char *why = ax_need_trace();
+	struct events events = {};
+	int tracker;
+	char *trace;
+
+	if (why)
+		SKIP(return, "%s", why);
+	events.id = ax_space_id(self->fd);
+	ASSERT_EQ(0, ax_map(self->fd, GPA, AX_2M));
+	ASSERT_EQ(0, ax_bring_in(self->fd, GPA, AX_2M, NULL));
+	ASSERT_TRUE(ax_trace_on());
+	track_things(&events, self->fd, &tracker);
+	trace = ax_trace_off(events.id);
+	ASSERT_NE(NULL, trace);
+	drop_times(trace, "axas_invalidate");
+	EXPECT_TRUE(agrees(&events, trace));
+	free(trace);
+	close(tracker);
+}
+
 /* A holder of translations is told of what goes, and that takes its time. */
 TEST_F(space, invalidate_of_a_window)
 {

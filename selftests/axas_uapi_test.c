@@ -524,6 +524,107 @@ TEST_F(space, refused_ram_file)
 	close(fd);
 }
 
+TEST_F(space, refused_track)
+{
+	struct axas_track t = {
+		.size = sizeof(t), .gpa = A_RW, .length = 0x4000,
+		.what = AXAS_TRACK_WRITTEN, .threshold = 1,
+	};
+	const struct poke pokes[] = {
+		POKE(axas_track, flags, 1, -EINVAL),
+		POKE(axas_track, flags, 1u << 31, -EINVAL),
+		POKE(axas_track, gpa, A_RW + 1, -EINVAL),
+		POKE(axas_track, length, 0, -EINVAL),
+		POKE(axas_track, length, 0x4010, -EINVAL),
+		POKE(axas_track, what, 0, -EINVAL),
+		POKE(axas_track, what, AXAS_TRACK_WRITTEN | 1u << 31, -EINVAL),
+		POKE(axas_track, reserved, 1, -EINVAL),
+		POKE(axas_track, gpa, self->end, -ERANGE),
+		POKE(axas_track, gpa, self->end - 0x3000, -ERANGE),
+		POKE(axas_track, gpa, -0x4000ULL, -ERANGE),
+		POKE(axas_track, length, self->end, -ERANGE),
+		POKE(axas_track, length, -0x1000ULL, -ERANGE),
+	};
+	char path[32];
+	int fd;
+
+	ASSERT_EQ(0, dress(self->fd));
+	REFUSED(AXAS_TRACK, t, pokes);
+	/* Where nothing is mapped as well; but not with a descriptor for reading. */
+	t.gpa = HOLE;
+	fd = ax_ioctl(self->fd, AXAS_TRACK, &t);
+	EXPECT_LE(0, fd);
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+	close(fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EBADF, ax_ioctl(fd, AXAS_TRACK, &t));
+	close(fd);
+}
+
+/* Of a tracker: whatever is refused, what was written is listed after. */
+TEST_F(space, refused_dirty)
+{
+	struct axas_next_entry e[2];
+	struct axas_dirty d = {
+		.size = sizeof(d), .gpa = A_RW, .length = 0x4000,
+		.entries = (uintptr_t)e, .nr = 2,
+	};
+	const struct poke pokes[] = {
+		POKE(axas_dirty, size, 0, -EINVAL),
+		POKE(axas_dirty, size, sizeof(d) - 1, -EINVAL),
+		POKE(axas_dirty, size, 4097, -E2BIG),
+		POKE(axas_dirty, flags, 4, -EINVAL),
+		POKE(axas_dirty, flags, 1u << 31, -EINVAL),
+		POKE(axas_dirty, flags, AXAS_DIRTY_PEEK | AXAS_DIRTY_PUT, -EINVAL),
+		POKE(axas_dirty, gpa, A_RW + 1, -EINVAL),
+		POKE(axas_dirty, length, 0, -EINVAL),
+		POKE(axas_dirty, length, 0x3010, -EINVAL),
+		POKE(axas_dirty, gpa, A_RW - 0x1000, -ERANGE),
+		POKE(axas_dirty, gpa, A_RW + 0x1000, -ERANGE),
+		POKE(axas_dirty, gpa, self->end, -ERANGE),
+		POKE(axas_dirty, gpa, -0x4000ULL, -ERANGE),
+		POKE(axas_dirty, length, 0x5000, -ERANGE),
+		POKE(axas_dirty, length, -0x1000ULL, -ERANGE),
+		POKE(axas_dirty, entries, 8, -EFAULT),
+		POKE(axas_dirty, entries, 1ULL << 63, -EFAULT),
+	};
+	const struct poke *p;
+	struct axas_dirty arg;
+	int tracker;
+
+	ASSERT_EQ(0, dress(self->fd));
+	tracker = ax_track(self->fd, A_RW, 0x4000);
+	ASSERT_LE(0, tracker);
+	ASSERT_EQ(0, ax_put64(self->fd, A_RW + 0x2000, 1));
+	for (p = pokes; p < pokes + ARRAY_SIZE(pokes); p++) {
+		arg = d;
+		memcpy((char *)&arg + p->at, &p->val, p->width);
+		EXPECT_EQ(p->err, ax_ioctl(tracker, AXAS_DIRTY, &arg))
+			TH_LOG("with %s", p->what);
+	}
+	EXPECT_EQ(-EFAULT, ax_ioctl(tracker, AXAS_DIRTY, NULL));
+	/* No room at all: how far it is clean. */
+	arg = d;
+	arg.nr = 0;
+	EXPECT_EQ(0, ax_ioctl(tracker, AXAS_DIRTY, &arg));
+	EXPECT_EQ(0, arg.done);
+	EXPECT_EQ(0, arg.nr);
+	EXPECT_LT(0, arg.length);
+	EXPECT_EQ(0, ax_ioctl(tracker, AXAS_DIRTY, &d));
+	EXPECT_EQ(1, d.done);
+	EXPECT_EQ(A_RW + 0x2000, e[0].gpa);
+	EXPECT_EQ(0x1000, e[0].length);
+	EXPECT_EQ(0, d.length);
+	/* Nothing but that. */
+	EXPECT_EQ(-ENOTTY, ax_ioctl(tracker, AXAS_TRACK, &d));
+	EXPECT_EQ(-ENOTTY, ax_ioctl(tracker, AXAS_DIRTY + 0x100, &d));
+	EXPECT_EQ(-ENOTTY, ax_ioctl(self->fd, AXAS_DIRTY, &d));
+	EXPECT_EQ(-ENOTTY, ax_ioctl(self->dev, AXAS_DIRTY, &d));
+	close(tracker);
+}
+
 TEST_F(space, refused_others)
 {
 	struct axas_clear c = { .size = sizeof(c) };
@@ -717,6 +818,7 @@ struct call {
 		struct axas_next next;
 		struct axas_ram_file ram_file;
 		struct axas_collapse collapse;
+		struct axas_track track;
 		__u32 word[2];
 	};
 };
@@ -738,6 +840,7 @@ static const struct call calls[] = {
 	CALL(AXAS_MOVE, move, false, FREE, 2 * FREE, 0x1000),
 	CALL(AXAS_NEXT, next, false, FREE, 0x1000),
 	CALL(AXAS_RAM_FILE, ram_file, false, FREE, 0x1000, AX_R),
+	CALL(AXAS_TRACK, track, false, FREE, 0x1000, AXAS_TRACK_WRITTEN),
 	CALL(AXAS_CLEAR, clear, false),
 	CALL(AXAS_FAULT, fault, false),
 	CALL(AXAS_TRANSLATE, translate, false),
@@ -750,13 +853,14 @@ static const struct call calls[] = {
 };
 
 /*
- * A created space or file isn't kept; not every machine can be probed; not every table
+ * A created space, file or tracker isn't kept; not every machine can be probed; not every table
  * has a root that a CPU takes; how often a device was added doesn't matter here; what
  * is there has small leaves alone.
  */
 static int result(const struct call *c, int ret)
 {
-	if ((c->cmd == AXAS_CREATE || c->cmd == AXAS_RAM_FILE) && ret >= 0) {
+	if ((c->cmd == AXAS_CREATE || c->cmd == AXAS_RAM_FILE || c->cmd == AXAS_TRACK) &&
+	    ret >= 0) {
 		close(ret);
 		ret = 0;
 	}
