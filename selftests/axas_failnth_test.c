@@ -282,6 +282,26 @@ static int collapse_two(int fd)
 	return ret ? ret : c.done == 2 * AX_2M ? 0 : -EBADMSG;
 }
 
+static int track(int fd)
+{
+	int tracker = ax_track(fd, GPA, 2 * AX_2M);
+
+	return tracker < 0 ? tracker : close(tracker);
+}
+
+/* Of the space that was dressed last. */
+static int the_tracker = -1;
+
+static int tracked_huge(int fd)
+{
+	if (the_tracker >= 0)
+		close(the_tracker);
+	if (huge(fd))
+		return -1;
+	the_tracker = ax_track(fd, GPA, 2 * AX_2M);
+	return the_tracker < 0 ? the_tracker : 0;
+}
+
 static int list_areas(int fd)
 {
 	struct axas_area_entry e[4];
@@ -334,6 +354,9 @@ static const struct op ops[] = {
 	{ "RAM file", pages, ram_file },
 	{ "window of a RAM file", pages, ram_window },
 	{ "collapse", two_small, collapse_two, true, true },
+	{ "track", pages, track, true },
+	{ "track a 2 MiB leaf", huge, track, true },
+	{ "first write to a tracked 2 MiB leaf", tracked_huge, fault, true },
 };
 
 static const __u64 probes[] = {
@@ -409,6 +432,9 @@ OP(exchange_resident, 36);
 OP(ram_file, 37);
 OP(ram_window, 38);
 OP(collapse, 39);
+OP(track, 40);
+OP(track_2m, 41);
+OP(open_splits_2m, 42);
 
 TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 {
@@ -420,7 +446,8 @@ TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 
 	if ((op->dress == linear || op->call == map_ragged_linear) && !spare_hpa)
 		SKIP(return, "no unused host physical addresses in /proc/iomem");
-	if ((op->dress == huge || op->call == map_huge) && !ax_have_free_2m())
+	if ((op->dress == huge || op->dress == tracked_huge || op->call == map_huge) &&
+	    !ax_have_free_2m())
 		SKIP(return, "no free block of 2 MiB");
 	fd = ax_create(self->dev, variant->format, variant->bits);
 	ASSERT_LE(0, fd);
@@ -470,6 +497,166 @@ TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 	if (op->call == map_populate || op->call == area || op->dress == linear ||
 	    op->call == add_ports || op->call == list_areas)
 		EXPECT_LT(0, refused);
+}
+
+/* What a tracker notes, or says: page 1 and 9 were written before. */
+struct track_op {
+	const char *name;
+	int (*call)(int fd, int tracker);
+	bool says;		/* it says what was written, and that is all */
+	int page;		/* a page that counts as written then; -1: none */
+};
+
+#define NR_TRACKED	16
+
+static bool says_page(const struct axas_next_entry *e, int n, __u64 page)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (GPA + page * AX_PAGE - e[i].gpa < e[i].length)
+			return true;
+	return false;
+}
+
+static int list_tracked(int tracker, __u32 flags, struct axas_next_entry *e)
+{
+	__u64 gpa = GPA, length = NR_TRACKED * AX_PAGE;
+
+	return ax_dirty(tracker, &gpa, &length, flags, e, NR_TRACKED);
+}
+
+static int track_discard(int fd, int tracker)
+{
+	return ax_discard(fd, GPA + 3 * AX_PAGE, AX_PAGE);
+}
+
+static int track_unmap(int fd, int tracker)
+{
+	return ax_unmap(fd, GPA + 3 * AX_PAGE, AX_PAGE);
+}
+
+static int track_protect(int fd, int tracker)
+{
+	return ax_protect(fd, GPA, 4 * AX_PAGE, AX_R);
+}
+
+static int track_exchange(int fd, int tracker)
+{
+	return ax_move(fd, GPA + 3 * AX_PAGE, GPA + 12 * AX_PAGE, 2 * AX_PAGE,
+		       AXAS_MOVE_EXCHANGE);
+}
+
+static int track_write(int fd, int tracker)
+{
+	__u64 word = 3;
+	ssize_t ret = ax_pwrite(fd, &word, 8, GPA + 3 * AX_PAGE);
+
+	return ret == 8 ? 0 : ret;
+}
+
+static int track_put(int fd, int tracker)
+{
+	const struct axas_next_entry e[] = {
+		{ GPA + 3 * AX_PAGE, AX_PAGE }, { GPA + 5 * AX_PAGE, 2 * AX_PAGE },
+	};
+
+	return ax_dirty_put(tracker, e, 2);
+}
+
+static int track_list(int fd, int tracker)
+{
+	struct axas_next_entry e[NR_TRACKED];
+	int n = list_tracked(tracker, 0, e);
+
+	return n < 0 ? n : says_page(e, n, 1) && says_page(e, n, 9) ? 0 : -EBADMSG;
+}
+
+static int track_peek(int fd, int tracker)
+{
+	struct axas_next_entry e[NR_TRACKED];
+	int n = list_tracked(tracker, AXAS_DIRTY_PEEK, e);
+
+	return n < 0 ? n : says_page(e, n, 1) && says_page(e, n, 9) ? 0 : -EBADMSG;
+}
+
+/* What others list is noted for this one. */
+static int track_list_other(int fd, int tracker)
+{
+	int other = ax_track(fd, GPA, NR_TRACKED * AX_PAGE);
+
+	if (other >= 0)
+		close(other);
+	return other < 0 ? other : 0;
+}
+
+static const struct track_op track_ops[] = {
+	{ "discard", track_discard, false, 3 },
+	{ "unmap", track_unmap, false, 3 },
+	{ "protect", track_protect, false, -1 },
+	{ "exchange", track_exchange, false, 12 },
+	{ "pwrite", track_write, false, 3 },
+	{ "put", track_put, false, 5 },
+	{ "list", track_list, true, -1 },
+	{ "peek", track_peek, false, -1 },
+	{ "another tracker", track_list_other, false, -1 },
+};
+
+/* One failure; is there another one to try? */
+static bool track_without(struct __test_metadata *_metadata, int fd,
+			  const struct track_op *op, unsigned int nth)
+{
+	struct axas_next_entry e[NR_TRACKED];
+	bool injected;
+	int tracker, ret, n;
+
+	EXPECT_EQ(0, pages(fd));
+	tracker = ax_track(fd, GPA, NR_TRACKED * AX_PAGE);
+	EXPECT_LE(0, tracker);
+	EXPECT_EQ(0, ax_put64(fd, GPA + AX_PAGE, 1));
+	/* One is in the table, the other one is noted. */
+	EXPECT_EQ(0, ax_discard(fd, GPA + 9 * AX_PAGE, AX_PAGE));
+	arm(nth);
+	ret = op->call(fd, tracker);
+	injected = disarm();
+	EXPECT_TRUE(!ret || (injected && (ret == -ENOMEM || ret == -EFAULT)))
+		TH_LOG("%s, failure %u: %d", op->name, nth, ret);
+	n = list_tracked(tracker, 0, e);
+	EXPECT_LE(0, n);
+	if (ret || !op->says) {
+		EXPECT_TRUE(says_page(e, n, 1) && says_page(e, n, 9))
+			TH_LOG("%s, failure %u: %d, and %d runs", op->name, nth, ret, n);
+	}
+	if (!ret && op->page >= 0) {
+		EXPECT_TRUE(says_page(e, n, op->page))
+			TH_LOG("%s, failure %u: page %d is lost", op->name, nth, op->page);
+	}
+	/* And it goes on as ever. */
+	EXPECT_EQ(0, ax_put64(fd, GPA + 8 * AX_PAGE, 1));
+	n = list_tracked(tracker, 0, e);
+	EXPECT_TRUE(says_page(e, n, 8));
+	close(tracker);
+	EXPECT_EQ(0, ax_clear(fd));
+	return injected;
+}
+
+TEST_F_TIMEOUT(space, trackers_lose_nothing, 120)
+{
+	const struct track_op *op;
+	unsigned int nth;
+
+	nth_fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (nth_fd < 0)
+		SKIP(return, "this kernel has no fault injection");
+	set_knobs();
+	for (op = track_ops; op < track_ops + ARRAY_SIZE(track_ops); op++) {
+		for (nth = 1; nth < 1000; nth++)
+			if (!track_without(_metadata, self->fd, op, nth))
+				break;
+		printf("# %s: %u failures\n", op->name, nth - 1);
+		EXPECT_GT(1000, nth);
+	}
+	close(nth_fd);
 }
 
 /* Let all allocations of those fail that make_it_fail(); 0 lets none. */
