@@ -364,6 +364,11 @@ static void judge_fault_entry(struct ctx *ctx, const struct call *c,
 
 	if (e->result < AXAS_NR_FAULT_RESULTS)
 		ctx->m.faults[e->result]++;
+	/* Where writes are noticed the first one takes a fault, and may a table. */
+	if (ctx->tracked && want == AXAS_FAULT_SPURIOUS && e->access & AX_W &&
+	    (e->result == AXAS_FAULT_RESOLVED ||
+	     (c->limited && e->result == AXAS_FAULT_NO_MEMORY)))
+		want = e->result;
 	if (c->limited && want == AXAS_FAULT_RESOLVED &&
 	    e->result == AXAS_FAULT_NO_MEMORY) {
 		ctx->no_memory++;

@@ -30,6 +30,7 @@ static const struct step steps[] = {
 	{ "pipe", 25, step_pipe, true },
 	{ "pipe", 5, step_splice, false },
 	{ "device", 25, step_device, false },
+	{ "track", 60, step_track, false },
 	{ "refused", 30, step_refused, true },
 	{ "look", 25, step_look, true },
 	{ "child", 4, step_socket, false },
@@ -160,6 +161,7 @@ static bool ctx_ready(struct ctx *ctx)
 
 static void ctx_done(struct ctx *ctx)
 {
+	tracks_drop(ctx);
 	model_reset(&ctx->m);
 	windows_drop(ctx);
 	async_close(ctx);

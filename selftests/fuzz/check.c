@@ -37,7 +37,8 @@ void check_page(struct ctx *ctx, const struct axas_translate_entry *e)
 		       AXAS_TRANSLATE_DEVICE :
 		       mapped ? AXAS_TRANSLATE_MAPPED : AXAS_TRANSLATE_LAZY);
 	DIFFERS(limit, a->end - e->gpa);
-	DIFFERS(prot, a->prot);
+	if (!ctx->tracked || !mapped || e->prot != (a->prot & ~AX_W))
+		DIFFERS(prot, a->prot);
 	DIFFERS(memtype, a->memtype);
 	DIFFERS(flags, a->flags & AXAS_MAP_IGNORE_PAT ?
 		       AXAS_TRANSLATE_IGNORE_PAT : 0);
@@ -95,6 +96,7 @@ void check_range(struct ctx *ctx, __u64 gpa, __u64 len)
 
 	if (ctx->failed)
 		return;
+	tracks_learn(ctx, gpa, len);
 	if (!len)
 		last = first;
 	if (first >= ctx->zone[0].base + AX_PAGE || ctx->exact)
@@ -368,6 +370,7 @@ void check_all(struct ctx *ctx)
 		return;
 	note(ctx, "compare everything: %u areas, %u pages", ctx->m.mem.nr,
 	     ctx->m.nr_pages);
+	tracks_learn(ctx, ctx->st.base, ctx->st.length);
 	check_areas(ctx, false);
 	check_pages(ctx);
 	check_frames(ctx);

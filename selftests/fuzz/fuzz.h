@@ -21,6 +21,7 @@
 #define NR_WINDOWS	24
 #define NR_SLOTS	40
 #define NR_ZONES	5
+#define NR_TRACKS	4
 #define SLOT_SIZE	(8ULL << 20)
 #define PAGE_OF(gpa)	((gpa) / AX_PAGE)
 #define PAGE_DOWN(x)	((x) & ~(AX_PAGE - 1))
@@ -120,6 +121,13 @@ struct zone {
 	__u64 base, pages;
 };
 
+/* A tracker, and what it has to list. */
+struct track {
+	int fd;
+	__u64 gpa, len;			/* 0: there is none */
+	struct areas written;
+};
+
 struct actor {
 	pid_t pid;
 	int to, from;			/* pipes */
@@ -164,6 +172,8 @@ struct ctx {
 	unsigned int killed, busy;
 	unsigned int copied;		/* 2 MiB that a collapse has copied */
 	__u64 pinned_gpa, pinned;	/* bytes that a pipe has pages of */
+	struct track track[NR_TRACKS];
+	bool tracked;			/* there is, or was, a tracker */
 	struct note note[NR_NOTES];
 };
 
@@ -291,6 +301,13 @@ void step_fault(struct ctx *ctx);
 void step_rw(struct ctx *ctx);
 void step_touch(struct ctx *ctx);
 void step_device(struct ctx *ctx);
+
+/* track.c */
+void tracks_wrote(struct ctx *ctx, __u64 gpa, __u64 len);
+void tracks_unmapped(struct ctx *ctx, __u64 gpa, __u64 len);
+void tracks_learn(struct ctx *ctx, __u64 gpa, __u64 len);
+void tracks_drop(struct ctx *ctx);
+void step_track(struct ctx *ctx);
 
 /* refused.c */
 void step_refused(struct ctx *ctx);

@@ -304,6 +304,8 @@ void model_move(struct ctx *ctx, const struct call *c)
 	struct load there = { 0 }, back = { 0 };
 	__u64 distance = c->to - c->gpa;
 
+	tracks_wrote(ctx, c->gpa, c->len);
+	tracks_wrote(ctx, c->to, c->len);
 	model_lift(ctx, c->gpa, c->len, &there);
 	if (exchange)
 		model_lift(ctx, c->to, c->len, &back);
@@ -368,6 +370,16 @@ static void pages_copied(struct ctx *ctx, __u64 start)
 	ctx->copied++;
 }
 
+/* What lies in one piece may be copied if some of it was written, and some not. */
+static bool page_went(struct ctx *ctx, const struct page *p)
+{
+	struct axas_translate_entry e;
+
+	return ctx->tracked &&
+	       ax_translate(ctx->fd, p->nr * AX_PAGE, &e) == AXAS_TRANSLATE_MAPPED &&
+	       e.leaf_size == AX_2M && PAGE_DOWN(e.hpa) != p->hpa;
+}
+
 /*
  * Frames were known before. Whether 2 MiB are copied depends on memory and on who has
  * pages of it: what may not be copied isn't. Return: bytes that are in large leaves now.
@@ -379,8 +391,9 @@ static __u64 collapse_piece(struct ctx *ctx, const struct call *c, __u64 start)
 
 	if (p && p->large)
 		return 0;
-	if (pages_contiguous(ctx, start)) {
-		if (!large && c->finished)
+	if (pages_contiguous(ctx, start) && !page_went(ctx, p)) {
+		/* Some of it may have been written, and some not. */
+		if (!large && c->finished && !ctx->tracked)
 			fail(ctx, "%#llx lies in one piece, and isn't one leaf", start);
 		if (large)
 			pages_join(ctx, start);

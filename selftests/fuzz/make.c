@@ -300,6 +300,7 @@ void make_collapse(struct ctx *ctx, struct call *c)
 {
 	__u64 start = ctx->exact ? ctx->st.base : ctx->zone[0].base;
 
+	tracks_learn(ctx, c->gpa, c->len);
 	c->op = CALL_COLLAPSE;
 	c->flags = one_in(ctx, 4) ? 0 : AXAS_COLLAPSE_COPY;
 	if (!one_in(ctx, 8) && ALIGN_2M(c->gpa) >= start) {

@@ -173,6 +173,8 @@ void page_write(struct ctx *ctx, __u64 gpa, const void *buf, size_t len)
 	unsigned char *lin = page_linear(ctx, gpa);
 	struct page *p = page_find(ctx, gpa);
 
+	if (lin || p)
+		tracks_wrote(ctx, gpa, len);
 	if (lin) {
 		memcpy(lin, buf, len);
 		return;
@@ -284,6 +286,7 @@ static void pages_drop(struct ctx *ctx, __u64 gpa, __u64 len)
 
 void model_unmap(struct ctx *ctx, __u64 gpa, __u64 len)
 {
+	tracks_unmapped(ctx, gpa, len);
 	model_cut(ctx, gpa);
 	model_cut(ctx, gpa + len);
 	areas_take(&ctx->m.mem, gpa, gpa + len);
@@ -310,6 +313,7 @@ void model_map(struct ctx *ctx, const struct call *call)
 	/* There is something only where it is to be replaced. */
 	model_unmap(ctx, call->gpa, call->len);
 	areas_put(&ctx->m.mem, &a);
+	tracks_wrote(ctx, call->gpa, call->len);
 	if (call->flags & AXAS_MAP_POPULATE)
 		model_touched(ctx, call->gpa, call->len);
 	if (call->flags & AXAS_MAP_REPLACE)
@@ -334,11 +338,13 @@ int model_resizable(struct ctx *ctx, __u64 gpa, __u64 len)
 void model_resize(struct ctx *ctx, __u64 gpa, __u64 len)
 {
 	struct area *a = areas_at(&ctx->m.mem, gpa);
+	__u64 end = lesser(a->end, gpa + len);
 
 	if (gpa + len < a->end)
 		model_unmap(ctx, gpa + len, a->end - (gpa + len));
 	else
 		a->end = gpa + len;
+	tracks_unmapped(ctx, end, gpa + len - end);
 }
 
 /* Areas stay as they are. How many pages went? */
@@ -346,6 +352,7 @@ unsigned int model_discard(struct ctx *ctx, __u64 gpa, __u64 len)
 {
 	unsigned int before = ctx->m.nr_pages;
 
+	tracks_wrote(ctx, gpa, len);
 	pages_split(ctx, gpa);
 	pages_split(ctx, gpa + len);
 	pages_drop(ctx, gpa, len);
@@ -495,22 +502,37 @@ static bool may_be_large(struct ctx *ctx, const struct area *a, __u64 gpa)
 	return true;
 }
 
+/* One that came where writes are noticed was split at once. */
+static bool came_large(struct ctx *ctx, __u64 gpa, __u64 leaf_size)
+{
+	__u64 at = ALIGN_2M(gpa), len = AX_2M;
+	struct axas_next_entry e = { 0 };
+
+	return leaf_size == AX_2M ||
+	       (ctx->tracked && ax_next(ctx->fd, &at, &len, &e, 1) == 1 &&
+		e.length == AX_2M);
+}
+
 static void page_touched(struct ctx *ctx, const struct area *a, __u64 gpa)
 {
 	struct axas_translate_entry e;
+	struct page *p;
 	__u64 at;
 
 	if (page_find(ctx, gpa))
 		return;
 	if (!may_be_large(ctx, a, gpa) ||
 	    ax_translate(ctx->fd, gpa, &e) != AXAS_TRANSLATE_MAPPED ||
-	    e.leaf_size != AX_2M) {
+	    !came_large(ctx, gpa, e.leaf_size)) {
 		page_add(ctx, gpa, false);
 		return;
 	}
 	/* Whatever becomes of the leaf, its pages stay where they are. */
-	for (at = ALIGN_2M(gpa); at < ALIGN_2M(gpa) + AX_2M; at += AX_PAGE)
-		page_add(ctx, at, true)->hpa = ALIGN_2M(e.hpa) + at % AX_2M;
+	for (at = ALIGN_2M(gpa); at < ALIGN_2M(gpa) + AX_2M; at += AX_PAGE) {
+		p = page_add(ctx, at, e.leaf_size == AX_2M);
+		if (p->large)
+			p->hpa = ALIGN_2M(e.hpa) + at % AX_2M;
+	}
 }
 
 /* What lies in the range was touched, of areas of that backend or of all lazy ones. */
@@ -586,7 +608,9 @@ void model_adopt(struct ctx *ctx, __u64 gpa, const unsigned char *data,
 		if (i < n)
 			fail(ctx, "at %#llx: %#x, want %#x or %#x", gpa + i,
 			     is[i], was[i], data[i]);
-		page_write(ctx, gpa, is, n);
+		/* It may not have been written at all. */
+		if (memcmp(is, was, n))
+			page_write(ctx, gpa, is, n);
 	}
 }
 
