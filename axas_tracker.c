@@ -67,16 +67,12 @@ static int tracker_put(struct axas_tracker *tracker, struct axas_dirty *args,
 	return 0;
 }
 
-static int tracker_dirty(struct axas_tracker *tracker, union axas_args *args)
+static int tracker_dirty(struct axas_tracker *tracker, struct axas_dirty *dirty,
+			 struct axas_next_entry *entries)
 {
-	struct axas_next_entry *entries __free(kfree) = NULL;
-	struct axas_dirty *dirty = &args->dirty;
-	u32 n = min_t(u32, dirty->nr, TRACKER_RUNS);
-
 	dirty->done = 0;
 	if (dirty->flags == (AXAS_DIRTY_PEEK | AXAS_DIRTY_PUT))
 		return -EINVAL;
-	entries = kmalloc_array(n, sizeof(*entries), AXAS_GFP);
 	if (!entries)
 		return -ENOMEM;
 	return dirty->flags & AXAS_DIRTY_PUT ?
@@ -92,14 +88,23 @@ static const struct axas_ioctl tracker_ioctls[] = {
 static long tracker_ioctl(struct file *filp, unsigned int cmd,
 			  unsigned long arg)
 {
+	struct axas_next_entry *entries __free(kfree) = NULL;
+	struct axas_tracker *tracker = filp->private_data;
+	struct axas_dirty *dirty;
 	struct axas_call call;
-	int ret = axas_ioctl_begin(&call, tracker_ioctls,
-				   ARRAY_SIZE(tracker_ioctls), cmd, arg);
+	long ret = axas_ioctl_begin(&call, tracker_ioctls,
+				    ARRAY_SIZE(tracker_ioctls), cmd, arg);
 
 	if (ret)
 		return ret;
-	return axas_ioctl_end(&call,
-			      tracker_dirty(filp->private_data, &call.args));
+	dirty = &call.args.dirty;
+	entries = kmalloc_array(min_t(u32, dirty->nr, TRACKER_RUNS),
+				sizeof(*entries), AXAS_GFP);
+	ret = axas_ioctl_end(&call, tracker_dirty(tracker, dirty, entries));
+	/* Nobody was told how many runs there are: they are listed again. */
+	if (ret == -EFAULT && !dirty->flags)
+		axas_tracker_put(tracker, entries, dirty->done);
+	return ret;
 }
 
 static __poll_t tracker_poll(struct file *filp, poll_table *wait)
