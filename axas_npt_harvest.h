@@ -71,16 +71,6 @@ static bool npt_leaf_pinned(u64 entry, unsigned int level)
 	return false;
 }
 
-/* It counts as written; guests open it anew if they can. */
-static void npt_stay_open(const struct axas_npt *npt, u64 *ptr,
-			  unsigned int level)
-{
-	if (FMT_SW_WRITTEN)
-		npt_open_rom(npt, ptr, level);
-	else if (!npt_leaf_open(npt, READ_ONCE(*ptr), level))
-		npt_open_leaf(npt, ptr, level);
-}
-
 /* Make everybody forget what was armed in a table. */
 static void npt_harvest_flush(struct axas_npt_harvest *harvest,
 			      struct axas_npt *npt, u64 *table,
@@ -99,10 +89,9 @@ static void npt_harvest_flush(struct axas_npt_harvest *harvest,
 		smp_mb();
 		for_each_set_bit(i, armed, AXAS_TABLE_ENTRIES) {
 			entry = READ_ONCE(table[i]);
-			if (fmt_owned(entry) && npt_leaf_pinned(entry, level)) {
-				npt_stay_open(npt, &table[i], level);
-				harvest->left = true;
-			}
+			if (fmt_owned(entry) && npt_leaf_pinned(entry, level))
+				harvest->pinned(harvest->arg, base + i * size,
+						size);
 		}
 	}
 	bitmap_zero(armed, AXAS_TABLE_ENTRIES);
@@ -185,7 +174,6 @@ static void npt_harvest_link(struct axas_npt_harvest *harvest,
 			     u64 next)
 {
 	bool whole = next - harvest->next == axas_level_size(level);
-	bool left = harvest->left;
 	u64 link = READ_ONCE(*ptr);
 
 	if (!fmt_is_table(link, level) || npt_link_armed(link))
@@ -194,12 +182,10 @@ static void npt_harvest_link(struct axas_npt_harvest *harvest,
 		npt_arm_link(ptr, level, FMT_SW_STALE);
 		return;
 	}
-	harvest->left = false;
 	npt_harvest_table(harvest, npt, npt_child(link, level), level - 1,
 			  next);
-	if (whole && !harvest->left && !harvest->full && !harvest->peek)
+	if (whole && !harvest->full && !harvest->peek)
 		npt_arm_link(ptr, level, 0);
-	harvest->left |= left;
 }
 
 /* From @harvest.next on, as far as it lies in the table. */

@@ -4,6 +4,8 @@
  */
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -384,12 +386,23 @@ static bool list_visit(void *arg, u64 gpa, u64 size)
 	return true;
 }
 
+/* It may be written to without anybody noticing: so it is written until that ends. */
+static void list_pinned(void *arg, u64 gpa, u64 size)
+{
+	const struct track_list *list = arg;
+	struct axas_tracker *tracker;
+
+	list_for_each_entry(tracker, &list->space->tracking->trackers, node)
+		tracker_mark(tracker, gpa, gpa + size - 1);
+}
+
 static void list_harvest(struct track_list *list,
 			 struct axas_npt_harvest *harvest)
 {
 	struct axas_npt *npt = &list->space->npt;
 
 	harvest->visit = list_visit;
+	harvest->pinned = list_pinned;
 	harvest->arg = list;
 	harvest->held = list->space->held;
 	harvest->peek = list->peek;
@@ -419,6 +432,51 @@ void axas_track_collect_all(struct axas_space *space, u64 gpa, u64 size)
 	list_harvest(&list, &harvest);
 }
 
+/*
+ * Has anybody but the table and windows a reference? A window gets a page under its
+ * lock: while that is held windows only lose it, and the count is looked at first.
+ */
+static bool track_page_pinned(struct page *page)
+{
+	int count;
+
+	if (!trylock_page(page))
+		return true;
+	count = page_count(page);
+	/* Whoever takes a page from a window does so in this order. */
+	smp_rmb();
+	count -= 2 + atomic_read(&page->_mapcount);
+	unlock_page(page);
+	return count > 0;
+}
+
+/* Each page is one of its own. */
+static int track_pinned_leaf(void *arg, axas_gpa_t gpa,
+			     const struct axas_leaf *leaf)
+{
+	unsigned int n = leaf->attr.owned ? 1U << 9 * (leaf->level - 1) : 0;
+	struct page *page = n ? axas_hal_page(leaf->hpa) : NULL;
+	u64 start = gpa.val;
+
+	for (; n--; page++, start += SZ_4K)
+		if (track_page_pinned(page))
+			tracker_mark(arg, start, start + SZ_4K - 1);
+	cond_resched();
+	return 0;
+}
+
+/* They were marked, and are listed: but for those that somebody has pinned. */
+static void tracker_unmark_unpinned(struct axas_tracker *tracker, u64 start,
+				    u64 last)
+{
+	const struct axas_npt *npt = &tracker->space->npt;
+
+	tracker_unmark(tracker, start, last);
+	if (tracker->space->held)
+		npt->ops->walk(npt, axas_gpa(start), last - start + 1,
+			       track_pinned_leaf, tracker);
+}
+
 /* ---- listing ---- */
 
 /* Go on from @list.start, for some tables. */
@@ -440,7 +498,7 @@ static void list_chunk(struct track_list *list)
 	if (marked)
 		list_add_run(list, list->start, harvest.next - 1);
 	if (marked && !list->peek)
-		tracker_unmark(tracker, list->start, harvest.next - 1);
+		tracker_unmark_unpinned(tracker, list->start, harvest.next - 1);
 	list->start = harvest.next;
 }
 

@@ -283,21 +283,21 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @visit: called for each run of leaves that are open, of which the first and the last
  *	may lie in the range in part only; and before with a size of 0: is there room?
  *	Return: false if there is none; that ends the search
- * @arg: for @visit
+ * @pinned: called for each leaf that was armed and of which somebody has pinned a page
  * @budget: tables to look at before it ends
- * @held: somebody may have pinned pages: those that he has stay open
+ * @held: somebody may have pinned pages
  * @peek: nothing is to be armed
  * @stale: nobody wants to know what is open, nor has a translation: links alone are
  *	armed where that is enough, and what is below them is armed when it is opened
  * @all: leaves that aren't open are visited as well: somebody may have pinned a page
  *	before it lost the right
  * @full: out: it ended before @end
- * @left: there are such
  */
 struct axas_npt_harvest {
 	u64 next;
 	u64 end;
 	bool (*visit)(void *arg, u64 gpa, u64 size);
+	void (*pinned)(void *arg, u64 gpa, u64 size);
 	void *arg;
 	unsigned int budget;
 	bool held;
@@ -305,7 +305,6 @@ struct axas_npt_harvest {
 	bool stale;
 	bool all;
 	bool full;
-	bool left;
 };
 
 /**
