@@ -3,7 +3,7 @@
  * One space of each format and of several widths: a test that says
  * TEST_F(space, ...) runs once in each. AX_FEW_VARIANTS leaves out all widths but
  * one of each format, and AX_TWO_FORMATS AMD's: what takes long, and asks for
- * nothing in which it isn't as EPT's.
+ * nothing in which it isn't as EPT's; AX_MODULE_TOO adds one of a module's.
  */
 #ifndef AXAS_FIXTURE_H
 #define AXAS_FIXTURE_H
@@ -41,6 +41,9 @@ AX_VARIANT(gstage50, AXAS_FORMAT_MODULE, 50);
 AX_VARIANT(gstage59, AXAS_FORMAT_MODULE, 59);
 #define AX_FEW_VARIANTS
 #else
+#ifdef AX_MODULE_TOO
+AX_VARIANT(gstage41, AXAS_FORMAT_MODULE, 41);
+#endif
 AX_VARIANT(ept48, AXAS_FORMAT_EPT, 48);
 AX_VARIANT(s2_40, AXAS_FORMAT_S2, 40);
 #ifndef AX_TWO_FORMATS
@@ -63,6 +66,9 @@ FIXTURE_SETUP(space)
 	if (self->dev == -EACCES || self->dev == -EPERM)
 		SKIP(return, "/dev/axas belongs to root");
 	ASSERT_LE(0, self->dev);
+	if (variant->format == AXAS_FORMAT_MODULE &&
+	    ax_info(self->dev, variant->format, &self->info) == -EINVAL)
+		SKIP(return, "axas_gstage isn't loaded");
 	ASSERT_EQ(0, ax_info(self->dev, variant->format, &self->info));
 	self->end = 1ULL << variant->bits;
 	self->fd = ax_create(self->dev, variant->format, variant->bits);

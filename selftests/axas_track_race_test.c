@@ -12,6 +12,7 @@
  * them; without it each is taken alone, then all at once.
  */
 #define AX_FEW_VARIANTS
+#define AX_MODULE_TOO
 #include <sys/uio.h>
 #include "axas_fixture.h"
 #include "axas_loop.h"
@@ -668,7 +669,8 @@ static unsigned int routes_named(const char *list)
 
 /* ---- few pages, listed all the time ---- */
 
-#define HOT	4
+/* As many as are written in about the time of a list. */
+#define HOT	32
 #define HOTTERS	2
 
 /* Word of each writer that it knows to be there, in each of the pages. */
@@ -807,7 +809,7 @@ TEST_F_TIMEOUT(space, pages_that_are_written_all_the_time, 120)
 {
 	__u64 rnd = ax_seed("pages_that_are_written_all_the_time");
 	static struct hot hot;
-	unsigned int route;
+	unsigned int route, i;
 
 	ax_access_arm();
 	ASSERT_EQ(0, race_areas(self->fd));
@@ -816,10 +818,8 @@ TEST_F_TIMEOUT(space, pages_that_are_written_all_the_time, 120)
 			continue;
 		memset(&hot, 0, sizeof(hot));
 		hot.r.fd = self->fd;
-		hot.page[0] = 3;
-		hot.page[1] = 9;
-		hot.page[2] = LARGE + 7;
-		hot.page[3] = ROM + 5;
+		for (i = 0; i < HOT; i++)
+			hot.page[i] = i < HOT / 2 ? 3 * i : i < HOT - 1 ? LARGE + 7 * i : ROM;
 		hot.r.routes = route < NR_WRITES ? 1u << route : ~(1u << DIRECT);
 		printf("# %s\n", route < NR_WRITES ? route_names[route] : "all");
 		hot_pages(_metadata, &hot, route < NR_WRITES ? 0.3 : 2, &rnd);
@@ -846,7 +846,7 @@ TEST_F_TIMEOUT(space, linear_pages_that_are_written_all_the_time, 60)
 	hot.r.routes = 1u << STORE | 1u << PWRITE | 1u << VECTOR | 1u << FAULT | 1u << PROC_MEM |
 		       1u << PROTECT;
 	for (i = 0; i < HOT; i++) {
-		hot.page[i] = i * TABLE + i;
+		hot.page[i] = i * (PAGES / HOT) + i % 7;
 		ASSERT_EQ(64, ax_pwrite(self->fd, zero, 64, at(hot.page[i])));
 	}
 	hot_pages(_metadata, &hot, 3, &rnd);
