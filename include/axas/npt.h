@@ -284,6 +284,7 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  *	may lie in the range in part only; and before with a size of 0: is there room?
  *	Return: false if there is none; that ends the search
  * @pinned: called for each leaf that was armed and of which somebody has pinned a page
+ * @arg: for @visit and @pinned
  * @budget: tables to look at before it ends
  * @held: somebody may have pinned pages
  * @peek: nothing is to be armed
