@@ -282,7 +282,7 @@ static int table_walk(struct debugfs_list *list)
 	if (list->end >= limit)
 		return TABLE_END;
 	guard(rcu)();
-	return axas_npt_ops(npt)->walk(npt, axas_gpa(list->end),
+	return axas_npt_get_ops(npt)->walk(npt, axas_gpa(list->end),
 				       limit - list->end, table_visit, list);
 }
 
@@ -361,7 +361,7 @@ static int stats_show(struct seq_file *m, void *v)
 
 	axas_space_stats(debugfs->space, &stats);
 	seq_printf(m, "id %llu\n", debugfs->space->npt.id);
-	seq_printf(m, "format %s\n", axas_npt_ops(&debugfs->space->npt)->name);
+	seq_printf(m, "format %s\n", axas_npt_get_ops(&debugfs->space->npt)->name);
 	seq_printf(m, "gpa-bits %u\n", stats.gpa_bits);
 	seq_printf(m, "levels %u\n", stats.levels);
 	seq_printf(m, "areas %llu\n", stats.areas);

@@ -101,7 +101,7 @@ static noinline int fault_open(struct axas_space *space,
 		return -EROFS;
 	if (fault->access & ~area->attr.prot)
 		return AXAS_FAULT_DENIED;
-	if (axas_npt_ops(npt)->tracking->open(npt, fault->gpa, &fault->cursor,
+	if (axas_npt_get_ops(npt)->tracking->open(npt, fault->gpa, &fault->cursor,
 					      false, 1))
 		return -EROFS;
 	axas_track_opened(space, fault->gpa.val);
@@ -130,7 +130,7 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 	enum axas_look look;
 	int ret;
 
-	look = axas_npt_ops(npt)->look(npt, fault->gpa, fault->access,
+	look = axas_npt_get_ops(npt)->look(npt, fault->gpa, fault->access,
 				       &fault->cursor, &slot);
 	if (unlikely(look >= AXAS_LOOK_ALLOWED))
 		return fault_leaf(space, fault, look);
@@ -345,7 +345,7 @@ static unsigned int faults_allowed(struct axas_space *space,
 	struct axas_npt *npt = &space->npt;
 	unsigned int i, allowed;
 
-	allowed = axas_npt_ops(npt)->allowed(npt, entries, n, &fault->cursor);
+	allowed = axas_npt_get_ops(npt)->allowed(npt, entries, n, &fault->cursor);
 	for (i = 0; i < allowed; i++)
 		entries[i].result = AXAS_FAULT_SPURIOUS;
 	this_cpu_add(space->faults->results[AXAS_FAULT_SPURIOUS], allowed);
@@ -432,7 +432,7 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 
 	guard(rcu)();
 	/* A fault also knows what to do where the entry is being replaced. */
-	if (!axas_npt_ops(npt)->lookup(npt, gpa, &slot, &leaf))
+	if (!axas_npt_get_ops(npt)->lookup(npt, gpa, &slot, &leaf))
 		return -ENOENT;
 	memory_set(memory, &leaf, gpa);
 	if (memory_denies(memory, access))
@@ -494,8 +494,8 @@ static noinline int memory_poisoned(struct axas_space *space, axas_gpa_t gpa,
  *
  * Context: may sleep. Takes the space's lock if the page's memory has failed.
  * Return: 0; -EFAULT outside of areas and in devices; -EACCES; -ENOMEM;
- * -EHWPOISON; -EINTR where writes are noticed; -ENOENT, with %AXAS_ACCESS_THERE and for whatever reason, if there is
- * no leaf.
+ * -EHWPOISON; -EINTR where writes are noticed; -ENOENT, with %AXAS_ACCESS_THERE and for
+ * whatever reason, if there is no leaf.
  */
 int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 			  unsigned int access, struct axas_memory *memory)

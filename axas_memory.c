@@ -160,7 +160,7 @@ static u64 hand_untouched(struct axas_space *space, axas_gpa_t gpa)
 
 	guard(rcu)();
 	/* One that is being replaced may have had a leaf. */
-	if (axas_npt_ops(npt)->lookup(npt, gpa, &slot, &leaf) ||
+	if (axas_npt_get_ops(npt)->lookup(npt, gpa, &slot, &leaf) ||
 	    axas_npt_missing(&slot) != -ENOENT)
 		return 0;
 	area = axas_tree_find(&space->areas, &start, &last);

@@ -166,8 +166,8 @@ static void npt_harvest_table(struct axas_npt_harvest *harvest,
 			      unsigned int level, u64 stop);
 
 /*
- * What a link leads to, if it is one, up to next. If nothing is open there, it is armed; and without a
- * look if that is what is wanted.
+ * What a link leads to, if it is one, up to next. If nothing is open there, it is armed;
+ * and without a look if that is what is wanted.
  */
 static void npt_harvest_link(struct axas_npt_harvest *harvest,
 			     struct axas_npt *npt, u64 *ptr, unsigned int level,

@@ -69,11 +69,11 @@ static inline unsigned int npt_born_prot(const struct axas_npt *npt,
 }
 
 /*
- * Close a leaf. The CPU may set flags in it meanwhile. The exchange is a full barrier,
+ * Arm a leaf. The CPU may set flags in it meanwhile. The exchange is a full barrier,
  * for npt_wait_pages(). Return: it was open.
  */
 static bool npt_arm_leaf(const struct axas_npt *npt, u64 *ptr,
-			   unsigned int level)
+			 unsigned int level)
 {
 	u64 entry = READ_ONCE(*ptr);
 

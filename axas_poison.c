@@ -86,7 +86,7 @@ static bool scan_space(struct axas_space *space, void *hpa)
 	while (ret != SCAN_END && scan.next < end && !axas_live_going(space)) {
 		scan.leaves = 0;
 		rcu_read_lock();
-		ret = axas_npt_ops(npt)->walk(npt, axas_gpa(scan.next),
+		ret = axas_npt_get_ops(npt)->walk(npt, axas_gpa(scan.next),
 					      end - scan.next, scan_leaf, &scan);
 		rcu_read_unlock();
 		if (ret == SCAN_FOUND &&

@@ -84,7 +84,7 @@ void axas_space_stats(struct axas_space *space, struct axas_stats *stats)
 	int cpu, i;
 
 	*stats = (struct axas_stats){
-		.format = axas_npt_ops(npt)->format,
+		.format = axas_npt_get_ops(npt)->format,
 		.gpa_bits = npt->gpa_bits,
 		.levels = npt->levels,
 		.features = npt->features,
@@ -123,13 +123,13 @@ int axas_space_root(struct axas_space *space, struct axas_root *root)
 	const struct axas_npt *npt = &space->npt;
 
 	*root = (struct axas_root){
-		.format = axas_npt_ops(npt)->format,
+		.format = axas_npt_get_ops(npt)->format,
 		.levels = npt->levels,
 		.root = axas_hal_virt_to_phys(npt->root).val,
-		.vtcr = axas_npt_ops(npt)->format == AXAS_FORMAT_S2 ?
+		.vtcr = axas_npt_get_ops(npt)->format == AXAS_FORMAT_S2 ?
 				axas_s2_vtcr(npt) : 0,
 	};
-	return axas_npt_ops(npt)->control(npt, &root->control);
+	return axas_npt_get_ops(npt)->control(npt, &root->control);
 }
 EXPORT_SYMBOL_GPL(axas_space_root);
 

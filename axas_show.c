@@ -46,7 +46,7 @@ void axas_show_fdinfo(struct seq_file *m, struct axas_space *space)
 	for (i = 0; i < AXAS_MAX_LEVELS; i++)
 		tables += stats.tables[i];
 	seq_printf(m, "axas-id:\t%llu\n", space->npt.id);
-	seq_printf(m, "axas-format:\t%s\n", axas_npt_ops(&space->npt)->name);
+	seq_printf(m, "axas-format:\t%s\n", axas_npt_get_ops(&space->npt)->name);
 	seq_printf(m, "axas-gpa-bits:\t%u\n", stats.gpa_bits);
 	seq_printf(m, "axas-levels:\t%u\n", stats.levels);
 	seq_printf(m, "axas-areas:\t%llu\n", stats.areas);

@@ -315,8 +315,8 @@ struct axas_npt_harvest {
  * @allowed: the same
  * @install: the same; the leaf comes armed
  * @open: let a leaf up to max_level be written to, by guests or by the owner alone;
- *	moves the cursor. Return: 0; -EAGAIN if it has changed; -E2BIG if it is larger. Under RCU, and R
- *	for reading.
+ *	moves the cursor. Return: 0; -EAGAIN if it has changed; -E2BIG if it is larger.
+ *	Under RCU, and R for reading.
  * @split: leave no leaf at gpa larger than 4 KiB. May sleep. Lock and R held for writing.
  * @reopen: let all leaves of a range allow what their areas do. May sleep. Lock and R
  *	held for writing.
@@ -516,7 +516,7 @@ int axas_format_register(const struct axas_npt_ops *ops);
 void axas_format_unregister(const struct axas_npt_ops *ops);
 
 /**
- * axas_npt_ops - the format of a table that others may begin to track
+ * axas_npt_get_ops - the format of a table that others may begin to track
  * @npt: the table
  *
  * Under the table's lock its @ops don't change.
@@ -525,7 +525,7 @@ void axas_format_unregister(const struct axas_npt_ops *ops);
  * the end of an RCU section.
  * Return: its operations.
  */
-static inline const struct axas_npt_ops *axas_npt_ops(const struct axas_npt *npt)
+static inline const struct axas_npt_ops *axas_npt_get_ops(const struct axas_npt *npt)
 {
 	return READ_ONCE(npt->ops);
 }
@@ -639,7 +639,7 @@ static inline int axas_npt_lookup(const struct axas_npt *npt, axas_gpa_t gpa,
 	struct axas_npt_slot slot;
 
 	guard(rcu)();
-	if (axas_npt_ops(npt)->lookup(npt, gpa, &slot, leaf))
+	if (axas_npt_get_ops(npt)->lookup(npt, gpa, &slot, leaf))
 		return 0;
 	return axas_npt_missing(&slot);
 }
@@ -656,7 +656,7 @@ static inline axas_hpa_t axas_npt_translate(const struct axas_npt *npt,
 					    axas_gpa_t gpa)
 {
 	guard(rcu)();
-	return axas_npt_ops(npt)->translate(npt, gpa);
+	return axas_npt_get_ops(npt)->translate(npt, gpa);
 }
 
 /**

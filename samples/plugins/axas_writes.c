@@ -49,7 +49,7 @@ static int writes_fault(const struct axas_area *area, struct axas_npt *npt,
 		return -EAGAIN;
 	}
 
-	ret = axas_npt_ops(npt)->install(npt, slot, fault->gpa, fault->frame.hpa,
+	ret = axas_npt_get_ops(npt)->install(npt, slot, fault->gpa, fault->frame.hpa,
 					 level, area->shared, &fault->pool);
 	if (ret == -ENOMEM) {
 		fault->tables = slot->level - level;
