@@ -14,6 +14,7 @@ typedef void axas_case_fn(struct kunit *test);
 extern axas_case_fn
 #include "npt_case_list.h"
 #include "space_case_list.h"
+#include "track_case_list.h"
 	axas_no_case;
 #undef AXAS_CASE
 

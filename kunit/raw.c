@@ -12,6 +12,13 @@ struct raw_format {
 	/* Not the manuals', but ours: what they leave to software. */
 	u64 owned;
 	u64 full;
+	/* In links: what it takes to write through them, and what says that of them. */
+	u64 link_write;
+	u64 link_open;
+	/* A link with it says nothing of what is below. */
+	u64 stale;
+	/* In a leaf: open for the owner alone. */
+	u64 written;
 	struct raw_flags flags;
 };
 
@@ -21,11 +28,11 @@ struct raw_format {
  */
 static const struct raw_format raw_formats[] = {
 	[AXAS_FORMAT_EPT] = { 7, 0x000ffffffffff000ULL, 1ULL << 52, 1ULL << 53,
-			      { 0x100, 0x200 } },
+			      2, 2, 1ULL << 55, 1ULL << 55, { 0x100, 0x200 } },
 	[AXAS_FORMAT_S2] = { 1, 0x0000fffffffff000ULL, 1ULL << 55, 1ULL << 57,
-			     { 0x400, 0x80 } },
+			     0, 1ULL << 56, 0, 1ULL << 57, { 0x400, 0x80 } },
 	[AXAS_FORMAT_AMD] = { 1, 0x000ffffffffff000ULL, 1ULL << 52, 1ULL << 53,
-			      { 0x20, 0x40 } },
+			      2, 2, 1ULL << 55, 1ULL << 55, { 0x20, 0x40 } },
 };
 
 /**
@@ -109,6 +116,29 @@ u64 *raw_entry_ptr(const struct axas_npt *npt, u64 gpa, unsigned int *level)
 		      (gpa >> (12 + 9 * (l - 1)) & 511);
 	}
 	*level = l;
+	return ptr;
+}
+
+/**
+ * raw_entry_at - the entry of a level for a GPA
+ * @npt: the table
+ * @gpa: the address
+ * @level: the level
+ *
+ * Return: where it is; NULL if no table of that level is there.
+ */
+u64 *raw_entry_at(const struct axas_npt *npt, u64 gpa, unsigned int level)
+{
+	enum axas_format format = npt->ops->format;
+	unsigned int l = npt->levels;
+	u64 *ptr = npt->root + (gpa >> (12 + 9 * (l - 1)));
+
+	for (; l > level; l--) {
+		if (!raw_is_table(format, *ptr, l))
+			return NULL;
+		ptr = raw_child(format, *ptr) +
+		      (gpa >> (12 + 9 * (l - 2)) & 511);
+	}
 	return ptr;
 }
 
@@ -279,6 +309,86 @@ static void amd_leaf(u64 entry, struct raw_leaf *leaf)
 	leaf->ignore_pat = false;
 }
 
+/*
+ * May a CPU write through a link? EPT 29.3.3.1, AMD 5.6.3: not if it lacks bit 1. A
+ * stage 2 table descriptor has no rights (D8.3.1).
+ */
+static bool raw_link_writes(enum axas_format format, u64 entry)
+{
+	u64 write = raw_formats[format].link_write;
+
+	return (entry & write) == write;
+}
+
+static bool raw_link_armed(enum axas_format format, u64 entry)
+{
+	return !(entry & raw_formats[format].link_open);
+}
+
+/* EPT and AMD: bit 1. Stage 2: S2AP[1], or the DBM bit that lets the CPU set it. */
+static bool raw_leaf_writes(enum axas_format format, u64 entry)
+{
+	return entry & (format == AXAS_FORMAT_S2 ? 0x0008000000000080ULL : 2);
+}
+
+/**
+ * raw_writes - does a CPU write to a GPA without a fault?
+ * @npt: the table
+ * @gpa: the address
+ *
+ * Return: true if so.
+ */
+bool raw_writes(const struct axas_npt *npt, u64 gpa)
+{
+	enum axas_format format = npt->ops->format;
+	unsigned int level = npt->levels, found;
+	u64 entry = raw_entry(npt, gpa, &found);
+
+	for (; level > found; level--)
+		if (!raw_link_writes(format, *raw_entry_at(npt, gpa, level)))
+			return false;
+	return raw_present(format, entry) && raw_leaf_writes(format, entry);
+}
+
+/* An entry as it would be if nobody had ever tracked what is written. */
+static u64 raw_untracked(const struct axas_npt *npt, u64 entry, bool leaf)
+{
+	const struct raw_format *raw = &raw_formats[npt->ops->format];
+
+	if (!npt->tracked)
+		return entry;
+	return leaf ? entry & ~raw->written :
+		      (entry & ~raw->stale) | raw->link_open;
+}
+
+/* Is nothing open below this link, if @shut says that of the links above? */
+static bool raw_shuts(const struct axas_npt *npt, u64 entry, bool shut)
+{
+	enum axas_format format = npt->ops->format;
+
+	return shut || (npt->tracked && !raw_formats[format].link_write &&
+			raw_link_armed(format, entry));
+}
+
+/*
+ * What trackers rely on: whoever follows links that are open finds all that a CPU can
+ * write to. Where links have no rights that is for others to see to.
+ */
+static const char *raw_track_bad(const struct axas_npt *npt, u64 entry, bool leaf,
+				 bool shut)
+{
+	enum axas_format format = npt->ops->format;
+	const struct raw_format *raw = &raw_formats[format];
+
+	if (!npt->tracked)
+		return NULL;
+	if (!leaf)
+		return entry & raw->stale && !raw_link_armed(format, entry) ?
+			       "an open link is stale" : NULL;
+	return shut && (raw_leaf_writes(format, entry) || entry & raw->written) ?
+		       "an open leaf below a link that is armed" : NULL;
+}
+
 static void raw_note_bad(struct raw_reader *reader, const char *bad, u64 entry)
 {
 	if (bad && !reader->sum.bad) {
@@ -354,7 +464,8 @@ static void raw_read_leaf(struct raw_reader *reader, u64 entry, u64 gpa,
 }
 
 static void raw_read_table(struct raw_reader *reader, const u64 *table,
-			   unsigned int entries, u64 gpa, unsigned int level)
+			   unsigned int entries, u64 gpa, unsigned int level,
+			   bool shut)
 {
 	enum axas_format format = reader->npt->ops->format;
 	u64 step = 1ULL << (12 + 9 * (level - 1));
@@ -372,8 +483,12 @@ static void raw_read_table(struct raw_reader *reader, const u64 *table,
 			continue;
 		}
 		is_table = raw_is_table(format, entry, level);
-		raw_note_bad(reader, raw_bad(format, entry, level, !is_table),
-			     entry);
+		raw_note_bad(reader, raw_bad(format, raw_untracked(reader->npt,
+								   entry,
+								   !is_table),
+					     level, !is_table), entry);
+		raw_note_bad(reader, raw_track_bad(reader->npt, entry, !is_table,
+						   shut), entry);
 		if (!is_table) {
 			raw_read_leaf(reader, entry, gpa, level);
 			continue;
@@ -384,7 +499,7 @@ static void raw_read_table(struct raw_reader *reader, const u64 *table,
 			reader->table(reader->arg, gpa, level - 1,
 				      raw_child(format, entry));
 		raw_read_table(reader, raw_child(format, entry), 512, gpa,
-			       level - 1);
+			       level - 1, raw_shuts(reader->npt, entry, shut));
 	}
 	raw_note_bad(reader, empty ? "a table with nothing in it" : NULL, level);
 }
@@ -400,5 +515,5 @@ void raw_read(struct raw_reader *reader)
 	reader->sum = (struct raw_sum){ .hash = 0xcbf29ce484222325ULL };
 	reader->sum.tables[npt->levels - 1] = 1ULL << npt->root_order;
 	raw_read_table(reader, npt->root, 512U << npt->root_order, 0,
-		       npt->levels);
+		       npt->levels, false);
 }

@@ -85,6 +85,8 @@ struct raw_flags {
 struct raw_flags raw_flags(enum axas_format format);
 bool raw_present(enum axas_format format, u64 entry);
 u64 raw_entry(const struct axas_npt *npt, u64 gpa, unsigned int *level);
+u64 *raw_entry_at(const struct axas_npt *npt, u64 gpa, unsigned int level);
+bool raw_writes(const struct axas_npt *npt, u64 gpa);
 u64 *raw_entry_ptr(const struct axas_npt *npt, u64 gpa, unsigned int *level);
 bool raw_reaches(const struct axas_npt *npt, u64 gpa, u64 hpa);
 void raw_read(struct raw_reader *reader);

@@ -114,10 +114,14 @@ static const char *leaf_bad(struct axas_space *space,
 	MA_STATE(mas, &space->areas.mt, leaf->gpa, leaf->gpa);
 	u64 last = leaf->gpa + (4096ULL << 9 * (leaf->level - 1)) - 1;
 	struct axas_area *area = mas_walk(&mas);
+	unsigned int prot = leaf->prot;
 
 	if (!area)
 		return "in no area";
-	if (area->attr.prot != leaf->prot ||
+	/* One that is armed opens when it is written to. */
+	if (space->npt.tracked)
+		prot |= area->attr.prot & PROT_W;
+	if (area->attr.prot != prot ||
 	    area->attr.memtype != leaf->memtype ||
 	    area->attr.owned != leaf->owned ||
 	    area->attr.ignore_pat != leaf->ignore_pat ||
