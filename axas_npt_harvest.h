@@ -24,13 +24,22 @@ static void npt_reopen_leaf(const struct axas_npt *npt, u64 *ptr,
 	} while (!try_cmpxchg(ptr, &entry, open));
 }
 
+/* What is reopened: to these rights, and also below what is stale. */
+struct npt_reopen {
+	struct axas_npt *npt;
+	unsigned int prot;
+	bool deep;
+};
+
 /*
- * What is stale still allows what it did. A leaf that has come since is armed, and
- * opens when it is written to.
+ * What is stale still allows what it did. A leaf that protect has closed since is
+ * armed, and opens when it is written to; where leaves may be joined all are to be the
+ * same.
  */
-static void npt_reopen_range(struct axas_npt *npt, u64 *ptr, unsigned int level,
-			     u64 gpa, u64 end, unsigned int prot)
+static void npt_reopen_range(const struct npt_reopen *reopen, u64 *ptr,
+			     unsigned int level, u64 gpa, u64 end)
 {
+	struct axas_npt *npt = reopen->npt;
 	u64 next, entry;
 	bool whole;
 
@@ -39,24 +48,27 @@ static void npt_reopen_range(struct axas_npt *npt, u64 *ptr, unsigned int level,
 		whole = next - gpa == axas_level_size(level);
 		entry = READ_ONCE(*ptr);
 		if (!fmt_is_table(entry, level)) {
-			npt_reopen_leaf(npt, ptr, level, prot);
+			npt_reopen_leaf(npt, ptr, level, reopen->prot);
 			continue;
 		}
 		npt_open_link(npt, ptr, level, whole);
-		if (!whole || !(entry & FMT_SW_STALE))
-			npt_reopen_range(npt, npt_entry(npt_child(entry, level),
-							gpa, level - 1),
-					 level - 1, gpa, next, prot);
+		if (!whole || reopen->deep || !(entry & FMT_SW_STALE))
+			npt_reopen_range(reopen,
+					 npt_entry(npt_child(entry, level), gpa,
+						   level - 1),
+					 level - 1, gpa, next);
 		cond_resched();
 	}
 }
 
 static void npt_reopen(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
-		       unsigned int prot)
+		       unsigned int prot, bool deep)
 {
+	const struct npt_reopen reopen = { npt, prot, deep };
+
 	lockdep_assert_held(npt->lock);
-	npt_reopen_range(npt, npt_root_entry(npt, gpa.val), npt->levels, gpa.val,
-			 gpa.val + size, prot);
+	npt_reopen_range(&reopen, npt_root_entry(npt, gpa.val), npt->levels,
+			 gpa.val, gpa.val + size);
 }
 
 /* Does somebody have a page who may write to it whatever the entry says? */

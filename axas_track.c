@@ -667,17 +667,31 @@ static void track_reopen(struct axas_space *space, u64 start, u64 last,
 			space->npt.ops->tracking->reopen(&space->npt,
 							 axas_gpa(gpa),
 							 min(end, last) + 1 - gpa,
-							 area->attr.prot);
+							 area->attr.prot,
+							 area->max_level > 1);
 		cond_resched();
 		if (end >= last)
 			break;
 	}
 }
 
+/* What the leaf at gpa may be as large as. */
+static u64 track_leaf_size(struct axas_space *space, u64 gpa)
+{
+	u64 first = gpa, last = gpa;
+	const struct axas_area *area = axas_tree_find(&space->areas, &first,
+						      &last);
+
+	return axas_level_size(area ? max_t(u8, area->max_level, 1) : 1);
+}
+
+/* A leaf that reaches out of the range was armed, or split, as a whole. */
 static void track_end(struct axas_space *space, u64 start, u64 last, bool join)
 {
 	u64 next, end;
 
+	start = ALIGN_DOWN(start, track_leaf_size(space, start));
+	last = ALIGN(last + 1, track_leaf_size(space, last)) - 1;
 	for (next = start; next <= last; next = end + 1) {
 		end = last;
 		if (!track_piece(space, NULL, next, &end))

@@ -210,7 +210,7 @@ static void arm(struct axas_npt *npt, u64 gpa, u64 size)
 static void reopen(struct axas_npt *npt, u64 gpa, u64 size, unsigned int prot)
 {
 	mutex_lock(npt->lock);
-	npt->ops->tracking->reopen(npt, axas_gpa(gpa), size, prot);
+	npt->ops->tracking->reopen(npt, axas_gpa(gpa), size, prot, false);
 	mutex_unlock(npt->lock);
 }
 

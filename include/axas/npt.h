@@ -318,8 +318,9 @@ struct axas_npt_harvest {
  *	moves the cursor. Return: 0; -EAGAIN if it has changed; -E2BIG if it is larger.
  *	Under RCU, and R for reading.
  * @split: leave no leaf at gpa larger than 4 KiB. May sleep. Lock and R held for writing.
- * @reopen: let all leaves of a range allow what their areas do. May sleep. Lock and R
- *	held for writing.
+ * @reopen: let all leaves of a range allow what their areas do; where nobody has written
+ *	since they were armed those that protect has changed need not, unless it is
+ *	deep. May sleep. Lock and R held for writing.
  * @harvest: report and arm what is open. May sleep. Lock held and, unless it only
  *	looks, R for writing.
  */
@@ -342,7 +343,7 @@ struct axas_npt_tracking {
 	void (*split)(struct axas_npt *npt, axas_gpa_t gpa,
 		      struct axas_npt_pool *pool);
 	void (*reopen)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
-		       unsigned int prot);
+		       unsigned int prot, bool deep);
 	void (*harvest)(struct axas_npt *npt, struct axas_npt_harvest *harvest);
 };
 
