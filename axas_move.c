@@ -191,7 +191,7 @@ static void move_areas(struct move *move)
 				 move->from + move->size - 1);
 	axas_tree_release(&space->areas);
 	axas_area_changed(space, move->from, move->size);
-	axas_area_changed(space, move->to, move->size);
+	axas_track_mark(space, move->to, move->size);
 }
 
 /*
