@@ -269,6 +269,47 @@ int axas_ram_file(int space, uint64_t gpa, uint64_t length, uint32_t prot)
 	return call(space, AXAS_RAM_FILE, &file);
 }
 
+int axas_track(int space, uint64_t gpa, uint64_t length, uint32_t what,
+	       uint64_t threshold)
+{
+	struct axas_track track = {
+		.size = sizeof(track), .gpa = gpa, .length = length,
+		.what = what, .threshold = threshold,
+	};
+
+	return call(space, AXAS_TRACK, &track);
+}
+
+int axas_dirty(int tracker, uint64_t *gpa, uint64_t *length, uint32_t flags,
+	       struct axas_next_entry *entries, unsigned int nr)
+{
+	struct axas_dirty dirty = {
+		.size = sizeof(dirty), .flags = flags, .gpa = *gpa,
+		.length = *length, .entries = (uintptr_t)entries, .nr = nr,
+	};
+	int err;
+
+	if (nr > INT_MAX || flags & AXAS_DIRTY_PUT)
+		return -EINVAL;
+	err = call(tracker, AXAS_DIRTY, &dirty);
+	if (err)
+		return err;
+	*gpa = dirty.gpa;
+	*length = dirty.length;
+	return (int)dirty.done;
+}
+
+int axas_dirty_put(int tracker, const struct axas_next_entry *entries,
+		   unsigned int nr)
+{
+	struct axas_dirty dirty = {
+		.size = sizeof(dirty), .flags = AXAS_DIRTY_PUT,
+		.entries = (uintptr_t)entries, .nr = nr,
+	};
+
+	return call(tracker, AXAS_DIRTY, &dirty);
+}
+
 int axas_clear(int space)
 {
 	struct axas_clear clear = { .size = sizeof(clear) };

@@ -220,6 +220,47 @@ int axas_next(int space, uint64_t *gpa, uint64_t *length,
 int axas_ram_file(int space, uint64_t gpa, uint64_t length, uint32_t prot);
 
 /**
+ * axas_track() - notice what is written from now on
+ * @space: from axas_create()
+ * @gpa: first address
+ * @length: bytes
+ * @what: &enum axas_track_what bits
+ * @threshold: pages that poll(2) waits for; 0 is 1
+ *
+ * Return: a descriptor, closed on exec, or -errno. The tracker ends when it is closed.
+ */
+int axas_track(int space, uint64_t gpa, uint64_t length, uint32_t what,
+	       uint64_t threshold);
+
+/**
+ * axas_dirty() - list what has been written since it was listed last
+ * @tracker: from axas_track()
+ * @gpa: first address; afterwards where to go on
+ * @length: bytes; afterwards those that are left, 0 when all has been listed
+ * @flags: 0 or %AXAS_DIRTY_PEEK
+ * @entries: where the runs go
+ * @nr: how many fit
+ *
+ * What they hold is read behind the call: what is written later is listed later.
+ *
+ * Return: how many runs there are, or -errno.
+ */
+int axas_dirty(int tracker, uint64_t *gpa, uint64_t *length, uint32_t flags,
+	       struct axas_next_entry *entries, unsigned int nr);
+
+/**
+ * axas_dirty_put() - have pages listed again
+ * @tracker: from axas_track()
+ * @entries: runs, as axas_dirty() gives them, or any others in the tracker's range
+ * @nr: how many
+ *
+ * Return: 0 or -errno; then a part of them may be listed again, and the call can be
+ * repeated.
+ */
+int axas_dirty_put(int tracker, const struct axas_next_entry *entries,
+		   unsigned int nr);
+
+/**
  * axas_clear() - unmap everything
  * @space: from axas_create()
  *

@@ -9,8 +9,8 @@
 
 Addresses and lengths are in bytes. A call that fails raises OSError with the errno
 that axas(3) has for it; what isn't a number, or fits no field, is a TypeError or an
-OverflowError and never gets to the kernel. A Device, Space or RamFile has a
-descriptor, which close() or the end of a with statement closes; any thread may call
+OverflowError and never gets to the kernel. A Device, Space, RamFile or Tracker
+has a descriptor, which close() or the end of a with statement closes; any thread may call
 it. AXAS_LIBRARY in the environment names another library than libaxas.so.0.
 """
 import ctypes
@@ -115,6 +115,15 @@ class ProbeKind(enum.IntEnum):
     MISCONFIGURED = 3
     ACCESS_FLAG = 4
     ADDRESS_SIZE = 5
+
+
+class TrackWhat(enum.IntFlag):
+    WRITTEN = 1 << 0
+
+
+class DirtyFlags(enum.IntFlag):
+    PEEK = 1 << 0
+    PUT = 1 << 1
 
 
 RW = Prot.READ | Prot.WRITE
@@ -239,6 +248,8 @@ _FUNCTIONS = {
     "axas_create": (_INT, _INT, _PTR),
     "axas_device_add": (_INT, _INT, _U32, _U64, _U64, _U64),
     "axas_device_del": (_INT, _INT, _U32, _U64, _U64),
+    "axas_dirty": (_INT, _INT, _PTR, _PTR, _U32, _PTR, ctypes.c_uint),
+    "axas_dirty_put": (_INT, _INT, _PTR, ctypes.c_uint),
     "axas_discard": (_INT, *_RANGE, _PTR),
     "axas_faults": (_INT, _INT, _PTR, ctypes.c_uint),
     "axas_format_number": (_INT, _INT, _TEXT),
@@ -256,6 +267,7 @@ _FUNCTIONS = {
     "axas_resize": (_INT, *_RANGE),
     "axas_root": (_INT, _INT, _PTR),
     "axas_stats": (_INT, _INT, _PTR),
+    "axas_track": (_INT, *_RANGE, _U32, _U64),
     "axas_translations": (_INT, _INT, _PTR, ctypes.c_uint),
     "axas_unmap": (_INT, *_RANGE),
     "axas_write": (_INT, _INT, _U64, _TEXT, _SIZE),
@@ -407,6 +419,34 @@ class RamFile(_Memory):
     """
 
 
+class Tracker(_File):
+    """What is written in a range of a space; select.poll() knows its descriptor."""
+
+    def __init__(self, fd, gpa, length):
+        super().__init__(fd)
+        self.gpa, self.length = gpa, length
+
+    def dirty(self, gpa=None, length=None, flags=0):
+        """List what was written since it was listed last, of all unless said: (gpa, length).
+
+        It is read behind the listing. With DirtyFlags.PEEK all is listed again.
+        """
+        gpa = self.gpa if gpa is None else gpa
+        length = self.gpa + self.length - gpa if length is None else length
+        at, left = _fits(_U64, gpa), _fits(_U64, length)
+        entries = (NextEntry * 256)()
+        while left.value:
+            n = _call("axas_dirty", self.fileno(), ctypes.byref(at), ctypes.byref(left),
+                      flags, entries, len(entries))
+            yield from [(entry.gpa, entry.length) for entry in entries[:n]]
+
+    def put(self, runs):
+        """Have runs, each (gpa, length), listed again."""
+        entries = [NextEntry(gpa=gpa, length=length) for gpa, length in runs]
+        _call("axas_dirty_put", self.fileno(), (NextEntry * len(entries))(*entries),
+              len(entries))
+
+
 class Space(_Memory):
     """A guest physical address space, of a descriptor that it closes."""
 
@@ -472,6 +512,11 @@ class Space(_Memory):
             n = _call("axas_next", self.fileno(), ctypes.byref(at), ctypes.byref(left),
                       entries, len(entries))
             yield from [(entry.gpa, entry.length) for entry in entries[:n]]
+
+    def track(self, gpa, length, what=TrackWhat.WRITTEN, threshold=0):
+        """Make a Tracker of a range, which notices what is written from now on."""
+        return Tracker(_call("axas_track", self.fileno(), gpa, length, what, threshold),
+                       gpa, length)
 
     def ram_file(self, gpa, length, prot=RW):
         """Make a RamFile of a range."""

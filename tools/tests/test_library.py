@@ -58,7 +58,7 @@ class Library(unittest.TestCase):
         common = {"EBADF", "EFAULT", "EINTR", "EINVAL", "ENOMEM", "ENOTTY", "ERANGE", "E2BIG"}
         # Called otherwise than the function; and what calls more than the ioctl, or less.
         of = {"axas_faults": "axas_fault", "axas_translations": "axas_translate",
-              "axas_areas_next": "axas_areas", "axas_device_add": "axas_device",
+              "axas_areas_next": "axas_areas", "axas_dirty_put": "axas_dirty", "axas_device_add": "axas_device",
               "axas_device_del": "axas_device", "axas_map_linear": "axas_map",
               "axas_map_alloc": "axas_map", "axas_map_device": "axas_map"}
         parts = {("axas_device_add",): {"ENOENT"}, ("axas_device_del",): {"EEXIST"}}

@@ -54,12 +54,15 @@ int main(void)
 	struct axas_info info;
 	struct axas_root root;
 	struct axas_map map;
+	struct axas_next_entry run;
+	uint64_t gpa = 0, length = 4096;
 	void *window;
 	char byte = 0;
 
 	memset(&fault, 0, sizeof(fault));
 	memset(&create, 0, sizeof(create));
 	memset(&map, 0, sizeof(map));
+	memset(&run, 0, sizeof(run));
 	errno = 0;
 	expect(axas_open("/nonexistent") == -ENOENT, "open");
 	expect(axas_open("/dev/null") >= 0, "open of a file");
@@ -80,6 +83,13 @@ int main(void)
 	expect(axas_resize(-1, 0, 4096) == -EBADF, "resize");
 	expect(axas_move(-1, 0, 4096, 4096, 0) == -EBADF, "move");
 	expect(axas_collapse(-1, 0, 4096, 0, NULL) == -EBADF, "collapse");
+	expect(axas_track(-1, 0, 4096, AXAS_TRACK_WRITTEN, 0) == -EBADF, "track");
+	expect(axas_dirty(-1, &gpa, &length, 0, &run, 1) == -EBADF, "dirty");
+	expect(axas_dirty(-1, &gpa, &length, AXAS_DIRTY_PUT, &run, 1) == -EINVAL,
+	       "dirty, flags");
+	expect(axas_dirty(-1, &gpa, &length, 0, &run, 0x80000000) == -EINVAL,
+	       "dirty, nr");
+	expect(axas_dirty_put(-1, &run, 1) == -EBADF, "dirty_put");
 	expect(axas_clear(-1) == -EBADF, "clear");
 	expect(axas_fault(-1, 0, AXAS_PROT_READ) == -EBADF, "fault");
 	expect(axas_fault(-1, 0, 0x10000) == -EINVAL, "fault, access");

@@ -61,6 +61,23 @@ class Live(unittest.TestCase):
         self.space.clear()
         self.assertEqual((self.space.stats().resident, self.space.areas()), (0, []))
 
+    def test_tracker(self):
+        self.space.map(GPA, 1024 * PAGE)
+        with self.space.track(GPA, 1024 * PAGE) as tracker:
+            want = [(GPA + n * PAGE, PAGE) for n in range(0, 1024, 2)]
+            for gpa, _ in want:
+                self.space.write(gpa, b"x")
+            self.assertEqual(list(tracker.dirty(flags=axas.DirtyFlags.PEEK)), want)
+            self.assertEqual(list(tracker.dirty(GPA, PAGE)), want[:1])
+            self.assertEqual(list(tracker.dirty(GPA + PAGE)), want[1:])
+            self.assertEqual(list(tracker.dirty()), [])
+            tracker.put(want[:2])
+            self.assertEqual(list(tracker.dirty()), want[:2])
+            self.raises(errno.ERANGE, tracker.put, [(0, PAGE)])
+            self.raises(errno.ERANGE, lambda: list(tracker.dirty(GPA, 1025 * PAGE)))
+            self.raises(errno.EINVAL, lambda: list(tracker.dirty(flags=axas.DirtyFlags.PUT)))
+        self.raises(errno.EINVAL, self.space.track, GPA + 1, PAGE)
+
     def test_many_runs(self):
         self.space.map(0, 2048 * PAGE)
         want = [(n * PAGE, PAGE) for n in range(0, 2048, 2)]

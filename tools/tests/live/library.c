@@ -4,6 +4,8 @@
  */
 #include <axas.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +257,53 @@ void test_collapse(void)
 	EXPECT(at.leaf_size == (collapse.joined ? 2 * M : 4 * K));
 	EXPECT(!axas_read(s, G + M - sizeof(text), back, sizeof(back)));
 	EXPECT(!strcmp(text, back));
+	close(s);
+}
+
+/* Listed once, again after a peek or when it is put back, and in two steps. */
+void test_track(void)
+{
+	int s = must(axas_create(dev, NULL), "create"), t, n;
+	uint64_t gpa = G, length = M;
+	struct axas_next_entry runs[8];
+	struct pollfd ready;
+
+	EXPECT(!axas_map_alloc(s, G, M, RW));
+	EXPECT(!axas_populate(s, G, M, NULL));
+	EXPECT(axas_track(s, G, M, 0, 0) == -EINVAL);
+	EXPECT(axas_track(s, UINT64_C(1) << 62, M, AXAS_TRACK_WRITTEN, 0) == -ERANGE);
+	t = axas_track(s, G, M, AXAS_TRACK_WRITTEN, 3);
+	EXPECT(t >= 0 && fcntl(t, F_GETFD) == FD_CLOEXEC);
+	ready = (struct pollfd){ .fd = t, .events = POLLIN };
+	EXPECT(!axas_write(s, G + 8 * K - 1, "ab", 2));
+	EXPECT(poll(&ready, 1, 0) == 0);
+	EXPECT(axas_fault(s, G + 64 * K, AXAS_PROT_WRITE) == AXAS_FAULT_RESOLVED);
+	EXPECT(poll(&ready, 1, 0) == 1);
+	n = axas_dirty(t, &gpa, &length, AXAS_DIRTY_PEEK, runs, 8);
+	EXPECT(n == 2 && !length && gpa == G + M);
+	EXPECT(runs[0].gpa == G + 4 * K && runs[0].length == 8 * K);
+	EXPECT(runs[1].gpa == G + 64 * K && runs[1].length == 4 * K);
+	gpa = G;
+	length = M;
+	EXPECT(axas_dirty(t, &gpa, &length, 0, runs, 1) == 1);
+	EXPECT(length && gpa + length == G + M);
+	EXPECT(axas_dirty(t, &gpa, &length, 0, runs + 1, 1) == 1);
+	EXPECT(runs[1].gpa == G + 64 * K);
+	EXPECT(!axas_dirty_put(t, runs, 2));
+	EXPECT(!axas_dirty_put(t, runs, 0));
+	gpa = G;
+	length = M;
+	EXPECT(axas_dirty(t, &gpa, &length, 0, runs, 8) == 2 && !length);
+	gpa = G;
+	length = M;
+	EXPECT(axas_dirty(t, &gpa, &length, 0, runs, 8) == 0 && !length);
+	length = M;
+	EXPECT(axas_dirty(t, &gpa, &length, 0, runs, 8) == -ERANGE);
+	EXPECT(gpa == G + M && length == M);
+	runs[0].gpa = 0;
+	EXPECT(axas_dirty_put(t, runs, 1) == -ERANGE);
+	EXPECT(axas_clear(t) == -ENOTTY);
+	close(t);
 	close(s);
 }
 

@@ -168,6 +168,7 @@ int main(int argc, char **argv)
 		{ "resize", test_resize },
 		{ "move", test_move },
 		{ "collapse", test_collapse },
+		{ "track", test_track },
 		{ "linear", test_linear },
 		{ "root", test_root },
 		{ "ctl_info", test_ctl_info },

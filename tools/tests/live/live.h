@@ -56,6 +56,7 @@ void test_changes(void);
 void test_resize(void);
 void test_move(void);
 void test_collapse(void);
+void test_track(void);
 void test_linear(void);
 void test_root(void);
 
