@@ -122,7 +122,7 @@ guest_tools() {
 	local f
 	need g++ pkgconf libjson-c-dev python3
 	build_programs tools "$k_arch" || die "the tools do not build"
-	files /bin "tools-$k_arch/"{axasctl,axas-replay,axas-run,example,live}
+	files /bin "tools-$k_arch/"{axasctl,axas-migrate,axas-replay,axas-run,example,live}
 	awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$AXAS_TREE/README.md" >"$work/readme.c"
 	"$(cross_of "$k_arch")gcc" -static -I "$AXAS_TREE/tools/lib" -I "$AXAS_TREE/include/uapi" \
 		-o "$work/readme_example" "$work/readme.c" "$build/tools-$k_arch/libaxas.a"

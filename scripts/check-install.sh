@@ -86,6 +86,7 @@ check_versions() {
 # What make install gives, below PREFIX
 installed_files() {
 	cat <<-END
+		bin/axas-migrate
 		bin/axas-replay
 		bin/axas-run
 		include/axas.h
@@ -99,16 +100,20 @@ installed_files() {
 		lib/sysusers.d/axas.conf
 		lib/udev/rules.d/65-axas.rules
 		bin/axasctl
+		share/bash-completion/completions/axas-migrate
 		share/bash-completion/completions/axas-replay
 		share/bash-completion/completions/axas-run
 		share/bash-completion/completions/axasctl
+		share/fish/vendor_completions.d/axas-migrate.fish
 		share/fish/vendor_completions.d/axas-replay.fish
 		share/fish/vendor_completions.d/axas-run.fish
 		share/fish/vendor_completions.d/axasctl.fish
+		share/man/man1/axas-migrate.1
 		share/man/man1/axas-replay.1
 		share/man/man1/axas-run.1
 		share/man/man1/axasctl.1
 		share/man/man3/axas.3
+		share/zsh/site-functions/_axas-migrate
 		share/zsh/site-functions/_axas-replay
 		share/zsh/site-functions/_axas-run
 		share/zsh/site-functions/_axasctl

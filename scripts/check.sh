@@ -44,7 +44,7 @@ fuzz-distro             | check | distro        |  75 | guest | all of the inter
 odd-hole                | check | distro        |  45 | guest | ... with memory kept from the kernel, four CPUs
 odd-end                 | check | distro        |  35 | guest | ... whose memory ends amid a section, one CPU
 replay                  | check | distro        |  10 | guest | a real program's memory trace
-tools-live              | check | distro        |  35 | guest | axasctl, axas-run, axas-replay and Python over live spaces
+tools-live              | check | distro        |  35 | guest | axasctl, axas-migrate, axas-run, axas-replay and Python over live spaces
 tools-text              | check | -             |  10 | tools | libaxas and axasctl over text
 litmus                  | check | -             |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  15 | demo | make demo, and the picture that it leaves

@@ -197,7 +197,7 @@ our_files() {
 licence_of() {
 	case "$1" in
 	include/uapi/* | samples/softmmu/softmmu.h) echo "GPL-2.0 WITH Linux-syscall-note" ;;
-	tools/lib/* | tools/python/* | samples/emulator/* | samples/kvm/* | samples/monitor/*) echo MIT ;;
+	tools/lib/* | tools/migrate/* | tools/python/* | samples/emulator/* | samples/kvm/* | samples/monitor/*) echo MIT ;;
 	*) echo GPL-2.0 ;;
 	esac
 }

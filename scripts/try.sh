@@ -82,7 +82,7 @@ else
 	# shellcheck disable=SC2068 # one may be empty
 	programs selftests ${tests[@]}
 	# json-c is there for this machine only.
-	[ -n "$(cross_of "$k_arch")" ] || programs tools axasctl axas-replay axas-run example
+	[ -n "$(cross_of "$k_arch")" ] || programs tools axasctl axas-migrate axas-replay axas-run example
 fi
 if [ "$k_arch" = x86_64 ]; then
 	append="$append memmap=64M\$0x30000000"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# axasctl, axas-run, axas-replay and the Python module over live spaces.
+# axasctl, axas-migrate, axas-run, axas-replay and the Python module over live spaces.
 # shellcheck source=lib.sh
 . /guest/lib.sh
 

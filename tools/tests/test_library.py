@@ -126,7 +126,7 @@ class Library(unittest.TestCase):
                 self.assertEqual(r.returncode, status, (name, changed))
 
     def test_no_files_need_each_other(self):
-        for part in ("lib", "replay", "ctl", "tests/live"):
+        for part in ("lib", "migrate", "replay", "ctl", "tests/live"):
             objects = [o for o in sorted(os.listdir(f"{OUT}/{part}"))
                        if o.endswith(".o") and not o.endswith(".pic.o")]
             self.assertTrue(objects)
@@ -188,7 +188,7 @@ class Install(unittest.TestCase):
     def test_files(self):
         names = ["share/man/man3/axas.3", "lib/libaxas.a", "include/axas.h", "include/linux/axas.h",
                  "lib/python3/dist-packages/axas.py"]
-        for name in ("axasctl", "axas-replay", "axas-run"):
+        for name in ("axasctl", "axas-migrate", "axas-replay", "axas-run"):
             names += ["bin/" + name, f"share/man/man1/{name}.1",
                       "share/bash-completion/completions/" + name,
                       "share/zsh/site-functions/_" + name,

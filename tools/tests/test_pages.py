@@ -16,7 +16,8 @@ from base import HERE, OUT, TOOLS, read, run
 
 class Pages(unittest.TestCase):
     def test_man_pages_are_clean(self):
-        for page in ("ctl/axasctl.1", "replay/axas-replay.1", "run/axas-run.1", "lib/axas.3"):
+        for page in ("ctl/axasctl.1", "migrate/axas-migrate.1", "replay/axas-replay.1",
+                     "run/axas-run.1", "lib/axas.3"):
             r = run("groff", "-man", "-ww", "-z", "-Tutf8", f"{TOOLS}/{page}")
             self.assertEqual(r.stderr, "", page)
 
@@ -28,7 +29,8 @@ class Pages(unittest.TestCase):
         """In the manual page, and in the completion of each shell."""
         for program, part, commands in (
                 ("axasctl", "ctl", [[c] for c in ("info", "list", "stats", "dump", "resident", "map", "watch")]),
-                ("axas-replay", "replay", [[]]), ("axas-run", "run", [[]])):
+                ("axas-migrate", "migrate", [[]]), ("axas-replay", "replay", [[]]),
+                ("axas-run", "run", [[]])):
             texts = [read(f"{TOOLS}/{part}/{name}").replace("\\-", "-")
                      for name in (program + ".1", program + ".bash", "_" + program)]
             # --font-size is "-l font-size" there
@@ -69,6 +71,12 @@ LINES = (
     ("axas-replay --leaf ", "4K 2M", "host"),
     ("axas-replay trace", "trace.txt", "--json"),
     ("axas-replay --convert trace", "trace.txt", "--json"),
+    ("axas-migrate ", "send receive", "--then"),
+    ("axas-migrate send --", "--pid --stop --load --rate --size --rounds --downtime --retry --json",
+     "--then --cut"),
+    ("axas-migrate receive --", "--then --cut --retry --json --help", "--pid --rounds"),
+    ("axas-migrate send --rounds ", "", "--json trace.txt"),
+    ("axas-migrate receive trace", "trace.txt", "--json"),
     ("axas-run --", "--ram --leaf --format --help --version", "--json ls"),
     ("axas-run --ram ", "", "--leaf ls"),
     ("axas-run --format ", "host ept s2", "ls"),
@@ -120,6 +128,7 @@ class Completion(unittest.TestCase):
 
     def fish(self, line):
         script = f"source {TOOLS}/ctl/axasctl.fish; source {TOOLS}/replay/axas-replay.fish; " \
+            f"source {TOOLS}/migrate/axas-migrate.fish; " \
             f"source {TOOLS}/run/axas-run.fish; complete -C $argv[1]"
         out = run("fish", "-N", "-c", script, line, env=self.environment(), cwd=self.tmp.name).stdout
         return [word.split("\t")[0] for word in out.splitlines()]
@@ -137,7 +146,7 @@ class Completion(unittest.TestCase):
             os.chdir(self.tmp.name)
             os.execvp("zsh", ["zsh", "-f", "-i"])
         fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
-        os.write(fd, f"fpath=({TOOLS}/ctl {TOOLS}/replay {TOOLS}/run $fpath) PS1= LISTMAX=0\n"
+        os.write(fd, f"fpath=({TOOLS}/ctl {TOOLS}/migrate {TOOLS}/replay {TOOLS}/run $fpath) PS1= LISTMAX=0\n"
                      "autoload -Uz compinit; compinit -u -D; bindkey '^T' list-choices\n"
                      "zle-line-init() { print RE''ADY }; zle -N zle-line-init\n".encode())
         # Now it reads keys itself: the terminal echoes none.

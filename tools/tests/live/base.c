@@ -36,7 +36,7 @@ void test(const char *name, void (*fn)(void))
 
 bool runs(const char *fmt, ...)
 {
-	char command[256];
+	char command[1024];
 	va_list args;
 
 	va_start(args, fmt);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * live - test libaxas, axasctl, axas-run and axas-replay over the module; prints TAP
+ * live - test libaxas, axasctl, axas-migrate, axas-run and axas-replay over the
+ * module; prints TAP
  *
  * It makes a space of many kinds through the library, and compares what axasctl
  * says of it with what the library says. With arguments it runs them as a
  * command instead, while that space is there; $AXAS_SPACE is its number.
  *
- * axasctl, axas-run, axas-replay and the examples are looked for in $PATH. Linear areas are
- * tested where $AXAS_RESERVED_HPA is 2 MiB that the kernel doesn't use.
+ * axasctl, axas-migrate, axas-run, axas-replay and the examples are looked for in
+ * $PATH. Linear areas are tested where $AXAS_RESERVED_HPA is 2 MiB that the kernel doesn't use.
  */
 #include <axas.h>
 #include <errno.h>
@@ -199,6 +200,13 @@ int main(int argc, char **argv)
 		{ "run_sees_the_end", test_run_sees_the_end },
 		{ "run_forwards_signals", test_run_forwards_signals },
 		{ "run_takes_its_command_along", test_run_takes_its_command_along },
+		{ "migrate_under_load", test_migrate_under_load },
+		{ "migrate_converges", test_migrate_converges },
+		{ "migrate_after_a_break", test_migrate_after_a_break },
+		{ "migrate_to_who_knows_nothing",
+		  test_migrate_to_who_knows_nothing },
+		{ "migrate_another_process", test_migrate_another_process },
+		{ "migrate_back_to_the_guest", test_migrate_back_to_the_guest },
 		{ "examples", test_examples },
 		{ "replay", test_replay },
 		{ "replay_forms", test_replay_forms },

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * live - test libaxas, axasctl, axas-run and axas-replay over the module
+ * live - test libaxas, axasctl, axas-migrate, axas-run and axas-replay over the module
  *
  * base.c     what a test is, and what most of them need
  * library.c  tests of the library
  * ctl.c      tests of axasctl
  * watch.c    ... and of its watch
  * run.c      tests of axas-run
+ * migrate.c  tests of axas-migrate
  * live.c     the space, the list of tests, and the other programs
  *
  * live.c calls all others, the tests call base.c, and that calls none.
@@ -92,5 +93,13 @@ void test_run_status(void);
 void test_run_sees_the_end(void);
 void test_run_forwards_signals(void);
 void test_run_takes_its_command_along(void);
+
+/* migrate.c */
+void test_migrate_under_load(void);
+void test_migrate_converges(void);
+void test_migrate_after_a_break(void);
+void test_migrate_to_who_knows_nothing(void);
+void test_migrate_another_process(void);
+void test_migrate_back_to_the_guest(void);
 
 #endif /* AXAS_LIVE_H */
