@@ -32,13 +32,17 @@ _axasctl() {
 	--count | --font-size | --interval | --title | --width) return ;;
 	*)
 		case "$COMP_CWORD,$command" in
-		1,*) words='info list stats dump resident map watch --help --version' ;;
+		1,*) words='info list stats dump resident map watch heat --help --version' ;;
 		*,info | *,list) words='--json --help' ;;
 		*,stats | *,resident) words="--json --help $(_axasctl_ids)" ;;
 		*,dump) words="--json --help --tree $(_axasctl_ids)" ;;
 		*,map)
 			words="--json --help --svg --width --font-size --title --no-title"
 			words="$words --scale $(_axasctl_ids)"
+			;;
+		*,heat)
+			words="--json --csv --help --svg --width --font-size --title --no-title"
+			words="$words --count --interval $(_axasctl_ids)"
 			;;
 		*,watch) words="--json --help --latency --count --interval $(_axasctl_ids)" ;;
 		esac

@@ -27,6 +27,7 @@ enum {
 	OPT_INTERVAL,
 	OPT_LATENCY,
 	OPT_TREE,
+	OPT_CSV,
 };
 
 static const struct argp_option only_json[] = {
@@ -66,6 +67,23 @@ static const struct argp_option watch_options[] = {
 	{ NULL, 0, NULL, 0, NULL, 0 },
 };
 
+static const struct argp_option heat_options[] = {
+	{ "json", OPT_JSON, NULL, 0, "Print JSON, a line each time", 0 },
+	{ "csv", OPT_CSV, NULL, 0, "Print CSV, a line for each cell", 0 },
+	{ "svg", OPT_SVG, "FILE", 0,
+	  "Draw into FILE as SVG at the end; - is standard output", 0 },
+	{ "width", OPT_WIDTH, "LENGTH", 0,
+	  "Width of that picture, in pixels or with in, cm, mm or pt (760)", 0 },
+	{ "font-size", OPT_FONT_SIZE, "LENGTH", 0,
+	  "Size of its text (11)", 0 },
+	{ "title", OPT_TITLE, "TEXT", 0, "What stands above it", 0 },
+	{ "no-title", OPT_NO_TITLE, NULL, 0, "Nothing stands above it", 0 },
+	{ "count", OPT_COUNT, "N", 0, "Stop after N times", 0 },
+	{ "interval", OPT_INTERVAL, "SECONDS", 0,
+	  "Time from one to the next (1)", 0 },
+	{ NULL, 0, NULL, 0, NULL, 0 },
+};
+
 enum id_use { NO_ID, MAY_ID, MUST_ID };
 
 static const struct command {
@@ -89,6 +107,8 @@ static const struct command {
 	  "Draw the space with number ID: its areas, and what is mapped there with which leaves." },
 	{ "watch", show_watch, MAY_ID, watch_options,
 	  "Print faults per second by result, of the space with number ID or of all." },
+	{ "heat", show_heat, MUST_ID, heat_options,
+	  "Draw what is written in the space with number ID: address over time." },
 };
 
 struct parse {
@@ -186,6 +206,8 @@ static void check_request(struct argp_state *state, const struct parse *p)
 		argp_error(state, "which space? give its number; axasctl list shows them");
 	if (req->json && req->svg)
 		argp_error(state, "--json and --svg exclude each other");
+	if (req->csv && (req->json || req->svg))
+		argp_error(state, "--csv excludes --json and --svg");
 	if (req->title && req->no_title)
 		argp_error(state, "--title and --no-title exclude each other");
 	if (p->for_svg && !req->svg)
@@ -235,6 +257,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_TREE:
 		p->req.tree = true;
+		break;
+	case OPT_CSV:
+		p->req.csv = true;
 		break;
 	case OPT_LATENCY:
 		p->req.latency = true;
@@ -307,6 +332,7 @@ int main(int argc, char **argv)
 		       "  resident ID  what memory is there, in runs\n"
 		       "  map ID       a picture of a space (--svg FILE)\n"
 		       "  watch [ID]   faults per second (--latency, --interval, --count)\n"
+		       "  heat ID      what is written, address over time (--svg FILE, --csv)\n"
 		       "\n"
 		       "All take --json, and --help for more. ID is the number that list shows.\n",
 	};

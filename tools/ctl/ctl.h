@@ -11,8 +11,11 @@
  * svg.c      what pictures are made of: text, boxes, lines
  * picture.c  ... as a file
  * map.c      ... in the terminal, and as JSON
+ * wait.c     from one look to the next
  * latency.c  how long faults took
  * watch.c    faults per second
+ * cells.c    what heat draws: memory in cells, and what was written to them
+ * heat.c     ... in the terminal, as JSON, CSV and SVG
  * axasctl.c  the command line
  *
  * What they share stands here. A file calls those above it in this list, never
@@ -44,7 +47,7 @@ struct request {
 	double width, font_size;	/* of the picture; a pixel is 1/96 inch */
 	unsigned int count;	/* 0: for ever */
 	double interval;	/* seconds */
-	bool latency, tree;
+	bool latency, tree, csv;
 };
 
 /* debugfs: stats */
@@ -106,6 +109,7 @@ struct bar {
 #define NR_HEATS	9
 
 extern const char * const leaf_names[NR_LEAVES];
+extern const char * const heat_parts[NR_HEATS];
 
 /* text.c */
 _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *fmt, ...);
@@ -126,6 +130,10 @@ struct terminal {
 };
 
 void look_at_terminal(struct terminal *t);
+void print_colour(const struct terminal *t, const char *code);
+void print_heats(const struct terminal *t, const unsigned char *heats,
+		 unsigned int nr);
+void print_legend(const struct terminal *t, const char *what);
 void json_add_number(struct json_object *o, const char *key, uint64_t n);
 void json_add_decimal(struct json_object *o, const char *key, double value);
 void json_add_text(struct json_object *o, const char *key, const char *text);
@@ -164,6 +172,7 @@ void lay_bar(struct bar *b, const struct space *s, const struct area *a,
 void free_bar(struct bar *b);
 uint64_t cell_start(const struct bar *b, unsigned int cell);
 uint64_t cell_end(const struct bar *b, unsigned int cell);
+unsigned int heat_class(uint64_t part, uint64_t room);
 unsigned int heat(const struct bar *b, unsigned int cell, unsigned int leaf);
 unsigned int heat_of_all(const struct bar *b, unsigned int cell);
 uint64_t mapped_bytes(const struct bar *b);
@@ -194,7 +203,16 @@ void svg_rect(const struct svg *svg, double x, double y, double w, double h,
 	      const char *attributes);
 void svg_line(const struct svg *svg, double x1, double y1, double x2, double y2,
 	      const char *class);
-void svg_begin(const struct svg *svg, FILE *f, const char *title);
+void svg_swatch(const struct svg *svg, double x, double width,
+		const char *fill);
+void svg_write(const struct svg *svg, const char *path, const char *title,
+	       const char *body);
+
+/* wait.c */
+void catch_signals(void);
+bool is_stopped(void);
+double now_seconds(void);
+void wait_for(double seconds);
 
 /* latency.c: faults by result, and by the power of two of the ns they took */
 #define NR_LATENCIES	64
@@ -210,9 +228,42 @@ unsigned int latency_lines(const struct latency *l);
 void print_latency(const struct latency *l, const struct terminal *term);
 struct json_object *json_latency(const struct latency *l);
 
-/* picture.c, map.c, watch.c */
+/* picture.c: colours by leaf size and heat */
+extern const char * const fills[NR_LEAVES][NR_HEATS];
+
+const char *format_title(const struct figures *f);
+
+/* cells.c: what heat draws */
+struct cell {
+	uint64_t start, end;
+	uint64_t room;		/* bytes of it that areas have, or are shown */
+	uint64_t written;	/* of those, since the last list_written() */
+};
+
+struct tracked {
+	int tracker, owner;	/* a pidfd of who has the space open, or -1 */
+	uint64_t base, length;
+	struct shown {
+		uint64_t start, end;
+	} *spans;
+	size_t nr_spans;
+	uint64_t cell;		/* size of one, a power of two */
+	struct cell *cells;
+	size_t nr;
+	uint64_t written, elsewhere;	/* in cells, and where there is none */
+};
+
+void lay_cells(struct tracked *t, const struct space *s, size_t most);
+void start_tracking(struct tracked *t, const struct figures *f);
+bool is_apart(const struct tracked *t, size_t cell);
+unsigned int cell_heat(const struct tracked *t, size_t cell, uint64_t written);
+void list_written(struct tracked *t);
+void stop_tracking(struct tracked *t);
+
+/* picture.c, map.c, watch.c, heat.c */
 void write_svg(const struct request *req, const struct space *s);
 int show_map(const struct request *req);
 int show_watch(const struct request *req);
+int show_heat(const struct request *req);
 
 #endif /* AXAS_CTL_H */

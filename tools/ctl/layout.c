@@ -92,16 +92,16 @@ void free_bar(struct bar *b)
 		free(b->mapped[leaf]);
 }
 
-static unsigned int heat_class(uint64_t mapped, uint64_t room)
+unsigned int heat_class(uint64_t part, uint64_t room)
 {
 	unsigned int n;
 
-	if (!mapped)
+	if (!part)
 		return 0;
-	if (mapped >= room)
+	if (part >= room)
 		return NR_HEATS - 1;
 	for (n = 1; n < NR_HEATS - 2; n++)
-		if (mapped >= room >> n)
+		if (part >= room >> n)
 			break;
 	return NR_HEATS - 1 - n;
 }

@@ -19,56 +19,28 @@
 #define DEVICE_CELLS	16
 #define JSON_CELLS	256
 
-/* Characters by heat, and what else stands in rows. */
-struct style {
-	const char *cells[NR_HEATS];
-	const char *device, *hole;
-};
-
-static const struct style ascii = {
-	{ ".", "1", "2", "3", "4", "5", "6", "7", "#" }, "/", ":",
-};
-
-static const struct style blocks = {
-	{ "·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" }, "╱", "┆",
-};
-
-/* Cold to hot, out of the 256 colours, seen on dark and on light alike. */
-static const unsigned int heat_colours[NR_HEATS] = {
-	244, 26, 32, 37, 71, 178, 208, 202, 196,
-};
-
 struct picture {
 	const struct space *space;
-	const struct style *style;
 	struct terminal term;
 };
 
 static void colour(const struct picture *p, const char *code)
 {
-	if (p->term.colour)
-		printf("\033[%sm", code);
+	print_colour(&p->term, code);
 }
 
 /* A row of cells; @leaf is NR_LEAVES for all sizes together. */
 static void draw_cells(const struct picture *p, const struct bar *b,
 		       unsigned int leaf)
 {
-	unsigned int cell, h, last = NR_HEATS;
-	char code[16];
+	unsigned char *heats = xcalloc(b->nr, 1);
+	unsigned int cell;
 
-	for (cell = 0; cell < b->nr; cell++) {
-		h = leaf < NR_LEAVES ? heat(b, cell, leaf) :
-				       heat_of_all(b, cell);
-		if (h != last) {
-			snprintf(code, sizeof(code), "38;5;%u",
-				 heat_colours[h]);
-			colour(p, code);
-		}
-		fputs(p->style->cells[h], stdout);
-		last = h;
-	}
-	colour(p, "0");
+	for (cell = 0; cell < b->nr; cell++)
+		heats[cell] = leaf < NR_LEAVES ? heat(b, cell, leaf) :
+						 heat_of_all(b, cell);
+	print_heats(&p->term, heats, b->nr);
+	free(heats);
 }
 
 static void draw_device(const struct picture *p, const struct area *a)
@@ -78,7 +50,7 @@ static void draw_device(const struct picture *p, const struct area *a)
 	printf("%*s", LANE_LABEL, "");
 	colour(p, "2");
 	for (i = 0; i < DEVICE_CELLS; i++)
-		fputs(p->style->device, stdout);
+		fputs(p->term.utf8 ? "╱" : "/", stdout);
 	colour(p, "0");
 	printf("  cookie 0x%" PRIx64 "\n", a->cookie);
 }
@@ -163,7 +135,7 @@ static void draw_hole(const struct picture *p, size_t area)
 	if (!hole)
 		return;
 	colour(p, "2");
-	printf("%*s %s nothing\n", LANE_LABEL - 1, p->style->hole,
+	printf("%*s %s nothing\n", LANE_LABEL - 1, p->term.utf8 ? "┆" : ":",
 	       size_short(hole).text);
 	colour(p, "0");
 }
@@ -202,27 +174,6 @@ static void draw_head(const struct picture *p)
 	       size_short(table_pages(f) * PAGE_SIZE).text);
 }
 
-static void draw_legend(const struct picture *p)
-{
-	static const char * const parts[NR_HEATS] = {
-		"none", "less", "1/64", "1/32", "1/16", "1/8", "1/4", "1/2",
-		"all",
-	};
-	char code[16];
-	unsigned int h;
-
-	printf("\nmapped:");
-	for (h = 0; h < NR_HEATS; h++) {
-		snprintf(code, sizeof(code), "38;5;%u", heat_colours[h]);
-		putchar(' ');
-		colour(p, code);
-		fputs(p->style->cells[h], stdout);
-		colour(p, "0");
-		printf(" %s", parts[h]);
-	}
-	putchar('\n');
-}
-
 static void draw(const struct space *s)
 {
 	struct picture p = { .space = s };
@@ -230,7 +181,6 @@ static void draw(const struct space *s)
 	size_t i;
 
 	look_at_terminal(&p.term);
-	p.style = p.term.utf8 ? &blocks : &ascii;
 	draw_head(&p);
 	for (i = 0; i < s->nr_areas; i++) {
 		draw_hole(&p, i);
@@ -238,7 +188,7 @@ static void draw(const struct space *s)
 	}
 	draw_hole(&p, s->nr_areas);
 	draw_devices(&p);
-	draw_legend(&p);
+	print_legend(&p.term, "mapped");
 }
 
 static struct json_object *json_lanes(const struct bar *b)

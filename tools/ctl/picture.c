@@ -27,7 +27,7 @@
 #define MOST_DEVICES	32
 
 /* Each darker than the one before; one step is as dark in all. */
-static const char * const fills[NR_LEAVES][NR_HEATS] = {
+const char * const fills[NR_LEAVES][NR_HEATS] = {
 	{ "#ffffff", "#fddfb1", "#fac791", "#f7ae76", "#f39260", "#ef764b",
 	  "#ea5638", "#e43726", "#c51c1c" },
 	{ "#ffffff", "#cce7f9", "#abd5f5", "#8ac1f1", "#69adec", "#4898e7",
@@ -356,22 +356,8 @@ static void devices(struct svg *svg, const struct plan *p)
 	svg->y += DEVICE_LINE;
 }
 
-static void swatch(const struct svg *svg, double x, double width,
-		   const char *fill)
-{
-	char text[40];
-
-	snprintf(text, sizeof(text), "fill=\"%s\"", fill);
-	svg_rect(svg, x, svg->y, width, EM(1.1), text);
-	svg_rect(svg, x, svg->y, width, EM(1.1), "class=\"frame\"");
-}
-
 static void legend(struct svg *svg, const struct plan *p)
 {
-	static const char * const parts[NR_HEATS] = {
-		"none", "less", "1/64", "1/32", "1/16", "1/8", "1/4", "1/2",
-		"all",
-	};
 	double step = (svg->right - svg->left) / (NR_HEATS + 1), width;
 	int leaf;
 	unsigned int h;
@@ -385,7 +371,7 @@ static void legend(struct svg *svg, const struct plan *p)
 		  "How much of a cell is mapped, by leaves of the lane's size: at least");
 	svg->y += EM(0.8);
 	if (p->has_device) {
-		swatch(svg, svg->right - width, width, "url(#device)");
+		svg_swatch(svg, svg->right - width, width, "url(#device)");
 		svg_text(svg, svg->right - width / 2, svg->y + EM(2.2), "tick",
 			 "device");
 	}
@@ -395,13 +381,20 @@ static void legend(struct svg *svg, const struct plan *p)
 		svg_text(svg, svg->left - EM(0.7), svg->y + EM(0.95), "lane",
 			 "%s", leaf_names[leaf]);
 		for (h = 0; h < NR_HEATS; h++)
-			swatch(svg, svg->left + h * step, width, fills[leaf][h]);
+			svg_swatch(svg, svg->left + h * step, width, fills[leaf][h]);
 		svg->y += EM(1.4);
 	}
 	for (h = 0; h < NR_HEATS; h++)
 		svg_text(svg, svg->left + h * step + width / 2,
-			 svg->y + EM(0.8), "tick", "%s", parts[h]);
+			 svg->y + EM(0.8), "tick", "%s", heat_parts[h]);
 	svg->y += EM(2);
+}
+
+const char *format_title(const struct figures *f)
+{
+	return !strcmp(f->format, "ept") ? "Intel EPT" :
+	       !strcmp(f->format, "s2") ? "Arm stage 2" :
+	       !strcmp(f->format, "amd") ? "AMD nested paging" : f->format;
 }
 
 static void head(struct svg *svg, const struct plan *p, const char *title)
@@ -422,10 +415,7 @@ static void head(struct svg *svg, const struct plan *p, const char *title)
 	svg->y += EM(0.3);
 	snprintf(text, sizeof(text),
 		 "%s, addresses of %u bits, %u levels; made by %s (process %d)",
-		 !strcmp(f->format, "ept") ? "Intel EPT" :
-		 !strcmp(f->format, "s2") ? "Arm stage 2" :
-		 !strcmp(f->format, "amd") ? "AMD nested paging" : f->format,
-		 f->gpa_bits, f->levels, f->comm, f->pid);
+		 format_title(f), f->gpa_bits, f->levels, f->comm, f->pid);
 	svg_lines(svg, "key", EM(1.45), text);
 	snprintf(text, sizeof(text),
 		 "%zu area%s of %s together; %s resident, %s of tables; %s",
@@ -483,7 +473,6 @@ static char *draw(struct svg *svg, const struct request *req,
 
 void write_svg(const struct request *req, const struct space *s)
 {
-	bool to_stdout = !strcmp(req->svg, "-");
 	struct svg out = {
 		.width = req->width, .font = req->font_size,
 		.left = 3.4 * req->font_size,
@@ -491,18 +480,10 @@ void write_svg(const struct request *req, const struct space *s)
 	};
 	char name[64], *body;
 	const char *title = req->title ? req->title : name;
-	FILE *f;
 
 	snprintf(name, sizeof(name), "Guest physical address space %" PRIu64,
 		 s->figures.id);
 	body = draw(&out, req, s, title);
-	f = to_stdout ? stdout : fopen(req->svg, "we");
-	if (!f)
-		die("%s: %s", req->svg, strerror(errno));
-	svg_begin(&out, f, title);
-	fputs(body, f);
-	fputs("</svg>\n", f);
+	svg_write(&out, req->svg, title, body);
 	free(body);
-	if (ferror(f) || (!to_stdout && fclose(f)))
-		die("cannot write %s: %s", req->svg, strerror(errno));
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * axasctl map --svg: what pictures are made of: text, boxes, lines.
+ * axasctl map --svg and heat --svg: what pictures are made of: text, boxes, lines.
  *
  * Nobody knows which font a reader has. Widths are taken from what letters have
  * on average in wide ones, so that text neither meets other text nor is cut.
  */
+#define _GNU_SOURCE
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,8 +126,17 @@ void svg_line(const struct svg *svg, double x1, double y1, double x2, double y2,
 		x1, y1, x2, y2, class);
 }
 
+void svg_swatch(const struct svg *svg, double x, double width, const char *fill)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "fill=\"%s\"", fill);
+	svg_rect(svg, x, svg->y, width, 1.1 * svg->font, text);
+	svg_rect(svg, x, svg->y, width, 1.1 * svg->font, "class=\"frame\"");
+}
+
 /* All before the picture itself. It is white on dark pages too, as in print. */
-void svg_begin(const struct svg *svg, FILE *f, const char *title)
+static void begin(const struct svg *svg, FILE *f, const char *title)
 {
 	const double size = svg->font;
 
@@ -155,4 +166,20 @@ void svg_begin(const struct svg *svg, FILE *f, const char *title)
 		"<defs><pattern id=\"device\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><line x1=\"0\" y1=\"0\" x2=\"0\" y2=\"7\" stroke=\"#888888\" stroke-width=\"2\"/></pattern></defs>\n"
 		"<rect width=\"%.1f\" height=\"%.1f\" fill=\"#ffffff\"/>\n",
 		svg->width, svg->y);
+}
+
+/* The picture was drawn to memory first: the file begins with its height. */
+void svg_write(const struct svg *svg, const char *path, const char *title,
+	       const char *body)
+{
+	bool to_stdout = !strcmp(path, "-");
+	FILE *f = to_stdout ? stdout : fopen(path, "we");
+
+	if (!f)
+		die("%s: %s", path, strerror(errno));
+	begin(svg, f, title);
+	fputs(body, f);
+	fputs("</svg>\n", f);
+	if (ferror(f) || (!to_stdout && fclose(f)))
+		die("cannot write %s: %s", path, strerror(errno));
 }

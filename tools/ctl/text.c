@@ -144,6 +144,69 @@ void look_at_terminal(struct terminal *t)
 		t->columns = 1000;
 }
 
+void print_colour(const struct terminal *t, const char *code)
+{
+	if (t->colour)
+		printf("\033[%sm", code);
+}
+
+/* Cold to hot, out of the 256 colours, seen on dark and on light alike. */
+static void print_heat_colour(const struct terminal *t, unsigned int h)
+{
+	static const unsigned int colours[NR_HEATS] = {
+		244, 26, 32, 37, 71, 178, 208, 202, 196,
+	};
+	char code[16];
+
+	snprintf(code, sizeof(code), "38;5;%u", colours[h]);
+	print_colour(t, code);
+}
+
+static const char *heat_cell(const struct terminal *t, unsigned int h)
+{
+	static const char * const ascii[NR_HEATS] = {
+		".", "1", "2", "3", "4", "5", "6", "7", "#",
+	};
+	static const char * const blocks[NR_HEATS] = {
+		"·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█",
+	};
+
+	return (t->utf8 ? blocks : ascii)[h];
+}
+
+void print_heats(const struct terminal *t, const unsigned char *heats,
+		 unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!i || heats[i] != heats[i - 1])
+			print_heat_colour(t, heats[i]);
+		fputs(heat_cell(t, heats[i]), stdout);
+	}
+	print_colour(t, "0");
+}
+
+const char * const heat_parts[NR_HEATS] = {
+	"none", "less", "1/64", "1/32", "1/16", "1/8", "1/4", "1/2", "all",
+};
+
+/* What each heat stands for; @what was done to a part of a cell. */
+void print_legend(const struct terminal *t, const char *what)
+{
+	unsigned int h;
+
+	printf("\n%s:", what);
+	for (h = 0; h < NR_HEATS; h++) {
+		putchar(' ');
+		print_heat_colour(t, h);
+		fputs(heat_cell(t, h), stdout);
+		print_colour(t, "0");
+		printf(" %s", heat_parts[h]);
+	}
+	putchar('\n');
+}
+
 void json_add_number(struct json_object *o, const char *key, uint64_t n)
 {
 	json_object_object_add(o, key, json_object_new_uint64(n));

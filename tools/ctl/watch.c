@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,13 +53,6 @@ struct watch {
 
 static char instance[PATH_MAX];
 static bool armed[NR_TRIGGERS];
-static volatile sig_atomic_t stopped;
-
-static void stop(int sig)
-{
-	(void)sig;
-	stopped = 1;
-}
 
 static const char *tracefs(void)
 {
@@ -344,32 +336,6 @@ static void print_json_line(struct watch *w)
 	json_object_put(o);
 }
 
-static double now_seconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static void wait_for(double seconds)
-{
-	struct timespec ts = { .tv_sec = (time_t)seconds };
-
-	ts.tv_nsec = (long)((seconds - (double)ts.tv_sec) * 1e9);
-	nanosleep(&ts, NULL);
-}
-
-static void catch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
-	struct sigaction action = { .sa_handler = stop };
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(signals); i++)
-		sigaction(signals[i], &action, NULL);
-}
-
 /* What is counted from here on is news. */
 static void keep(struct watch *w)
 {
@@ -421,7 +387,7 @@ int show_watch(const struct request *req)
 	w.since = now_seconds();
 	for (n = 0; !req->count || n < req->count; n++) {
 		wait_for(req->interval);
-		if (stopped || !look(&w))
+		if (is_stopped() || !look(&w))
 			break;
 	}
 	free(w.counters);

@@ -28,7 +28,8 @@ class Pages(unittest.TestCase):
     def test_all_options_are_everywhere(self):
         """In the manual page, and in the completion of each shell."""
         for program, part, commands in (
-                ("axasctl", "ctl", [[c] for c in ("info", "list", "stats", "dump", "resident", "map", "watch")]),
+                ("axasctl", "ctl", [[c] for c in ("info", "list", "stats", "dump", "resident", "map", "watch",
+                                                       "heat")]),
                 ("axas-migrate", "migrate", [[]]), ("axas-replay", "replay", [[]]),
                 ("axas-run", "run", [[]])):
             texts = [read(f"{TOOLS}/{part}/{name}").replace("\\-", "-")
@@ -45,7 +46,7 @@ class Pages(unittest.TestCase):
 
 # A line, what it may go on with, and what it may not.
 LINES = (
-    ("axasctl ", "info list stats dump resident map watch", "3 --json"),
+    ("axasctl ", "info list stats dump resident map watch heat", "3 --json"),
     ("axasctl wa", "watch", "map"),
     ("axasctl stats ", "3", "info"),
     ("axasctl stats --", "--json --help", "--svg --tree"),
@@ -71,6 +72,10 @@ LINES = (
     ("axas-replay --leaf ", "4K 2M", "host"),
     ("axas-replay trace", "trace.txt", "--json"),
     ("axas-replay --convert trace", "trace.txt", "--json"),
+    ("axasctl heat ", "3", "info"),
+    ("axasctl heat --", "--json --csv --svg --width --font-size --title --no-title --count --interval",
+     "--scale --latency"),
+    ("axasctl heat --interval ", "", "3 --csv"),
     ("axas-migrate ", "send receive", "--then"),
     ("axas-migrate send --", "--pid --stop --load --rate --size --rounds --downtime --retry --json",
      "--then --cut"),

@@ -230,7 +230,7 @@ class Errors(unittest.TestCase):
 
     def test_no_such_space(self):
         for args in (["stats", "9"], ["dump", "9"], ["map", "9"], ["dump", "9", "--json"],
-                     ["watch", "9"]):
+                     ["watch", "9"], ["heat", "9"]):
             r = ctl(*args, check=False)
             self.assertEqual(r.returncode, 1)
             self.assertIn("no space 9; alive: 3", r.stderr)
@@ -282,6 +282,13 @@ class Errors(unittest.TestCase):
             self.assertIn("the module isn't loaded: sudo modprobe axas",
                           self.fails(*args, spaces="/nonexistent"))
 
+    def test_heat_of_nobody(self):
+        """It takes a descriptor, which nobody has of these; and some memory."""
+        self.assertIn("no process here has space 3 open", self.fails("heat", "3"))
+        with tempfile.TemporaryDirectory() as tmp:
+            spaces = make_space(tmp + "/s", [])
+            self.assertIn("space 1 has no memory yet", self.fails("heat", "1", spaces=spaces))
+
     def test_usage(self):
         for args in ([], ["nothing"], ["map"], ["map", "x"], ["map", "0"], ["map", "-1"],
                      ["map", "3", "4"], ["map", "3", "--json", "--svg", "f"], ["list", "3"],
@@ -293,7 +300,10 @@ class Errors(unittest.TestCase):
                      ["map", "3", "--svg", "f", "--font-size", "nan"],
                      ["map", "3", "--svg", "f", "--scale", "none"],
                      ["map", "3", "--svg", "f", "--title", "t", "--no-title"],
-                     ["map", "3", "--width", "500"], ["map", "3", "--json", "--no-title"]):
+                     ["heat"], ["heat", "3", "--csv", "--json"],
+                     ["heat", "3", "--csv", "--svg", "f"], ["heat", "3", "--scale", "log"],
+                     ["heat", "3", "--no-title"], ["heat", "3", "--interval", "0"],
+                     ["map", "3", "--csv"], ["map", "3", "--width", "500"], ["map", "3", "--json", "--no-title"]):
             self.assertIn("axasctl", self.fails(*args, status=2))
 
     def test_damaged_text(self):

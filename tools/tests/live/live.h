@@ -6,6 +6,7 @@
  * library.c  tests of the library
  * ctl.c      tests of axasctl
  * watch.c    ... and of its watch
+ * heat.c     ... and heat
  * run.c      tests of axas-run
  * migrate.c  tests of axas-migrate
  * live.c     the space, the list of tests, and the other programs
@@ -84,6 +85,11 @@ void test_ctl_watch_latency_text(void);
 void test_ctl_watch_ends_with_its_space(void);
 void test_ctl_watch_drops(void);
 void test_ctl_watch_is_interrupted(void);
+
+/* heat.c */
+void test_ctl_heat(void);
+void test_ctl_heat_text(void);
+void test_ctl_heat_ends_with_its_process(void);
 
 /* run.c */
 void test_run_files(void);
