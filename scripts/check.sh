@@ -44,13 +44,13 @@ fuzz-distro             | check | distro        |  75 | guest | all of the inter
 odd-hole                | check | distro        |  45 | guest | ... with memory kept from the kernel, four CPUs
 odd-end                 | check | distro        |  35 | guest | ... whose memory ends amid a section, one CPU
 replay                  | check | distro        |  10 | guest | a real program's memory trace
-tools-live              | check | distro        |  35 | guest | axasctl, axas-migrate, axas-run, axas-replay and Python over live spaces
+tools-live              | check | distro        |  70 | guest | axasctl, axas-migrate, axas-run, axas-replay and Python over live spaces
 tools-text              | check | -             |  10 | tools | libaxas and axasctl over text
 litmus                  | check | -             |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  15 | demo | make demo, and the picture that it leaves
 guide                   | rest  | distro        |  40 | guide guide | what the guide says, step by step
 tutorials               | rest  | distro        | 300 | guide tutorial-vmm tutorial-research tutorial-kernel | ... and the tutorials
-monitors                | rest  | distro        |  60 | guide monitors | ... and the page of samples for monitors
+monitors                | rest  | distro        |  90 | guide monitors tracking | ... and the pages for monitors, and of tracking
 qemu                    | rest  | distro        |  90 | qemu | the distribution's QEMU, nested, with its RAM in a space
 install                 | rest  | distro        |  75 | install | make install, dkms, the Debian packages
 selftests-rt            | rest  | distro-rt     | 150 | guest | the programs on the prebuilt PREEMPT_RT
