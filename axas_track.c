@@ -465,16 +465,21 @@ static int track_pinned_leaf(void *arg, axas_gpa_t gpa,
 	return 0;
 }
 
+static void tracker_mark_pinned(struct axas_tracker *tracker, u64 start, u64 last)
+{
+	const struct axas_npt *npt = &tracker->space->npt;
+
+	if (tracker->space->held)
+		npt->ops->walk(npt, axas_gpa(start), last - start + 1,
+			       track_pinned_leaf, tracker);
+}
+
 /* They were marked, and are listed: but for those that somebody has pinned. */
 static void tracker_unmark_unpinned(struct axas_tracker *tracker, u64 start,
 				    u64 last)
 {
-	const struct axas_npt *npt = &tracker->space->npt;
-
 	tracker_unmark(tracker, start, last);
-	if (tracker->space->held)
-		npt->ops->walk(npt, axas_gpa(start), last - start + 1,
-			       track_pinned_leaf, tracker);
+	tracker_mark_pinned(tracker, start, last);
 }
 
 /* ---- listing ---- */
@@ -494,6 +499,9 @@ static void list_chunk(struct track_list *list)
 	}
 	list->quiet |= marked;
 	list_harvest(list, &harvest);
+	/* What others have armed, and have marked as pinned, wasn't looked at. */
+	if (list->arm && !harvest.all)
+		tracker_mark_pinned(tracker, list->start, harvest.next - 1);
 	list->quiet &= !marked;
 	if (marked)
 		list_add_run(list, list->start, harvest.next - 1);
