@@ -135,12 +135,11 @@ static inline u64 *npt_skip_armed(u64 *ptr, u64 *end, u64 open)
 	return ptr;
 }
 
-static inline bool npt_harvests(const struct axas_npt_harvest *harvest,
-				const struct axas_npt *npt, u64 entry,
-				unsigned int level)
+static __always_inline bool npt_harvests(const struct axas_npt *npt, u64 entry,
+					 unsigned int level, bool all)
 {
 	return npt_present(entry) && !fmt_is_table(entry, level) &&
-	       (npt_leaf_open(npt, entry, level) || harvest->all);
+	       (npt_leaf_open(npt, entry, level) || all);
 }
 
 /*
@@ -153,23 +152,25 @@ static unsigned int npt_harvest_run(struct axas_npt_harvest *harvest,
 {
 	u64 size = axas_level_size(level);
 	u64 start = ALIGN_DOWN(harvest->next, size), *first = ptr, entry;
+	const bool arm = !harvest->peek, all = harvest->all;
+	const bool wait = arm && !list_empty(&npt->holders);
 
-	if (!npt_harvests(harvest, npt, READ_ONCE(*ptr), level))
+	if (!npt_harvests(npt, READ_ONCE(*ptr), level, all))
 		return 0;
 	harvest->full = !harvest->visit(harvest->arg, start, 0);
-	for (; ptr < end && !harvest->full; ptr++) {
+	if (harvest->full)
+		return 0;
+	for (; ptr < end; ptr++) {
 		entry = READ_ONCE(*ptr);
-		if (!npt_harvests(harvest, npt, entry, level))
+		if (!npt_harvests(npt, entry, level, all))
 			break;
 		/* The CPU may set flags meanwhile. */
-		while (!harvest->peek &&
-		       !try_cmpxchg(ptr, &entry, npt_arm_entry(npt, entry)))
+		while (arm && !try_cmpxchg(ptr, &entry, npt_arm_entry(npt, entry)))
 			;
-		if (unlikely(!list_empty(&npt->holders)) && !harvest->peek)
+		if (unlikely(wait))
 			npt_wait_armed(entry, level);
 	}
-	if (ptr > first)
-		harvest->visit(harvest->arg, start, (ptr - first) * size);
+	harvest->visit(harvest->arg, start, (ptr - first) * size);
 	return ptr - first;
 }
 
