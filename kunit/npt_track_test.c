@@ -73,6 +73,7 @@ static struct tables *tables_take(struct kunit *test, struct axas_npt *npt)
 	};
 	struct raw_reader count = { .npt = npt };
 	unsigned int max = 0, i;
+	bool there;
 
 	KUNIT_ASSERT_NOT_NULL(test, tables);
 	tables->test = test;
@@ -84,10 +85,10 @@ static struct tables *tables_take(struct kunit *test, struct axas_npt *npt)
 	tables->old = kvmalloc_array(max, SZ_4K, GFP_KERNEL);
 	tables->at = kvmalloc_array(max, sizeof(*tables->at), GFP_KERNEL);
 	tables->level = kvmalloc_array(max, 1, GFP_KERNEL);
-	if (!tables->old || !tables->at || !tables->level) {
+	there = tables->old && tables->at && tables->level;
+	if (!there)
 		tables_free(tables);
-		KUNIT_FAIL_AND_ABORT(test, "no memory");
-	}
+	KUNIT_ASSERT_TRUE(test, there);
 	tables_add(tables, 0, npt->levels, npt->root);
 	raw_read(&reader);
 	KUNIT_EXPECT_EQ(test, tables->nr, max);
