@@ -200,7 +200,7 @@ static noinline u64 *npt_open_path(struct axas_npt *npt, u64 gpa,
 	*cursor = (struct axas_npt_cursor){
 		.table = PTR_ALIGN_DOWN(ptr, SZ_4K),
 		.base = l > 1 ? AXAS_CURSOR_NONE : gpa / SZ_2M,
-		.epoch = npt->epoch,
+		.epoch = READ_ONCE(npt->epoch),
 		.prot = AXAS_PROT_ALL,
 	};
 	*level = l;
@@ -219,7 +219,8 @@ static int npt_open(struct axas_npt *npt, axas_gpa_t gpa,
 	bool done;
 	u64 *ptr;
 
-	if (cursor->base == gpa.val / SZ_2M && cursor->epoch == npt->epoch &&
+	if (cursor->base == gpa.val / SZ_2M &&
+	    cursor->epoch == READ_ONCE(npt->epoch) &&
 	    cursor->prot & AXAS_PROT_WRITE)
 		ptr = npt_entry(cursor->table, gpa.val, 1);
 	else
