@@ -283,7 +283,7 @@ static int table_walk(struct debugfs_list *list)
 		return TABLE_END;
 	guard(rcu)();
 	return axas_npt_get_ops(npt)->walk(npt, axas_gpa(list->end),
-				       limit - list->end, table_visit, list);
+					   limit - list->end, table_visit, list);
 }
 
 /* The first run that begins at gpa or behind. */

@@ -102,7 +102,7 @@ static noinline int fault_open(struct axas_space *space,
 	if (fault->access & ~area->attr.prot)
 		return AXAS_FAULT_DENIED;
 	if (axas_npt_get_ops(npt)->tracking->open(npt, fault->gpa, &fault->cursor,
-					      false, 1))
+						  false, 1))
 		return -EROFS;
 	axas_track_opened(space, fault->gpa.val);
 	return AXAS_FAULT_RESOLVED;
@@ -131,7 +131,7 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 	int ret;
 
 	look = axas_npt_get_ops(npt)->look(npt, fault->gpa, fault->access,
-				       &fault->cursor, &slot);
+					   &fault->cursor, &slot);
 	if (unlikely(look >= AXAS_LOOK_ALLOWED))
 		return fault_leaf(space, fault, look);
 
@@ -152,14 +152,13 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 }
 
 /* Nothing that was found outlives its RCU section. */
-static void fault_leave(struct axas_nested_fault *fault)
+static void fault_forget(struct axas_nested_fault *fault)
 {
 	fault->cursor.base = AXAS_CURSOR_NONE;
 	fault->area = NULL;
 	if (unlikely(fault->hold))
 		up_read(fault->hold);
 	fault->hold = NULL;
-	rcu_read_unlock();
 }
 
 /* Open the leaf. May sleep. -EAGAIN: try again. */
@@ -227,7 +226,8 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 		ret = fault_try(space, fault);
 		if (likely(ret >= 0))
 			return ret;
-		fault_leave(fault);
+		fault_forget(fault);
+		rcu_read_unlock();
 		if (unlikely(ret == -EROFS))
 			ret = fault_open_slowly(space, fault);
 		else if (fault_prepare(space, fault, ret))
@@ -312,7 +312,8 @@ static enum axas_fault_result space_fault(struct axas_space *space,
 	} else {
 		result = fault_one(space, &fault, gpa.val, access);
 	}
-	fault_leave(&fault);
+	fault_forget(&fault);
+	rcu_read_unlock();
 	fault_end(&fault);
 	return result;
 }
@@ -387,7 +388,8 @@ void axas_space_faults(struct axas_space *space,
 		entries[i].result = result;
 		this_cpu_inc(space->faults->results[result]);
 	}
-	fault_leave(&fault);
+	fault_forget(&fault);
+	rcu_read_unlock();
 	fault_end(&fault);
 }
 EXPORT_SYMBOL_GPL(axas_space_faults);

@@ -87,7 +87,7 @@ static bool scan_space(struct axas_space *space, void *hpa)
 		scan.leaves = 0;
 		rcu_read_lock();
 		ret = axas_npt_get_ops(npt)->walk(npt, axas_gpa(scan.next),
-					      end - scan.next, scan_leaf, &scan);
+						  end - scan.next, scan_leaf, &scan);
 		rcu_read_unlock();
 		if (ret == SCAN_FOUND &&
 		    !axas_space_poison(space, scan.gpa, axas_hpa(scan.hpa)))

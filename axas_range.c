@@ -196,7 +196,7 @@ static int populate_look(const struct populate *populate,
 	axas_npt_get_ops(npt)->lookup(npt, axas_gpa(look->gpa), &slot, &leaf);
 	look->level = slot.level;
 	axas_npt_get_ops(npt)->walk(npt, axas_gpa(look->gpa), look->next - look->gpa,
-				populate_add_leaf, look);
+				    populate_add_leaf, look);
 	look->large = area->max_level > 1 && slot.level > 1 && !look->there &&
 		      look->next - look->gpa == SZ_2M;
 	return 0;

@@ -45,7 +45,7 @@ static int pattern_fault(const struct axas_area *area, struct axas_npt *npt,
 
 	pattern_fill(fault->frame.hpa, gpa.val);
 	ret = axas_npt_get_ops(npt)->install(npt, slot, gpa, fault->frame.hpa, 1,
-					 area->shared, &fault->pool);
+					     area->shared, &fault->pool);
 	if (ret == -ENOMEM) {
 		fault->tables = slot->level - 1;
 		return -EAGAIN;

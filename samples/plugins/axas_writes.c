@@ -50,7 +50,7 @@ static int writes_fault(const struct axas_area *area, struct axas_npt *npt,
 	}
 
 	ret = axas_npt_get_ops(npt)->install(npt, slot, fault->gpa, fault->frame.hpa,
-					 level, area->shared, &fault->pool);
+					     level, area->shared, &fault->pool);
 	if (ret == -ENOMEM) {
 		fault->tables = slot->level - level;
 		return -EAGAIN;
