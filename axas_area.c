@@ -242,29 +242,29 @@ void axas_area_changed(struct axas_space *space, u64 gpa, u64 size)
 /**
  * axas_area_join_leaves - larger leaves in what lies in one area of a range
  * @space: the space
- * @area: the area
- * @start: its first GPA
+ * @start: first GPA of the area
  * @end: its last one
  * @gpa: first GPA of the range
  * @last: last GPA
+ * @max_level: level of the largest that are wanted
  *
  * Context: may sleep.
  */
-void axas_area_join_leaves(struct axas_space *space,
-			   const struct axas_area *area, u64 start, u64 end,
-			   u64 gpa, u64 last)
+void axas_area_join_leaves(struct axas_space *space, u64 start, u64 end,
+			   u64 gpa, u64 last, unsigned int max_level)
 {
 	struct axas_npt *npt = &space->npt;
+	/* Nobody opens a leaf of a table that goes. */
+	struct axas_hold *hold = npt->tracked ? space->hold : NULL;
 
+	if (max_level < 2)
+		return;
 	gpa = max(gpa, start);
 	last = min(last, end);
-	if (area->max_level < 2)
-		return;
-	/* Nobody opens a leaf of a table that goes. */
-	axas_hold_write(npt->tracked ? space->hold : NULL, &space->lock);
+	axas_hold_write(hold, &space->lock);
 	npt->ops->join(npt, axas_gpa(gpa), last + 1 - gpa, start, end,
-		       area->max_level);
-	axas_hold_end(npt->tracked ? space->hold : NULL);
+		       max_level);
+	axas_hold_end(hold);
 }
 
 /**
@@ -291,7 +291,8 @@ void axas_area_join(struct axas_space *space, u64 gpa, u64 last)
 		area = axas_tree_find(&space->areas, &start, &end);
 		if (!area)
 			break;
-		axas_area_join_leaves(space, area, start, end, gpa, last);
+		axas_area_join_leaves(space, start, end, gpa, last,
+				      area->max_level);
 		axas_area_offer(space, area, start, end);
 		cond_resched();
 	}

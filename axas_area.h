@@ -23,9 +23,8 @@ int axas_area_fill_pool(struct axas_space *space, u64 start, u64 size,
 void axas_area_clear(struct axas_space *space, u64 gpa, u64 size,
 		     struct axas_npt_pool *pool);
 void axas_area_changed(struct axas_space *space, u64 gpa, u64 size);
-void axas_area_join_leaves(struct axas_space *space,
-			   const struct axas_area *area, u64 start, u64 end,
-			   u64 gpa, u64 last);
+void axas_area_join_leaves(struct axas_space *space, u64 start, u64 end,
+			   u64 gpa, u64 last, unsigned int max_level);
 void axas_area_join(struct axas_space *space, u64 gpa, u64 last);
 int axas_range_populate(struct axas_npt_draft *draft,
 			const struct axas_area *area);

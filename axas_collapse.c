@@ -50,14 +50,14 @@ static const struct axas_area *collapse_area(const struct collapse *collapse,
 }
 
 /* Make one leaf of those in the 2 MiB that begin here, if their frames are one. */
-static bool collapse_in_place(const struct collapse *collapse,
-			      const struct axas_area *area, u64 start, u64 last)
+static bool collapse_in_place(const struct collapse *collapse, u64 start,
+			      u64 last)
 {
 	struct axas_npt *npt = &collapse->space->npt;
 	s64 before = npt->counts.leaves[1];
 
-	axas_area_join_leaves(collapse->space, area, start, last, collapse->gpa,
-			      collapse->gpa + SZ_2M - 1);
+	axas_area_join_leaves(collapse->space, start, last, collapse->gpa,
+			      collapse->gpa + SZ_2M - 1, 2);
 	return npt->counts.leaves[1] != before;
 }
 
@@ -102,7 +102,7 @@ static int collapse_large(struct collapse *collapse,
 	/* It is large, or nothing is there. */
 	if (slot.level > 1)
 		return 0;
-	if (!collapse_in_place(collapse, area, start, last)) {
+	if (!collapse_in_place(collapse, start, last)) {
 		if (!collapse->copy)
 			return 0;
 		if (!collapse_has_frame(collapse, area))

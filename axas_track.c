@@ -669,8 +669,8 @@ static void track_reopen(struct axas_space *space, u64 start, u64 last,
 			break;
 		gpa = max(first, start);
 		if (join)
-			axas_area_join_leaves(space, area, first, end, gpa,
-					      last);
+			axas_area_join_leaves(space, first, end, gpa, last,
+					      area->max_level);
 		else
 			space->npt.ops->tracking->reopen(&space->npt,
 							 axas_gpa(gpa),
