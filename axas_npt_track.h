@@ -153,31 +153,19 @@ static bool npt_open_link(struct axas_npt *npt, u64 *ptr, unsigned int level,
 	return true;
 }
 
-/* Return: false if there is no leaf. */
+/* For guests, or for the owner of the space alone. Return: false if there is no leaf. */
 static bool npt_open_leaf(const struct axas_npt *npt, u64 *ptr,
-			  unsigned int level)
+			  unsigned int level, bool owner)
 {
 	u64 entry = READ_ONCE(*ptr), open;
 
 	do {
 		if (!npt_present(entry) || fmt_is_table(entry, level))
 			return false;
-		open = fmt_set_prot(npt, entry,
-				    fmt_prot(entry) | AXAS_PROT_WRITE);
+		open = owner ? entry | FMT_SW_WRITTEN :
+			       fmt_set_prot(npt, entry,
+					    fmt_prot(entry) | AXAS_PROT_WRITE);
 	} while (open != entry && !try_cmpxchg(ptr, &entry, open));
-	return true;
-}
-
-/* The same for the owner of the space alone. */
-static bool npt_open_rom(const struct axas_npt *npt, u64 *ptr,
-			 unsigned int level)
-{
-	u64 entry = READ_ONCE(*ptr);
-
-	do {
-		if (!npt_present(entry) || fmt_is_table(entry, level))
-			return false;
-	} while (!try_cmpxchg(ptr, &entry, entry | FMT_SW_WRITTEN));
 	return true;
 }
 
@@ -216,7 +204,6 @@ static int npt_open(struct axas_npt *npt, axas_gpa_t gpa,
 		    unsigned int max_level)
 {
 	unsigned int level = 1;
-	bool done;
 	u64 *ptr;
 
 	if (cursor->base == gpa.val / SZ_2M &&
@@ -229,7 +216,5 @@ static int npt_open(struct axas_npt *npt, axas_gpa_t gpa,
 		return -EAGAIN;
 	if (level > max_level && npt_present(READ_ONCE(*ptr)))
 		return -E2BIG;
-	done = owner ? npt_open_rom(npt, ptr, level) :
-		       npt_open_leaf(npt, ptr, level);
-	return done ? 0 : -EAGAIN;
+	return npt_open_leaf(npt, ptr, level, owner) ? 0 : -EAGAIN;
 }

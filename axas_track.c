@@ -70,7 +70,10 @@ static void tracker_listed(struct axas_tracker *tracker, u64 pages)
 	WRITE_ONCE(tracker->listed, tracker->listed + min(pages, left));
 }
 
-/* Does a tracker, but for one, cover start? Return in *last how far that goes. */
+/*
+ * Does a tracker, but for one, cover start? Return in *last how far that goes. Under
+ * the lock or R.
+ */
 static bool track_piece(const struct axas_space *space,
 			const struct axas_tracker *but, u64 start, u64 *last)
 {
@@ -191,17 +194,6 @@ void axas_track_mark_all(struct axas_space *space, u64 gpa, u64 size)
 
 /* ---- opening a page ---- */
 
-/* Under R for reading. */
-static bool track_covers(const struct axas_space *space, u64 gpa)
-{
-	const struct axas_tracker *tracker;
-
-	list_for_each_entry(tracker, &space->tracking->trackers, node)
-		if (gpa >= tracker->start && gpa <= tracker->last)
-			return true;
-	return false;
-}
-
 /**
  * axas_track_opened - a page was opened
  * @space: the space
@@ -229,10 +221,11 @@ static int track_open(struct axas_space *space, axas_gpa_t gpa,
 		      unsigned int access)
 {
 	MA_STATE(mas, &space->areas.mt, gpa.val, gpa.val);
-	const struct axas_area *area;
 	struct axas_npt_cursor cursor = { .base = AXAS_CURSOR_NONE };
 	struct axas_npt *npt = &space->npt;
-	unsigned int more;
+	const struct axas_area *area;
+	unsigned int more, max_level;
+	u64 last = gpa.val;
 
 	guard(rcu)();
 	area = mas_walk(&mas);
@@ -242,9 +235,9 @@ static int track_open(struct axas_space *space, axas_gpa_t gpa,
 	if (more && (more & AXAS_PROT_EXEC || !area->attr.rom ||
 		     !(access & AXAS_ACCESS_OWNER)))
 		return -EACCES;
-	return npt->ops->tracking->open(npt, gpa, &cursor, more,
-					track_covers(space, gpa.val) ?
-						1 : AXAS_MAX_LEAF_LEVEL);
+	max_level = track_piece(space, NULL, gpa.val, &last) ?
+			    1 : AXAS_MAX_LEAF_LEVEL;
+	return npt->ops->tracking->open(npt, gpa, &cursor, more, max_level);
 }
 
 /* Splits leave the rights that there are. */
@@ -272,7 +265,7 @@ int axas_track_open(struct axas_space *space, axas_gpa_t gpa,
 	struct rw_semaphore *hold;
 	int ret;
 
-	/* The space is tracked: what belongs to that is there. See track_begin(). */
+	/* The space is tracked: what belongs to that is there. See track_prepare(). */
 	smp_rmb();
 	do {
 		hold = axas_hold_read(space->hold);
@@ -390,10 +383,8 @@ static bool list_visit(void *arg, u64 gpa, u64 size)
 static void list_pinned(void *arg, u64 gpa, u64 size)
 {
 	const struct track_list *list = arg;
-	struct axas_tracker *tracker;
 
-	list_for_each_entry(tracker, &list->space->tracking->trackers, node)
-		tracker_mark(tracker, gpa, gpa + size - 1);
+	axas_track_mark_all(list->space, gpa, size);
 }
 
 static void list_harvest(struct track_list *list,
