@@ -12,6 +12,7 @@
 
 #include "axas_area.h"
 #include "axas_hold.h"
+#include "axas_runs.h"
 #include "axas_track.h"
 
 /* ---- discard ---- */
@@ -474,17 +475,13 @@ EXPORT_SYMBOL_GPL(axas_space_populate);
 
 /**
  * struct runs - memory that is there, in runs
- * @entries: the runs
- * @nr: how many fit
- * @done: how many there are
+ * @runs: the runs
  * @next: where to go on
  * @end: where it ends
  * @leaves: leaves that were looked at
  */
 struct runs {
-	struct axas_next_entry *entries;
-	u32 nr;
-	u32 done;
+	struct axas_runs runs;
 	u64 next;
 	u64 end;
 	unsigned int leaves;
@@ -497,15 +494,8 @@ static int runs_add(void *arg, axas_gpa_t gpa, const struct axas_leaf *leaf)
 	struct runs *runs = arg;
 	u64 start = max(gpa.val, runs->next);
 	u64 end = min(gpa.val + axas_level_size(leaf->level), runs->end);
-	struct axas_next_entry *last = runs->entries + runs->done - 1;
 
-	if (runs->done && last->gpa + last->length == start) {
-		last->length += end - start;
-	} else if (runs->done < runs->nr) {
-		runs->entries[runs->done++] = (struct axas_next_entry){
-			.gpa = start, .length = end - start,
-		};
-	} else {
+	if (!axas_runs_add(&runs->runs, start, end)) {
 		runs->next = start;
 		return RUNS_FULL;
 	}
@@ -544,8 +534,7 @@ int axas_space_next(struct axas_space *space, struct axas_next *next,
 		    struct axas_next_entry *entries)
 {
 	struct runs runs = {
-		.entries = entries,
-		.nr = next->nr,
+		.runs = { .entries = entries, .nr = next->nr },
 		.next = next->gpa,
 		.end = next->gpa + next->length,
 	};
@@ -563,7 +552,7 @@ int axas_space_next(struct axas_space *space, struct axas_next *next,
 		runs.next = runs.end;
 	next->gpa = runs.next;
 	next->length = runs.end - runs.next;
-	next->done = runs.done;
+	next->done = runs.runs.done;
 	return 0;
 }
 EXPORT_SYMBOL_GPL(axas_space_next);

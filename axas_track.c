@@ -15,6 +15,7 @@
 
 #include "axas_area.h"
 #include "axas_hold.h"
+#include "axas_runs.h"
 #include "axas_track.h"
 
 /**
@@ -289,23 +290,19 @@ int axas_track_open(struct axas_space *space, axas_gpa_t gpa,
  * struct track_list - a list that is being made
  * @space: the space
  * @tracker: who lists, or NULL: all of it is for the others
- * @entries: the runs
- * @nr: how many fit
- * @done: how many there are
+ * @runs: the runs
  * @start: first byte of what is listed now
  * @last: last byte
  * @pages: how many of these were open
  * @arm: the tracker has just begun: what is open was written before
- * @quiet: what is found is not for @entries
+ * @quiet: what is found is not for @runs
  * @peek: nothing is armed
  * @full: there was no room for all of it
  */
 struct track_list {
 	struct axas_space *space;
 	struct axas_tracker *tracker;
-	struct axas_next_entry *entries;
-	u32 nr;
-	u32 done;
+	struct axas_runs runs;
 	u64 start;
 	u64 last;
 	u64 pages;
@@ -314,26 +311,6 @@ struct track_list {
 	bool peek;
 	bool full;
 };
-
-/* Return: false if there is no room. An empty run asks whether there is. */
-static bool list_add_run(struct track_list *list, u64 start, u64 last)
-{
-	struct axas_next_entry *run = list->entries + list->done - 1;
-
-	if (list->done && run->gpa + run->length == start) {
-		run->length += last - start + 1;
-		return true;
-	}
-	if (list->done == list->nr)
-		return false;
-	if (start > last)
-		return true;
-	list->entries[list->done++] = (struct axas_next_entry){
-		.gpa = start,
-		.length = last - start + 1,
-	};
-	return true;
-}
 
 /* It was counted when it was opened. */
 static void tracker_keep(struct axas_tracker *tracker, u64 start, u64 last)
@@ -367,11 +344,12 @@ static bool list_visit(void *arg, u64 gpa, u64 size)
 	u64 start = max(gpa, list->start), last = min(gpa + size - 1, list->last);
 
 	if (!size) {
-		list->full = !list->quiet && !list_add_run(list, start, start - 1);
+		list->full = !list->quiet &&
+			     !axas_runs_add(&list->runs, start, start);
 		return !list->full;
 	}
 	if (!list->quiet)
-		list_add_run(list, start, last);
+		axas_runs_add(&list->runs, start, last + 1);
 	if (list->peek)
 		return true;
 	list->pages += (last - start + 1) / SZ_4K;
@@ -484,7 +462,7 @@ static void list_chunk(struct track_list *list)
 		      tracker_marked(tracker, list->start, &list->last);
 
 	/* Some of it is a run, which there has to be room for. */
-	if (marked && !list_add_run(list, list->start, list->start - 1)) {
+	if (marked && !axas_runs_add(&list->runs, list->start, list->start)) {
 		list->full = true;
 		return;
 	}
@@ -495,7 +473,7 @@ static void list_chunk(struct track_list *list)
 		tracker_mark_pinned(tracker, list->start, harvest.next - 1);
 	list->quiet &= !marked;
 	if (marked)
-		list_add_run(list, list->start, harvest.next - 1);
+		axas_runs_add(&list->runs, list->start, harvest.next);
 	if (marked && !list->peek)
 		tracker_unmark_unpinned(tracker, list->start, harvest.next - 1);
 	list->start = harvest.next;
@@ -537,7 +515,8 @@ static int tracker_list(struct track_list *list, u64 end)
 		return ret;
 	ret = list_all(list, end);
 	if (ret && !list->peek)
-		axas_tracker_put(list->tracker, list->entries, list->done);
+		axas_tracker_put(list->tracker, list->runs.entries,
+				 list->runs.done);
 	return ret;
 }
 
@@ -559,21 +538,20 @@ int axas_tracker_list(struct axas_tracker *tracker, struct axas_dirty *dirty,
 	struct track_list list = {
 		.space = tracker->space,
 		.tracker = tracker,
-		.entries = entries,
-		.nr = dirty->nr,
+		.runs = { .entries = entries, .nr = dirty->nr },
 		.start = dirty->gpa,
 		.peek = dirty->flags & AXAS_DIRTY_PEEK,
 	};
 	int ret = tracker_list(&list, end);
 
 	trace_axas_dirty(tracker->space->npt.id, dirty->gpa,
-			 list.start - dirty->gpa, dirty->flags, list.done, ret,
+			 list.start - dirty->gpa, dirty->flags, list.runs.done, ret,
 			 axas_trace_ns(begin));
 	if (ret)
 		return ret;
 	dirty->gpa = list.start;
 	dirty->length = end - list.start;
-	dirty->done = list.done;
+	dirty->done = list.runs.done;
 	return 0;
 }
 
