@@ -4,10 +4,7 @@
  */
 #include <linux/err.h>
 #include <linux/export.h>
-#include <linux/mm.h>
-#include <linux/pagemap.h>
 #include <linux/sched.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include <axas/trace.h>
@@ -15,25 +12,11 @@
 
 #include "axas_area.h"
 #include "axas_hold.h"
-#include "axas_runs.h"
 #include "axas_track.h"
 
-/**
- * struct axas_tracking - what a space has that was ever tracked
- * @ops: its format's, with those of &struct axas_npt_tracking
- * @trackers: under the space's lock, and R for whoever changes it
- */
-struct axas_tracking {
-	struct axas_npt_ops ops;
-	struct list_head trackers;
-};
-
-/* Tables that are looked at before others get the lock. */
-#define TRACK_TABLES	64
-
 /* The part of [*start, *last] that a tracker is for. */
-static bool tracker_clip(const struct axas_tracker *tracker, u64 *start,
-			 u64 *last)
+bool axas_tracker_clip(const struct axas_tracker *tracker, u64 *start,
+		       u64 *last)
 {
 	*start = max(*start, tracker->start);
 	*last = min(*last, tracker->last);
@@ -64,7 +47,7 @@ bool axas_tracker_ready(struct axas_tracker *tracker)
 }
 
 /* Open pages have been listed, or marked. What a leaf is larger isn't counted. */
-static void tracker_listed(struct axas_tracker *tracker, u64 pages)
+void axas_tracker_listed(struct axas_tracker *tracker, u64 pages)
 {
 	u64 left = tracker_opened(tracker) - tracker->listed;
 
@@ -75,8 +58,8 @@ static void tracker_listed(struct axas_tracker *tracker, u64 pages)
  * Does a tracker, but for one, cover start? Return in *last how far that goes. Under
  * the lock or R.
  */
-static bool track_piece(const struct axas_space *space,
-			const struct axas_tracker *but, u64 start, u64 *last)
+bool axas_track_piece(const struct axas_space *space,
+		      const struct axas_tracker *but, u64 start, u64 *last)
 {
 	const struct axas_tracker *tracker;
 	u64 covered = 0, free = *last;
@@ -139,11 +122,11 @@ static u64 tracker_marks(struct axas_tracker *tracker, u64 start, u64 last)
  * There is always room for one range: without memory for more, all of the tracker's
  * counts as written.
  */
-static void tracker_mark(struct axas_tracker *tracker, u64 start, u64 last)
+void axas_tracker_mark(struct axas_tracker *tracker, u64 start, u64 last)
 {
 	struct axas_tree *written = &tracker->written;
 
-	if (!tracker_clip(tracker, &start, &last))
+	if (!axas_tracker_clip(tracker, &start, &last))
 		return;
 	if (axas_tree_reserve(written, 2)) {
 		start = tracker->start;
@@ -161,7 +144,7 @@ static void tracker_mark(struct axas_tracker *tracker, u64 start, u64 last)
 }
 
 /* It was listed. Without memory to say so it will be listed again. */
-static void tracker_unmark(struct axas_tracker *tracker, u64 start, u64 last)
+void axas_tracker_unmark(struct axas_tracker *tracker, u64 start, u64 last)
 {
 	u64 pages = tracker_marks(tracker, start, last);
 
@@ -170,7 +153,7 @@ static void tracker_unmark(struct axas_tracker *tracker, u64 start, u64 last)
 }
 
 /* Is what begins at start marked? Return in *last how far that goes. */
-static bool tracker_marked(struct axas_tracker *tracker, u64 start, u64 *last)
+bool axas_tracker_marked(struct axas_tracker *tracker, u64 start, u64 *last)
 {
 	u64 first = start, end = *last;
 
@@ -190,7 +173,7 @@ void axas_track_mark_all(struct axas_space *space, u64 gpa, u64 size)
 
 	lockdep_assert_held(&space->lock);
 	list_for_each_entry(tracker, &space->tracking->trackers, node)
-		tracker_mark(tracker, gpa, gpa + size - 1);
+		axas_tracker_mark(tracker, gpa, gpa + size - 1);
 }
 
 /* ---- opening a page ---- */
@@ -236,7 +219,7 @@ static int track_open(struct axas_space *space, axas_gpa_t gpa,
 	if (more && (more & AXAS_PROT_EXEC || !area->attr.rom ||
 		     !(access & AXAS_ACCESS_OWNER)))
 		return -EACCES;
-	max_level = track_piece(space, NULL, gpa.val, &last) ?
+	max_level = axas_track_piece(space, NULL, gpa.val, &last) ?
 			    1 : AXAS_MAX_LEAF_LEVEL;
 	return npt->ops->tracking->open(npt, gpa, &cursor, more, max_level);
 }
@@ -282,304 +265,6 @@ int axas_track_open(struct axas_space *space, axas_gpa_t gpa,
 	if (ret == -EAGAIN)
 		cond_resched();
 	return ret;
-}
-
-/* ---- arming again what was opened ---- */
-
-/**
- * struct track_list - a list that is being made
- * @space: the space
- * @tracker: who lists, or NULL: all of it is for the others
- * @runs: the runs
- * @start: first byte of what is listed now
- * @last: last byte
- * @pages: how many of these were open
- * @arm: the tracker has just begun: what is open was written before
- * @quiet: what is found is not for @runs
- * @peek: nothing is armed
- * @full: there was no room for all of it
- */
-struct track_list {
-	struct axas_space *space;
-	struct axas_tracker *tracker;
-	struct axas_runs runs;
-	u64 start;
-	u64 last;
-	u64 pages;
-	bool arm;
-	bool quiet;
-	bool peek;
-	bool full;
-};
-
-/* It was counted when it was opened. */
-static void tracker_keep(struct axas_tracker *tracker, u64 start, u64 last)
-{
-	if (!tracker_clip(tracker, &start, &last))
-		return;
-	tracker_listed(tracker, (last - start + 1) / SZ_4K);
-	tracker_mark(tracker, start, last);
-}
-
-/* What it doesn't list now is left for later, as everything is for the others. */
-static void list_leave(struct track_list *list, u64 start, u64 last)
-{
-	struct axas_tracker *tracker;
-
-	list_for_each_entry(tracker, &list->space->tracking->trackers, node)
-		if (tracker != list->tracker)
-			tracker_keep(tracker, start, last);
-	if (!list->tracker || list->arm)
-		return;
-	if (start < list->start)
-		tracker_mark(list->tracker, start, list->start - 1);
-	if (last > list->last)
-		tracker_mark(list->tracker, list->last + 1, last);
-}
-
-/* A run of open leaves, which are armed. An empty one asks whether there is room. */
-static bool list_visit(void *arg, u64 gpa, u64 size)
-{
-	struct track_list *list = arg;
-	u64 start = max(gpa, list->start), last = min(gpa + size - 1, list->last);
-
-	if (!size) {
-		list->full = !list->quiet &&
-			     !axas_runs_add(&list->runs, start, start);
-		return !list->full;
-	}
-	if (!list->quiet)
-		axas_runs_add(&list->runs, start, last + 1);
-	if (list->peek)
-		return true;
-	list->pages += (last - start + 1) / SZ_4K;
-	list_leave(list, gpa, gpa + size - 1);
-	return true;
-}
-
-/* It may be written to without anybody noticing: so it is written until that ends. */
-static void list_pinned(void *arg, u64 gpa, u64 size)
-{
-	const struct track_list *list = arg;
-
-	axas_track_mark_all(list->space, gpa, size);
-}
-
-static void list_harvest(struct track_list *list,
-			 struct axas_npt_harvest *harvest)
-{
-	struct axas_npt *npt = &list->space->npt;
-
-	harvest->visit = list_visit;
-	harvest->pinned = list_pinned;
-	harvest->arg = list;
-	harvest->held = list->space->held;
-	harvest->peek = list->peek;
-	if (list->arm && !track_piece(list->space, list->tracker, list->start,
-				      &list->last)) {
-		harvest->stale = !harvest->held;
-		harvest->all = harvest->held;
-	}
-	harvest->next = list->start;
-	harvest->end = list->last + 1;
-	list->pages = 0;
-	npt->ops->tracking->harvest(npt, harvest);
-	if (list->tracker && list->pages)
-		tracker_listed(list->tracker, list->pages);
-}
-
-void axas_track_collect_all(struct axas_space *space, u64 gpa, u64 size)
-{
-	struct track_list list = {
-		.space = space,
-		.start = gpa,
-		.last = gpa + size - 1,
-		.quiet = true,
-	};
-	struct axas_npt_harvest harvest = { .budget = U32_MAX };
-
-	list_harvest(&list, &harvest);
-}
-
-/*
- * Has anybody but the table and windows a reference? A window gets a page under its
- * lock: while that is held windows only lose it, and the count is looked at first.
- */
-static bool track_page_pinned(struct page *page)
-{
-	int count;
-
-	if (!trylock_page(page))
-		return true;
-	count = page_count(page);
-	/* Whoever takes a page from a window does so in this order. */
-	smp_rmb();
-	count -= 2 + atomic_read(&page->_mapcount);
-	unlock_page(page);
-	return count > 0;
-}
-
-/* Each page is one of its own. */
-static int track_pinned_leaf(void *arg, axas_gpa_t gpa,
-			     const struct axas_leaf *leaf)
-{
-	unsigned int n = leaf->attr.owned ? 1U << 9 * (leaf->level - 1) : 0;
-	struct page *page = n ? axas_hal_page(leaf->hpa) : NULL;
-	u64 start = gpa.val;
-
-	for (; n--; page++, start += SZ_4K)
-		if (track_page_pinned(page))
-			tracker_mark(arg, start, start + SZ_4K - 1);
-	cond_resched();
-	return 0;
-}
-
-static void tracker_mark_pinned(struct axas_tracker *tracker, u64 start, u64 last)
-{
-	const struct axas_npt *npt = &tracker->space->npt;
-
-	if (tracker->space->held)
-		npt->ops->walk(npt, axas_gpa(start), last - start + 1,
-			       track_pinned_leaf, tracker);
-}
-
-/* They were marked, and are listed: but for those that somebody has pinned. */
-static void tracker_unmark_unpinned(struct axas_tracker *tracker, u64 start,
-				    u64 last)
-{
-	tracker_unmark(tracker, start, last);
-	tracker_mark_pinned(tracker, start, last);
-}
-
-/* ---- listing ---- */
-
-/* Go on from @list.start, for some tables. */
-static void list_chunk(struct track_list *list)
-{
-	struct axas_npt_harvest harvest = { .budget = TRACK_TABLES };
-	struct axas_tracker *tracker = list->tracker;
-	bool marked = !list->quiet &&
-		      tracker_marked(tracker, list->start, &list->last);
-
-	/* Some of it is a run, which there has to be room for. */
-	if (marked && !axas_runs_add(&list->runs, list->start, list->start)) {
-		list->full = true;
-		return;
-	}
-	list->quiet |= marked;
-	list_harvest(list, &harvest);
-	/* What others have armed, and have marked as pinned, wasn't looked at. */
-	if (list->arm && !harvest.all)
-		tracker_mark_pinned(tracker, list->start, harvest.next - 1);
-	list->quiet &= !marked;
-	if (marked)
-		axas_runs_add(&list->runs, list->start, harvest.next);
-	if (marked && !list->peek)
-		tracker_unmark_unpinned(tracker, list->start, harvest.next - 1);
-	list->start = harvest.next;
-}
-
-/* As far as it comes. Others have their turn between. */
-static int list_all(struct track_list *list, u64 end)
-{
-	struct axas_space *space = list->space;
-	int ret;
-
-	while (list->start < end && !list->full) {
-		ret = mutex_lock_killable(&space->lock);
-		if (ret)
-			return ret;
-		list->last = end - 1;
-		axas_hold_write(space->hold, &space->lock);
-		list_chunk(list);
-		axas_hold_end(space->hold);
-		mutex_unlock(&space->lock);
-		cond_resched();
-	}
-	return 0;
-}
-
-static int tracker_check(const struct axas_tracker *tracker, u64 gpa, u64 size)
-{
-	if (!axas_range_ok(gpa, size))
-		return -EINVAL;
-	return axas_range_in(gpa, size, tracker->start,
-			     tracker->last - tracker->start + 1) ? 0 : -ERANGE;
-}
-
-static int tracker_list(struct track_list *list, u64 end)
-{
-	int ret = tracker_check(list->tracker, list->start, end - list->start);
-
-	if (ret)
-		return ret;
-	ret = list_all(list, end);
-	if (ret && !list->peek)
-		axas_tracker_put(list->tracker, list->runs.entries,
-				 list->runs.done);
-	return ret;
-}
-
-/**
- * axas_tracker_list - list what has been written
- * @tracker: the tracker
- * @dirty: as for AXAS_DIRTY, but for @size and @entries; @done is written, and @gpa
- *	and @length unless the call fails
- * @entries: out: the runs
- *
- * Context: may sleep. Takes the space's lock and R, for some tables at a time.
- * Return: 0; -EINVAL; -ERANGE; -EINTR, and then what it has found is listed again.
- */
-int axas_tracker_list(struct axas_tracker *tracker, struct axas_dirty *dirty,
-		      struct axas_next_entry *entries)
-{
-	u64 begin = axas_trace_begin(axas_dirty);
-	u64 end = dirty->gpa + dirty->length;
-	struct track_list list = {
-		.space = tracker->space,
-		.tracker = tracker,
-		.runs = { .entries = entries, .nr = dirty->nr },
-		.start = dirty->gpa,
-		.peek = dirty->flags & AXAS_DIRTY_PEEK,
-	};
-	int ret = tracker_list(&list, end);
-
-	trace_axas_dirty(tracker->space->npt.id, dirty->gpa,
-			 list.start - dirty->gpa, dirty->flags, list.runs.done, ret,
-			 axas_trace_ns(begin));
-	if (ret)
-		return ret;
-	dirty->gpa = list.start;
-	dirty->length = end - list.start;
-	dirty->done = list.runs.done;
-	return 0;
-}
-
-/**
- * axas_tracker_put - pages were written, as far as a tracker is concerned
- * @tracker: the tracker
- * @entries: the pages
- * @n: how many runs
- *
- * Context: may sleep. Takes the space's lock.
- * Return: 0; -EINVAL or -ERANGE, and then nothing has changed.
- */
-int axas_tracker_put(struct axas_tracker *tracker,
-		     const struct axas_next_entry *entries, unsigned int n)
-{
-	unsigned int i;
-	int ret;
-
-	for (i = 0; i < n; i++) {
-		ret = tracker_check(tracker, entries[i].gpa, entries[i].length);
-		if (ret)
-			return ret;
-	}
-	guard(mutex)(&tracker->space->lock);
-	for (i = 0; i < n; i++)
-		tracker_mark(tracker, entries[i].gpa,
-			     entries[i].gpa + entries[i].length - 1);
-	return 0;
 }
 
 /* ---- birth and death ---- */
@@ -671,7 +356,7 @@ static void track_end(struct axas_space *space, u64 start, u64 last, bool join)
 	last = ALIGN(last + 1, track_leaf_size(space, last)) - 1;
 	for (next = start; next <= last; next = end + 1) {
 		end = last;
-		if (!track_piece(space, NULL, next, &end))
+		if (!axas_track_piece(space, NULL, next, &end))
 			track_reopen(space, next, end, join);
 	}
 }
@@ -724,19 +409,6 @@ static int tracker_start(struct axas_tracker *tracker)
 	return ret;
 }
 
-static int tracker_arm(struct axas_tracker *tracker)
-{
-	struct track_list list = {
-		.space = tracker->space,
-		.tracker = tracker,
-		.start = tracker->start,
-		.arm = true,
-		.quiet = true,
-	};
-
-	return list_all(&list, tracker->last + 1);
-}
-
 static struct axas_tracker *tracker_create(struct axas_space *space,
 					   const struct axas_track *args)
 {
@@ -756,7 +428,7 @@ static struct axas_tracker *tracker_create(struct axas_space *space,
 		tracker_free(tracker);
 		return ERR_PTR(ret);
 	}
-	ret = tracker_arm(tracker);
+	ret = axas_tracker_arm(tracker);
 	if (ret) {
 		axas_tracker_destroy(tracker);
 		return ERR_PTR(ret);

@@ -7,6 +7,28 @@
 
 #include <axas/track.h>
 
+/**
+ * struct axas_tracking - what a space has that was ever tracked
+ * @ops: its format's, with those of &struct axas_npt_tracking
+ * @trackers: under the space's lock, and R for whoever changes it
+ */
+struct axas_tracking {
+	struct axas_npt_ops ops;
+	struct list_head trackers;
+};
+
+/* axas_track.c: what trackers have in common */
+bool axas_tracker_clip(const struct axas_tracker *tracker, u64 *start, u64 *last);
+void axas_tracker_listed(struct axas_tracker *tracker, u64 pages);
+void axas_tracker_mark(struct axas_tracker *tracker, u64 start, u64 last);
+void axas_tracker_unmark(struct axas_tracker *tracker, u64 start, u64 last);
+bool axas_tracker_marked(struct axas_tracker *tracker, u64 start, u64 *last);
+bool axas_track_piece(const struct axas_space *space,
+		      const struct axas_tracker *but, u64 start, u64 *last);
+
+/* axas_dirty.c: a tracker has begun */
+int axas_tracker_arm(struct axas_tracker *tracker);
+
 int axas_track_open(struct axas_space *space, axas_gpa_t gpa,
 		    unsigned int access);
 void axas_track_opened(struct axas_space *space, u64 gpa);
