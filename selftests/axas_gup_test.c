@@ -5,12 +5,11 @@
  */
 #define AX_FEW_VARIANTS
 #define AX_TWO_FORMATS
-#include <linux/fs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include "axas_fixture.h"
+#include "axas_frozen.h"
 #include "axas_hpa.h"
-#include "axas_loop.h"
 
 #define GPA	0x400000ULL
 #define RW	(PROT_READ | PROT_WRITE)
@@ -257,7 +256,7 @@ TEST_F(space, direct_io_while_pages_are_replaced)
 /* Direct I/O out of a page, to a disk that doesn't go on until it is let. */
 struct stuck {
 	pthread_t thread;
-	int disk, file, fs;
+	struct ax_frozen on;
 	char *at;
 	pid_t tid;
 	ssize_t ret;
@@ -268,62 +267,19 @@ static void *write_the_disk(void *arg)
 	struct stuck *s = arg;
 
 	__atomic_store_n(&s->tid, syscall(SYS_gettid), __ATOMIC_RELEASE);
-	s->ret = pwrite(s->disk, s->at, AX_PAGE, 0);
+	s->ret = pwrite(s->on.disk, s->at, AX_PAGE, 0);
 	return NULL;
-}
-
-/* Does a thread wait for what no signal ends? */
-static bool sleeps_deeply(pid_t tid)
-{
-	char name[64], text[256] = "", *state;
-	FILE *f;
-
-	snprintf(name, sizeof(name), "/proc/self/task/%d/stat", tid);
-	f = fopen(name, "r");
-	if (!f)
-		return false;
-	if (!fgets(text, sizeof(text), f))
-		text[0] = 0;
-	fclose(f);
-	state = strrchr(text, ')');
-	return state && state[1] && state[2] == 'D';
-}
-
-/* The file system under the disk is one that can be frozen. */
-static const char *stuck_open(struct stuck *s)
-{
-	struct stat mnt, root;
-	const char *why = "";
-
-	if (stat("/mnt", &mnt) || stat("/", &root) || mnt.st_dev == root.st_dev)
-		return "no file system at /mnt";
-	s->fs = open("/mnt", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	s->file = open("/mnt", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	s->disk = ax_open_loop_over(s->file, &why);
-	if (s->disk < 0)
-		return why;
-	return ioctl(s->fs, FIFREEZE, 0) ? "/mnt can't be frozen" : NULL;
 }
 
 static bool stuck_begin(struct stuck *s)
 {
-	int i;
-
-	if (pthread_create(&s->thread, NULL, write_the_disk, s))
-		return false;
-	for (i = 0; i < 1000; i++) {
-		pid_t tid = __atomic_load_n(&s->tid, __ATOMIC_ACQUIRE);
-
-		if (tid && sleeps_deeply(tid))
-			return true;
-		ax_sleep_ms(5);
-	}
-	return false;
+	return !pthread_create(&s->thread, NULL, write_the_disk, s) &&
+	       ax_sleeps_at_last(&s->tid);
 }
 
 static void stuck_end(struct stuck *s)
 {
-	ioctl(s->fs, FITHAW, 0);
+	ax_frozen_thaw(&s->on);
 	pthread_join(s->thread, NULL);
 }
 
@@ -336,7 +292,7 @@ TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
 	const char *why;
 	__u64 *w, i, got;
 
-	why = stuck_open(&s);
+	why = ax_frozen_open(&s.on);
 	if (why)
 		SKIP(return, "%s", why);
 	EXPECT_EQ(0, ax_map(self->fd, GPA, 0x4000));
@@ -371,13 +327,11 @@ TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
 	stuck_end(&s);
 	EXPECT_EQ(AX_PAGE, s.ret);
 	for (i = 0; i < 512; i++) {
-		EXPECT_EQ(8, pread(s.file, &got, 8, i * 8));
+		EXPECT_EQ(8, pread(s.on.file, &got, 8, i * 8));
 		EXPECT_EQ(0x600 + 512 + i, got);
 	}
 	munmap(w, 0x4000);
-	close(s.disk);
-	close(s.file);
-	close(s.fs);
+	ax_frozen_close(&s.on);
 }
 
 TEST_F(space, pages_in_a_pipe_outlive_the_space)

@@ -5,11 +5,10 @@
  */
 #define AX_FEW_VARIANTS
 #define AX_MODULE_TOO
-#include <linux/fs.h>
 #include <linux/userfaultfd.h>
 #include <sys/uio.h>
 #include "axas_fixture.h"
-#include "axas_loop.h"
+#include "axas_frozen.h"
 
 #define RW	(PROT_READ | PROT_WRITE)
 #define RAM	0x40000000ULL
@@ -19,7 +18,8 @@
 /* A write into a window that has its pages, and goes on when it is let. */
 struct pin {
 	pthread_t thread;
-	int uffd, blocker, disk, file, fs;
+	struct ax_frozen on;
+	int uffd;
 	char *page;		/* what is written, which isn't there yet */
 	void *to;
 	pid_t tid;
@@ -360,7 +360,7 @@ static void *write_the_disk(void *arg)
 
 	for (i = 0; i < AX_PAGE; i++)
 		block[i] = i % 251;
-	return pwrite(p->disk, block, AX_PAGE, 0) == AX_PAGE ? NULL : (void *)1;
+	return pwrite(p->on.disk, block, AX_PAGE, 0) == AX_PAGE ? NULL : (void *)1;
 }
 
 static void *read_the_disk(void *arg)
@@ -368,41 +368,8 @@ static void *read_the_disk(void *arg)
 	struct pin *p = arg;
 
 	__atomic_store_n(&p->tid, syscall(SYS_gettid), __ATOMIC_RELEASE);
-	p->ret = pread(p->disk, p->to, AX_PAGE, 0);
+	p->ret = pread(p->on.disk, p->to, AX_PAGE, 0);
 	return NULL;
-}
-
-/* Does a thread wait for what no signal ends? */
-static bool sleeps_deeply(pid_t tid)
-{
-	char name[64], text[256] = "", *state;
-	FILE *f;
-
-	snprintf(name, sizeof(name), "/proc/self/task/%d/stat", tid);
-	f = fopen(name, "r");
-	if (!f)
-		return false;
-	if (!fgets(text, sizeof(text), f))
-		text[0] = 0;
-	fclose(f);
-	state = strrchr(text, ')');
-	return state && state[1] && state[2] == 'D';
-}
-
-/* The file system under the disk is one that can be frozen. */
-static const char *disk_open(struct pin *p)
-{
-	struct stat mnt, root;
-	const char *why = "";
-
-	if (stat("/mnt", &mnt) || stat("/", &root) || mnt.st_dev == root.st_dev)
-		return "no file system at /mnt";
-	p->fs = open("/mnt", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	p->file = open("/mnt", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	p->disk = ax_open_loop_over(p->file, &why);
-	if (p->disk < 0)
-		return why;
-	return ioctl(p->fs, FIFREEZE, 0) ? "/mnt can't be frozen" : NULL;
 }
 
 /* A disk does one thing after the other: the read waits behind the write. */
@@ -415,7 +382,7 @@ TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
 	int i, late;
 
 	ASSERT_NE(NULL, w);
-	why = disk_open(&p);
+	why = ax_frozen_open(&p.on);
 	if (why)
 		SKIP(return, "%s", why);
 	copy.tracker = ax_track(self->fd, RAM, SIZE);
@@ -424,9 +391,7 @@ TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
 	ax_sleep_ms(100);
 	p.to = w + 5 * AX_PAGE;
 	EXPECT_EQ(0, pthread_create(&p.thread, NULL, read_the_disk, &p));
-	for (i = 0; i < 1000 && !(__atomic_load_n(&p.tid, __ATOMIC_ACQUIRE) &&
-				  sleeps_deeply(p.tid)); i++)
-		ax_sleep_ms(5);
+	EXPECT_TRUE(ax_sleeps_at_last(&p.tid));
 	late = ax_track(self->fd, RAM, SIZE);
 	other.tracker = late;
 	for (i = 0; i < 3; i++) {
@@ -434,7 +399,7 @@ TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
 		EXPECT_EQ(1, list_for(&other, self->fd, 5));
 	}
 	EXPECT_EQ(0, ax_get64(self->fd, page_at(5) + 256));
-	ioctl(p.fs, FITHAW, 0);
+	ax_frozen_thaw(&p.on);
 	pthread_join(writer, NULL);
 	pthread_join(p.thread, NULL);
 	EXPECT_EQ(AX_PAGE, p.ret);
@@ -444,9 +409,7 @@ TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
 	munmap(w, SIZE);
 	close(copy.tracker);
 	close(late);
-	close(p.disk);
-	close(p.file);
-	close(p.fs);
+	ax_frozen_close(&p.on);
 }
 
 TEST_HARNESS_MAIN
