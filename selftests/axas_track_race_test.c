@@ -13,85 +13,8 @@
  */
 #define AX_FEW_VARIANTS
 #define AX_MODULE_TOO
-#include <sys/uio.h>
-#include "axas_fixture.h"
+#include "axas_track_race.h"
 #include "axas_loop.h"
-
-#define RW	(PROT_READ | PROT_WRITE)
-#define RAM	0x40000000ULL
-#define TABLE	(AX_2M / AX_PAGE)
-/* Small leaves, then large ones, then a ROM. */
-#define LARGE	(2 * TABLE)
-#define ROM	(5 * TABLE)
-#define PAGES	(6 * TABLE)
-#define SIZE	(PAGES * AX_PAGE)
-#define RUNS	128
-#define KEPT	2		/* trackers that live from the beginning to the end */
-#define SHORT	2		/* and that don't */
-
-enum {
-	STORE, PWRITE, VECTOR, SPLICE, FAULT, PROCESS_VM, PROC_MEM, OWNER, DIRECT,
-	NR_WRITES,
-	PROTECT = NR_WRITES, DISCARD, COLLAPSE, MOVE, REPLACE, UNMAP,
-	TRACKERS,
-	NR_ROUTES
-};
-
-static const char *const route_names[NR_ROUTES] = {
-	"store", "pwrite", "vector", "splice", "fault", "process_vm", "proc_mem", "owner",
-	"direct", "protect", "discard", "collapse", "move", "replace", "unmap", "trackers",
-};
-
-struct race;
-
-/* A tracker, as the test sees it. */
-struct watch {
-	struct race *race;
-	int fd;
-	__u64 first, pages;
-	volatile unsigned int round;	/* of listing; 0: there is none */
-	unsigned int begin;		/* the first round */
-	unsigned int written[PAGES];	/* the last round that was on before a write */
-	unsigned int noted[PAGES];	/* the same, when this round began */
-	unsigned int listed[PAGES];	/* the last round in which it was listed */
-	bool peeked[PAGES];
-	unsigned char *copy;
-	unsigned long lists;
-	__u64 rnd;
-};
-
-struct race {
-	int fd, disk, file, mem;
-	unsigned int routes;		/* a bit for each */
-	char *w;
-	volatile bool stop, all_written;
-	volatile unsigned int bad;
-	unsigned long done[NR_ROUTES];
-	struct watch watch[KEPT + SHORT];
-};
-
-struct writer {
-	struct race *race;
-	unsigned int me;
-	int pipe[2];
-	__u64 rnd, count;
-};
-
-static void bad(struct race *r, const char *what, __u64 page, __s64 is)
-{
-	if (!__atomic_fetch_add(&r->bad, 1, __ATOMIC_RELAXED))
-		printf("# %s: page %llu, %lld\n", what, page, is);
-}
-
-static bool taken(const struct race *r, unsigned int route)
-{
-	return r->routes >> route & 1;
-}
-
-static __u64 at(__u64 page)
-{
-	return RAM + page * AX_PAGE;
-}
 
 /* ---- who writes ---- */
 
@@ -123,114 +46,12 @@ static void wrote(struct race *r, const unsigned int round[KEPT + SHORT], __u64 
 	}
 }
 
-static ssize_t write_vector(struct writer *w, __u64 gpa, __u64 *word)
-{
-	struct iovec v[2] = { { word, 3 }, { (char *)word + 3, 5 } };
-
-	return pwritev(w->race->fd, v, 2, gpa);
-}
-
-static ssize_t write_spliced(struct writer *w, __u64 gpa, __u64 *word)
-{
-	loff_t off = gpa;
-	ssize_t ret;
-
-	if (write(w->pipe[1], word, 8) != 8)
-		return -1;
-	ret = splice(w->pipe[0], NULL, w->race->fd, &off, 8, 0);
-	if (ret != 8 && read(w->pipe[0], word, 8) != 8)
-		return -1;
-	return ret;
-}
-
-/* Faults let a guest write, which isn't here: pwrite does it. */
-static ssize_t write_after_fault(struct writer *w, __u64 gpa, const __u64 *word)
-{
-	struct axas_fault_entry e[16];
-	unsigned int i;
-	__u32 done;
-
-	for (i = 0; i < 16; i++)
-		e[i] = (struct axas_fault_entry){
-			.gpa = i ? at(ax_rand(&w->rnd) % ROM) : gpa, .access = AX_W,
-		};
-	if (ax_fault_many(w->race->fd, e, 16, &done) || done != 16)
-		bad(w->race, "AXAS_FAULT", 0, done);
-	for (i = 0; i < 16; i++)
-		if (e[i].result > AXAS_FAULT_DENIED)
-			bad(w->race, "fault", (e[i].gpa - RAM) / AX_PAGE, e[i].result);
-	return pwrite(w->race->fd, word, 8, gpa);
-}
-
-static ssize_t write_process_vm(struct writer *w, char *addr, __u64 *word)
-{
-	struct iovec local = { word, 8 }, remote = { addr, 8 };
-
-	return process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
-}
-
-/* From a disk into a block of the page that is the thread's own. */
-static ssize_t write_direct(struct writer *w, __u64 page, const __u64 *word)
-{
-	const unsigned int off = w->me * 512;
-
-	if (pwrite(w->race->file, word, 8, off) != 8)
-		return -1;
-	return pread(w->race->disk, w->race->w + page * AX_PAGE + 1024 + off, 512, off) == 512 ?
-	       8 : -1;
-}
-
-static ssize_t write_by(struct writer *w, unsigned int route, __u64 page)
-{
-	__u64 word = ++w->count, gpa = at(page) + 8 * w->me;
-	struct race *r = w->race;
-	char *addr = r->w + (gpa - RAM);
-
-	switch (route) {
-	case STORE:
-		return ax_store(addr, word) ? -1 : 8;
-	case OWNER:
-		if (word & 1)
-			return ax_store(addr, word) ? -1 : 8;
-		return pwrite(r->fd, &word, 8, gpa);
-	case VECTOR:
-		return write_vector(w, gpa, &word);
-	case SPLICE:
-		return write_spliced(w, gpa, &word);
-	case FAULT:
-		return write_after_fault(w, gpa, &word);
-	case PROCESS_VM:
-		return write_process_vm(w, addr, &word);
-	case PROC_MEM:
-		return pwrite(r->mem, &word, 8, (uintptr_t)addr);
-	case DIRECT:
-		return write_direct(w, page, &word);
-	default:
-		return pwrite(r->fd, &word, 8, gpa);
-	}
-}
-
 /* Often the same few pages, sometimes any. */
 static __u64 some_page(__u64 *rnd, __u64 pages)
 {
 	__u64 page = ax_rand(rnd) % pages;
 
 	return page % 4 ? page / (TABLE / 4) * (TABLE / 4) + page % 8 : page;
-}
-
-/* One of those of [from, to) that are taken; to if none is. */
-static unsigned int some_route(struct race *r, __u64 *rnd, unsigned int from,
-			       unsigned int to)
-{
-	unsigned int route, tries;
-
-	for (tries = 0; tries < 200; tries++) {
-		route = from + ax_rand(rnd) % (to - from);
-		/* A disk takes its time. */
-		if (taken(r, route) && (route != DIRECT || ax_rand(rnd) % 8 == 0))
-			return route;
-	}
-	return to;
 }
 
 static void *write_pages(void *arg)
@@ -381,16 +202,6 @@ static void copy_run(struct watch *w, const struct axas_next_entry *run)
 	}
 }
 
-static bool holds(const struct axas_next_entry *runs, int n, __u64 gpa)
-{
-	int i;
-
-	for (i = 0; i < n; i++)
-		if (gpa - runs[i].gpa < runs[i].length)
-			return true;
-	return false;
-}
-
 /* Said to be written once more, it comes once more. */
 static void put_back(struct watch *w, const struct axas_next_entry *run)
 {
@@ -533,18 +344,6 @@ static void *begin_and_end(void *arg)
 
 /* ---- all of them ---- */
 
-static int race_areas(int fd)
-{
-	int ret = ax_map(fd, at(0), LARGE * AX_PAGE);
-
-	ret = ret ?: ax_map_alloc(fd, at(LARGE), (ROM - LARGE) * AX_PAGE, AX_RW, 0, AX_2M);
-	ret = ret ?: ax_map_alloc(fd, at(ROM), (PAGES - ROM) * AX_PAGE, AX_R, AXAS_MAP_ROM, 0);
-	/* One that is large, one that isn't, and one that isn't there. */
-	ret = ret ?: ax_bring_in(fd, at(0), TABLE * AX_PAGE, NULL);
-	ret = ret ?: ax_bring_in(fd, at(LARGE), AX_2M, NULL);
-	return ret ?: ax_bring_in(fd, at(LARGE + TABLE), AX_PAGE, NULL);
-}
-
 static void race_watches(struct race *r, __u64 *rnd)
 {
 	struct watch *w;
@@ -665,191 +464,6 @@ static unsigned int routes_named(const char *list)
 		list += len;
 	}
 	return routes;
-}
-
-/* ---- few pages, listed all the time ---- */
-
-/* As many as are written in about the time of a list. */
-#define HOT	32
-#define HOTTERS	2
-
-/* Word of each writer that it knows to be there, in each of the pages. */
-struct hot {
-	struct race r;
-	__u64 page[HOT];
-	__u64 written[HOT][HOTTERS], copied[HOT][HOTTERS];
-	unsigned long lists, listed;
-};
-
-struct hot_writer {
-	struct writer w;
-	struct hot *hot;
-};
-
-static void *write_hot(void *arg)
-{
-	struct hot_writer *h = arg;
-	struct hot *hot = h->hot;
-	unsigned int route, i;
-
-	while (!hot->r.stop) {
-		route = some_route(&hot->r, &h->w.rnd, 0, NR_WRITES);
-		/* The last one is a ROM. */
-		i = route == OWNER ? HOT - 1 : ax_rand(&h->w.rnd) % (HOT - 1);
-		if (write_by(&h->w, route, hot->page[i]) != 8)
-			continue;
-		__atomic_store_n(&hot->written[i][h->w.me], h->w.count, __ATOMIC_SEQ_CST);
-		__atomic_fetch_add(&hot->r.done[route], 1, __ATOMIC_RELAXED);
-	}
-	return NULL;
-}
-
-/* Changes that leave what is written. */
-static void *change_hot(void *arg)
-{
-	struct hot_writer *h = arg;
-	struct race *r = &h->hot->r;
-	unsigned int i;
-	int ret = 0;
-
-	while (!r->stop && !ret) {
-		i = ax_rand(&h->w.rnd) % (HOT - 1);
-		if (taken(r, PROTECT) && ax_rand(&h->w.rnd) & 1)
-			ret = ax_protect(r->fd, at(h->hot->page[i]), AX_PAGE, AX_R) ?:
-			      ax_protect(r->fd, at(h->hot->page[i]), AX_PAGE, AX_RW);
-		else if (taken(r, COLLAPSE))
-			ret = ax_collapse(r->fd, at(LARGE), AX_2M, AXAS_COLLAPSE_COPY, NULL);
-		ax_sleep_ms(1);
-	}
-	if (ret)
-		bad(r, "change", 0, ret);
-	return NULL;
-}
-
-static void copy_hot(struct hot *hot, const struct axas_next_entry *runs, int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < HOT; i++) {
-		if (!holds(runs, n, at(hot->page[i])))
-			continue;
-		hot->listed++;
-		if (ax_pread(hot->r.fd, hot->copied[i], sizeof(hot->copied[i]),
-			     at(hot->page[i])) != sizeof(hot->copied[i]))
-			bad(&hot->r, "pread", hot->page[i], 0);
-	}
-}
-
-/* What wasn't listed is what it was when it was copied. */
-static void list_hot(struct hot *hot, int tracker)
-{
-	__u64 gpa = RAM, length = SIZE, before[HOT][HOTTERS];
-	struct axas_next_entry runs[RUNS];
-	unsigned int i, j;
-	int n;
-
-	for (i = 0; i < HOT; i++)
-		for (j = 0; j < HOTTERS; j++)
-			before[i][j] = __atomic_load_n(&hot->written[i][j], __ATOMIC_SEQ_CST);
-	while (length) {
-		n = ax_dirty(tracker, &gpa, &length, 0, runs, RUNS);
-		if (n < 0) {
-			bad(&hot->r, "list", 0, n);
-			return;
-		}
-		copy_hot(hot, runs, n);
-	}
-	for (i = 0; i < HOT; i++)
-		for (j = 0; j < HOTTERS; j++)
-			if (hot->copied[i][j] < before[i][j])
-				bad(&hot->r, "written and not listed", hot->page[i],
-				    before[i][j] - hot->copied[i][j]);
-	hot->lists++;
-}
-
-static void hot_pages(struct __test_metadata *_metadata, struct hot *hot, double seconds,
-		      __u64 *rnd)
-{
-	void *(*const run[])(void *) = { write_hot, write_hot, change_hot };
-	int tracker = ax_track(hot->r.fd, RAM, SIZE);
-	struct hot_writer h[ARRAY_SIZE(run)] = {};
-	pthread_t thread[ARRAY_SIZE(run)];
-	double end = ax_now() + seconds;
-	unsigned int i;
-
-	ASSERT_LE(0, tracker);
-	hot->r.mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-	hot->r.w = ax_window(hot->r.fd, RAM, SIZE, RW);
-	ASSERT_NE(MAP_FAILED, (void *)hot->r.w);
-	for (i = 0; i < ARRAY_SIZE(run); i++) {
-		h[i].hot = hot;
-		h[i].w = (struct writer){ .race = &hot->r, .me = i, .rnd = ax_rand(rnd) };
-		ASSERT_EQ(0, pipe(h[i].w.pipe));
-		ASSERT_EQ(0, pthread_create(&thread[i], NULL, run[i], &h[i]));
-	}
-	while (ax_now() < end)
-		list_hot(hot, tracker);
-	hot->r.stop = true;
-	for (i = 0; i < ARRAY_SIZE(run); i++) {
-		pthread_join(thread[i], NULL);
-		close(h[i].w.pipe[0]);
-		close(h[i].w.pipe[1]);
-	}
-	list_hot(hot, tracker);
-	printf("#   %lu lists, %lu pages\n", hot->lists, hot->listed);
-	EXPECT_EQ(0, hot->r.bad);
-	EXPECT_LT(1, hot->listed);
-	munmap(hot->r.w, SIZE);
-	close(hot->r.mem);
-	close(tracker);
-}
-
-/* A list that finds nothing of a page says that it is what it was. */
-TEST_F_TIMEOUT(space, pages_that_are_written_all_the_time, 120)
-{
-	__u64 rnd = ax_seed("pages_that_are_written_all_the_time");
-	static struct hot hot;
-	unsigned int route, i;
-
-	ax_access_arm();
-	ASSERT_EQ(0, race_areas(self->fd));
-	for (route = 0; route <= NR_WRITES; route++) {
-		if (route == DIRECT)
-			continue;
-		memset(&hot, 0, sizeof(hot));
-		hot.r.fd = self->fd;
-		for (i = 0; i < HOT; i++)
-			hot.page[i] = i < HOT / 2 ? 3 * i : i < HOT - 1 ? LARGE + 7 * i : ROM;
-		hot.r.routes = route < NR_WRITES ? 1u << route : ~(1u << DIRECT);
-		printf("# %s\n", route < NR_WRITES ? route_names[route] : "all");
-		hot_pages(_metadata, &hot, route < NR_WRITES ? 0.3 : 2, &rnd);
-		ASSERT_EQ(0, ax_discard(self->fd, RAM, SIZE));
-		ASSERT_EQ(0, ax_bring_in(self->fd, RAM, SIZE, NULL));
-	}
-}
-
-/* The same with memory that the space doesn't own, which takes longer to get at. */
-TEST_F_TIMEOUT(space, linear_pages_that_are_written_all_the_time, 60)
-{
-	__u64 rnd = ax_seed("linear_pages_that_are_written_all_the_time");
-	const char *hpa = getenv("AXAS_RESERVED_HPA");
-	static struct hot hot;
-	char zero[64] = {};
-	unsigned int i;
-
-	if (!hpa)
-		SKIP(return, "AXAS_RESERVED_HPA isn't set");
-	ax_access_arm();
-	ASSERT_EQ(0, ax_map_linear(self->fd, RAM, SIZE, strtoull(hpa, NULL, 0), AX_RW, 0));
-	memset(&hot, 0, sizeof(hot));
-	hot.r.fd = self->fd;
-	hot.r.routes = 1u << STORE | 1u << PWRITE | 1u << VECTOR | 1u << FAULT | 1u << PROC_MEM |
-		       1u << PROTECT;
-	for (i = 0; i < HOT; i++) {
-		hot.page[i] = i * (PAGES / HOT) + i % 7;
-		ASSERT_EQ(64, ax_pwrite(self->fd, zero, 64, at(hot.page[i])));
-	}
-	hot_pages(_metadata, &hot, 3, &rnd);
 }
 
 /* What only changes is seen by what is written beside it. */
