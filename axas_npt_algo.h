@@ -45,6 +45,7 @@
 
 #include <axas/compat.h>
 #include <axas/device.h>
+#include <axas/npt_track.h>
 #include <axas/trace.h>
 
 /* Pages that are cleared and not yet invalidated. */

@@ -8,6 +8,8 @@
  */
 #include <linux/mm.h>
 
+#include <axas/npt_track.h>
+
 #include "context.h"
 #include "suites.h"
 

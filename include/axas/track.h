@@ -5,6 +5,7 @@
 #include <linux/list.h>
 #include <linux/wait.h>
 
+#include <axas/npt_track.h>
 #include <axas/space.h>
 #include <axas/tree.h>
 

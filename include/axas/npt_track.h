@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _AXAS_NPT_TRACK_H
+#define _AXAS_NPT_TRACK_H
+
+#include <axas/npt.h>
+
+/**
+ * DOC: Where writes are noticed
+ *
+ * What a format has for trackers comes with axas_npt_algo.h: who brings one need not
+ * know of it. Documentation/internals.rst says what is open and what is armed.
+ */
+
+/**
+ * struct axas_npt_harvest - a search for what is open
+ * @next: in: where it begins; out: where it goes on
+ * @end: where it ends
+ * @visit: called for each run of leaves that are open, of which the first and the last
+ *	may lie in the range in part only; and before with a size of 0: is there room?
+ *	Return: false if there is none; that ends the search
+ * @pinned: called for each leaf that was armed and of which somebody has pinned a page
+ * @arg: for @visit and @pinned
+ * @budget: tables to look at before it ends
+ * @held: somebody may have pinned pages
+ * @peek: nothing is to be armed
+ * @stale: nobody wants to know what is open, nor has a translation: links alone are
+ *	armed where that is enough, and what is below them is armed when it is opened
+ * @all: leaves that aren't open are visited as well: somebody may have pinned a page
+ *	before it lost the right
+ * @full: out: it ended before @end
+ */
+struct axas_npt_harvest {
+	u64 next;
+	u64 end;
+	bool (*visit)(void *arg, u64 gpa, u64 size);
+	void (*pinned)(void *arg, u64 gpa, u64 size);
+	void *arg;
+	unsigned int budget;
+	bool held;
+	bool peek;
+	bool stale;
+	bool all;
+	bool full;
+};
+
+/**
+ * struct axas_npt_tracking - what a format has where writes are noticed
+ * @lookup: as in &struct axas_npt_ops; what the leaf allows is what a walk does
+ * @look: the same
+ * @allowed: the same
+ * @install: the same; the leaf comes armed
+ * @open: let a leaf up to max_level be written to, by guests or by the owner alone;
+ *	moves the cursor. Return: 0; -EAGAIN if it has changed; -E2BIG if it is larger.
+ *	Under RCU, and R for reading.
+ * @split: leave no leaf at gpa larger than 4 KiB. May sleep. Lock and R held for writing.
+ * @reopen: let all leaves of a range allow what their areas do; where nobody has written
+ *	since they were armed those that protect has changed need not, unless it is
+ *	deep. May sleep. Lock and R held for writing.
+ * @harvest: report and arm what is open. May sleep. Lock held and, unless it only
+ *	looks, R for writing.
+ */
+struct axas_npt_tracking {
+	bool (*lookup)(const struct axas_npt *npt, axas_gpa_t gpa,
+		       struct axas_npt_slot *slot, struct axas_leaf *leaf);
+	enum axas_look (*look)(const struct axas_npt *npt, axas_gpa_t gpa,
+			       unsigned int access,
+			       struct axas_npt_cursor *cursor,
+			       struct axas_npt_slot *slot);
+	unsigned int (*allowed)(const struct axas_npt *npt,
+				const struct axas_fault_entry *entries,
+				unsigned int n, struct axas_npt_cursor *cursor);
+	int (*install)(struct axas_npt *npt, const struct axas_npt_slot *slot,
+		       axas_gpa_t gpa, axas_hpa_t hpa, unsigned int level,
+		       u64 shared, struct axas_npt_pool *pool);
+	int (*open)(struct axas_npt *npt, axas_gpa_t gpa,
+		    struct axas_npt_cursor *cursor, bool owner,
+		    unsigned int max_level);
+	void (*split)(struct axas_npt *npt, axas_gpa_t gpa,
+		      struct axas_npt_pool *pool);
+	void (*reopen)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		       unsigned int prot, bool deep);
+	void (*harvest)(struct axas_npt *npt, struct axas_npt_harvest *harvest);
+};
+
+#endif /* _AXAS_NPT_TRACK_H */
