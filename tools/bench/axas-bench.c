@@ -263,7 +263,7 @@ static void bench_memfd(void)
 
 int kvm = -1;
 
-int kvm_vm(int *vcpu, unsigned int n)
+static int kvm_vm(int *vcpu, unsigned int n)
 {
 	int vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	unsigned int i;

@@ -31,7 +31,6 @@ void fail(const char *what);
 void note(const char *row, const char *subject, uint64_t units, uint64_t ticks);
 char *map_anonymous(size_t size, bool large);
 uint64_t touch(char *p, unsigned long n, size_t step);
-int kvm_vm(int *vcpu, unsigned int n);
 int new_space(uint32_t format);
 uint64_t map(int space, uint64_t gpa, uint64_t size, uint32_t flags,
 	     uint64_t max_leaf);
