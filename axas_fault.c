@@ -90,12 +90,13 @@ static noinline int fault_open(struct axas_space *space,
 	struct axas_npt *npt = &space->npt;
 	const struct axas_area *area;
 
-	/* The space is tracked: what belongs to that is there. See track_prepare(). */
-	smp_rmb();
-	if (!fault->hold)
+	if (!fault->hold) {
+		/* The space is tracked: R is there. See track_prepare(). */
+		smp_rmb();
 		fault->hold = axas_hold_try(space->hold);
-	if (!fault->hold)
-		return -EROFS;
+		if (!fault->hold)
+			return -EROFS;
+	}
 	area = fault_area(space, fault);
 	if (!area)
 		return -EROFS;
