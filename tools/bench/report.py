@@ -425,10 +425,12 @@ def targets(native, noerms, smp):
 COLOURS = {'ept': '#1f6f8b', 's2': '#4fb0c6', 'amd': '#6f9f5c', 'generic_pt': '#d98032',
            'io-pgtable': '#e8b44f', 'populate': '#8a8d91', 'mm': '#8a8d91',
            'munmap': '#8a8d91', 'memfd': '#b9bbbe', 'kvm-memfd': '#a34a5e',
-           'kvm-gmem': '#c98a96', 'kvm-populated': '#7d4f8c'}
+           'kvm-gmem': '#c98a96', 'kvm-populated': '#7d4f8c', 'kvm-log': '#a34a5e',
+           'kvm-ring': '#c98a96'}
 NAMES = {'ept': 'axas EPT', 's2': 'axas stage 2', 'amd': 'axas AMD', 'populate': 'MADV_POPULATE_WRITE',
          'mm': 'anonymous memory', 'kvm-memfd': 'KVM, memfd',
-         'kvm-gmem': 'KVM, guest_memfd', 'kvm-populated': 'KVM, populated'}
+         'kvm-gmem': 'KVM, guest_memfd', 'kvm-populated': 'KVM, populated',
+         'kvm-log': "KVM's dirty log", 'kvm-ring': "KVM's dirty ring"}
 
 
 def escape(text):
