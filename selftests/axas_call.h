@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -281,6 +282,17 @@ static inline int ax_dirty_put(int tracker,
 	return ax_ioctl(tracker, AXAS_DIRTY, &d);
 }
 
+/* Is an address in one of the runs? */
+static inline bool ax_runs_hold(const struct axas_next_entry *runs, int n, __u64 gpa)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (gpa - runs[i].gpa < runs[i].length)
+			return true;
+	return false;
+}
+
 static inline int ax_ram_file(int fd, __u64 gpa, __u64 length, __u32 prot)
 {
 	struct axas_ram_file r = {
@@ -353,6 +365,14 @@ static inline __u64 ax_hpa(int fd, __u64 gpa)
 	struct axas_translate_entry e;
 
 	return ax_translate(fd, gpa, &e) == AXAS_TRANSLATE_MAPPED ? e.hpa : 0;
+}
+
+/* Size of the leaf there; 0: there is none. */
+static inline __u64 ax_leaf(int fd, __u64 gpa)
+{
+	struct axas_translate_entry e;
+
+	return ax_translate(fd, gpa, &e) == AXAS_TRANSLATE_MAPPED ? e.leaf_size : 0;
 }
 
 static inline int ax_stats(int fd, struct axas_stats *st)

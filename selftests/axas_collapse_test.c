@@ -68,13 +68,6 @@ static bool thirds_are(int fd, __u64 gpa)
 	return true;
 }
 
-static __u64 leaf_at(int fd, __u64 gpa)
-{
-	struct axas_translate_entry e;
-
-	return ax_translate(fd, gpa, &e) == AXAS_TRANSLATE_MAPPED ? e.leaf_size : 0;
-}
-
 TEST_F(space, copies_what_is_there)
 {
 	struct axas_collapse c;
@@ -83,16 +76,16 @@ TEST_F(space, copies_what_is_there)
 	if (!ax_have_free_2m())
 		SKIP(return, "no free block of 2 MiB");
 	ASSERT_EQ(0, thirds(self->fd, RAM));
-	EXPECT_EQ(AX_PAGE, leaf_at(self->fd, RAM));
+	EXPECT_EQ(AX_PAGE, ax_leaf(self->fd, RAM));
 	ASSERT_EQ(0, ax_collapse(self->fd, RAM, AX_2M, 0, &c));
 	EXPECT_EQ(AX_2M, c.done);
 	EXPECT_EQ(0, c.joined);
-	EXPECT_EQ(AX_PAGE, leaf_at(self->fd, RAM));
+	EXPECT_EQ(AX_PAGE, ax_leaf(self->fd, RAM));
 	EXPECT_EQ((PAGES + 2) / 3 * AX_PAGE, ax_resident(self->fd));
 
 	ASSERT_EQ(0, collapse(self->fd, RAM, AX_2M, &joined));
 	EXPECT_EQ(AX_2M, joined);
-	EXPECT_EQ(AX_2M, leaf_at(self->fd, RAM));
+	EXPECT_EQ(AX_2M, ax_leaf(self->fd, RAM));
 	EXPECT_EQ(AX_2M, ax_resident(self->fd));
 	EXPECT_TRUE(thirds_are(self->fd, RAM));
 	ASSERT_EQ(0, collapse(self->fd, RAM, AX_2M, &joined));
@@ -111,10 +104,10 @@ TEST_F(space, joins_in_place)
 	hpa = ax_hpa(self->fd, RAM);
 	ASSERT_EQ(0, ax_move(self->fd, RAM, RAM + AX_1G / 2 + AX_PAGE, AX_2M, 0));
 	ASSERT_EQ(0, ax_move(self->fd, RAM + AX_1G / 2 + AX_PAGE, RAM, AX_2M, 0));
-	EXPECT_EQ(AX_PAGE, leaf_at(self->fd, RAM));
+	EXPECT_EQ(AX_PAGE, ax_leaf(self->fd, RAM));
 	ASSERT_EQ(0, ax_collapse(self->fd, RAM, AX_2M, 0, &c));
 	EXPECT_EQ(AX_2M, c.joined);
-	EXPECT_EQ(AX_2M, leaf_at(self->fd, RAM));
+	EXPECT_EQ(AX_2M, ax_leaf(self->fd, RAM));
 	EXPECT_EQ(hpa, ax_hpa(self->fd, RAM));
 }
 

@@ -511,12 +511,7 @@ struct track_op {
 
 static bool says_page(const struct axas_next_entry *e, int n, __u64 page)
 {
-	int i;
-
-	for (i = 0; i < n; i++)
-		if (GPA + page * AX_PAGE - e[i].gpa < e[i].length)
-			return true;
-	return false;
+	return ax_runs_hold(e, n, GPA + page * AX_PAGE);
 }
 
 static int list_tracked(int tracker, __u32 flags, struct axas_next_entry *e)

@@ -71,7 +71,7 @@ static void copy_hot(struct hot *hot, const struct axas_next_entry *runs, int n)
 	unsigned int i;
 
 	for (i = 0; i < HOT; i++) {
-		if (!holds(runs, n, at(hot->page[i])))
+		if (!ax_runs_hold(runs, n, at(hot->page[i])))
 			continue;
 		hot->listed++;
 		if (ax_pread(hot->r.fd, hot->copied[i], sizeof(hot->copied[i]),

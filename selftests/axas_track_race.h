@@ -186,16 +186,6 @@ static inline unsigned int some_route(struct race *r, __u64 *rnd, unsigned int f
 	return to;
 }
 
-static inline bool holds(const struct axas_next_entry *runs, int n, __u64 gpa)
-{
-	int i;
-
-	for (i = 0; i < n; i++)
-		if (gpa - runs[i].gpa < runs[i].length)
-			return true;
-	return false;
-}
-
 static inline int race_areas(int fd)
 {
 	int ret = ax_map(fd, at(0), LARGE * AX_PAGE);

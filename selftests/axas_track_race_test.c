@@ -211,7 +211,7 @@ static void put_back(struct watch *w, const struct axas_next_entry *run)
 
 	if (!n)
 		n = ax_dirty(w->fd, &gpa, &length, 0, again, RUNS);
-	if (n < 1 || !holds(again, n, run->gpa))
+	if (n < 1 || !ax_runs_hold(again, n, run->gpa))
 		bad(w->race, "what was put back", (run->gpa - RAM) / AX_PAGE, n);
 	for (i = 0; i < n; i++)
 		copy_run(w, &again[i]);

@@ -279,13 +279,6 @@ TEST_F(space, poll_says_when_there_is_enough)
 	close(other);
 }
 
-static __u64 leaf_at(int fd, __u64 gpa)
-{
-	struct axas_translate_entry e;
-
-	return ax_translate(fd, gpa, &e) == AXAS_TRANSLATE_MAPPED ? e.leaf_size : 0;
-}
-
 TEST_F(space, large_leaves_are_split_by_writes_and_come_back)
 {
 	__u64 *window;
@@ -293,14 +286,14 @@ TEST_F(space, large_leaves_are_split_by_writes_and_come_back)
 
 	ASSERT_EQ(0, ax_map_alloc(self->fd, RAM, SIZE, AX_RW, 0, AX_2M));
 	ASSERT_EQ(0, ax_bring_in(self->fd, RAM, 2 * AX_2M, NULL));
-	ASSERT_EQ(AX_2M, leaf_at(self->fd, RAM));
+	ASSERT_EQ(AX_2M, ax_leaf(self->fd, RAM));
 	tracker = ax_track(self->fd, RAM, SIZE);
 	ASSERT_LE(0, tracker);
 	EXPECT_EQ(0, ax_get64(self->fd, page(7)));
-	EXPECT_EQ(AX_2M, leaf_at(self->fd, RAM));
+	EXPECT_EQ(AX_2M, ax_leaf(self->fd, RAM));
 	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, page(7), AX_W));
-	EXPECT_EQ(AX_PAGE, leaf_at(self->fd, RAM));
-	EXPECT_EQ(AX_2M, leaf_at(self->fd, RAM + AX_2M));
+	EXPECT_EQ(AX_PAGE, ax_leaf(self->fd, RAM));
+	EXPECT_EQ(AX_2M, ax_leaf(self->fd, RAM + AX_2M));
 	window = ax_window(self->fd, RAM, SIZE, RW);
 	ASSERT_NE(MAP_FAILED, window);
 	window[(512 + 9) * 512] = 1;
@@ -309,8 +302,8 @@ TEST_F(space, large_leaves_are_split_by_writes_and_come_back)
 	EXPECT_TRUE(run_is(0, 7, 2));
 	EXPECT_TRUE(run_is(1, 512 + 9, 1));
 	close(tracker);
-	EXPECT_EQ(AX_2M, leaf_at(self->fd, RAM));
-	EXPECT_EQ(AX_2M, leaf_at(self->fd, RAM + AX_2M));
+	EXPECT_EQ(AX_2M, ax_leaf(self->fd, RAM));
+	EXPECT_EQ(AX_2M, ax_leaf(self->fd, RAM + AX_2M));
 	EXPECT_EQ(1, window[(512 + 9) * 512]);
 	munmap(window, SIZE);
 }
