@@ -213,6 +213,7 @@ static int fault_prepare(struct axas_space *space,
 static enum axas_fault_result fault_one(struct axas_space *space,
 					struct axas_nested_fault *fault,
 					u64 gpa, unsigned int access)
+	__must_hold(RCU)
 {
 	int ret;
 
