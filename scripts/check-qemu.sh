@@ -8,7 +8,7 @@
 # more. That one fills memory and adds it up; a balloon takes some; it is saved, and
 # restored over the RAM file of another space, where it adds up again. Each step counts as
 # a test; the last line is "N passed, N failed". What all three printed is in
-# build/log/qemu*.
+# build/log/qemu.log.
 
 . "$(dirname "$0")/common.sh"
 . "$(dirname "$0")/kernels.sh"
@@ -16,7 +16,7 @@ help_wanted "$@"
 [ $# -eq 0 ] || usage_error "expected no argument"
 
 build=$AXAS_TREE/build
-log=$build/log/qemu
+log=$build/log/qemu.log
 steps=(boots resident balloon save restore same status)
 
 kernel_describe distro

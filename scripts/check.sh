@@ -236,12 +236,13 @@ end() { # end RUN
 	local p='' f='' s=''
 	wait "${pid_of[$1]}" || true
 	unset "pid_of[$1]"
+	[ -e "$logs/$1.out" ] || echo "its output has gone" >"$logs/$1.out"
 	read -r p _ f _ s _ < <(tail -n 1 "$logs/$1.out" | tr -d ,) || true
 	grep -E -A 20 'FAILED|NOT CAUGHT' "$logs/$1.out" | grep -v '^--$\|passed, ' | sed 's/^ */  /' || true
 	grep -E '^ *skipped' "$logs/$1.out" | sed 's/^ */  /' || true
 	if ! [[ "$p $f" =~ ^[0-9]+\ [0-9]+$ ]]; then
 		echo "  FAILED  $1 did not get to its end:"
-		tail -n 5 "$logs/$1.err" | sed 's/^/    /'
+		tail -n 5 "$logs/$1.err" 2>&1 | sed 's/^/    /' || true
 		echo "    the rest: $logs/$1.err, $logs/$1.out"
 		p=0 f=1 s=0
 	fi
