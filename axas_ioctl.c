@@ -354,7 +354,7 @@ int axas_ioctl_begin(struct axas_call *call, const struct axas_ioctl *table,
 	const struct axas_ioctl *ioctl;
 	int ret;
 
-	*call = (struct axas_call){ .user = (void __user *)arg };
+	call->user = (void __user *)arg;
 	if (nr >= n || cmd != _IO(AXAS_IOC_TYPE, nr))
 		return -ENOTTY;
 	ioctl = &table[array_index_nospec(nr, n)];
