@@ -76,6 +76,13 @@ sources() { # sources DIR PATTERN: names without .c
 	for f in "$AXAS_TREE/$1"/$2.c; do basename "$f" .c; done
 }
 
+# A machine of KVM's own that stays; see there.
+keep_kvm() {
+	[ "$k_arch" = x86_64 ] || return 0
+	"$(cross_of x86_64)gcc" -static -o "$work/hold_kvm" "$AXAS_TREE/scripts/guest/hold_kvm.c"
+	args+=(--file "$work/hold_kvm:/guest/hold_kvm")
+}
+
 guest_kunit() {
 	files '' "$kname/kunit/axas_kunit.ko"
 	append="$append loglevel=8"
@@ -105,6 +112,7 @@ guest_selftests() {
 	done
 	[ "$n" -gt 0 ] || die "no program '$only' in selftests/"
 	files '' "$kname/samples/softmmu/axas_softmmu.ko"
+	keep_kvm
 	args+=(--disk 64M)
 	append="$append loglevel=5"
 }
@@ -114,6 +122,7 @@ guest_fuzz() {
 	limit=$((600 + 2 * time))
 	build_programs selftests "$k_arch" || die "the fuzzer does not build for $k_arch"
 	files /tests "selftests-$k_arch/axas_fuzz"
+	keep_kvm
 	args+=(--disk 64M --env "AXAS_FUZZ=--time $time ${AXAS_FUZZ_ARGS:-}")
 	append="$append loglevel=5"
 }

@@ -162,8 +162,9 @@ for f in /tmp/serial1 /tmp/serial2 /tmp/mon.log; do echo "== $f"; tail -n 30 $f;
 sleep 1
 rmmod axas
 END
+# One CPU: see scripts/guest/hold_kvm.c.
 rc=0
-"${boot[@]}" --modprobe kvm_amd --mem 2G --share / --env "IMAGE=$k_image" \
+"${boot[@]}" --modprobe kvm_amd --smp 1 --mem 2G --share / --env "IMAGE=$k_image" \
 	--env "LOADER=$(readlink -f /lib64/ld-linux-x86-64.so.2)" \
 	--file "$build/distro/axas.ko" --file "$work/inner.img" \
 	--file "$build/tools-$k_arch/axas-run:/bin/axas-run" \

@@ -12,6 +12,8 @@ for v in /sys/kernel/debug/fail*/min-order; do [ ! -e "$v" ] || echo 0 >"$v"; do
 k=/sys/kernel/debug/kcsan
 [ ! -e $k ] || { echo on >$k; say "kcsan: $(sed -n "s/^enabled: //p" $k)"; }
 
+[ ! -x /guest/hold_kvm ] || [ ! -e /dev/kvm ] || /guest/hold_kvm &
+
 # load MODULE...
 load() {
 	for m; do
