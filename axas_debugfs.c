@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A directory per live space in debugfs: figures, areas, devices on other
- * buses, and the table with runs of alike leaves folded.
+ * buses, the table with runs of alike leaves folded, and the tables it is made of.
  *
  * Lists are read while they change. Each piece is looked up under RCU by its
  * GPA, which is also what a file remembers of how far it has come; nothing is
@@ -31,6 +31,7 @@
  * @device: list of devices: which, and where
  * @leaf: table: what all leaves of the run are like
  * @visited: table: leaves that the run has so far
+ * @table: tables: one of them
  */
 struct debugfs_list {
 	struct axas_debugfs *debugfs;
@@ -41,6 +42,7 @@ struct debugfs_list {
 	struct axas_device device;
 	struct axas_leaf leaf;
 	unsigned int visited;
+	struct axas_npt_table table;
 };
 
 static const char *const leaf_names[] = { "-", "4K", "2M", "1G" };
@@ -128,16 +130,20 @@ static void *areas_next(struct seq_file *m, void *v, loff_t *pos)
 	return list_next(m, v, pos, areas_find);
 }
 
+/* Where memory is concerns whoever may write to all of it anyway. */
+static bool show_hpa(struct seq_file *m)
+{
+	return file_ns_capable(m->file, &init_user_ns, CAP_SYS_ADMIN);
+}
+
 static void show_area_hpa(struct seq_file *m, const struct debugfs_list *list)
 {
 	u64 hpa = list->start + list->area.offset;
 
 	if (list->area.ops != axas_backend(AXAS_BACKEND_LINEAR))
 		seq_puts(m, "-");
-	else if (file_ns_capable(m->file, &init_user_ns, CAP_SYS_ADMIN))
-		seq_printf(m, "0x%llx", hpa);
 	else
-		seq_puts(m, "0x0");
+		seq_printf(m, "0x%llx", show_hpa(m) ? hpa : 0);
 }
 
 static int areas_show(struct seq_file *m, void *v)
@@ -352,6 +358,67 @@ static int table_open(struct inode *inode, struct file *filp)
 	return list_open(inode, filp, &table_ops);
 }
 
+/* ---- tables: a position is where one begins in 2 MiB, and its level downwards ---- */
+
+#define TABLES_LEVELS	8
+
+static void *tables_find(struct debugfs_list *list, u64 pos)
+{
+	const struct axas_npt *npt = &list->debugfs->space->npt;
+
+	if (fatal_signal_pending(current))
+		return ERR_PTR(-EINTR);
+	cond_resched();
+	list->table.gpa.val = pos / TABLES_LEVELS * SZ_2M;
+	list->table.level = TABLES_LEVELS - pos % TABLES_LEVELS;
+	guard(rcu)();
+	return axas_npt_get_ops(npt)->next_table(npt, &list->table) ? list : NULL;
+}
+
+static void *tables_start(struct seq_file *m, loff_t *pos)
+{
+	return *pos ? tables_find(m->private, *pos - 1) : SEQ_START_TOKEN;
+}
+
+static void *tables_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	struct debugfs_list *list = m->private;
+	const struct axas_npt_table *table = &list->table;
+
+	*pos = 1;
+	if (v != SEQ_START_TOKEN)
+		*pos += table->gpa.val / SZ_2M * TABLES_LEVELS +
+			TABLES_LEVELS - table->level + 1;
+	return tables_find(list, *pos - 1);
+}
+
+static int tables_show(struct seq_file *m, void *v)
+{
+	const struct debugfs_list *list = v;
+	const struct axas_npt_table *table = &list->table;
+
+	if (v == SEQ_START_TOKEN) {
+		seq_puts(m, "# level gpa entries tables leaves hpa\n");
+		return 0;
+	}
+	seq_printf(m, "%u 0x%016llx %u %u %u 0x%llx\n", table->level,
+		   table->gpa.val, table->entries, table->tables, table->leaves,
+		   show_hpa(m) ? table->hpa.val : 0);
+	return 0;
+}
+
+static const struct seq_operations tables_ops = {
+	.start = tables_start,
+	.next = tables_next,
+	.stop = list_stop,
+	.show = tables_show,
+};
+
+static int tables_open(struct inode *inode, struct file *filp)
+{
+	return list_open(inode, filp, &tables_ops);
+}
+
 /* ---- figures ---- */
 
 static int stats_show(struct seq_file *m, void *v)
@@ -458,6 +525,7 @@ static const struct file_operations name##_fops = {			\
 DEBUGFS_FILE(stats, single_release);
 DEBUGFS_FILE(areas, seq_release_private);
 DEBUGFS_FILE(table, seq_release_private);
+DEBUGFS_FILE(tables, seq_release_private);
 DEBUGFS_FILE(devices, seq_release_private);
 
 static struct dentry *debugfs_root;
@@ -498,6 +566,7 @@ void axas_debugfs_add(struct axas_debugfs *debugfs, struct axas_space *space)
 	debugfs_file("stats", debugfs, &stats_fops);
 	debugfs_file("areas", debugfs, &areas_fops);
 	debugfs_file("table", debugfs, &table_fops);
+	debugfs_file("tables", debugfs, &tables_fops);
 	debugfs_file("devices", debugfs, &devices_fops);
 }
 

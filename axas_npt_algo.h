@@ -210,5 +210,6 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 	.refill = npt_refill,			\
 	.poison = npt_poison,			\
 	.walk = npt_walk,			\
+	.next_table = npt_next_table,		\
 	.destroy = npt_destroy,			\
 	.tracking = &npt_tracking

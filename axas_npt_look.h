@@ -295,3 +295,60 @@ static int npt_walk(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 	return npt_walk_table(&walk, npt_root_entry(npt, gpa.val), npt->levels,
 			      gpa.val, gpa.val + size);
 }
+
+static void npt_count_entries(const u64 *ptr, struct axas_npt_table *table)
+{
+	const u64 *end = ptr + table->entries;
+
+	table->tables = 0;
+	table->leaves = 0;
+	for (; ptr < end; ptr++) {
+		u64 entry = READ_ONCE(*ptr);
+
+		if (fmt_is_table(entry, table->level))
+			table->tables++;
+		else if (npt_present(entry))
+			table->leaves++;
+	}
+}
+
+/* The first from @want on: this one, or one that it leads to. */
+static bool npt_find_table(u64 *ptr, const struct axas_npt_table *want,
+			   struct axas_npt_table *table)
+{
+	u64 base = table->gpa.val, size = axas_level_size(table->level), entry;
+	unsigned int i = 0, entries = table->entries, level = table->level;
+
+	if (base > want->gpa.val ||
+	    (base == want->gpa.val && level <= want->level)) {
+		table->hpa = axas_hal_virt_to_phys(ptr);
+		npt_count_entries(ptr, table);
+		return true;
+	}
+	if (want->gpa.val > base)
+		i = (want->gpa.val - base) / size;
+	for (; i < entries; i++) {
+		entry = READ_ONCE(ptr[i]);
+		if (!fmt_is_table(entry, level))
+			continue;
+		table->gpa.val = base + i * size;
+		table->level = level - 1;
+		table->entries = AXAS_TABLE_ENTRIES;
+		if (npt_find_table(npt_child(entry, level), want, table))
+			return true;
+	}
+	return false;
+}
+
+static bool npt_next_table(const struct axas_npt *npt,
+			   struct axas_npt_table *table)
+{
+	const struct axas_npt_table want = *table;
+
+	axas_npt_assert_walk(npt);
+	*table = (struct axas_npt_table){
+		.level = npt->levels,
+		.entries = BIT(npt->gpa_bits - axas_level_shift(npt->levels)),
+	};
+	return npt_find_table(npt->root, &want, table);
+}

@@ -215,6 +215,27 @@ static void model_check_walk(struct model *model)
 	check_figure(model, "bytes walked", walk.seen, model->seen);
 }
 
+static void model_check_tables(struct model *model)
+{
+	const struct axas_npt *npt = &model->space->npt;
+	struct axas_stats stats = axas_stats_of(model->space);
+	struct axas_npt_table table = { .level = npt->levels };
+	u64 tables = 1ULL << npt->root_order, expected = 0, leaves = 0;
+	unsigned int i;
+
+	rcu_read_lock();
+	for (; npt->ops->next_table(npt, &table); table.level--) {
+		tables += table.tables;
+		leaves += table.leaves;
+	}
+	rcu_read_unlock();
+	for (i = 0; i < AXAS_MAX_LEVELS; i++)
+		expected += stats.tables[i];
+	check_figure(model, "links to tables", tables, expected);
+	check_figure(model, "leaves in tables", leaves, stats.leaves[0] +
+		     stats.leaves[1] + stats.leaves[2]);
+}
+
 /**
  * model_check_all - everything
  * @model: the model
@@ -229,6 +250,7 @@ void model_check_all(struct model *model)
 
 	model_check_table(model);
 	model_check_walk(model);
+	model_check_tables(model);
 	/* Backwards: the limit is the way to the end of the area. */
 	for (i = model->n; i-- && !model->failed;) {
 		bool end = (i + 1) % model->per_chunk == 0;

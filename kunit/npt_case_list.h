@@ -8,6 +8,7 @@
 	AXAS_CASE(npt_split_for_protect_keeps_the_rest)
 	AXAS_CASE(npt_split_cost_by_hand)
 	AXAS_CASE(npt_walk_is_what_is_there)
+	AXAS_CASE(npt_tables_are_what_is_there)
 	AXAS_CASE(npt_install_builds_the_path)
 	AXAS_CASE(npt_install_without_memory_leaves_nothing)
 	AXAS_CASE(npt_install_into_a_changed_slot)

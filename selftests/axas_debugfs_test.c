@@ -12,6 +12,9 @@
 
 #define GPA	0x40000000ULL
 
+static const char * const names[] = { "stats", "areas", "table", "tables", "devices" };
+#define NAMES	ARRAY_SIZE(names)
+
 /* ---- what a layout that is written out here looks like ---- */
 
 TEST_F(space, figures)
@@ -412,7 +415,6 @@ TEST_F_TIMEOUT(space, table_says_what_translate_says, 180)
 TEST_F(space, in_small_pieces)
 {
 	static const size_t chunks[] = { 1, 7, 64, 100, 4096 };
-	static const char * const names[] = { "stats", "areas", "table", "devices" };
 	unsigned int i, j;
 	char *all, *text;
 	char piece[41];
@@ -426,7 +428,7 @@ TEST_F(space, in_small_pieces)
 		ASSERT_EQ(0, add(self->fd, AXAS_BUS_PORT, 3 * i, 3 * i + 1, i));
 		ASSERT_EQ(0, add(self->fd, AXAS_BUS_SYSREG, 3 * i, 3 * i + 1, i));
 	}
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
+	for (i = 0; i < NAMES; i++) {
 		all = ax_debugfs(self->fd, names[i]);
 		ASSERT_NE(NULL, all);
 		fd = open(ax_debugfs_file(ax_space_id(self->fd), names[i]), O_RDONLY);
@@ -450,7 +452,6 @@ TEST_F(space, in_small_pieces)
 
 TEST_F(space, belongs_to_root)
 {
-	static const char * const names[] = { "stats", "areas", "table", "devices" };
 	unsigned int id = ax_space_id(self->fd), i;
 	struct stat st;
 
@@ -458,7 +459,7 @@ TEST_F(space, belongs_to_root)
 	ASSERT_EQ(0, stat(ax_debugfs_file(id, ""), &st));
 	EXPECT_EQ(S_IFDIR | 0700, st.st_mode);
 	EXPECT_EQ(0, st.st_uid);
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
+	for (i = 0; i < NAMES; i++) {
 		ASSERT_EQ(0, stat(ax_debugfs_file(id, names[i]), &st));
 		EXPECT_EQ(S_IFREG | 0400, st.st_mode);
 		EXPECT_EQ(0, st.st_uid);
@@ -477,6 +478,34 @@ static __u64 hpa_shown(int areas)
 		printf("# areas: \"%s\"\n", text ?: "can't be read");
 	free(text);
 	return hpa;
+}
+
+/* The root of an empty space, as whoever opens the file sees it. */
+static __u64 root_shown(int space)
+{
+	char *text = ax_without_header(ax_debugfs(space, "tables"));
+	__u64 hpa = AX_BAD64;
+	unsigned int entries;
+	int end = 0;
+
+	if (!text ||
+	    sscanf(text, "%*u 0x0000000000000000 %u 0 0 %llx\n%n", &entries, &hpa, &end) != 2 ||
+	    text[end] || entries & (entries - 1))
+		printf("# tables: \"%s\"\n", text ?: "can't be read");
+	free(text);
+	return hpa;
+}
+
+TEST_F(space, tables_lie_where_admins_look)
+{
+	struct axas_root root = { .size = sizeof(root) };
+
+	AX_NEED_DEBUGFS();
+	if (ax_ioctl(self->fd, AXAS_ROOT, &root))
+		SKIP(return, "no CPU register holds this table");
+	EXPECT_EQ(root.root, root_shown(self->fd));
+	ASSERT_EQ(0, ax_drop_cap(CAP_SYS_ADMIN));
+	EXPECT_EQ(0, root_shown(self->fd));
 }
 
 /* Who opened the file counts, not who reads it. */
@@ -503,8 +532,7 @@ TEST_F(space, host_addresses_only_for_admin)
 
 TEST_F(device, gone_with_the_space)
 {
-	static const char * const names[] = { "stats", "areas", "table", "devices" };
-	int space, fd[4], i;
+	int space, fd[NAMES], i;
 	unsigned int id;
 	char buf[64];
 
@@ -514,7 +542,7 @@ TEST_F(device, gone_with_the_space)
 	id = ax_space_id(space);
 	ASSERT_EQ(0, ax_populate(space, 0, 64 * AX_PAGE));
 	ASSERT_EQ(0, device_call(space, AXAS_DEVICE_ADD, AXAS_BUS_PORT, 0, 1, 2));
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < NAMES; i++) {
 		fd[i] = open(ax_debugfs_file(id, names[i]), O_RDONLY);
 		ASSERT_LE(0, fd[i]);
 		EXPECT_EQ(8, read(fd[i], buf, 8));
@@ -522,7 +550,7 @@ TEST_F(device, gone_with_the_space)
 	EXPECT_EQ(0, close(space));
 	EXPECT_EQ(-1, access(ax_debugfs_file(id, ""), F_OK));
 	EXPECT_EQ(ENOENT, errno);
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < NAMES; i++) {
 		EXPECT_EQ(-1, read(fd[i], buf, 8));
 		EXPECT_EQ(EIO, errno);
 		EXPECT_EQ(0, close(fd[i]));
@@ -754,13 +782,12 @@ TEST_F_TIMEOUT(space, read_while_it_changes, 180)
 static void *read_on(void *arg)
 {
 	struct stress *s = arg;
-	static const char * const names[] = { "stats", "areas", "table", "devices" };
 	unsigned int i = 0;
 
 	while (!s->stop) {
 		unsigned int id = __atomic_load_n(&s->id, __ATOMIC_RELAXED);
 
-		free(ax_slurp(ax_debugfs_file(id, names[i++ % 4])));
+		free(ax_slurp(ax_debugfs_file(id, names[i++ % NAMES])));
 		__atomic_add_fetch(&s->looks, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;

@@ -267,6 +267,24 @@ struct axas_npt_shut {
 };
 
 /**
+ * struct axas_npt_table - a table of entries
+ * @gpa: first GPA that it translates
+ * @hpa: where it is; the root may be several pages side by side
+ * @level: what its entries are; 1 is leaves of 4 KiB
+ * @entries: how many it has
+ * @tables: those that lead to a table
+ * @leaves: those that are a leaf
+ */
+struct axas_npt_table {
+	axas_gpa_t gpa;
+	axas_hpa_t hpa;
+	unsigned int level;
+	unsigned int entries;
+	unsigned int tables;
+	unsigned int leaves;
+};
+
+/**
  * typedef axas_npt_visit_fn - called for each leaf of a range
  * @arg: the caller's
  * @gpa: where the leaf begins
@@ -347,6 +365,9 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  *	there is to split. The entry stays poisoned until it is unmapped. Return:
  *	false if the page isn't there, with nothing changed. May sleep. Lock held.
  * @walk: visit all leaves that meet the range. Under RCU or lock.
+ * @next_table: the first table in order, from @gpa and @level of @table on, into
+ *	@table. A table comes before those that it leads to. Under RCU or lock.
+ *	Return: false if there is none.
  * @destroy: free everything. Nobody else may have the table.
  * @tracking: what is otherwise where writes are noticed; NULL if they can't be
  */
@@ -409,6 +430,8 @@ struct axas_npt_ops {
 	bool (*poison)(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa);
 	int (*walk)(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		    axas_npt_visit_fn visit, void *arg);
+	bool (*next_table)(const struct axas_npt *npt,
+			   struct axas_npt_table *table);
 	void (*destroy)(struct axas_npt *npt);
 	const struct axas_npt_tracking *tracking;
 };

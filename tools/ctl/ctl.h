@@ -86,6 +86,13 @@ struct run {
 	char prot[4], memtype[8], flags[64];
 };
 
+/* Entries in use; where it is, if that isn't kept from the reader. */
+struct table {
+	uint64_t start, hpa;
+	unsigned int level;		/* 0 holds 4 KiB leaves */
+	unsigned int entries, tables, leaves;
+};
+
 struct space {
 	struct figures figures;
 	struct area *areas;
@@ -149,6 +156,8 @@ void read_figures(uint64_t id, struct figures *f);
 bool try_figures(uint64_t id, struct figures *f);	/* false: it has ended */
 void read_runs(struct space *s, void (*each)(const struct run *run, void *arg),
 	       void *arg);
+void read_tables(struct space *s, void (*each)(struct table *table, void *arg),
+		 void *arg);
 void read_space(uint64_t id, struct space *s);
 void free_space(struct space *s);
 FILE *open_table(uint64_t id);

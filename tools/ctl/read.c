@@ -455,6 +455,36 @@ void read_runs(struct space *s, void (*each)(const struct run *run, void *arg),
 	read_lines(s->figures.id, "table", each_run, &reader);
 }
 
+struct table_reader {
+	void (*each)(struct table *table, void *arg);
+	void *arg;
+};
+
+/* 1 0x0000000000200000 512 0 44 0x10a4f000 */
+static bool each_table(char *line, void *arg)
+{
+	struct table_reader *reader = arg;
+	struct table table;
+
+	if (sscanf(line, "%u %" SCNx64 " %u %u %u %" SCNx64, &table.level,
+		   &table.start, &table.entries, &table.tables, &table.leaves,
+		   &table.hpa) < 6 ||
+	    !table.level || table.level > NR_LEVELS)
+		return false;
+	table.level--;
+	reader->each(&table, reader->arg);
+	return true;
+}
+
+/* From the root down, each before those that it leads to. */
+void read_tables(struct space *s, void (*each)(struct table *table, void *arg),
+		 void *arg)
+{
+	struct table_reader reader = { .each = each, .arg = arg };
+
+	read_lines(s->figures.id, "tables", each_table, &reader);
+}
+
 static void keep_run(const struct run *run, void *arg)
 {
 	struct growing *list = arg;

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * axasctl dump --tree: the tables of a space, and how full they are.
- *
- * The module lists leaves. Where there is one there are tables above it, up to
- * the root; a table without any isn't seen, but the module's figures count it.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
@@ -20,12 +17,6 @@ static const char * const lines[2][4] = {
 	{ "├─ ", "└─ ", "│  ", "   " },
 };
 
-/* Entries in use. */
-struct table {
-	uint64_t start;
-	unsigned int tables, leaves;
-};
-
 struct tree {
 	const struct figures *figures;
 	const struct terminal *term;
@@ -40,31 +31,14 @@ static uint64_t entry_size(unsigned int level)
 	return PAGE_SIZE << 9 * level;
 }
 
-/* The root may be several pages side by side, or less than one. */
-static unsigned int nr_entries(const struct tree *t, unsigned int level)
+static uint64_t table_end(const struct table *table)
 {
-	if (level + 1 < t->figures->levels)
-		return 512;
-	return UINT32_C(1) << (t->figures->gpa_bits - 12 - 9 * level);
+	return table->start + table->entries * entry_size(table->level);
 }
 
-static uint64_t table_start(const struct tree *t, unsigned int level,
-			    uint64_t gpa)
+static void add(struct tree *t, const struct table *table)
 {
-	return level + 1 < t->figures->levels ?
-	       gpa & ~(512 * entry_size(level) - 1) : 0;
-}
-
-static uint64_t table_end(const struct tree *t, unsigned int level,
-			  uint64_t gpa)
-{
-	return table_start(t, level, gpa) +
-	       nr_entries(t, level) * entry_size(level);
-}
-
-static struct table *add(struct tree *t, unsigned int level, uint64_t start)
-{
-	struct table *table;
+	unsigned int level = table->level;
 
 	if (t->nr[level] == t->room[level]) {
 		t->room[level] = t->room[level] ? 2 * t->room[level] : 64;
@@ -73,38 +47,32 @@ static struct table *add(struct tree *t, unsigned int level, uint64_t start)
 		if (!t->level[level])
 			die("out of memory");
 	}
-	table = &t->level[level][t->nr[level]++];
-	*table = (struct table){ .start = start };
-	return table;
+	t->level[level][t->nr[level]++] = *table;
 }
 
-/* The table of @gpa, which is the last one or new: leaves come in order. */
-static struct table *table_of(struct tree *t, unsigned int level, uint64_t gpa)
+/*
+ * Parents come first. A space may change meanwhile: those whose parent wasn't there yet
+ * are left out, and those that are there are counted.
+ */
+static void add_table(struct table *table, void *arg)
 {
-	uint64_t start = table_start(t, level, gpa);
-	size_t nr = t->nr[level];
-
-	if (nr && t->level[level][nr - 1].start == start)
-		return &t->level[level][nr - 1];
-	if (level + 1 < t->figures->levels)
-		table_of(t, level + 1, gpa)->tables++;
-	return add(t, level, start);
-}
-
-static void add_run(const struct run *run, void *arg)
-{
+	unsigned int top = table->level + 1;
 	struct tree *t = arg;
-	uint64_t at, end, size = entry_size(run->leaf);
+	struct table *parent;
 
-	if (run->leaf >= t->figures->levels ||
-	    run->end > table_end(t, t->figures->levels - 1, 0))
+	table->tables = 0;
+	if (top < t->figures->levels) {
+		if (!t->nr[top])
+			return;
+		parent = &t->level[top][t->nr[top] - 1];
+		if (table->start < parent->start ||
+		    table->start >= table_end(parent))
+			return;
+		parent->tables++;
+	} else if (top > t->figures->levels || t->nr[table->level]) {
 		return;
-	for (at = run->start; at < run->end; at = end) {
-		end = table_end(t, run->leaf, at);
-		if (end > run->end)
-			end = run->end;
-		table_of(t, run->leaf, at)->leaves += (unsigned int)((end - at) / size);
 	}
+	add(t, table);
 }
 
 static void print_table(const struct tree *t, unsigned int level,
@@ -118,15 +86,17 @@ static void print_table(const struct tree *t, unsigned int level,
 		printf(" to %s  %zu tables, each %u of %u",
 		       address(table[same - 1].start +
 			       512 * entry_size(level) - 1, bits).text,
-		       same, used, nr_entries(t, level));
+		       same, used, table->entries);
 	else
-		printf("  %u of %u", used, nr_entries(t, level));
+		printf("  %u of %u", used, table->entries);
 	printf(", %s an entry", size_short(entry_size(level)).text);
 	if (table->tables)
 		printf(": %u table%s", table->tables,
 		       table->tables == 1 ? "" : "s");
 	if (level && table->leaves)
 		printf("%s %u leaves", table->tables ? "," : ":", table->leaves);
+	if (same == 1 && table->hpa)
+		printf(", at 0x%" PRIx64, table->hpa);
 	putchar('\n');
 }
 
@@ -155,7 +125,7 @@ static void print_tree(struct tree *t, unsigned int level, const char *before)
 
 	print_table(t, level, table, 1);
 	while (done < table->tables) {
-		same = level == 1 ? alike(t, table_end(t, 1, table->start)) : 1;
+		same = level == 1 ? alike(t, table_end(table)) : 1;
 		done += same;
 		last = done == table->tables;
 		printf("%s%s", before, line[last]);
@@ -172,16 +142,11 @@ static void print_tree(struct tree *t, unsigned int level, const char *before)
 static void print_text(struct tree *t)
 {
 	const struct figures *f = t->figures;
-	unsigned int level;
 
 	printf("space %" PRIu64 "  %s, %u bits, %u levels\n", f->id, f->format,
 	       f->gpa_bits, f->levels);
 	if (t->nr[f->levels - 1])
 		print_tree(t, f->levels - 1, "");
-	for (level = 0; level + 1 < f->levels; level++)
-		if (f->tables[level] > t->nr[level])
-			printf("and %" PRIu64 " of level %u without a leaf\n",
-			       f->tables[level] - t->nr[level], level + 1);
 }
 
 static void print_json(const struct tree *t)
@@ -198,9 +163,11 @@ static void print_json(const struct tree *t)
 			json_add_number(o, "level", level + 1);
 			json_add_address(o, "start", table->start);
 			json_add_number(o, "entry_size", entry_size(level));
-			json_add_number(o, "entries", nr_entries(t, level));
+			json_add_number(o, "entries", table->entries);
 			json_add_number(o, "tables", table->tables);
 			json_add_number(o, "leaves", table->leaves);
+			if (table->hpa)
+				json_add_address(o, "hpa", table->hpa);
 			json_object_array_add(list, o);
 		}
 	}
@@ -219,7 +186,7 @@ int show_tree(const struct request *req)
 	if (!s.figures.levels || s.figures.levels > NR_LEVELS)
 		die("space %" PRIu64 " has %u levels", req->id,
 		    s.figures.levels);
-	read_runs(&s, add_run, &t);
+	read_tables(&s, add_table, &t);
 	if (req->json)
 		print_json(&t);
 	else

@@ -121,21 +121,32 @@ class Show(unittest.TestCase):
                      len(tables.get(at, ())), len(leaves.get(at, ())))
                 for at in sorted({*tables, *leaves}, key=lambda at: (-at[0], at[1]))}
 
+    @staticmethod
+    def write_tables(path, want):
+        """As the module lists them: a table, then what it leads to."""
+        with open(path + "/tables", "w", encoding="utf-8") as f:
+            f.write("# level gpa entries tables leaves hpa\n")
+            for n, at in enumerate(sorted(want, key=lambda at: (at[1], -at[0]))):
+                f.write(f"{at[0]} 0x{at[1]:016x} {want[at][0]} {want[at][1]} {want[at][2]} "
+                        f"0x{n * 0x3000:x}\n")
+
     def trees(self, spaces, number):
         want = self.tree(f"{spaces}/{number}")
+        self.write_tables(f"{spaces}/{number}", want)
         got = json.loads(ctl("dump", number, "--tree", "--json", spaces=spaces).stdout)
         self.assertEqual([((t["level"], int(t["start"], 16)),
                            (t["entries"], t["tables"], t["leaves"])) for t in got],
                          list(want.items()))
         for t in got:
             self.assertEqual(t["entry_size"], 1 << 3 + 9 * t["level"])
+        # The first is the root's, which isn't told here.
+        self.assertEqual(sorted(int(t["hpa"], 16) for t in got if "hpa" in t),
+                         [n * 0x3000 for n in range(1, len(want))])
         tables = {}
         for line in ctl("dump", number, "--tree", spaces=spaces).stdout.splitlines()[1:]:
-            if line.startswith("and "):
-                continue
             m = re.fullmatch(r"((?:\|  |   )*)([|`]- )?L(\d) (0x\w+)(?: to (0x\w+)  (\d+) tables, each"
                              r"| ) (\d+) of (\d+), \w+ an entry(?:: (\d+) tables?)?"
-                             r"(?:[:,] (\d+) leaves)?", line)
+                             r"(?:[:,] (\d+) leaves)?(?:, at 0x[0-9a-f]+000)?", line)
             self.assertTrue(m, line)
             level, start = int(m[3]), int(m[4], 16)
             self.assertEqual(len(m[1]) // 3 + bool(m[2]), max(at[0] for at in want) - level)
@@ -149,8 +160,10 @@ class Show(unittest.TestCase):
         self.assertEqual(tables, want)
 
     def test_tree(self):
-        for spaces, number in SPACES:
-            self.trees(spaces, number)
+        for n, (spaces, number) in enumerate(SPACES):
+            with tempfile.TemporaryDirectory() as tmp:
+                shutil.copytree(f"{spaces}/{number}", f"{tmp}/{n}/{number}")
+                self.trees(f"{tmp}/{n}", number)
         with tempfile.TemporaryDirectory() as tmp:
             # Side by side and full; a root of two pages, and one of four entries.
             for bits, levels, last in ((40, 3, 1 << 40), (32, 3, 1 << 32), (48, 4, 1 << 40)):
@@ -158,13 +171,20 @@ class Show(unittest.TestCase):
                          "0x%016x-0x%016x 4K 4K rw- wb" % (4 << 21, (4 << 21) + 4096),
                          "0x%016x-0x%016x 4M 2M rw- wb" % (10 << 21, 12 << 21),
                          "0x%016x-0x%016x 4K 4K rw- wb" % (last - 4096, last)]
-                spaces = make_space(f"{tmp}/{bits}", [], table, gpa_bits=bits, levels=levels,
-                                    tables="9 2 1 0 0")
+                spaces = make_space(f"{tmp}/{bits}", [], table, gpa_bits=bits, levels=levels)
                 self.trees(spaces, "1")
                 out = ctl("dump", "1", "--tree", spaces=spaces).stdout
                 self.assertIn("to " + f"0x{(4 << 21) - 1:0{-(-bits // 4)}x}"
                               + "  3 tables, each 512 of 512, 4K an entry\n", out)
-                self.assertIn("\nand 4 of level 1 without a leaf\n", out)
+            # One without anything in it, and one that came after its parent had been listed.
+            spaces = make_space(tmp + "/late", [])
+            with open(spaces + "/1/tables", "w", encoding="utf-8") as f:
+                f.write("4 0x0000000000000000 512 1 0 0x0\n3 0x0000000000000000 512 1 0 0x0\n"
+                        "2 0x0000000000000000 512 1 0 0x0\n1 0x0000000000200000 512 0 0 0x0\n"
+                        "1 0x0000008000000000 512 0 1 0x0\n")
+            out = ctl("dump", "1", "--tree", spaces=spaces).stdout.splitlines()
+            self.assertEqual(out[-1], "      `- L1 0x000000200000  0 of 512, 4K an entry")
+            self.assertEqual(len(out), 5)
 
     def map_json(self, spaces, number):
         model = Model(f"{spaces}/{number}")
