@@ -33,36 +33,36 @@ logs=$AXAS_TREE/build/log
 # beside, kernel not counted; "named" is run only by its name.
 table() {
 	cat <<'TABLE'
-kunit-x86_64            | check | 6.12-x86_64   |  60 | guest | KUnit on a debug kernel
-kunit-arm64             | check | 6.12-arm64    |  70 | guest | the same on arm64
-selftests-6.12-x86_64   | check | 6.12-x86_64   | 250 | guest | the programs over /dev/axas, on the debug kernel
-selftests-distro-x86_64 | check | distro-x86_64 | 150 | guest | ... on the prebuilt kernel
-selftests-distro-arm64  | check | distro-arm64  | 200 | guest | ... on that of arm64
+kunit-x86_64            | check | 6.12-x86_64   | 250 | guest | KUnit on a debug kernel
+kunit-arm64             | check | 6.12-arm64    | 280 | guest | the same on arm64
+selftests-6.12-x86_64   | check | 6.12-x86_64   | 600 | guest | the programs over /dev/axas, on the debug kernel
+selftests-distro-x86_64 | check | distro-x86_64 | 300 | guest | ... on the prebuilt kernel
+selftests-distro-arm64  | check | distro-arm64  | 350 | guest | ... on that of arm64
 hw-arm64                | check | 6.12-arm64    | 200 | hw-arm64 KERNEL=debug STEPS=2000 | an emulated CPU walks the tables at EL2
-hw-x86                  | check | bochs         |  70 | hw-x86 | ... by VMX, in Bochs
-fuzz-distro             | check | distro        |  75 | guest | all of the interface at random, for a minute
+hw-x86                  | check | bochs         |  90 | hw-x86 | ... by VMX, in Bochs
+fuzz-distro             | check | distro        |  90 | guest | all of the interface at random, for a minute
 odd-hole                | check | distro        |  45 | guest | ... with memory kept from the kernel, four CPUs
 odd-end                 | check | distro        |  35 | guest | ... whose memory ends amid a section, one CPU
 replay                  | check | distro        |  10 | guest | a real program's memory trace
-tools-live              | check | distro        |  70 | guest | axasctl, axas-migrate, axas-run, axas-replay and Python over live spaces
+tools-live              | check | distro        | 110 | guest | axasctl, axas-migrate, axas-run, axas-replay and Python over live spaces
 tools-text              | check | -             |  10 | tools | libaxas and axasctl over text
 litmus                  | check | -             |   6 | litmus | the litmus tests, on this machine
-demo                    | check | distro        |  15 | demo | make demo, and the picture that it leaves
-guide                   | rest  | distro        |  40 | guide guide | what the guide says, step by step
+demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
+guide                   | rest  | distro        |  60 | guide guide | what the guide says, step by step
 tutorials               | rest  | distro        | 300 | guide tutorial-vmm tutorial-research tutorial-kernel | ... and the tutorials
-monitors                | rest  | distro        |  90 | guide monitors tracking | ... and the pages for monitors, and of tracking
-qemu                    | rest  | distro        |  90 | qemu | the distribution's QEMU, nested, with its RAM in a space
-install                 | rest  | distro        |  75 | install | make install, dkms, the Debian packages
-selftests-rt            | rest  | distro-rt     | 150 | guest | the programs on the prebuilt PREEMPT_RT
-selftests-newest        | rest  | newest        | 150 | guest | ... on the newest kernel
+monitors                | rest  | distro        | 150 | guide monitors tracking | ... and the pages for monitors, and of tracking
+qemu                    | rest  | distro        | 150 | qemu | the distribution's QEMU, nested, with its RAM in a space
+install                 | rest  | distro        | 180 | install | make install, dkms, the Debian packages
+selftests-rt            | rest  | distro-rt     | 300 | guest | the programs on the prebuilt PREEMPT_RT
+selftests-newest        | rest  | newest        | 300 | guest | ... on the newest kernel
 fuzz-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | the fuzzer on the debug kernel
-intree-newest-x86_64    | rest  | newest        | 130 | intree newest-x86_64 | in a kernel's source, by kunit.py
-intree-6.12-arm64       | rest  | 6.12-arm64    | 230 | intree 6.12-arm64 | ... of another
-intree-6.12-x86_64      | rest  | 6.12-x86_64   | 150 | intree 6.12-x86_64 | ... of another
-selftests-6.12-arm64    | rest  | 6.12-arm64    | 300 | guest | the programs on the debug kernel of arm64
-kunit-rt                | rest  | 6.12-rt       | 150 | guest | KUnit on a debug kernel with PREEMPT_RT
-kunit-kcsan             | rest  | 6.12-kcsan    |  60 | guest | the races of KUnit, under KCSAN
-selftests-kcsan         | rest  | 6.12-kcsan    | 300 | guest | the programs with threads on it
+intree-newest-x86_64    | rest  | newest        | 250 | intree newest-x86_64 | in a kernel's source, by kunit.py
+intree-6.12-arm64       | rest  | 6.12-arm64    | 350 | intree 6.12-arm64 | ... of another
+intree-6.12-x86_64      | rest  | 6.12-x86_64   | 300 | intree 6.12-x86_64 | ... of another
+selftests-6.12-arm64    | rest  | 6.12-arm64    | 700 | guest | the programs on the debug kernel of arm64
+kunit-rt                | rest  | 6.12-rt       | 450 | guest | KUnit on a debug kernel with PREEMPT_RT
+kunit-kcsan             | rest  | 6.12-kcsan    |  90 | guest | the races of KUnit, under KCSAN
+selftests-kcsan         | rest  | 6.12-kcsan    | 260 | guest | the programs with threads on it
 kunit-gcov              | named | 6.12-gcov     |  60 | guest | KUnit, counting what is run (make coverage)
 selftests-gcov          | named | 6.12-gcov     | 200 | guest | the programs on it
 TABLE
