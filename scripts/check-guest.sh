@@ -94,7 +94,7 @@ guest_kunit() {
 programs() {
 	case "${only:+only}$run" in
 	odd-*) echo axas_{linear,linear_window,memory,gup,stress}_test ;;
-	selftests-kcsan) echo axas_{stress,memory,gup,softmmu,debugfs,device}_test ;;
+	selftests-kcsan) echo axas_{stress,memory,gup,softmmu,debugfs_file,device}_test ;;
 	*) sources selftests '*_test' ;;
 	esac
 }
