@@ -16,23 +16,24 @@ static inline u64 npt_protected(struct npt_change *change, u64 entry,
 }
 
 /*
- * As npt_unmap_entries(), but leaves get other permissions. The CPU may set
- * flags in them meanwhile. The exchange is a full barrier for npt_wait_pages().
+ * As npt_unmap_entries(), but leaves get other permissions. The CPU may set flags in
+ * them meanwhile. The exchange is a full barrier for npt_wait_pages(). Return: where it
+ * goes on: the end, or a table, or a leaf that is not to be changed whole.
  */
-static u64 npt_protect_entries(struct npt_change *change, u64 *ptr,
-			       unsigned int level, u64 gpa)
+static __always_inline u64 *npt_protect_run(struct npt_change *change, u64 *ptr,
+					    u64 *end, unsigned int level,
+					    bool whole, u64 gpa)
 {
-	u64 stop = npt_next(gpa, change->end, level + 1), next, entry, new;
-	struct axas_npt *npt = change->npt;
+	const bool wait = !list_empty(&change->npt->holders);
+	u64 *first = NULL, *last = NULL, *start = ptr, entry, new;
+	u64 size = axas_level_size(level);
 
-	for (; gpa < stop; gpa = next, ptr++) {
-		next = npt_next(gpa, stop, level);
+	for (; ptr < end; ptr++) {
 		entry = READ_ONCE(*ptr);
 		do {
 			if (fmt_is_table(entry, level) ||
-			    (npt_present(entry) &&
-			     !npt_covers(change, gpa, level)))
-				return gpa;
+			    (!whole && npt_present(entry)))
+				goto out;
 			if (npt_present(entry))
 				new = npt_protected(change, entry, level);
 			else
@@ -42,10 +43,43 @@ static u64 npt_protect_entries(struct npt_change *change, u64 *ptr,
 
 		if (!npt_present(entry) || entry == new)
 			continue;
-		if (fmt_owned(entry) && unlikely(!list_empty(&npt->holders)))
+		last = ptr;
+		if (!first)
+			first = ptr;
+		if (unlikely(wait) && fmt_owned(entry))
 			npt_wait_pages(axas_hal_page(fmt_hpa(entry, level)),
 				       1U << 9 * (level - 1));
-		npt_gather_range(npt, gpa, next);
+	}
+out:
+	if (first)
+		npt_gather_range(change->npt, gpa + (first - start) * size,
+				 gpa + (last + 1 - start) * size);
+	return ptr;
+}
+
+/* What lies in one table. Return: where it goes on; a descent comes in between. */
+static u64 npt_protect_entries(struct npt_change *change, u64 *ptr,
+			       unsigned int level, u64 gpa)
+{
+	u64 stop = npt_next(gpa, change->end, level + 1), *end, *done;
+	bool whole;
+
+	for (; gpa < stop; ptr = end) {
+		whole = npt_covers(change, gpa, level);
+		end = ptr + 1;
+		if (whole)
+			end = ptr + (stop - gpa) / axas_level_size(level);
+		if (level == 1)
+			done = npt_protect_run(change, ptr, end, 1, true, gpa);
+		else
+			done = npt_protect_run(change, ptr, end, level, whole,
+					       gpa);
+		if (whole)
+			gpa += (done - ptr) * axas_level_size(level);
+		else if (done == end)
+			gpa = npt_next(gpa, stop, level);
+		if (done != end)
+			break;
 	}
 	return gpa;
 }
