@@ -271,6 +271,7 @@ struct hw_stats {
  * @op_arg: permissions, or access of a fault
  * @op_to: first GPA where a move goes, otherwise @op_start
  * @acted: the step has done something
+ * @changed: and what it changes is changed by now
  * @large: the step is to map 1 GiB leaves
  * @limit: behind the last GPA that this CPU can ask for
  * @windows: first GPAs of windows
@@ -297,6 +298,7 @@ struct hw_run {
 	unsigned int op_arg;
 	u64 op_to;
 	bool acted;
+	bool changed;
 	bool large;
 	u64 limit;
 	u64 windows[HW_MAX_WINDOWS];

@@ -246,10 +246,7 @@ static void check_probe(struct hw_run *run, struct hw_answers *a,
 
 /* ---- accessed and dirty ---- */
 
-/*
- * Whether this CPU sets flags when it is probed is seen at the first probes; it
- * then has to stay so.
- */
+/* What this CPU has set once when it was probed it has to set always. */
 static void check_flags(struct hw_run *run, struct hw_answers *a)
 {
 	u64 size = axas_level_size(a->leaf.level);
@@ -267,10 +264,7 @@ static void check_flags(struct hw_run *run, struct hw_answers *a)
 	says = hw_raw_flags(&run->space->npt, a->walk.entries[a->walk.nr - 1],
 			    &raw);
 	done = hw_model_touched(&run->model, start, start + size);
-	if (!run->stats.accessed && done & HW_ACCESSED && raw & HW_ACCESSED)
-		run->sets_flags |= HW_ACCESSED;
-	if (!run->stats.dirty && done & HW_DIRTY && raw & HW_DIRTY)
-		run->sets_flags |= HW_DIRTY;
+	run->sets_flags |= done & raw;
 	must = done & run->sets_flags;
 	/* Where leaves were never split, each page speaks for itself. */
 	clean = a->page.seg->small && !(done & HW_DIRTY);

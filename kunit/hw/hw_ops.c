@@ -612,6 +612,7 @@ static void check_step(struct hw_run *run)
 void hw_step(struct hw_run *run)
 {
 	run->acted = false;
+	run->changed = false;
 	/* Chance alone hardly ever finds so much room. */
 	run->large = run->step % HW_LARGE_STEPS < 2;
 	while (!run->acted) {
@@ -620,6 +621,7 @@ void hw_step(struct hw_run *run)
 	}
 	if (run->failed)
 		return;
+	run->changed = true;
 	hw_plant_apply(run, hw_one_in(run, 2) ? run->op_start :
 						run->op_end - SZ_4K);
 	check_step(run);

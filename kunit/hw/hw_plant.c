@@ -253,8 +253,9 @@ void hw_plant_late(struct hw_run *run, struct hw_walk *walk)
 	unsigned int i = walk->nr - 1;
 	u64 flag = plant_ept(run) ? BIT_ULL(8) : BIT_ULL(10);
 
+	/* Not before it is known whether the CPU sets the flag. */
 	if (run->plant.id != HW_PLANT_FLAGS || run->plant.ptr ||
-	    !(run->config->features & AXAS_FEAT_AD))
+	    !run->changed || !(run->sets_flags & HW_ACCESSED))
 		return;
 	plant_write(run, walk->ptrs[i], walk->entries[i],
 		    walk->entries[i] & ~flag);
