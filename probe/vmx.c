@@ -41,8 +41,6 @@
 #include <linux/pfn.h>
 #include <linux/smp.h>
 
-#include <axas/probe.h>
-
 #include "vmx.h"
 
 /* 29.3.2: an entry that allows everything, write-back in leaves. */
@@ -53,30 +51,17 @@
 #define EPT_PAGE_SIZE	BIT_ULL(7)
 /* Table 28-7: read, write and execute rights of the GPA, and-ed over levels. */
 #define QUAL_RIGHTS	GENMASK_ULL(5, 3)
-/* 4.5: PTEs of the guest. */
-#define GPT_TABLE	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_ACCESSED)
-#define GPT_READ	(_PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED)
-#define GPT_WRITE	(GPT_READ | _PAGE_RW | _PAGE_DIRTY)
-
-/* The guest's linear addresses. */
-#define GVA_CODE	0UL
-#define GVA_TARGET	PAGE_SIZE
-#define GVA_NOTHING	SZ_1G
-#define GPT_LEVELS	4
-
 /**
  * struct vmx_pages - what the CPU sees, each by its physical address
  * @area: for VMX
  * @ept: EPT tables of the probe, the leaves' first; the last one in use is the
  *	root
- * @gpt: page tables of the guest, the leaves' first
- * @code: what the guest executes when it doesn't execute the target
+ * @guest: the guest's own
  */
 struct vmx_pages {
 	struct vmx_area area;
 	u64 ept[AXAS_MAX_LEVELS][AXAS_TABLE_ENTRIES];
-	u64 gpt[GPT_LEVELS][AXAS_TABLE_ENTRIES];
-	u8 code[SZ_4K];
+	struct probe_guest guest;
 };
 
 static struct vmx_pages vmx_pages __aligned(SZ_4K);
@@ -141,7 +126,7 @@ static int vmx_run(struct vmx_probe *probe, unsigned int access, bool apic)
 	 * POPF or IRET can clear TF.
 	 */
 	struct vmx_start start = {
-		.cr3 = probe->private + (GPT_LEVELS - 1) * SZ_4K,
+		.cr3 = probe_guest_cr3(probe->private),
 		.rip = GVA_CODE,
 		.rsp = GVA_NOTHING,
 		.rflags = X86_EFLAGS_TF,
@@ -153,8 +138,9 @@ static int vmx_run(struct vmx_probe *probe, unsigned int access, bool apic)
 		start.rip = GVA_TARGET + offset;
 	else if (access == AXAS_PROT_WRITE)
 		start.rip += CODE_STORE;
-	vmx_pages.gpt[0][1] = (probe->gpa & PAGE_MASK) |
-			      (access == AXAS_PROT_WRITE ? GPT_WRITE : GPT_READ);
+	vmx_pages.guest.gpt[0][1] = (probe->gpa & PAGE_MASK) |
+				    (access == AXAS_PROT_WRITE ? GPT_WRITE :
+								 GPT_READ);
 
 	if (vmx_load(&vmx_pages.area))
 		return -EIO;
@@ -261,23 +247,17 @@ static void vmx_fill_tables(struct vmx_pages *p, const struct vmx_probe *probe)
 {
 	unsigned int top = probe->npt->levels - 1, i;
 	unsigned int slot = probe->gpa >> axas_level_shift(top + 1);
-	u64 leaf = EPT_RWX | EPT_LEAF_WB;
 
-	/* The guest's tables and its code; CR3 points to the last of gpt. */
-	for (i = 0; i < GPT_LEVELS; i++)
-		p->ept[0][i] = vmx_pa(p->gpt[i]) | leaf;
-	p->ept[0][GPT_LEVELS] = vmx_pa(p->code) | leaf;
-	p->gpt[0][0] = (probe->private + GPT_LEVELS * SZ_4K) | GPT_READ;
-	for (i = 1; i < GPT_LEVELS; i++)
-		p->gpt[i][0] = (probe->private + (i - 1) * SZ_4K) | GPT_TABLE;
-	memcpy(p->code, vmx_code, sizeof(vmx_code));
+	probe_guest_fill(&p->guest, probe->private, p->ept[0],
+			 EPT_RWX | EPT_LEAF_WB);
+	memcpy(p->guest.code, vmx_code, sizeof(vmx_code));
 
 	for (i = 1; i < top; i++)
-		p->ept[i][0] = vmx_pa(p->ept[i - 1]) | EPT_RWX;
+		p->ept[i][0] = probe_pa(p->ept[i - 1]) | EPT_RWX;
 	memset(p->ept[top], 0, SZ_4K);
 	p->ept[top][slot] = READ_ONCE(probe->npt->root[slot]);
 	p->ept[top][probe->private >> axas_level_shift(top + 1)] =
-		vmx_pa(p->ept[top - 1]) | EPT_RWX;
+		probe_pa(p->ept[top - 1]) | EPT_RWX;
 }
 
 static int vmx_probe_cpu(struct vmx_probe *probe,
@@ -315,7 +295,7 @@ static bool vmx_on_the_way(const struct axas_npt *npt, u64 gpa, u64 page)
 	u64 offset, *table;
 
 	for (offset = 0; offset < sizeof(vmx_pages); offset += SZ_4K)
-		if (vmx_pa((void *)&vmx_pages + offset) == page)
+		if (probe_pa((void *)&vmx_pages + offset) == page)
 			return true;
 	while (level-- > 1 && entry & EPT_RWX && !(entry & EPT_PAGE_SIZE)) {
 		if ((entry & EPT_ADDR) == page)
@@ -328,11 +308,11 @@ static bool vmx_on_the_way(const struct axas_npt *npt, u64 gpa, u64 page)
 }
 
 /**
- * axas_npt_probe - let this CPU walk a table
+ * axas_vmx_probe - let this CPU walk an EPT
  * @npt: the table
- * @gpa: any alignment
+ * @gpa: any alignment, and no wider than a guest's PTE holds
  * @access: exactly one &enum axas_prot bit
- * @result: out: what the CPU said
+ * @result: in: nothing known; out: what the CPU said
  *
  * @result->level is 0 and @result->memtype %AXAS_PROBE_UNKNOWN: VMX tells
  * neither. @result->hpa is what the CPU has confirmed, or %AXAS_NO_FRAME if the
@@ -344,7 +324,7 @@ static bool vmx_on_the_way(const struct axas_npt *npt, u64 gpa, u64 page)
  * Return: 0; -EOPNOTSUPP; -EBUSY if VMX is in use on this CPU; -EIO if the CPU
  * did what the manual doesn't say.
  */
-int axas_npt_probe(const struct axas_npt *npt, axas_gpa_t gpa,
+int axas_vmx_probe(const struct axas_npt *npt, axas_gpa_t gpa,
 		   unsigned int access, struct axas_probe_result *result)
 {
 	struct vmx_probe probe = {
@@ -358,13 +338,7 @@ int axas_npt_probe(const struct axas_npt *npt, axas_gpa_t gpa,
 	u64 slot_size;
 	int ret;
 
-	*result = (struct axas_probe_result){
-		.hpa = AXAS_NO_FRAME,
-		.memtype = AXAS_PROBE_UNKNOWN,
-	};
-	if (npt->ops->format != AXAS_FORMAT_EPT ||
-	    npt->ops->control(npt, &probe.eptp) ||
-	    gpa.val & ~(EPT_ADDR | ~PAGE_MASK))
+	if (npt->ops->control(npt, &probe.eptp))
 		return -EOPNOTSUPP;
 
 	/* Ours go where the GPA isn't. */
@@ -375,7 +349,7 @@ int axas_npt_probe(const struct axas_npt *npt, axas_gpa_t gpa,
 
 	guard(mutex)(&vmx_lock);
 	probe.eptp &= ~EPT_ADDR;
-	probe.eptp |= vmx_pa(vmx_pages.ept[npt->levels - 1]);
+	probe.eptp |= probe_pa(vmx_pages.ept[npt->levels - 1]);
 	if (!axas_npt_lookup(npt, gpa, &leaf))
 		probe.page.val = leaf.hpa.val +
 				 (gpa.val & PAGE_MASK &
@@ -407,14 +381,12 @@ static void vmx_forget_cpu(void *unused)
 }
 
 /**
- * axas_npt_probe_forget - make this machine's CPUs forget a table
- * @npt: the table
- * @gpa: not looked at: INVEPT takes no addresses
- * @size: not looked at
+ * axas_vmx_probe_forget - make this machine's CPUs forget an EPT
+ * @npt: the table; all of it: INVEPT takes no addresses
  *
  * Context: may sleep.
  */
-void axas_npt_probe_forget(const struct axas_npt *npt, axas_gpa_t gpa, u64 size)
+void axas_vmx_probe_forget(const struct axas_npt *npt)
 {
 	int cpu;
 

@@ -19,8 +19,6 @@
 #include <asm/cpufeature.h>
 #include <asm/debugreg.h>
 #include <asm/desc.h>
-#include <asm/msr.h>
-#include <asm/pgtable.h>
 #include <asm/processor.h>
 #include <asm/segment.h>
 #include <asm/special_insns.h>
@@ -28,7 +26,7 @@
 #include <asm/trapnr.h>
 #include <asm/vmx.h>
 
-#include <axas/npt.h>
+#include "x86.h"
 
 /* Volume 3A, table 3-1: readable code and writable data, accessed. */
 #define AR_TYPE_CODE	11
@@ -63,25 +61,6 @@ struct vmx_host {
 	u64 debugctl;
 	unsigned long cr2;
 };
-
-static inline u64 vmx_rdmsr(u32 msr)
-{
-	u32 low, high;
-
-	rdmsr(msr, low, high);
-	return low | (u64)high << 32;
-}
-
-static inline void vmx_wrmsr(u32 msr, u64 value)
-{
-	wrmsr(msr, lower_32_bits(value), upper_32_bits(value));
-}
-
-/* These pages are part of a module, or of the kernel. */
-static inline u64 vmx_pa(void *page)
-{
-	return slow_virt_to_phys(page);
-}
 
 /* ---- instructions of VMX: chapter 31 ---- */
 
@@ -205,7 +184,7 @@ static inline int vmx_check(void)
 	const u64 enabled = FEAT_CTL_LOCKED | FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX;
 
 	if (!this_cpu_has(X86_FEATURE_VMX) ||
-	    (vmx_rdmsr(MSR_IA32_FEAT_CTL) & enabled) != enabled)
+	    (probe_rdmsr(MSR_IA32_FEAT_CTL) & enabled) != enabled)
 		return -EOPNOTSUPP;
 #ifdef X86_FEATURE_FRED
 	/* vmx_nmi() knows the IDT only. */
@@ -218,7 +197,7 @@ static inline int vmx_check(void)
 /* A.1: bits 30:0 identify the layout of VMXON region and VMCS. */
 static inline u32 vmx_revision(void)
 {
-	return vmx_rdmsr(MSR_IA32_VMX_BASIC) & GENMASK(30, 0);
+	return probe_rdmsr(MSR_IA32_VMX_BASIC) & GENMASK(30, 0);
 }
 
 /**
@@ -249,7 +228,7 @@ static inline int vmx_on(struct vmx_area *area)
 	*(u32 *)area->vmxon = vmx_revision();
 	*(u32 *)area->vmcs = vmx_revision();
 	vmx_write_cr4(__read_cr4() | X86_CR4_VMXE);
-	if (!vmx_vmxon(vmx_pa(area->vmxon)))
+	if (!vmx_vmxon(probe_pa(area->vmxon)))
 		return 0;
 	vmx_write_cr4(__read_cr4() & ~X86_CR4_VMXE);
 	return -EBUSY;
@@ -265,7 +244,7 @@ static inline int vmx_on(struct vmx_area *area)
  */
 static inline bool vmx_load(struct vmx_area *area)
 {
-	u64 pa = vmx_pa(area->vmcs);
+	u64 pa = probe_pa(area->vmcs);
 
 	return vmx_vmclear(pa) || vmx_vmptrld(pa);
 }
@@ -276,7 +255,7 @@ static inline bool vmx_load(struct vmx_area *area)
  */
 static inline void vmx_off(struct vmx_area *area)
 {
-	vmx_vmclear(vmx_pa(area->vmcs));
+	vmx_vmclear(probe_pa(area->vmcs));
 	vmx_vmxoff();
 	vmx_write_cr4(__read_cr4() & ~X86_CR4_VMXE);
 }
@@ -297,11 +276,11 @@ static inline bool vmx_has_ept(const struct axas_npt *npt)
 		   (npt->features & AXAS_FEAT_AD ? VMX_EPT_AD_BIT : 0);
 
 	/* A.3: bit 63 of the primary controls' MSR: there are secondary ones. */
-	if (!(vmx_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS) & BIT_ULL(63)) ||
-	    !(vmx_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2) >> 32 &
+	if (!(probe_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS) & BIT_ULL(63)) ||
+	    !(probe_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2) >> 32 &
 	      SECONDARY_EXEC_ENABLE_EPT))
 		return false;
-	return (vmx_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & need) == need;
+	return (probe_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & need) == need;
 }
 
 /* ---- controls: 25.6 to 25.8, A.3 to A.5 ---- */
@@ -312,7 +291,7 @@ static inline bool vmx_has_ept(const struct axas_npt *npt)
  */
 static inline bool vmx_write_control(unsigned long field, u32 msr, u32 want)
 {
-	u64 caps = vmx_rdmsr(msr);
+	u64 caps = probe_rdmsr(msr);
 	u32 value = (want | lower_32_bits(caps)) & upper_32_bits(caps);
 
 	vmx_write(field, value);
@@ -322,7 +301,7 @@ static inline bool vmx_write_control(unsigned long field, u32 msr, u32 want)
 /* A.2: where bit 55 is set there are MSRs that require less. */
 static inline u32 vmx_control_msr(u32 msr)
 {
-	if (!(vmx_rdmsr(MSR_IA32_VMX_BASIC) & BIT_ULL(55)))
+	if (!(probe_rdmsr(MSR_IA32_VMX_BASIC) & BIT_ULL(55)))
 		return msr;
 	return msr - MSR_IA32_VMX_PINBASED_CTLS + MSR_IA32_VMX_TRUE_PINBASED_CTLS;
 }
@@ -383,7 +362,7 @@ static inline int vmx_write_controls(u32 pin, u32 secondary)
 /* A.7 and A.8: bits of CR0 and CR4 that VMX operation fixes. */
 static inline u64 vmx_fixed(u64 value, u32 fixed0)
 {
-	return (value | vmx_rdmsr(fixed0)) & vmx_rdmsr(fixed0 + 1);
+	return (value | probe_rdmsr(fixed0)) & probe_rdmsr(fixed0 + 1);
 }
 
 /* 25.4.1; the segment fields of ES to TR are 2 (encodings) apart (B). */
@@ -486,10 +465,10 @@ static inline void vmx_save_host(struct vmx_host *host)
 	savesegment(es, host->es);
 	savesegment(fs, host->fs);
 	savesegment(gs, host->gs);
-	host->fs_base = vmx_rdmsr(MSR_FS_BASE);
-	host->user_gs_base = vmx_rdmsr(MSR_KERNEL_GS_BASE);
+	host->fs_base = probe_rdmsr(MSR_FS_BASE);
+	host->user_gs_base = probe_rdmsr(MSR_KERNEL_GS_BASE);
 	get_debugreg(host->dr7, 7);
-	host->debugctl = vmx_rdmsr(MSR_IA32_DEBUGCTLMSR);
+	host->debugctl = probe_rdmsr(MSR_IA32_DEBUGCTLMSR);
 	host->cr2 = native_read_cr2();
 
 	vmx_write(HOST_CR0, read_cr0());
@@ -503,13 +482,13 @@ static inline void vmx_save_host(struct vmx_host *host)
 	vmx_write(HOST_GS_SELECTOR, vmx_selector(host->gs));
 	vmx_write(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
 	vmx_write(HOST_FS_BASE, host->fs_base);
-	vmx_write(HOST_GS_BASE, vmx_rdmsr(MSR_GS_BASE));
+	vmx_write(HOST_GS_BASE, probe_rdmsr(MSR_GS_BASE));
 	vmx_write(HOST_TR_BASE, vmx_tss_base(&host->gdt));
 	vmx_write(HOST_GDTR_BASE, host->gdt.address);
 	vmx_write(HOST_IDTR_BASE, host->idt.address);
-	vmx_write(HOST_IA32_SYSENTER_CS, vmx_rdmsr(MSR_IA32_SYSENTER_CS));
-	vmx_write(HOST_IA32_SYSENTER_ESP, vmx_rdmsr(MSR_IA32_SYSENTER_ESP));
-	vmx_write(HOST_IA32_SYSENTER_EIP, vmx_rdmsr(MSR_IA32_SYSENTER_EIP));
+	vmx_write(HOST_IA32_SYSENTER_CS, probe_rdmsr(MSR_IA32_SYSENTER_CS));
+	vmx_write(HOST_IA32_SYSENTER_ESP, probe_rdmsr(MSR_IA32_SYSENTER_ESP));
+	vmx_write(HOST_IA32_SYSENTER_EIP, probe_rdmsr(MSR_IA32_SYSENTER_EIP));
 }
 
 /*
@@ -541,11 +520,11 @@ static inline void vmx_restore_segments(const struct vmx_host *host)
 		loadsegment(es, host->es);
 	if (vmx_selector(host->fs) != host->fs) {
 		loadsegment(fs, host->fs);
-		vmx_wrmsr(MSR_FS_BASE, host->fs_base);
+		probe_wrmsr(MSR_FS_BASE, host->fs_base);
 	}
 	if (vmx_selector(host->gs) != host->gs) {
 		load_gs_index(host->gs);
-		vmx_wrmsr(MSR_KERNEL_GS_BASE, host->user_gs_base);
+		probe_wrmsr(MSR_KERNEL_GS_BASE, host->user_gs_base);
 	}
 }
 
@@ -556,7 +535,7 @@ static inline void vmx_restore_host(const struct vmx_host *host)
 	native_load_idt(&host->idt);
 	vmx_restore_segments(host);
 	set_debugreg(host->dr7, 7);
-	vmx_wrmsr(MSR_IA32_DEBUGCTLMSR, host->debugctl);
+	probe_wrmsr(MSR_IA32_DEBUGCTLMSR, host->debugctl);
 	native_write_cr2(host->cr2);
 }
 

@@ -21,7 +21,8 @@
  * @hpa: %AXAS_PROBE_MAPPED: where the GPA lies
  * @memtype: %AXAS_PROBE_MAPPED: an &enum axas_memtype, or %AXAS_PROBE_UNKNOWN
  *	where the CPU doesn't say
- * @raw: the CPU's own words: PAR_EL1, or the exit qualification
+ * @raw: the CPU's own words: PAR_EL1, the exit qualification or EXITINFO1; with
+ *	SVM the word that was found, if %AXAS_PROBE_MAPPED
  */
 struct axas_probe_result {
 	enum axas_probe_kind kind;

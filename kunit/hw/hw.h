@@ -125,7 +125,7 @@ enum hw_plant_id {
 #ifdef CONFIG_ARM64
 #define HW_NR_CONFIGS	19
 #else
-#define HW_NR_CONFIGS	6
+#define HW_NR_CONFIGS	7
 #endif
 
 /**
@@ -139,8 +139,11 @@ struct hw_config {
 };
 
 extern const struct hw_config hw_configs[HW_NR_CONFIGS];
-extern const unsigned int hw_arch_steps;
 
+unsigned int hw_arch_steps(void);
+int hw_arch_init(void);
+void hw_arch_exit(void);
+void hw_arch_own(u64 hpa);
 u64 hw_arch_hpa(struct rnd_state *rnd, u64 size, u64 align);
 bool hw_arch_may_skip(const struct hw_page *page, unsigned int access);
 bool hw_arch_raw_ok(const struct axas_probe_result *result,
@@ -330,6 +333,7 @@ void hw_fail(struct hw_run *run, u64 gpa, const char *who, const char *what);
 void hw_check(struct hw_run *run, u64 gpa);
 void hw_warm(struct hw_run *run, u64 gpa);
 void hw_step(struct hw_run *run);
+bool hw_planted(void);
 u64 hw_random_gpa(struct hw_run *run);
 
 /* ---- steps ---- */

@@ -34,7 +34,24 @@ const struct hw_config hw_configs[HW_NR_CONFIGS] = {
 	{ 47, ALL | FWB },
 };
 
-const unsigned int hw_arch_steps = 10000;
+unsigned int hw_arch_steps(void)
+{
+	return 10000;
+}
+
+int hw_arch_init(void)
+{
+	return 0;
+}
+
+void hw_arch_exit(void)
+{
+}
+
+/* AT says where a page lies, whatever it holds. */
+void hw_arch_own(u64 hpa)
+{
+}
 
 unsigned int hw_arch_pa_bits(void)
 {

@@ -167,6 +167,8 @@ static void learn_page(struct hw_run *run, struct hw_answers *a)
 		return;
 	if (!hw_model_learn(&run->model, a->gpa, a->entry.hpa))
 		a->module = "a frame lies at two addresses";
+	else
+		hw_arch_own(a->entry.hpa);
 	a->page = hw_model_at(&run->model, a->gpa);
 }
 
@@ -219,8 +221,9 @@ static void check_probe(struct hw_run *run, struct hw_answers *a,
 				    r);
 	if (a->errs[i]) {
 		run->stats.unproven++;
+		/* What is planted may lead where nothing is tried. */
 		if (a->errs[i] != -EOPNOTSUPP ||
-		    !hw_arch_may_skip(&a->page, access))
+		    (!hw_arch_may_skip(&a->page, access) && !run->plant.ptr))
 			note(&a->cpu, false,
 			     "a probe that should be possible isn't");
 		return;

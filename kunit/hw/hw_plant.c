@@ -3,7 +3,7 @@
  * Planted faults: what would be wrong in the table if the module were. Each is
  * made at an edge of what the step has changed, and taken back after the step's
  * checks, so that the table can be freed. Bits are literal numbers (Intel SDM
- * volume 3C, 29.3.2; Arm ARM DDI 0487, D8.3).
+ * volume 3C, 29.3.2; AMD APM volume 2, 5.4; Arm ARM DDI 0487, D8.3).
  */
 #include "hw.h"
 
@@ -40,6 +40,16 @@ const char *hw_plant_name(enum hw_plant_id id)
 static bool plant_ept(const struct hw_run *run)
 {
 	return run->space->npt.ops->format == AXAS_FORMAT_EPT;
+}
+
+static bool plant_amd(const struct hw_run *run)
+{
+	return run->space->npt.ops->format == AXAS_FORMAT_AMD;
+}
+
+static bool plant_s2(const struct hw_run *run)
+{
+	return run->space->npt.ops->format == AXAS_FORMAT_S2;
 }
 
 /* Tables are walked by others too: a whole entry at a time. */
@@ -98,6 +108,9 @@ static u64 other_memtype(const struct hw_run *run, u64 entry)
 	u64 mask = plant_ept(run) ? 0x38 : 0x3c;
 	u64 other = plant_ept(run) ? 0 : 5 << 2; /* UC, Normal Non-cacheable */
 
+	/* PWT and PCD */
+	if (plant_amd(run))
+		return entry ^ 0x18;
 	if ((entry & mask) == other)
 		other = plant_ept(run) ? 6 << 3 :
 			run->config->features & AXAS_FEAT_FWB ? 6 << 2 :
@@ -109,32 +122,39 @@ static u64 write_only(const struct hw_run *run, u64 entry)
 {
 	if (plant_ept(run))
 		return entry & 1 ? (entry & ~1ULL) | 2 : entry;
+	if (plant_amd(run))
+		return entry;
 	return entry & BIT_ULL(6) ? (entry & ~BIT_ULL(6)) | BIT_ULL(7) : entry;
 }
 
 /*
- * EPT: memory type 2 is reserved. Stage 2: bit 1 clear at the last level is
- * reserved; above, there is nothing of that kind in what a leaf may hold.
+ * EPT: memory type 2 is reserved. AMD: bit 13 is, in large leaves. Stage 2: bit 1
+ * clear at the last level is reserved; above, there is nothing of that kind in
+ * what a leaf may hold.
  */
 static u64 reserved(const struct hw_run *run, u64 entry, unsigned int level)
 {
 	if (plant_ept(run))
 		return (entry & ~0x38ULL) | 2 << 3;
+	if (plant_amd(run))
+		return level == 1 ? entry : entry | BIT_ULL(13);
 	return level == 1 ? entry & ~2ULL : entry;
 }
 
 /* Leave the rights as they were before the step. */
 static u64 stale_prot(const struct hw_run *run, u64 entry, u64 before)
 {
-	u64 mask = plant_ept(run) ? 7 : BIT_ULL(6) | BIT_ULL(7) | BIT_ULL(51) |
-					BIT_ULL(54);
+	u64 mask = plant_ept(run) ? 7 :
+		   plant_amd(run) ? BIT_ULL(1) | BIT_ULL(63) :
+				    BIT_ULL(6) | BIT_ULL(7) | BIT_ULL(51) |
+				    BIT_ULL(54);
 
 	return (entry & ~mask) | (before & mask);
 }
 
 /*
  * Make the last table on the way a leaf, with the attributes of the real one.
- * EPT: bit 7. Stage 2: bit 1.
+ * EPT, AMD: bit 7. Stage 2: bit 1.
  */
 static void plant_level(struct hw_run *run, const struct hw_walk *walk)
 {
@@ -147,6 +167,8 @@ static void plant_level(struct hw_run *run, const struct hw_walk *walk)
 		return;
 	if (plant_ept(run))
 		leaf = (leaf & 0x3f) | BIT_ULL(7);
+	else if (plant_amd(run))
+		leaf = (leaf & (BIT_ULL(63) | 0x7f)) | BIT_ULL(7);
 	else
 		leaf &= ~(GENMASK_ULL(47, 12) | 2);
 	plant_write(run, walk->ptrs[i], walk->entries[i], leaf | addr);
@@ -169,7 +191,8 @@ static void plant_leaf(struct hw_run *run, u64 *ptr, u64 entry,
 
 	switch (plant->id) {
 	case HW_PLANT_EXEC:
-		new ^= plant_ept(run) ? BIT_ULL(2) : BIT_ULL(54);
+		new ^= plant_ept(run) ? BIT_ULL(2) :
+		       plant_amd(run) ? BIT_ULL(63) : BIT_ULL(54);
 		break;
 	case HW_PLANT_WRITE_ONLY:
 		new = write_only(run, entry);
@@ -185,24 +208,24 @@ static void plant_leaf(struct hw_run *run, u64 *ptr, u64 entry,
 			new = stale_prot(run, entry, plant->before);
 		break;
 	case HW_PLANT_ACCESS_FLAG:
-		if (!plant_ept(run) && !(run->config->features & AXAS_FEAT_AD))
+		if (plant_s2(run) && !(run->config->features & AXAS_FEAT_AD))
 			new &= ~BIT_ULL(10);
 		break;
 	case HW_PLANT_RESERVED:
 		new = reserved(run, entry, level);
 		break;
 	case HW_PLANT_WIDE:
-		if (hw_arch_pa_bits() < (plant_ept(run) ? 52 : 48))
+		if (hw_arch_pa_bits() < (plant_s2(run) ? 48 : 52))
 			new |= BIT_ULL(hw_arch_pa_bits());
 		break;
 	case HW_PLANT_SHARE:
 		/* SH, bits 9:8: of what is write-back, Inner becomes Non-. */
-		if (!plant_ept(run))
+		if (plant_s2(run))
 			new &= ~GENMASK_ULL(9, 8);
 		break;
 	case HW_PLANT_CLEAN:
 		/* DBM, where the leaf hasn't been written yet. */
-		if (!plant_ept(run) && !(entry & BIT_ULL(7)))
+		if (plant_s2(run) && !(entry & BIT_ULL(7)))
 			new &= ~BIT_ULL(51);
 		break;
 	default:
@@ -251,7 +274,8 @@ void hw_plant_apply(struct hw_run *run, u64 gpa)
 void hw_plant_late(struct hw_run *run, struct hw_walk *walk)
 {
 	unsigned int i = walk->nr - 1;
-	u64 flag = plant_ept(run) ? BIT_ULL(8) : BIT_ULL(10);
+	u64 flag = plant_ept(run) ? BIT_ULL(8) :
+		   plant_amd(run) ? BIT_ULL(5) : BIT_ULL(10);
 
 	/* Not before it is known whether the CPU sets the flag. */
 	if (run->plant.id != HW_PLANT_FLAGS || run->plant.ptr ||
@@ -277,6 +301,8 @@ static u64 plant_keep(const struct hw_run *run)
 	default:
 		if (plant_ept(run))
 			return BIT_ULL(8) | BIT_ULL(9);
+		if (plant_amd(run))
+			return BIT_ULL(5) | BIT_ULL(6);
 		return BIT_ULL(10) | (plant->old & BIT_ULL(51) ? BIT_ULL(7) : 0);
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Entries by the letter of the manuals: Intel SDM volume 3C, 29.3.2; Arm ARM
- * DDI 0487, D8.3. Bits are literal numbers on purpose: what the module calls
+ * Entries by the letter of the manuals: Intel SDM volume 3C, 29.3.2; AMD APM
+ * volume 2, 5.4; Arm ARM DDI 0487, D8.3. Bits are literal numbers on purpose: what the module calls
  * them plays no part.
  */
 #include "hw.h"
@@ -11,12 +11,17 @@ static bool raw_ept(const struct axas_npt *npt)
 	return npt->ops->format == AXAS_FORMAT_EPT;
 }
 
+static bool raw_s2(const struct axas_npt *npt)
+{
+	return npt->ops->format == AXAS_FORMAT_S2;
+}
+
 /**
  * hw_raw_present - does a CPU follow an entry?
  * @npt: its table
  * @entry: the entry
  *
- * Return: EPT: any of bits 2:0 is set. Stage 2: bit 0 is set.
+ * Return: EPT: any of bits 2:0 is set. AMD, stage 2: bit 0 is set.
  */
 bool hw_raw_present(const struct axas_npt *npt, u64 entry)
 {
@@ -29,7 +34,7 @@ bool hw_raw_present(const struct axas_npt *npt, u64 entry)
  * @entry: the leaf
  * @flags: out: HW_ACCESSED and HW_DIRTY
  *
- * EPT: bits 8 and 9. Stage 2: bit 10, and bit 7 where bit 51 is set; a leaf that
+ * EPT: bits 8 and 9. AMD: bits 5 and 6. Stage 2: bit 10, and bit 7 where bit 51 is set; a leaf that
  * has lost its permission to be written says nothing.
  *
  * Return: false if the leaf doesn't say whether it is dirty.
@@ -39,6 +44,11 @@ bool hw_raw_flags(const struct axas_npt *npt, u64 entry, unsigned int *flags)
 	if (raw_ept(npt)) {
 		*flags = (entry & BIT_ULL(8) ? HW_ACCESSED : 0) |
 			 (entry & BIT_ULL(9) ? HW_DIRTY : 0);
+		return true;
+	}
+	if (!raw_s2(npt)) {
+		*flags = (entry & BIT_ULL(5) ? HW_ACCESSED : 0) |
+			 (entry & BIT_ULL(6) ? HW_DIRTY : 0);
 		return true;
 	}
 	*flags = (entry & BIT_ULL(10) ? HW_ACCESSED : 0) |
@@ -51,7 +61,7 @@ static bool raw_is_table(const struct axas_npt *npt, u64 entry,
 {
 	if (level == 1 || !hw_raw_present(npt, entry))
 		return false;
-	return raw_ept(npt) ? !(entry & BIT_ULL(7)) : entry & BIT_ULL(1);
+	return raw_s2(npt) ? entry & BIT_ULL(1) : !(entry & BIT_ULL(7));
 }
 
 /**
@@ -75,7 +85,7 @@ void hw_raw_walk(const struct axas_npt *npt, u64 gpa, struct hw_walk *walk)
 		if (!raw_is_table(npt, entry, level))
 			return;
 		level--;
-		ptr = __va(entry & GENMASK_ULL(raw_ept(npt) ? 51 : 47, 12));
+		ptr = __va(entry & GENMASK_ULL(raw_s2(npt) ? 47 : 51, 12));
 		ptr += gpa >> (12 + 9 * (level - 1)) & 511;
 	}
 }

@@ -34,6 +34,12 @@ MODULE_PARM_DESC(plant, "Fault to plant, which has to be found");
 /* Steps that a run makes before it goes to another CPU. */
 #define HW_STAY		64
 
+/* Is this a run that has to fail? */
+bool hw_planted(void)
+{
+	return plant;
+}
+
 static void hw_invalidate(struct axas_holder *holder, axas_gpa_t gpa, u64 size)
 {
 	struct hw_run *run = container_of(holder, struct hw_run, holder);
@@ -221,6 +227,8 @@ static void hw_walks_test(struct kunit *test)
 		kunit_skip(test, "another one is to be run");
 	if (hw_supported(config))
 		kunit_skip(test, "not on this CPU");
+	if (plant && hw_arch_blind(plant))
+		kunit_skip(test, "what is planted can't be seen");
 	run = hw_start(test, config);
 	KUNIT_ASSERT_NOT_NULL(test, run);
 	ret = axas_npt_probe(&run->space->npt, axas_gpa(0), AXAS_PROT_READ,
@@ -228,7 +236,7 @@ static void hw_walks_test(struct kunit *test)
 	if (!ret)
 		ret = axas_space_add_holder(run->space, &run->holder);
 	if (!ret) {
-		hw_steps(run, steps ? steps : hw_arch_steps);
+		hw_steps(run, steps ? steps : hw_arch_steps());
 		print_run(run);
 	}
 	hw_finish(run);
@@ -254,7 +262,12 @@ static int hw_init(struct kunit_suite *suite)
 	if (plant && hw_arch_blind(plant))
 		kunit_info(suite, "planted: %s: can't be seen on this CPU: %s\n",
 			   hw_plant_name(plant), hw_arch_blind(plant));
-	return 0;
+	return hw_arch_init();
+}
+
+static void hw_end(struct kunit_suite *suite)
+{
+	hw_arch_exit();
 }
 
 static struct kunit_case hw_cases[] = {
@@ -265,6 +278,7 @@ static struct kunit_case hw_cases[] = {
 static struct kunit_suite hw_suite = {
 	.name = "axas-hw",
 	.suite_init = hw_init,
+	.suite_exit = hw_end,
 	.test_cases = hw_cases,
 };
 

@@ -752,7 +752,8 @@ enum axas_probe_kind {
  * @level: out: level of the entry that ended a failed walk (1 holds 4 KiB
  *	leaves); 0 where the CPU doesn't say
  * @memtype: out: an &enum axas_memtype, or %AXAS_PROBE_UNKNOWN
- * @raw: out: the CPU's own words: PAR_EL1, or the exit qualification
+ * @raw: out: the CPU's own words: PAR_EL1, the exit qualification or EXITINFO1;
+ *	with SVM the word that was found, if %AXAS_PROBE_MAPPED
  *
  * Only there if the module was built with CONFIG_AXAS_PROBE.
  *
