@@ -80,6 +80,7 @@ fuzz: ## use all of the interface at random (TIME=600, SEED=, KERNEL=distro, ARG
 		scripts/check.sh fuzz-$(or $(KERNEL),distro)
 
 check-hw: ## have CPUs walk the tables, in QEMU and Bochs (SEED=, STEPS=)
+	@scripts/check-hw-amd.sh $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS))
 	@scripts/check-hw-arm64.sh $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS))
 	@scripts/check-hw-x86.sh $(if $(SEED),SEED=$(SEED)) $(if $(STEPS),STEPS=$(STEPS))
 

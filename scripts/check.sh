@@ -39,7 +39,7 @@ selftests-6.12-x86_64   | check | 6.12-x86_64   | 600 | guest | the programs ove
 selftests-distro-x86_64 | check | distro-x86_64 | 300 | guest | ... on the prebuilt kernel
 selftests-distro-arm64  | check | distro-arm64  | 350 | guest | ... on that of arm64
 hw-arm64                | check | 6.12-arm64    | 200 | hw-arm64 KERNEL=debug STEPS=2000 | an emulated CPU walks the tables at EL2
-hw-x86                  | check | bochs         |  90 | hw-x86 | ... by VMX, in Bochs
+hw-amd                  | check | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | ... by SVM, with nested paging
 fuzz-distro             | check | distro        |  90 | guest | all of the interface at random, for a minute
 odd-hole                | check | distro        |  45 | guest | ... with memory kept from the kernel, four CPUs
 odd-end                 | check | distro        |  35 | guest | ... whose memory ends amid a section, one CPU
@@ -53,6 +53,7 @@ tutorials               | rest  | distro        | 300 | guide tutorial-vmm tutor
 monitors                | rest  | distro        | 150 | guide monitors tracking | ... and the pages for monitors, and of tracking
 qemu                    | rest  | distro        | 150 | qemu | the distribution's QEMU, nested, with its RAM in a space
 install                 | rest  | distro        | 180 | install | make install, dkms, the Debian packages
+hw-x86                  | rest  | bochs         |  90 | hw-x86 | ... by VMX, in Bochs
 selftests-rt            | rest  | distro-rt     | 300 | guest | the programs on the prebuilt PREEMPT_RT
 selftests-newest        | rest  | newest        | 300 | guest | ... on the newest kernel
 fuzz-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | the fuzzer on the debug kernel
