@@ -14,6 +14,7 @@
  * have their high bit set. The end is a record of a fetch of size 0, behind which
  * the number of accesses stands. Before the first access of a side its end is 0.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct recorder {
 	const char *name;
 	FILE *out;
 	struct packer *packer;	/* NULL: as it is */
+	bool closes;		/* @out was opened here */
 	uint64_t expected[NR_SIDES];
 	uint64_t nr;
 	uint8_t buf[65536];
@@ -60,6 +62,31 @@ struct recorder *record_open(const char *name, FILE *out, bool compress)
 		r->packer = pack_new(out);
 	memcpy(r->buf, RECORD_MAGIC, RECORD_MAGIC_SIZE);
 	r->at = RECORD_MAGIC_SIZE;
+	return r;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t length = strlen(s);
+
+	return length >= strlen(end) && !strcmp(s + length - strlen(end), end);
+}
+
+/* To a file of that name, compressed if it ends in .zst; "-" is standard output. */
+struct recorder *record_create(const char *name)
+{
+	bool is_stdout = !strcmp(name, "-"), compress = ends_with(name, ".zst");
+	struct recorder *r;
+	FILE *out;
+
+	if (compress && !zstd_is_there())
+		die("%s: this %s was built without zstd", name,
+		    program_invocation_short_name);
+	out = is_stdout ? stdout : fopen(name, "we");
+	if (!out)
+		die("cannot write %s: %s", name, strerror(errno));
+	r = record_open(is_stdout ? "standard output" : name, out, compress);
+	r->closes = !is_stdout;
 	return r;
 }
 
@@ -103,6 +130,8 @@ uint64_t record_close(struct recorder *r)
 	flush(r, true);
 	if (r->packer)
 		pack_free(r->packer);
+	if (r->closes && fclose(r->out))
+		die("cannot write %s: %s", r->name, strerror(errno));
 	free(r);
 	return nr;
 }

@@ -247,6 +247,7 @@ const char *stream_unit(const struct stream *s);
 void stream_close(struct stream *s);
 
 /* record.c */
+struct recorder *record_create(const char *name);
 struct recorder *record_open(const char *name, FILE *out, bool compress);
 void record(struct recorder *r, const struct access *a);
 uint64_t record_close(struct recorder *r);

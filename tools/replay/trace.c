@@ -87,35 +87,18 @@ struct stream *trace_stream(const struct trace *t)
 	return stream_open(t->name, t->fd, true, t->quiet, t->limit);
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-	size_t length = strlen(s);
-
-	return length >= strlen(end) && !strcmp(s + length - strlen(end), end);
-}
-
 /* Write the trace in our own form, and no more. */
 void convert_trace(const struct options *o)
 {
-	bool is_stdout = !strcmp(o->convert, "-");
-	const char *name = is_stdout ? "standard output" : o->convert;
 	struct trace t = { 0 };
 	struct recorder *to;
 	struct stream *from;
-	FILE *out;
 
-	if (ends_with(name, ".zst") && !zstd_is_there())
-		die("%s: this axas-replay was built without zstd", name);
 	open_source(&t, o);
 	from = stream_open(t.name, t.fd, false, false, o->limit);
-	out = is_stdout ? stdout : fopen(o->convert, "w");
-	if (!out)
-		die("cannot write %s: %s", name, strerror(errno));
-	to = record_open(name, out, ends_with(name, ".zst"));
+	to = record_create(o->convert);
 	copy_trace(from, to);
 	stream_close(from);
 	if (!record_close(to))
 		die("%s holds no access", t.name);
-	if (!is_stdout && fclose(out))
-		die("cannot write %s: %s", name, strerror(errno));
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * axas-replay: what all of its files need: messages, progress, memory, time.
+ * axas-replay, axas-trace: what all files need: messages, progress, memory, time.
  */
 #define _GNU_SOURCE
+#include <argp.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -56,8 +58,8 @@ void progress(const char *what, uint64_t done, uint64_t total)
 	if (now < meter.next)
 		return;
 	meter.next = now + (tty ? PROGRESS_TTY : PROGRESS_LOG);
-	fprintf(stderr, "%saxas-replay: %s: %llu", tty ? "\r\033[K" : "", what,
-		ULL(done));
+	fprintf(stderr, "%s%s: %s: %llu", tty ? "\r\033[K" : "",
+		program_invocation_short_name, what, ULL(done));
 	if (total)
 		fprintf(stderr, " of %llu, %llu%%", ULL(total),
 			ULL(done * 100 / total));
@@ -83,11 +85,11 @@ void die(const char *fmt, ...)
 	pthread_mutex_lock(&lock);
 	progress_end();
 	va_start(args, fmt);
-	fputs("axas-replay: ", stderr);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
 	vfprintf(stderr, fmt, args);
 	fputc('\n', stderr);
 	va_end(args);
-	exit(EXIT_TROUBLE);
+	exit(argp_err_exit_status);
 }
 
 void warn(const char *fmt, ...)
@@ -99,7 +101,7 @@ void warn(const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	progress_end();
-	fprintf(stderr, "axas-replay: %s\n", text);
+	fprintf(stderr, "%s: %s\n", program_invocation_short_name, text);
 }
 
 void *xcalloc(size_t nr, size_t size)

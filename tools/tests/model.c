@@ -16,6 +16,7 @@
  *
  * Status 2: what is given is wrong, as standard error says.
  */
+#include <argp.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +153,7 @@ int main(int argc, char **argv)
 	struct cpu cpu = { 0 };
 	const char *error;
 
+	argp_err_exit_status = EXIT_TROUBLE;
 	if (argc == 9 && !strcmp(argv[1], "walk"))
 		return run_walks(argv + 2);
 	if (argc != 3)
