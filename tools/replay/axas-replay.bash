@@ -21,6 +21,7 @@ _axas_replay() {
 	COMPREPLY=()
 	case "$prev" in
 	--format) words=$(_axas_replay_formats | tr ' ' '\n' | sort -u) ;;
+	--policy) words="list $(axas-replay --policy list 2>/dev/null | sed 's/ .*//')" ;;
 	--backend) words=alloc ;;
 	--cpu) words='skylake zen cortex-a55' ;;
 	--walk-cache | --nested-walk-cache | --nested-tlb) words=off ;;
@@ -32,16 +33,16 @@ _axas_replay() {
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 		return
 		;;
-	--batch | --gpa-bits | --limit | --linear-hpa | --linear-size | --mmio | --promote | --threads | --tlb)
+	--batch | --gpa-bits | --hint | --limit | --linear-hpa | --linear-size | --mmio | --promote | --threads | --tlb)
 		return
 		;;
 	*)
 		case "$prev,$cur" in
-		--device,* | --convert,*) ;;
+		--device,* | --convert,* | --series,*) ;;
 		*,-*)
 			words='--backend --device --format --gpa-bits --leaf --linear-hpa --linear-size'
 			words="$words --mmio --threads --batch --cpu --tlb --limit --no-data --convert --promote --json --csv --then"
-			words="$words --walk-cache --nested-walk-cache --nested-tlb"
+			words="$words --walk-cache --nested-walk-cache --nested-tlb --policy --hint --series"
 			words="$words --guest-paging --guest-format --guest-layout --help --version"
 			;;
 		esac

@@ -23,6 +23,8 @@ enum {
 	OPT_FORMAT = 256,
 	OPT_GPA_BITS,
 	OPT_LEAF,
+	OPT_POLICY,
+	OPT_HINT,
 	OPT_PROMOTE,
 	OPT_BACKEND,
 	OPT_THREADS,
@@ -44,6 +46,7 @@ enum {
 	OPT_CONVERT,
 	OPT_JSON,
 	OPT_CSV,
+	OPT_SERIES,
 	OPT_THEN,
 };
 
@@ -57,6 +60,12 @@ static const struct argp_option options[] = {
 	  "Width of guest physical addresses (the module's default)", 0 },
 	{ "leaf", OPT_LEAF, "4K|2M", 0,
 	  "Largest leaf of alloc areas (4K)", 0 },
+	{ "policy", OPT_POLICY, "NAME|list", 0,
+	  "Which memory comes in, or becomes, leaves of 2 MiB; list prints what there is, and stops",
+	  0 },
+	{ "hint", OPT_HINT, "ADDR,SIZE", 0,
+	  "What --policy hint makes leaves of 2 MiB of, as addresses of the trace. May be given more than once",
+	  0 },
 	{ "promote", OPT_PROMOTE, "N", 0,
 	  "Let alloc memory come in small leaves, and make a 2 MiB leaf of N pages that are touched there, 2 to 512",
 	  0 },
@@ -83,6 +92,8 @@ static const struct argp_option options[] = {
 	{ "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
 	{ "csv", OPT_CSV, NULL, 0,
 	  "Print CSV: a line of names and one of values", 0 },
+	{ "series", OPT_SERIES, "FILE", 0,
+	  "Write figures over time to FILE, as CSV: a hundred lines, by accesses", 0 },
 	{ "then", OPT_THEN, "COMMAND", 0,
 	  "Give COMMAND to the shell at the end, while the space is still there; $AXAS_SPACE is its number",
 	  0 },
@@ -145,6 +156,46 @@ static uint64_t parse_number(struct argp_state *state, const char *name,
 	return n << shift;
 }
 
+/* --promote is a policy whose number the user gives. */
+static unsigned int promote_least;
+
+static unsigned int promote_at(const struct piece *p)
+{
+	(void)p;
+	return promote_least;
+}
+
+static const struct policy promote = { .name = "promote", .least = promote_at };
+
+static void parse_policy(struct argp_state *state, struct options *o,
+			 const char *arg)
+{
+	if (!strcmp(arg, "list")) {
+		list_policies();
+		exit(EXIT_MATCH);
+	}
+	if (o->promote)
+		argp_error(state, "--policy and --promote: only one of them");
+	o->policy = find_policy(arg);
+	if (!o->policy)
+		argp_error(state, "--policy %s: no such policy; --policy list has them",
+			   arg);
+}
+
+static void parse_hint(struct argp_state *state, struct options *o, char *arg)
+{
+	struct hint *h = &o->hint[o->nr_hints];
+	char *size = strchr(arg, ',');
+
+	if (o->nr_hints++ == HINTS_MAX)
+		argp_error(state, "--hint: more than %u", HINTS_MAX);
+	if (!size)
+		argp_error(state, "--hint %s: not ADDR,SIZE", arg);
+	*size++ = '\0';
+	h->va = parse_number(state, "hint", arg, 0, UINT64_MAX);
+	h->length = parse_number(state, "hint", size, 1, UINT64_MAX);
+}
+
 static void parse_mmio(struct argp_state *state, struct options *o, char *arg)
 {
 	struct mmio *m = &o->mmio[o->nr_mmio];
@@ -166,8 +217,30 @@ static void parse_mmio(struct argp_state *state, struct options *o, char *arg)
 			argp_error(state, "--mmio %s: meets another one", arg);
 }
 
+/* The leaves that it wants are possible; nothing else says of them. */
+static void check_policy(struct argp_state *state, struct options *o)
+{
+	const char *name = o->promote ? "promote" : "policy";
+	uint64_t leaf;
+
+	if (!o->policy && o->nr_hints)
+		argp_error(state, "--hint is for --policy hint");
+	if (!o->policy)
+		return;
+	leaf = o->policy->small ? PAGE_SIZE : SIZE_2M;
+	if ((o->leaf && o->leaf != leaf) || o->nr_mmio || o->backend != AXAS_BACKEND_ALLOC)
+		argp_error(state, "--%s and another --leaf, --mmio or --backend don't go together",
+			   name);
+	if (o->policy->needs_hint != !!o->nr_hints)
+		argp_error(state, "--hint and --policy hint go together");
+	o->leaf = leaf;
+}
+
 static void check_options(struct argp_state *state, struct options *o)
 {
+	check_policy(state, o);
+	if (!o->leaf)
+		o->leaf = PAGE_SIZE;
 	if (!o->guest_paging)
 		o->guest = NULL;
 	if (o->guest && o->nr_mmio)
@@ -176,11 +249,10 @@ static void check_options(struct argp_state *state, struct options *o)
 		argp_error(state, "no TRACE; - reads standard input");
 	if (o->json && o->csv)
 		argp_error(state, "--json and --csv: only one of them");
+	if (o->series && o->threads > 1)
+		argp_error(state, "--series and --threads don't go together");
 	if (o->no_data && o->nr_mmio)
 		argp_error(state, "--mmio and --no-data don't go together");
-	if (o->promote && (o->leaf != SIZE_2M || o->nr_mmio ||
-			   o->backend != AXAS_BACKEND_ALLOC))
-		argp_error(state, "--promote and --leaf 4K, --mmio or --backend don't go together");
 	if (!o->linear_hpa != !o->linear_size)
 		argp_error(state, "--linear-hpa and --linear-size go together");
 	if ((o->linear_hpa | o->linear_size) & (PAGE_SIZE - 1))
@@ -265,9 +337,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (o->leaf != PAGE_SIZE && o->leaf != SIZE_2M)
 			argp_error(state, "--leaf %s: not 4K or 2M", arg);
 		break;
+	case OPT_POLICY:
+		parse_policy(state, o, arg);
+		break;
+	case OPT_HINT:
+		parse_hint(state, o, arg);
+		break;
 	case OPT_PROMOTE:
 		o->promote = parse_number(state, "promote", arg, 2, 512);
-		o->leaf = SIZE_2M;
+		if (o->policy)
+			argp_error(state, "--policy and --promote: only one of them");
+		promote_least = o->promote;
+		o->policy = &promote;
 		break;
 	case OPT_BACKEND:
 		o->backend = !strcmp(arg, "alloc") ? AXAS_BACKEND_ALLOC :
@@ -309,6 +390,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_CSV:
 		o->csv = true;
 		break;
+	case OPT_SERIES:
+		o->series = arg;
+		break;
 	case OPT_THEN:
 		o->then = arg;
 		break;
@@ -324,6 +408,20 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return parse_model(key, arg, state);
 	}
 	return 0;
+}
+
+/* What parsing takes apart stays whole here. */
+static char **copy_arguments(int argc, char **argv)
+{
+	char **copy = xcalloc(argc + 1, sizeof(*copy));
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		copy[i] = strdup(argv[i]);
+		if (!copy[i])
+			die("out of memory");
+	}
+	return copy;
 }
 
 static void run_command(const struct space *s, const char *command)
@@ -346,7 +444,6 @@ int main(int argc, char **argv)
 	struct options o = {
 		.device = "/dev/axas",
 		.format = "host",
-		.leaf = PAGE_SIZE,
 		.backend = AXAS_BACKEND_ALLOC,
 		.threads = 1,
 		.batch = 16,
@@ -362,6 +459,7 @@ int main(int argc, char **argv)
 	parse_tlb(&o.cpu.tlb, "64");
 	o.guest = guest_format("x86-64");
 	argp_err_exit_status = EXIT_TROUBLE;
+	o.argv = copy_arguments(argc, argv);
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 
 	if (o.convert) {
@@ -372,6 +470,7 @@ int main(int argc, char **argv)
 	create_space(&space);
 	open_trace(&trace, &o);
 	lay_out(&trace, &o, space.gpa_bits);
+	check_memory(&trace, &o);
 	map_regions(&space, &trace, &o);
 	run_trace(&run, &trace, &space, &o);
 	/* The figures first: reading back is not part of the trace. */

@@ -20,8 +20,8 @@ static const char * const level_names[] = { "2", "3", "4", "5", NULL };
  *
  * skylake: Intel 64 and IA-32 Architectures Optimization Reference Manual,
  *	248966-045, table 2-15. Leaves of 1 GiB have no place in the TLB of code.
- * zen: Software Optimization Guide for AMD Family 17h Processors, 55723,
- *	sections 2.7.1 and 2.7.2. The second level holds leaves of 1 GiB as 2 MiB.
+ * zen: Software Optimization Guide for AMD Family 17h Processors, 55723, revision
+ *	3.00, sections 2.7.1 and 2.7.2. The second level holds leaves of 1 GiB as 2 MiB.
  * cortex-a55: Arm Cortex-A55 Core, as in Intel's Hard Processor System Technical
  *	Reference Manual, 814346, table "MMU Components". It says that leaves are
  *	broken down for the first level, not to what; 4K and 2M here. "Walk cache

@@ -57,17 +57,35 @@ static void add_real(struct lines *l, double x, const char *name)
 	fprintf(l->values, ",%.6f", x);
 }
 
+/* As they were given, with a space between. */
+static void add_all_options(struct lines *l, const struct options *o)
+{
+	char *text, **arg;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		die("out of memory");
+	for (arg = o->argv + 1; *arg; arg++)
+		fprintf(out, "%s%s", arg > o->argv + 1 ? " " : "", *arg);
+	fclose(out);
+	add(l, text, "options");
+	free(text);
+}
+
 static void add_options(struct lines *l, const struct space *s,
 			const struct axas_stats *st, const struct options *o)
 {
 	add(l, VERSION, "version");
 	add(l, kernel_release(), "kernel");
 	add(l, o->trace, "trace");
+	add_all_options(l, o);
 	add(l, s->info.name, "format");
 	add_number(l, st->gpa_bits, "gpa_bits");
 	add_number(l, st->levels, "levels");
 	add_number(l, o->backend, "backend");
 	add_number(l, o->leaf, "max_leaf");
+	add(l, o->policy ? o->policy->name : "", "policy");
 	add_number(l, o->promote, "promote");
 	add_number(l, o->threads, "threads");
 	add_number(l, o->batch, "batch");
@@ -100,6 +118,11 @@ static void add_run(struct lines *l, const struct run *run)
 			   axas_result_name(i));
 	add_number(l, run->calls, "fault_calls");
 	add_real(l, fault_ns(run), "ns_per_fault");
+	add(l, clock_is_emulated() ? "emulated" : "real", "clock");
+	add_number(l, times_within(&run->times, 50), "fault_ns_p50");
+	add_number(l, times_within(&run->times, 90), "fault_ns_p90");
+	add_number(l, times_within(&run->times, 99), "fault_ns_p99");
+	add_number(l, run->times.max, "fault_ns_max");
 	add_number(l, run->promotions.promoted, "promotions");
 	add_number(l, run->promotions.refused, "promotions_refused");
 	add_number(l, run->promotions.first, "promotions_first_pages");

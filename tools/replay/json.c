@@ -21,6 +21,19 @@ static void json_string(const char *s)
 	putchar('"');
 }
 
+/* As they were given, behind the program's name. */
+static void json_options(const struct options *o)
+{
+	char **arg;
+
+	printf(",\n  \"options\": [");
+	for (arg = o->argv + 1; *arg; arg++) {
+		printf("%s", arg > o->argv + 1 ? ", " : " ");
+		json_string(*arg);
+	}
+	printf(" ]");
+}
+
 static void json_mmio(const struct trace *t)
 {
 	unsigned int i;
@@ -68,6 +81,11 @@ static void json_run(const struct run *run)
 		       ULL(run->faults[i]));
 	printf(" },\n  \"fault_calls\": %llu,\n  \"ns_per_fault\": %.1f,\n",
 	       ULL(run->calls), fault_ns(run));
+	printf("  \"fault_ns\": { \"clock\": \"%s\", \"p50\": %llu, \"p90\": %llu, \"p99\": %llu, \"max\": %llu },\n",
+	       clock_is_emulated() ? "emulated" : "real",
+	       ULL(times_within(&run->times, 50)),
+	       ULL(times_within(&run->times, 90)),
+	       ULL(times_within(&run->times, 99)), ULL(run->times.max));
 }
 
 /* The lookups of one side of a level. */
@@ -167,10 +185,15 @@ void print_json(const struct findings *f, const struct run *run,
 	       kernel_release());
 	printf("  \"trace\": ");
 	json_string(o->trace);
+	json_options(o);
 	printf(",\n  \"format\": \"%s\",\n  \"gpa_bits\": %u,\n  \"levels\": %u,\n",
 	       s->info.name, st->gpa_bits, st->levels);
 	json_layout(t, o);
 	json_run(run);
+	if (o->policy)
+		printf("  \"policy\": \"%s\",\n", o->policy->name);
+	else
+		printf("  \"policy\": null,\n");
 	printf("  \"promote\": %u,\n  \"promotions\": { \"made\": %llu, \"refused\": %llu, \"first_pages\": %llu },\n",
 	       o->promote, ULL(run->promotions.promoted),
 	       ULL(run->promotions.refused), ULL(run->promotions.first));

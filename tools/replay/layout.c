@@ -59,16 +59,21 @@ static void grow(struct touched_set *set)
 	free(old);
 }
 
-static void touch(struct touched_set *set, uint64_t page, uint8_t kind)
+static void touch(struct touched_set *set, struct trace *trace, uint64_t page,
+		  uint8_t kind)
 {
 	struct touched *t = set->last;
 
 	if (!t || t->page != page) {
-		if (2 * set->nr >= set->room)
+		if (2 * set->nr >= set->room) {
 			grow(set);
+			trace->first_use = xrealloc(trace->first_use, set->room,
+						    sizeof(uint64_t));
+		}
 		t = set->last = find_slot(set, page);
 		if (!t->accesses) {
 			t->page = page;
+			trace->first_use[set->nr] = trace->nr;
 			t->seq = set->nr++;
 		}
 	}
@@ -119,9 +124,9 @@ static void find_touched(struct touched_set *set, struct trace *t)
 		uint64_t last = (a.addr + a.size - 1) >> PAGE_SHIFT;
 
 		count_access(t, a.kind);
-		touch(set, first, a.kind);
+		touch(set, t, first, a.kind);
 		if (last != first)
-			touch(set, last, a.kind);
+			touch(set, t, last, a.kind);
 		if (!(t->nr & 0xfffff))
 			progress("reading", t->nr, 0);
 	}
@@ -415,6 +420,24 @@ static size_t count_linear_pages(const struct trace *t)
 	return nr;
 }
 
+/* Pieces that hold pages of the hint have it. */
+static void enter_hint(struct trace *t, const struct hint *hint,
+		       const struct touched *touched, size_t nr)
+{
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		if ((touched[i].page << PAGE_SHIFT) - hint->va >= hint->length)
+			continue;
+		promote_hint(find_region(t, touched[i].gpa), touched[i].gpa);
+		found = true;
+	}
+	if (!found)
+		die("--hint 0x%llx,0x%llx: the trace touches nothing there",
+		    ULL(hint->va), ULL(hint->length));
+}
+
 void lay_out(struct trace *t, const struct options *o, uint32_t gpa_bits)
 {
 	uint64_t guest_leaf = UINT64_C(1) << leaf_shift(o->guest_leaf);
@@ -432,13 +455,15 @@ void lay_out(struct trace *t, const struct options *o, uint32_t gpa_bits)
 	enter_touched(t, set.slot, set.nr, o);
 	if (o->guest)
 		place_tables(t, set.slot, set.nr, o, gpa_bits);
-	free(set.slot);
 	place_mmio(t, o);
 	if (o->linear_size)
 		place_linear(t, o);
 	t->linear_pages = count_linear_pages(t);
-	for (i = 0; o->promote && i < t->nr_regions; i++)
+	for (i = 0; o->leaf == SIZE_2M && o->policy && i < t->nr_regions; i++)
 		promote_init(&t->regions[i]);
+	for (i = 0; i < o->nr_hints; i++)
+		enter_hint(t, &o->hint[i], set.slot, set.nr);
+	free(set.slot);
 }
 
 /* The segment that @va is in, or NULL. */
@@ -488,13 +513,14 @@ void free_trace(struct trace *t)
 		for (page = 0; page < r->length >> PAGE_SHIFT; page++)
 			free(r->pages[page].data);
 		free(r->pages);
-		free(r->touched);
+		free(r->pieces);
 	}
 	for (i = 0; i < t->nr_segments; i++)
 		free(t->segments[i].frames);
 	for (i = 0; i < t->nr_mmio; i++)
 		free(t->mmio[i].data);
 	guest_free(&t->guest);
+	free(t->first_use);
 	free(t->segments);
 	free(t->regions);
 }

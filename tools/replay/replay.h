@@ -11,10 +11,13 @@
  * stream.c       reads a trace, an access at a time
  * record.c       writes one in our own form
  * trace.c        where the trace comes from
- * promote.c      a policy: large leaves of what is used
+ * promote.c      large leaves, as a policy wants them; policies/ has those
  * layout.c       lays its addresses out in guest memory
  * data.c         bytes that are stored, and what loads should find
  * space.c        the space: create, areas, windows, what AXAS_* say of it
+ * memory.c       is there enough of it
+ * times.c        how long faults took
+ * series.c       figures over time
  * run.c          the virtual CPUs: TLBs, nested page faults, accesses
  * check.c        what is checked after a run
  * report.c       the result as text
@@ -22,7 +25,8 @@
  * csv.c          ... and as CSV
  * axas-replay.c  options, and the order of things
  *
- * What they share stands here, and the model's part of it in model.h. A file
+ * What they share stands here, the model's part of it in model.h, and what a policy
+ * sees in policy.h. A file
  * calls those above it in this list, never one below.
  */
 #ifndef AXAS_REPLAY_H
@@ -36,6 +40,7 @@
 #include <stdio.h>
 
 #include "model.h"
+#include "policy.h"
 
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(UINT64_C(1) << PAGE_SHIFT)
@@ -66,6 +71,14 @@ struct mmio {
 	uint8_t *data;		/* what the device holds */
 };
 
+/* Addresses of the trace that --hint names. */
+#define HINTS_MAX	16
+
+struct hint {
+	uint64_t va;
+	uint64_t length;
+};
+
 #define MMIO_COOKIE	UINT64_C(0x6d6d696f00000000)
 
 /* What the command line asks for. */
@@ -87,13 +100,18 @@ struct options {
 	uint64_t linear_size;	/* 0: no linear area */
 	uint64_t limit;
 	bool no_data;
-	unsigned int promote;	/* 0: leaves are what they are */
+	const struct policy *policy;	/* NULL: leaves are what they are */
+	unsigned int promote;	/* 0, or what its least() gives */
+	struct hint hint[HINTS_MAX];
+	unsigned int nr_hints;
 	const char *convert;	/* to this file, and no more */
 	struct mmio mmio[MMIO_MAX];
 	unsigned int nr_mmio;
 	bool json;
 	bool csv;
+	const char *series;	/* a file of figures over time */
 	const char *then;
+	char **argv;		/* all of this, as it was given */
 };
 
 /* One access, as the trace has it. @line is its line there, or its number. */
@@ -115,6 +133,7 @@ struct page {
 	uint64_t accesses;
 	uint64_t stores;
 	atomic_uchar known;
+	atomic_uint covered;	/* the last period with a walk to it, see promote.c */
 };
 
 /* Addresses of the trace that are near each other, and where they lie. */
@@ -132,7 +151,7 @@ struct region {
 	uint32_t prot;
 	uint8_t *window;
 	struct page *pages;
-	atomic_uint *touched;	/* by 2 MiB, for promote.c */
+	struct piece *pieces;	/* by 2 MiB; NULL without a policy */
 };
 
 /* The part of a region that the linear area holds; @length 0 if none. */
@@ -152,6 +171,7 @@ struct linear {
 #define RECORD_NEXT		4
 #define RECORD_SIZE_SHIFT	3
 
+struct series;
 struct stream;
 struct recorder;
 struct packer;
@@ -170,6 +190,7 @@ struct trace {
 	size_t nr_regions;
 	struct guest guest;
 	size_t pages;		/* distinct pages touched */
+	uint64_t *first_use;	/* of each: accesses up to then, growing */
 	size_t linear_pages;	/* those of them in the linear area */
 	size_t mmio_pages;	/* those of them in devices */
 	bool relocated;
@@ -186,6 +207,14 @@ struct space {
 	uint32_t levels;
 };
 
+#define TIMES_CLASSES	(8 * 64)
+
+/* How many faults took how long, see times.c. */
+struct times {
+	uint64_t classes[TIMES_CLASSES];
+	uint64_t nr, max;
+};
+
 /* What was made of large leaves. */
 struct promotions {
 	uint64_t first;		/* pages that came in alone */
@@ -199,6 +228,7 @@ struct run {
 	uint64_t faults[AXAS_NR_FAULT_RESULTS];
 	uint64_t calls;
 	uint64_t fault_ns;
+	struct times times;
 	double seconds;
 	struct tlb_counts tlb;
 	struct walk_counts walk;
@@ -359,12 +389,37 @@ void get_stats(const struct space *s, struct axas_stats *stats);
 const char *result_meaning(uint32_t result);
 
 /* promote.c */
+const struct policy *find_policy(const char *name);
+void list_policies(void);
 void promote_init(struct region *r);
+void promote_hint(const struct region *r, uint64_t gpa);
 void promote_first(struct promotions *p, const struct space *s,
-		   const struct region *r, uint64_t gpa);
+		   const struct region *r, uint64_t gpa,
+		   const struct policy *policy);
 void promote_touched(struct promotions *p, const struct space *s,
-		     const struct region *r, uint64_t gpa, unsigned int least);
-void promote_prepare(const struct space *s, uint64_t gpa, uint64_t length);
+		     const struct region *r, uint64_t gpa,
+		     const struct policy *policy);
+void promote_covered(const struct region *r, uint64_t gpa, uint32_t period);
+uint64_t promote_scan(struct promotions *p, const struct space *s,
+		      const struct trace *t, const struct policy *policy);
+void promote_prepare(const struct space *s, const struct region *r,
+		     uint64_t gpa, uint64_t length, const struct policy *policy);
+
+/* memory.c */
+void check_memory(const struct trace *t, const struct options *o);
+
+/* times.c */
+void times_add(struct times *t, uint64_t ns, uint64_t nr);
+void times_merge(struct times *to, const struct times *from);
+uint64_t times_within(const struct times *t, unsigned int percent);
+bool clock_is_emulated(void);
+
+/* series.c */
+struct series *series_open(const struct trace *t, const struct options *o);
+bool series_wants(const struct series *s, const struct trace *t, uint64_t nr);
+void series_row(struct series *s, const struct trace *t, const struct space *space,
+		uint64_t nr, uint64_t faults, const struct walk_counts *walks);
+void series_close(struct series *s);
 
 /* run.c */
 void run_trace(struct run *run, const struct trace *t, const struct space *s,

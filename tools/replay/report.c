@@ -58,6 +58,11 @@ static void print_faults(const struct run *run)
 		printf("%s %llu %s", i ? "," : "", ULL(run->faults[i]),
 		       axas_result_name(i));
 	printf("\n%-14s%.0f ns\n", "per fault", fault_ns(run));
+	printf("%-14shalf within %llu ns, 90%% within %llu, 99%% within %llu, all within %llu%s\n",
+	       "fault times", ULL(times_within(&run->times, 50)),
+	       ULL(times_within(&run->times, 90)),
+	       ULL(times_within(&run->times, 99)), ULL(run->times.max),
+	       clock_is_emulated() ? "; emulated" : "");
 }
 
 static void print_table(const struct axas_stats *st)
@@ -152,7 +157,9 @@ void print_text(const struct findings *f, const struct run *run,
 	print_layout(t, o);
 	printf("%-14s%u, in %.3f s\n", "threads", o->threads, run->seconds);
 	print_faults(run);
-	if (o->promote)
+	if (o->policy)
+		printf("%-14s%s\n", "policy", o->policy->name);
+	if (o->policy && o->leaf == SIZE_2M)
 		printf("%-14s%llu, %llu refused; %llu first pages brought in\n",
 		       "promotions", ULL(run->promotions.promoted),
 		       ULL(run->promotions.refused),
@@ -162,7 +169,8 @@ void print_text(const struct findings *f, const struct run *run,
 	for (level = 0; level < tlb_levels(&o->cpu.tlb); level++)
 		print_tlb(&run->tlb, level);
 	print_walks(&run->walk, t->nr, o);
-	printf("%-14s%.2f levels an access\n", "walk depth", f->walk_depth);
+	printf("%-14s%.2f levels to the leaf of an access, without a TLB\n",
+	       "walk depth", f->walk_depth);
 	printf("%-14s%llu bytes read back, %lu mismatches, %u failed checks\n",
 	       "verified", ULL(f->verified), bad, f->failed);
 	printf("%-14s%s\n", "result", f->ok ? "ok" : "FAILED");

@@ -68,6 +68,8 @@ struct vcpu {
 	pthread_t thread;
 	pthread_barrier_t *start;
 	unsigned int id;
+	bool promotes;		/* a policy decides of leaves */
+	uint64_t scan;		/* the access at which its period ends */
 
 	struct stream *stream;
 	struct part window[WINDOW];
@@ -90,6 +92,8 @@ struct vcpu {
 	uint64_t faults[AXAS_NR_FAULT_RESULTS];
 	uint64_t calls;
 	uint64_t fault_ns;
+	struct times times;
+	struct series *series;	/* the first one's, or NULL */
 	uint64_t end_ns;
 	atomic_ullong done;
 	atomic_bool finished;
@@ -254,7 +258,10 @@ static void call_fault(struct vcpu *v, struct axas_fault *call)
 	uint64_t begin = now_ns();
 	int ret = ioctl(v->s->fd, AXAS_FAULT, call);
 
-	v->fault_ns += now_ns() - begin;
+	begin = now_ns() - begin;
+	v->fault_ns += begin;
+	if (call->done)
+		times_add(&v->times, begin / call->done, call->done);
 	v->calls++;
 	if (ret < 0 && errno != EINTR)
 		die("AXAS_FAULT at GPA 0x%llx: %s",
@@ -332,7 +339,7 @@ static void promote_batch(struct vcpu *v)
 
 	for (i = 0; i < v->nr_batch; i++)
 		promote_first(&v->promotions, v->s, v->batch_part[i]->region,
-			      v->batch[i].gpa);
+			      v->batch[i].gpa, v->o->policy);
 	walk_batch(v);
 	drop_known(v);
 }
@@ -343,7 +350,7 @@ static void inject_batch(struct vcpu *v)
 
 	walk_batch(v);
 	drop_known(v);
-	if (v->o->promote)
+	if (v->promotes)
 		promote_batch(v);
 	inject(v, v->batch, v->nr_batch);
 	for (i = 0; i < v->nr_batch; i++) {
@@ -353,10 +360,10 @@ static void inject_batch(struct vcpu *v)
 		    result != AXAS_FAULT_SPURIOUS)
 			fault_failed(v, i);
 		v->faults[result]++;
-		if (v->o->promote && result == AXAS_FAULT_RESOLVED)
+		if (v->promotes && result == AXAS_FAULT_RESOLVED)
 			promote_touched(&v->promotions, v->s,
 					v->batch_part[i]->region,
-					v->batch[i].gpa, v->o->promote);
+					v->batch[i].gpa, v->o->policy);
 	}
 	walk_batch(v);
 }
@@ -483,6 +490,8 @@ static void translate_part(struct vcpu *v, const struct part *p)
 	if (tlb_access(&v->tlb, va,
 		       p->kind == AXAS_PROT_EXEC ? SIDE_CODE : SIDE_DATA, leaf))
 		return;
+	if (v->promotes && v->o->policy->period)
+		promote_covered(p->region, p->gpa, v->next / v->o->policy->period + 1);
 	gpa = walk(&v->walker, va);
 	if (gpa != p->gpa)
 		die("the guest's tables lead from address 0x%llx to GPA 0x%llx instead of 0x%llx",
@@ -505,6 +514,39 @@ static void make_accesses(struct vcpu *v, unsigned int at, unsigned int end)
 	}
 }
 
+/* The first virtual CPU looks at all pieces, between two windows. */
+static void end_period(struct vcpu *v)
+{
+	const struct policy *policy = v->o->policy;
+	struct axas_translate_entry e = { 0 };
+
+	if (!v->promotes || v->id || !policy->period || v->next < v->scan)
+		return;
+	v->scan = (v->next / policy->period + 1) * policy->period;
+	e.gpa = promote_scan(&v->promotions, v->s, v->t, policy);
+	if (e.gpa == UINT64_MAX)
+		return;
+	translate(v->s, &e, 1);
+	learn_leaf(find_region(v->t, e.gpa), &e);
+}
+
+static uint64_t sum_faults(const uint64_t faults[AXAS_NR_FAULT_RESULTS])
+{
+	uint64_t sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
+		sum += faults[i];
+	return sum;
+}
+
+static void add_to_series(struct vcpu *v)
+{
+	struct walk_counts walks = walk_get_counts(&v->walker);
+
+	series_row(v->series, v->t, v->s, v->next, sum_faults(v->faults), &walks);
+}
+
 static void *run_vcpu(void *arg)
 {
 	struct vcpu *v = arg;
@@ -518,6 +560,9 @@ static void *run_vcpu(void *arg)
 				inject_batch(v);
 			make_accesses(v, at, end);
 		}
+		end_period(v);
+		if (series_wants(v->series, v->t, v->next))
+			add_to_series(v);
 		atomic_store_explicit(&v->done, v->next, memory_order_relaxed);
 	}
 	v->end_ns = now_ns();
@@ -537,6 +582,9 @@ static void start_vcpu(struct vcpu *v)
 	};
 	int err;
 
+	v->promotes = v->o->policy && v->o->leaf == SIZE_2M;
+	if (v->promotes)
+		v->scan = v->o->policy->period;
 	v->stream = trace_stream(v->t);
 	tlb_init(&v->tlb, &v->o->cpu.tlb);
 	walk_init(&v->walker, &v->o->cpu, &source);
@@ -582,6 +630,7 @@ static void join_vcpu(struct run *run, struct vcpu *v, uint64_t begin)
 		run->faults[i] += v->faults[i];
 	run->calls += v->calls;
 	run->fault_ns += v->fault_ns;
+	times_merge(&run->times, &v->times);
 	tlb_add_counts(&run->tlb, &v->tlb.counts);
 	run->promotions.first += v->promotions.first;
 	run->promotions.promoted += v->promotions.promoted;
@@ -589,6 +638,7 @@ static void join_vcpu(struct run *run, struct vcpu *v, uint64_t begin)
 	walk_add_counts(&run->walk, &walks);
 	tlb_free(&v->tlb);
 	walk_free(&v->walker);
+	series_close(v->series);
 	stream_close(v->stream);
 	free(v->batch);
 	free(v->walked);
@@ -615,6 +665,7 @@ void run_trace(struct run *run, const struct trace *t, const struct space *s,
 		v->run = run;
 		v->start = &start;
 		v->id = i;
+		v->series = i ? NULL : series_open(t, o);
 		start_vcpu(v);
 	}
 	begin = now_ns();
@@ -629,12 +680,7 @@ void run_trace(struct run *run, const struct trace *t, const struct space *s,
 
 uint64_t all_faults(const struct run *run)
 {
-	uint64_t sum = 0;
-	unsigned int i;
-
-	for (i = 0; i < AXAS_NR_FAULT_RESULTS; i++)
-		sum += run->faults[i];
-	return sum;
+	return sum_faults(run->faults);
 }
 
 double fault_ns(const struct run *run)

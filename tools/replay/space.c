@@ -267,13 +267,16 @@ static void load_linear(const struct space *s, struct trace *t)
 }
 
 /* The guest's page tables, which are there before the trace begins. */
-static void write_tables(const struct space *s, const struct guest *g,
+static void write_tables(const struct space *s, const struct trace *t,
 			 const struct options *o)
 {
+	const struct guest *g = &t->guest;
+
 	if (!g->format)
 		return;
-	if (o->promote)
-		promote_prepare(s, g->base, g->nr << PAGE_SHIFT);
+	if (o->policy && o->leaf == SIZE_2M)
+		promote_prepare(s, find_region(t, g->base), g->base,
+				g->nr << PAGE_SHIFT, o->policy);
 	write_guest(s, g->tables, g->nr << PAGE_SHIFT, g->base);
 }
 
@@ -289,7 +292,7 @@ void map_regions(struct space *s, struct trace *t, const struct options *o)
 		probe_linear(s, &t->linear);
 		load_linear(s, t);
 	}
-	write_tables(s, &t->guest, o);
+	write_tables(s, t, o);
 }
 
 void write_guest(const struct space *s, const void *buf, size_t length,

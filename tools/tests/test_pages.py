@@ -44,6 +44,14 @@ class Pages(unittest.TestCase):
                         self.assertRegex(text, re.escape(option) + r"\b(?!-)")
 
 
+    def test_all_policies_are_in_the_page(self):
+        page = read(TOOLS + "/replay/axas-replay.1")
+        policies = re.findall(r"^(\S+) +\S", run(OUT + "/axas-replay", "--policy", "list").stdout, re.M)
+        self.assertGreaterEqual(len(policies), 7)
+        for policy in policies:
+            self.assertIn(f"\n.TP\n.B {policy}\n", page)
+
+
 # A line, what it may go on with, and what it may not.
 LINES = (
     ("axasctl ", "info list stats dump resident map watch heat", "3 --json"),
@@ -64,6 +72,9 @@ LINES = (
      "--threads --batch --cpu --tlb --limit --no-data --convert --json --csv --then --help --version", "3"),
     ("axas-replay --cpu ", "skylake zen cortex-a55", "4K --json"),
     ("axas-replay --pro", "--promote", "--json"),
+    ("axas-replay --policy ", "list base thp hint reservation ingens quicksilver hawkeye", "--json"),
+    ("axas-replay --policy=", "ingens", ""),
+    ("axas-replay --series trace", "trace.txt", "--json"),
     ("axas-replay --guest-", "--guest-paging --guest-format --guest-layout", "--json"),
     ("axas-replay --guest-paging=", "off 4K 2M", "dense"),
     ("axas-replay --guest-format ", "x86-64 x86-64-la57 s1", "ept"),

@@ -77,7 +77,7 @@ static void test_replay(void)
 /* The same whatever the trace's form, and where it comes from. */
 static void test_replay_forms(void)
 {
-	static const char figures[] = "sed '/seconds\\|ns_per\\|\"trace\"/d'";
+	static const char figures[] = "sed '/seconds\\|ns_per\\|fault_ns\\|\"trace\"\\|\"options\"/d'";
 
 	EXPECT(runs("for i in 1 2 3 4 5 6 7 8 9; do for k in 'I ' ' L' ' S' ' M'; do echo \"$k ${i}0ff${i}fc,8\"; done; done >/tmp/trace"));
 	EXPECT(runs("axas-replay --convert /tmp/trace.axt /tmp/trace"));
@@ -216,6 +216,12 @@ int main(int argc, char **argv)
 		{ "replay_forms", test_replay_forms },
 		{ "replay_walks", test_replay_walks },
 		{ "replay_promotes", test_replay_promotes },
+		{ "replay_policies", test_replay_policies },
+		{ "replay_hawkeye", test_replay_hawkeye },
+		{ "replay_policy_mistakes", test_replay_policy_mistakes },
+		{ "replay_series", test_replay_series },
+		{ "replay_asks_for_memory", test_replay_asks_for_memory },
+		{ "replay_options", test_replay_options },
 	};
 	size_t i;
 

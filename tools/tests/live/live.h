@@ -9,6 +9,8 @@
  * heat.c     ... and heat
  * run.c      tests of axas-run
  * migrate.c  tests of axas-migrate
+ * policy.c   tests of the policies of axas-replay
+ * figures.c  ... and of what else it says
  * live.c     the space, the list of tests, and the other programs
  *
  * live.c calls all others, the tests call base.c, and that calls none.
@@ -107,5 +109,15 @@ void test_migrate_after_a_break(void);
 void test_migrate_to_who_knows_nothing(void);
 void test_migrate_another_process(void);
 void test_migrate_back_to_the_guest(void);
+
+/* policy.c */
+void test_replay_policies(void);
+void test_replay_hawkeye(void);
+void test_replay_policy_mistakes(void);
+
+/* figures.c */
+void test_replay_series(void);
+void test_replay_asks_for_memory(void);
+void test_replay_options(void);
 
 #endif /* AXAS_LIVE_H */
