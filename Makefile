@@ -93,6 +93,9 @@ coverage: ## which lines of the module KUnit and the self-tests run
 bench: ## measure axas and its peers; QUICK=1 for a first look
 	@scripts/bench.sh $(if $(QUICK),QUICK=$(QUICK))
 
+paper: ## a table and figures of programs' traces (PROGRAMS=, TRACES=, POLICIES=, FORMATS=)
+	@scripts/paper.sh
+
 lint: ## compile for every kernel with W=1 and sparse; checkpatch, kernel-doc
 	@scripts/lint.sh
 
@@ -112,4 +115,4 @@ help: ## list the targets
 
 .PHONY: all modules no-modules modules_install tools install install-user uninstall \
 	dkms-source shell demo check check-all check-hw \
-	litmus coverage fuzz bench lint docs clean help
+	litmus coverage fuzz bench paper lint docs clean help
