@@ -3,8 +3,8 @@
 #
 # check-guide.sh [PAGE]... - do what pages of Documentation/ say, in a fresh clone
 #
-# PAGE is guide, tutorial-vmm, tutorial-research, tutorial-kernel, monitors or tracking;
-# all of them unless given.  Clones what is committed, without the two samples that the guide
+# PAGE is guide, tutorial-vmm, tutorial-research, tutorial-kernel, monitors, tracking or
+# paper; all of them unless given.  Clones what is committed, without the two samples that the guide
 # says it adds; they are put in again as the only change.  Then every "sh" block of
 # a page is run in order, and what its "output" blocks show has to be printed, line
 # by line and in their order: exactly, or but for the numbers where the block is of
@@ -14,7 +14,7 @@
 . "$(dirname "$0")/common.sh"
 help_wanted "$@"
 pages=("$@")
-[ $# -gt 0 ] || pages=(guide tutorial-vmm tutorial-research tutorial-kernel monitors tracking)
+[ $# -gt 0 ] || pages=(guide tutorial-vmm tutorial-research tutorial-kernel monitors tracking paper)
 for page in "${pages[@]}"; do
 	[ -r "$AXAS_TREE/Documentation/$page.rst" ] || usage_error "no page '$page'"
 done

@@ -52,6 +52,7 @@ guide                   | rest  | distro        |  60 | guide guide | what the g
 tutorials               | rest  | distro        | 300 | guide tutorial-vmm tutorial-research tutorial-kernel | ... and the tutorials
 monitors                | rest  | distro        | 150 | guide monitors tracking | ... and the pages for monitors, and of tracking
 paper                   | rest  | distro        |  60 | paper | make paper, of one program, twice
+paper-page              | rest  | distro        | 120 | guide paper | ... and the page about it
 qemu                    | rest  | distro        | 150 | qemu | the distribution's QEMU, nested, with its RAM in a space
 install                 | rest  | distro        | 180 | install | make install, dkms, the Debian packages
 hw-x86                  | rest  | bochs         |  90 | hw-x86 | ... by VMX, in Bochs
