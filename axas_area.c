@@ -5,6 +5,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "axas_alias.h"
 #include "axas_area.h"
 #include "axas_hold.h"
 #include "axas_track.h"
@@ -15,7 +16,7 @@
  *
  * What it pins goes with it; a fault may still look at it.
  *
- * Context: any.
+ * Context: may sleep.
  */
 void axas_area_free(struct axas_area *area)
 {
@@ -23,6 +24,7 @@ void axas_area_free(struct axas_area *area)
 		return;
 	if (area->ops)
 		module_put(area->ops->owner);
+	axas_alias_put(area->alias);
 	kfree_rcu(area, rcu);
 }
 
@@ -40,6 +42,7 @@ struct axas_area *axas_area_copy(const struct axas_area *area)
 	if (!copy)
 		return NULL;
 	__module_get(copy->ops->owner);
+	axas_alias_get(copy->alias);
 	copy->ranges = 1;
 	return copy;
 }
@@ -162,7 +165,8 @@ static bool area_same(const void *a, const void *b)
 	return one->ops == other->ops &&
 	       !memcmp(&one->attr, &other->attr, sizeof(one->attr)) &&
 	       one->max_level == other->max_level && one->nid == other->nid &&
-	       one->offset == other->offset && one->cookie == other->cookie;
+	       one->offset == other->offset && one->cookie == other->cookie &&
+	       one->alias == other->alias;
 }
 
 const struct axas_tree_ops axas_area_tree_ops = {

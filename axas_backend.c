@@ -9,6 +9,8 @@
 #include <axas/backend.h>
 #include <axas/device.h>
 
+#include "axas_alias.h"
+
 /* It is the same wherever it lies. */
 static int plain_move(struct axas_area *area, u64 distance)
 {
@@ -171,6 +173,7 @@ static const struct axas_backend_ops *const backends[] = {
 	[AXAS_BACKEND_LINEAR] = &linear_ops,
 	[AXAS_BACKEND_ALLOC] = &alloc_ops,
 	[AXAS_BACKEND_DEVICE] = &device_ops,
+	[AXAS_BACKEND_ALIAS] = &axas_alias_ops,
 };
 
 /**

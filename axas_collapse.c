@@ -9,6 +9,7 @@
 #include <axas/space.h>
 #include <axas/trace.h>
 
+#include "axas_alias.h"
 #include "axas_area.h"
 #include "axas_hold.h"
 
@@ -61,9 +62,9 @@ static bool collapse_in_place(const struct collapse *collapse, u64 start,
 	return npt->counts.leaves[1] != before;
 }
 
-/* Or of what they hold. */
-static bool collapse_by_copy(struct collapse *collapse,
-			     const struct axas_area *area)
+/* No alias has any of it. */
+static bool collapse_begun(struct collapse *collapse,
+			   const struct axas_area *area)
 {
 	struct axas_space *space = collapse->space;
 	struct axas_npt *npt = &space->npt;
@@ -78,6 +79,20 @@ static bool collapse_by_copy(struct collapse *collapse,
 		return false;
 	axas_frame_take(&collapse->frame);
 	return true;
+}
+
+/* Or of what they hold. */
+static bool collapse_by_copy(struct collapse *collapse,
+			     const struct axas_area *area)
+{
+	struct axas_space *space = collapse->space;
+	bool done;
+
+	if (axas_alias_begin(space, collapse->gpa, SZ_2M))
+		return false;
+	done = collapse_begun(collapse, area);
+	axas_alias_end(space);
+	return done;
 }
 
 /* Is there a frame, from where the area has its own? */

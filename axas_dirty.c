@@ -9,6 +9,7 @@
 #include <axas/trace.h>
 #include <axas/track.h>
 
+#include "axas_alias.h"
 #include "axas_hold.h"
 #include "axas_runs.h"
 #include "axas_track.h"
@@ -209,24 +210,40 @@ static void list_chunk(struct track_list *list)
 	list->start = harvest.next;
 }
 
+/* What aliases may write to isn't armed before they have forgotten it. */
+static int list_some(struct track_list *list, u64 end)
+{
+	struct axas_space *space = list->space;
+	int ret = 0;
+
+	if (!list->peek)
+		ret = axas_alias_begin(space, list->start, end - list->start);
+	if (ret)
+		return ret;
+	list->last = end - 1;
+	axas_hold_write(space->hold, &space->lock);
+	list_chunk(list);
+	axas_hold_end(space->hold);
+	if (!list->peek)
+		axas_alias_end(space);
+	return 0;
+}
+
 /* As far as it comes. Others have their turn between. */
 static int list_all(struct track_list *list, u64 end)
 {
 	struct axas_space *space = list->space;
-	int ret;
+	int ret = 0;
 
-	while (list->start < end && !list->full) {
+	while (!ret && list->start < end && !list->full) {
 		ret = mutex_lock_killable(&space->lock);
 		if (ret)
 			return ret;
-		list->last = end - 1;
-		axas_hold_write(space->hold, &space->lock);
-		list_chunk(list);
-		axas_hold_end(space->hold);
+		ret = list_some(list, end);
 		mutex_unlock(&space->lock);
 		cond_resched();
 	}
-	return 0;
+	return ret;
 }
 
 static int tracker_check(const struct axas_tracker *tracker, u64 gpa, u64 size)

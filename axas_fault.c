@@ -9,6 +9,7 @@
 #include <axas/space.h>
 #include <axas/trace.h>
 
+#include "axas_alias.h"
 #include "axas_hold.h"
 #include "axas_track.h"
 
@@ -121,7 +122,8 @@ static int fault_leaf(struct axas_space *space,
 
 /*
  * One try, under RCU. -EAGAIN: get what the fault wants and try again; -EBUSY:
- * wait for who replaces the entry and try again; -EROFS: open the leaf.
+ * wait for who replaces the entry and try again; -EROFS: open the leaf; -EREMOTE: ask
+ * the source of an alias.
  */
 static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 {
@@ -232,6 +234,8 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 		rcu_read_unlock();
 		if (unlikely(ret == -EROFS))
 			ret = fault_open_slowly(space, fault);
+		else if (unlikely(ret == -EREMOTE))
+			ret = axas_alias_bring(fault);
 		else if (fault_prepare(space, fault, ret))
 			ret = AXAS_FAULT_NO_MEMORY;
 		rcu_read_lock();
@@ -338,6 +342,53 @@ enum axas_fault_result axas_space_fault(struct axas_space *space,
 	return result;
 }
 EXPORT_SYMBOL_GPL(axas_space_fault);
+
+/* There are no aliases of aliases, or one would come back here. */
+static int fault_source_step(struct axas_space *source,
+			     struct axas_nested_fault *fault, int err)
+{
+	switch (err) {
+	case -EROFS:
+		return fault_open_slowly(source, fault);
+	case -EREMOTE:
+		axas_alias_put(fault->alias);
+		return AXAS_FAULT_NO_AREA;
+	default:
+		return fault_prepare(source, fault, err) ?
+			       AXAS_FAULT_NO_MEMORY : -EAGAIN;
+	}
+}
+
+/**
+ * axas_fault_source - a fault at the source of an alias
+ * @source: the space
+ * @gpa: the address there
+ * @access: &enum axas_prot bits
+ *
+ * Context: may sleep.
+ * Return: what became of it.
+ */
+enum axas_fault_result axas_fault_source(struct axas_space *source, axas_gpa_t gpa,
+					 unsigned int access)
+{
+	struct axas_nested_fault fault;
+	int ret;
+
+	axas_fault_begin(&fault);
+	fault.gpa = gpa;
+	fault.access = access;
+	fault.small = false;
+	do {
+		rcu_read_lock();
+		ret = fault_try(source, &fault);
+		fault_forget(&fault);
+		rcu_read_unlock();
+		if (ret < 0)
+			ret = fault_source_step(source, &fault, ret);
+	} while (ret < 0);
+	fault_end(&fault);
+	return ret;
+}
 
 /* How many of the first faults are spurious? */
 static unsigned int faults_allowed(struct axas_space *space,

@@ -82,6 +82,7 @@ int axas_window_mmap(struct file *filp, struct vm_area_struct *vma);
 int axas_inode_open(struct inode *inode, struct file *filp);
 struct file *axas_inode_create(struct axas_file *file);
 int axas_inode_install(struct file *filp);
+int axas_file_lend(int fd, u64 offset, u64 length, struct axas_source *source);
 
 /* axas_control.c: the space's own */
 int axas_control_open(const struct axas_create *create);

@@ -199,3 +199,48 @@ int axas_inode_open(struct inode *inode, struct file *filp)
 	filp->private_data = inode->i_private;
 	return 0;
 }
+
+/**
+ * axas_file_lend - whose memory a descriptor is, as the source of an alias
+ * @fd: a descriptor of the calling process
+ * @offset: where in the file
+ * @length: bytes
+ * @source: out: what it is; the caller drops the reference of its file
+ *
+ * Context: may sleep.
+ * Return: 0; -EBADF if there is no such descriptor or it can't be read; -EINVAL if it
+ * isn't guest memory, or the range is misaligned or empty; -ERANGE if that isn't in it.
+ */
+int axas_file_lend(int fd, u64 offset, u64 length, struct axas_source *source)
+{
+	struct file *filp = fget(fd);
+	const struct axas_file *file;
+	int ret = -EINVAL;
+
+	if (!filp)
+		return -EBADF;
+	if (file_inode(filp)->i_sb->s_type != &axas_fs)
+		goto err;
+	ret = -EBADF;
+	if (!(filp->f_mode & FMODE_READ))
+		goto err;
+	file = filp->private_data;
+	ret = -EINVAL;
+	if (!axas_range_ok(offset, length))
+		goto err;
+	ret = -ERANGE;
+	if (!axas_range_in(offset, length, file->base - file->bias, file->length))
+		goto err;
+	*source = (struct axas_source){
+		.space = file->space,
+		.gpa = offset + file->bias,
+		.prot = filp->f_mode & FMODE_WRITE ?
+				AXAS_PROT_ALL : AXAS_PROT_ALL & ~AXAS_PROT_WRITE,
+		.file = filp,
+	};
+	return 0;
+
+err:
+	fput(filp);
+	return ret;
+}

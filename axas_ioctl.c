@@ -3,6 +3,7 @@
  * The ioctls of a space: privilege, copying, nothing else.
  */
 #include <linux/capability.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
@@ -58,10 +59,24 @@ static int map_linear(struct axas_space *space, const struct axas_map *map)
 	return ret;
 }
 
+static int map_alias(struct axas_space *space, const struct axas_map *map)
+{
+	struct axas_source source;
+	int ret = axas_file_lend(map->fd, map->offset, map->length, &source);
+
+	if (ret)
+		return ret;
+	ret = axas_space_map_alias(space, map, &source);
+	fput(source.file);
+	return ret;
+}
+
 static int ioctl_map(struct axas_space *space, union axas_args *args)
 {
 	const struct axas_map *map = &args->map;
 
+	if (map->backend == AXAS_BACKEND_ALIAS)
+		return map_alias(space, map);
 	if (map->backend == AXAS_BACKEND_LINEAR && map->length)
 		return map_linear(space, map);
 	return axas_space_map(space, map);
@@ -275,7 +290,8 @@ static int ioctl_areas(struct axas_space *space, union axas_args *args)
 	if (ret)
 		return ret;
 	for (i = 0; !admin && i < areas.done; i++)
-		entries[i].hpa = 0;
+		if (entries[i].backend == AXAS_BACKEND_LINEAR)
+			entries[i].hpa = 0;
 	if (copy_to_user(u64_to_user_ptr(areas.entries), entries,
 			 areas.done * sizeof(*entries)))
 		return -EFAULT;

@@ -9,6 +9,7 @@
 #include <axas/space.h>
 #include <axas/trace.h>
 
+#include "axas_alias.h"
 #include "axas_area.h"
 #include "axas_hold.h"
 
@@ -34,6 +35,13 @@ static int map_max_level(const struct axas_space *space,
 	return -EINVAL;
 }
 
+/* Nothing but an alias has one. */
+static bool map_names_source(const struct axas_map *args)
+{
+	return args->backend == AXAS_BACKEND_ALIAS ||
+	       !(args->fd || args->offset);
+}
+
 static int map_setup(const struct axas_space *space,
 		     struct axas_area *area, const struct axas_map *args)
 {
@@ -44,6 +52,7 @@ static int map_setup(const struct axas_space *space,
 	if (!area->ops ||
 	    args->flags & ~(area->ops->flags | AXAS_MAP_ANY) ||
 	    (args->node && !(args->flags & AXAS_MAP_NODE)) ||
+	    args->reserved || !map_names_source(args) ||
 	    args->memtype > AXAS_MEM_DEVICE)
 		return -EINVAL;
 	ret = axas_area_check_range(space, args->gpa, args->length);
@@ -77,11 +86,13 @@ static int map_setup(const struct axas_space *space,
 	return 0;
 }
 
-/* Is something there that isn't to give way? */
+/* Is something there that isn't to give way? Nobody tracks an alias. */
 static int map_check_room(struct axas_space *space, const struct axas_map *args)
 {
 	u64 start = args->gpa, last = start + args->length - 1;
 
+	if (args->backend == AXAS_BACKEND_ALIAS && space->npt.tracked)
+		return -EOPNOTSUPP;
 	return !(args->flags & AXAS_MAP_REPLACE) &&
 	       axas_tree_find(&space->areas, &start, &last) ? -EEXIST : 0;
 }
@@ -134,9 +145,9 @@ static bool map_is_eager(const struct axas_area *area,
  * range waits, whatever area it finds. So none sees the one here and the other
  * there.
  */
-static int map_replace_locked(struct axas_space *space, struct axas_area *area,
-			      const struct axas_map *args,
-			      struct axas_npt_draft *draft)
+static int map_replace_begun(struct axas_space *space, struct axas_area *area,
+			     const struct axas_map *args,
+			     struct axas_npt_draft *draft)
 {
 	struct axas_npt_pool pool __free(axas_npt_pool) = {};
 	u64 last = args->gpa + args->length - 1;
@@ -165,6 +176,19 @@ static int map_replace_locked(struct axas_space *space, struct axas_area *area,
 	if (args->flags & AXAS_MAP_REPLACE)
 		axas_area_join(space, args->gpa, last);
 	return 0;
+}
+
+static int map_replace_locked(struct axas_space *space, struct axas_area *area,
+			      const struct axas_map *args,
+			      struct axas_npt_draft *draft)
+{
+	int ret = axas_alias_begin(space, args->gpa, args->length);
+
+	if (ret)
+		return ret;
+	ret = map_replace_begun(space, area, args, draft);
+	axas_alias_end(space);
+	return ret;
 }
 
 /* Fill a draft. Nobody waits meanwhile. */
@@ -219,7 +243,8 @@ static int map_drafted(struct axas_space *space, struct axas_area *area,
 	return ret;
 }
 
-static int space_map(struct axas_space *space, const struct axas_map *args)
+static int space_map(struct axas_space *space, const struct axas_map *args,
+		     const struct axas_source *source)
 {
 	struct axas_area *area __free(axas_area) =
 		kzalloc(sizeof(*area), AXAS_GFP);
@@ -228,6 +253,8 @@ static int space_map(struct axas_space *space, const struct axas_map *args)
 	if (!area)
 		return -ENOMEM;
 	ret = map_setup(space, area, args);
+	if (!ret && source)
+		ret = axas_alias_create(space, area, args, source);
 	if (ret)
 		return ret;
 	if (map_is_eager(area, args) ||
@@ -249,8 +276,8 @@ static int space_map(struct axas_space *space, const struct axas_map *args)
 /**
  * axas_space_map - make an area
  * @space: the space
- * @args: as for AXAS_MAP; @size is not looked at. Whether the caller may map
- *	@args->hpa is the caller's to know.
+ * @args: as for AXAS_MAP, of any backend but %AXAS_BACKEND_ALIAS; @size is not looked
+ *	at. Whether the caller may map @args->hpa is the caller's to know.
  *
  * Context: may sleep. Takes the space's lock.
  * Return: 0 or an errno of AXAS_MAP.
@@ -258,9 +285,34 @@ static int space_map(struct axas_space *space, const struct axas_map *args)
 int axas_space_map(struct axas_space *space, const struct axas_map *args)
 {
 	u64 begin = axas_trace_begin(axas_map);
-	int ret = space_map(space, args);
+	int ret = -EINVAL;
 
+	if (args->backend != AXAS_BACKEND_ALIAS)
+		ret = space_map(space, args, NULL);
 	trace_axas_map(space->npt.id, args, ret, axas_trace_ns(begin));
 	return ret;
 }
 EXPORT_SYMBOL_GPL(axas_space_map);
+
+/**
+ * axas_space_map_alias - make an area of another space's memory
+ * @space: the space
+ * @args: as for AXAS_MAP with %AXAS_BACKEND_ALIAS; @size, @offset and @fd are
+ *	not looked at
+ * @source: what it is an alias of; may be the same space
+ *
+ * Context: may sleep. Takes the source's lock, and then the space's.
+ * Return: 0 or an errno of AXAS_MAP.
+ */
+int axas_space_map_alias(struct axas_space *space, const struct axas_map *args,
+			 const struct axas_source *source)
+{
+	u64 begin = axas_trace_begin(axas_map);
+	int ret = -EINVAL;
+
+	if (args->backend == AXAS_BACKEND_ALIAS)
+		ret = space_map(space, args, source);
+	trace_axas_map(space->npt.id, args, ret, axas_trace_ns(begin));
+	return ret;
+}
+EXPORT_SYMBOL_GPL(axas_space_map_alias);

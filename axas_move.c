@@ -11,6 +11,7 @@
 #include <axas/space.h>
 #include <axas/trace.h>
 
+#include "axas_alias.h"
 #include "axas_area.h"
 #include "axas_hold.h"
 #include "axas_track.h"
@@ -234,7 +235,8 @@ static void move_table(struct move *move)
 	move_thaw(move, move->from);
 }
 
-static int move_locked(struct move *move)
+/* No alias has any of either range. */
+static int move_begun(struct move *move)
 {
 	struct axas_space *space = move->space;
 	int ret = move_prepare_all(move);
@@ -247,6 +249,20 @@ static int move_locked(struct move *move)
 	move_table(move);
 	axas_hold_end(space->hold);
 	return 0;
+}
+
+static int move_locked(struct move *move)
+{
+	struct axas_space *space = move->space;
+	int ret;
+
+	ret = axas_alias_begin(space, move->from, move->size);
+	if (!ret)
+		ret = axas_alias_begin(space, move->to, move->size);
+	if (!ret)
+		ret = move_begun(move);
+	axas_alias_end(space);
+	return ret;
 }
 
 /* The drafts are in the table now, and count. */

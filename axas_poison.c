@@ -17,8 +17,23 @@
 
 #include <axas/space.h>
 
+#include "axas_alias.h"
 #include "axas_hold.h"
 #include "axas_track.h"
+
+/* No alias has it. */
+static int poison_begun(struct axas_space *space, axas_gpa_t gpa, axas_hpa_t hpa)
+{
+	bool there;
+
+	axas_hold_write(space->hold, &space->lock);
+	there = space->npt.ops->poison(&space->npt, gpa, hpa);
+	axas_hold_end(space->hold);
+	if (!there)
+		return -ENOENT;
+	axas_track_mark(space, gpa.val, SZ_4K);
+	return 0;
+}
 
 /**
  * axas_space_poison - take a page out whose memory has failed
@@ -32,17 +47,15 @@
  */
 int axas_space_poison(struct axas_space *space, axas_gpa_t gpa, axas_hpa_t hpa)
 {
-	struct axas_npt *npt = &space->npt;
 	int ret = mutex_lock_killable(&space->lock);
 
 	if (ret)
 		return ret;
-	axas_hold_write(space->hold, &space->lock);
-	if (!npt->ops->poison(npt, gpa, hpa))
-		ret = -ENOENT;
-	axas_hold_end(space->hold);
-	if (!ret)
-		axas_track_mark(space, gpa.val, SZ_4K);
+	ret = axas_alias_begin(space, gpa.val, SZ_4K);
+	if (!ret) {
+		ret = poison_begun(space, gpa, hpa);
+		axas_alias_end(space);
+	}
 	mutex_unlock(&space->lock);
 	return ret;
 }

@@ -148,7 +148,9 @@ static void areas_describe(const struct axas_area *area, u64 start, u64 last,
 	};
 	if (area->max_level)
 		entry->max_leaf = axas_level_size(area->max_level);
-	if (area->ops->id == AXAS_BACKEND_LINEAR)
+	if (area->alias)
+		entry->hpa = start + area->offset;
+	else if (area->ops->id == AXAS_BACKEND_LINEAR)
 		entry->hpa = start + area->offset;
 	if (area->nid != NUMA_NO_NODE) {
 		entry->flags |= AXAS_MAP_NODE;

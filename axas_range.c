@@ -10,6 +10,7 @@
 #include <axas/space.h>
 #include <axas/trace.h>
 
+#include "axas_alias.h"
 #include "axas_area.h"
 #include "axas_hold.h"
 #include "axas_runs.h"
@@ -47,6 +48,8 @@ static int range_discard_locked(struct axas_space *space, u64 gpa, u64 size,
 
 	if (!ret)
 		ret = axas_area_fill_pool(space, gpa, size, &pool);
+	if (!ret)
+		ret = axas_alias_begin(space, gpa, size);
 	if (ret)
 		return ret;
 	axas_hold_write(space->hold, &space->lock);
@@ -54,6 +57,7 @@ static int range_discard_locked(struct axas_space *space, u64 gpa, u64 size,
 			       &pool, freed);
 	space->npt.ops->thaw(&space->npt, axas_gpa(gpa), size, NULL);
 	axas_hold_end(space->hold);
+	axas_alias_end(space);
 	axas_track_mark(space, gpa, size);
 	return 0;
 }

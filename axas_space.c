@@ -11,6 +11,7 @@
 #include <axas/space.h>
 #include <axas/trace.h>
 
+#include "axas_alias.h"
 #include "axas_area.h"
 #include "axas_hold.h"
 #include "axas_track.h"
@@ -69,6 +70,8 @@ static struct axas_space *space_create(const struct axas_create *args)
 	seqcount_init(&space->main_area.seq);
 	axas_tree_init(&space->areas, &axas_area_tree_ops);
 	axas_devices_init(&space->devices);
+	INIT_LIST_HEAD(&space->lent);
+	INIT_LIST_HEAD(&space->aliases);
 	space->faults = alloc_percpu_gfp(struct axas_fault_stats,
 					 AXAS_GFP | __GFP_ZERO);
 	if (!space->faults)
@@ -121,6 +124,7 @@ void axas_space_destroy(struct axas_space *space)
 	u64 id = space->npt.id;
 
 	axas_live_del(space);
+	axas_alias_leave(space);
 	space->npt.ops->destroy(&space->npt);
 	axas_tree_destroy(&space->areas);
 	axas_devices_destroy(&space->devices);
@@ -135,14 +139,13 @@ EXPORT_SYMBOL_GPL(axas_space_destroy);
 
 /* ---- unmap ---- */
 
-static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
+/* No alias has any of it. */
+static int space_unmap_begun(struct axas_space *space, u64 gpa, u64 size)
 {
 	struct axas_npt_pool pool __free(axas_npt_pool) = {};
-	u64 start = gpa, last = gpa + size - 1, end = last;
+	u64 last = gpa + size - 1;
 	int ret;
 
-	if (!axas_tree_find(&space->areas, &start, &end))
-		return 0;
 	ret = axas_area_fill_pool(space, gpa, size, &pool);
 	if (ret)
 		return ret;
@@ -155,6 +158,21 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 	axas_area_clear(space, gpa, size, &pool);
 	axas_area_changed(space, gpa, size);
 	return 0;
+}
+
+static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
+{
+	u64 start = gpa, end = gpa + size - 1;
+	int ret;
+
+	if (!axas_tree_find(&space->areas, &start, &end))
+		return 0;
+	ret = axas_alias_begin(space, gpa, size);
+	if (ret)
+		return ret;
+	ret = space_unmap_begun(space, gpa, size);
+	axas_alias_end(space);
+	return ret;
 }
 
 static int space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size)
@@ -213,8 +231,8 @@ static int space_grow_locked(struct axas_space *space, struct axas_area *area,
 	u64 start = end + 1, other = last;
 	int ret;
 
-	/* All of it would have to be there from the beginning. */
-	if (area->ops->map)
+	/* All of it would have to be there from the beginning, or is nobody's. */
+	if (area->ops->map || area->alias)
 		return -EOPNOTSUPP;
 	if (axas_tree_find(&space->areas, &start, &other))
 		return -EEXIST;
@@ -329,8 +347,23 @@ static void areas_replace(struct axas_space *space, u64 start,
 	}
 }
 
-static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
-				unsigned int prot)
+/* The areas have been exchanged. */
+static void space_protect_table(struct axas_space *space, u64 gpa, u64 size,
+				unsigned int prot, struct axas_npt_pool *pool)
+{
+	axas_hold_write(space->hold, &space->lock);
+	axas_track_collect(space, gpa, size);
+	if (axas_alias_any(space))
+		axas_alias_protect(space, gpa, size, prot, pool);
+	else
+		space->npt.ops->protect(&space->npt, axas_gpa(gpa), size, prot,
+					pool);
+	axas_hold_end(space->hold);
+}
+
+/* No alias has any of it. */
+static int space_protect_begun(struct axas_space *space, u64 gpa, u64 size,
+			       unsigned int prot)
 {
 	struct axas_npt_pool pool __free(axas_npt_pool) = {};
 	u64 last = gpa + size - 1;
@@ -350,12 +383,21 @@ static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 	axas_area_forget(space, gpa, last);
 	areas_replace(space, gpa, &copies);
 	space->generation++;
-	axas_hold_write(space->hold, &space->lock);
-	axas_track_collect(space, gpa, size);
-	space->npt.ops->protect(&space->npt, axas_gpa(gpa), size, prot, &pool);
-	axas_hold_end(space->hold);
+	space_protect_table(space, gpa, size, prot, &pool);
 	axas_area_join(space, gpa, last);
 	return 0;
+}
+
+static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
+				unsigned int prot)
+{
+	int ret = axas_alias_begin(space, gpa, size);
+
+	if (ret)
+		return ret;
+	ret = space_protect_begun(space, gpa, size, prot);
+	axas_alias_end(space);
+	return ret;
 }
 
 static int space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,

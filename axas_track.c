@@ -10,6 +10,7 @@
 #include <axas/trace.h>
 #include <axas/track.h>
 
+#include "axas_alias.h"
 #include "axas_area.h"
 #include "axas_hold.h"
 #include "axas_track.h"
@@ -278,7 +279,8 @@ static int track_prepare(struct axas_space *space)
 
 	if (space->tracking)
 		return 0;
-	if (!ops)
+	/* What an alias allows isn't for its own table to say. */
+	if (!ops || axas_alias_any(space))
 		return -EOPNOTSUPP;
 	tracking = kzalloc(sizeof(*tracking), AXAS_GFP);
 	if (!tracking)

@@ -9,6 +9,7 @@
 #include <linux/sizes.h>
 #include <linux/uio.h>
 
+#include "axas_alias.h"
 #include "axas_file.h"
 #include "axas_memory.h"
 #include "axas_track.h"
@@ -132,15 +133,14 @@ static vm_fault_t window_insert_mixed(const struct vm_area_struct *vma,
  * memory by, and uncached if it doesn't map it at all. So it does, meanwhile.
  */
 static vm_fault_t window_insert(struct vm_area_struct *vma, unsigned long addr,
-				const struct axas_memory *memory)
+				const struct axas_memory *memory, bool alien)
 {
 	unsigned long pfn = PHYS_PFN(memory->hpa.val);
 	struct axas_view view = { .memory = *memory };
 	pgprot_t prot = window_prot(vma, memory);
 	vm_fault_t ret;
 
-	if (!(vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) ||
-	    axas_memory_is_alien(memory))
+	if (!(vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) || alien)
 		return VM_FAULT_SIGBUS;
 	if (IS_ENABLED(CONFIG_X86) && axas_view_open(&view, PAGE_SIZE))
 		return VM_FAULT_SIGBUS;
@@ -161,12 +161,17 @@ static vm_fault_t window_insert_pfn(struct vm_fault *vmf, axas_gpa_t gpa,
 	struct vm_area_struct *vma = vmf->vma;
 	struct axas_file *file = vma->vm_file->private_data;
 	vm_fault_t fault = 0;
+	bool alien;
 	int ret;
 
 	down_read(&file->lock);
+	/* Before the check: where another area was found, so is another leaf. */
+	alien = axas_memory_is_alien(memory) &&
+		!axas_alias_lies(file->space, gpa);
 	ret = axas_space_check_memory(file->space, gpa, access, memory);
 	if (!ret)
-		fault = window_insert(vma, vmf->address & PAGE_MASK, memory);
+		fault = window_insert(vma, vmf->address & PAGE_MASK, memory,
+				      alien);
 	up_read(&file->lock);
 	return ret ? window_error(file, ret) : fault;
 }

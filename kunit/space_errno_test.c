@@ -110,7 +110,12 @@ struct map_row {
 /* The space of errno_map is [SZ_1G, 3 * SZ_1G), without execute-only. */
 static const struct map_row map_rows[] = {
 	{ "no backend", { HERE, .prot = PROT_R }, -EINVAL },
-	{ "backend 4", { HERE, .prot = PROT_R, .backend = 4 }, -EINVAL },
+	{ "backend 5", { HERE, .prot = PROT_R, .backend = 5 }, -EINVAL },
+	{ "alias without a source", { HERE, .prot = PROT_R, .backend = AXAS_BACKEND_ALIAS },
+	  -EINVAL },
+	{ "alloc with an offset", { HERE, ALC, .prot = PROT_R, .offset = SZ_4K }, -EINVAL },
+	{ "alloc with a descriptor", { HERE, ALC, .prot = PROT_R, .fd = -1 }, -EINVAL },
+	{ "map, reserved", { HERE, ALC, .prot = PROT_R, .reserved = 1 }, -EINVAL },
 	{ "backend max", { HERE, .prot = PROT_R, .backend = U32_MAX }, -EINVAL },
 	{ "flag 5", { HERE, ALC, .prot = PROT_R, .flags = 32 }, -EINVAL },
 	{ "device, ROM",

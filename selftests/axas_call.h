@@ -121,6 +121,18 @@ static inline int ax_map_device(int fd, __u64 gpa, __u64 length, __u32 prot,
 	return ax_ioctl(fd, AXAS_MAP, &m);
 }
 
+/* What lies at @offset of @source: a space, or a RAM file. */
+static inline int ax_map_alias(int fd, __u64 gpa, __u64 length, int source,
+			       __u64 offset, __u32 prot)
+{
+	struct axas_map m = {
+		.size = sizeof(m), .gpa = gpa, .length = length, .offset = offset,
+		.backend = AXAS_BACKEND_ALIAS, .prot = prot, .fd = source,
+	};
+
+	return ax_ioctl(fd, AXAS_MAP, &m);
+}
+
 /* Ports or system registers: AXAS_DEVICE_ADD or AXAS_DEVICE_DEL. */
 static inline int ax_device(int fd, unsigned long cmd, __u32 bus, __u64 first,
 			    __u64 last, __u64 cookie)

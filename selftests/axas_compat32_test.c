@@ -22,7 +22,7 @@
 _Static_assert(sizeof(void *) == 4, "this is the 32-bit test");
 _Static_assert(sizeof(struct axas_info) == 72, "axas_info");
 _Static_assert(sizeof(struct axas_create) == 40, "axas_create");
-_Static_assert(sizeof(struct axas_map) == 64, "axas_map");
+_Static_assert(sizeof(struct axas_map) == 80, "axas_map");
 _Static_assert(sizeof(struct axas_unmap) == 24, "axas_unmap");
 _Static_assert(sizeof(struct axas_protect) == 32, "axas_protect");
 _Static_assert(sizeof(struct axas_clear) == 8, "axas_clear");

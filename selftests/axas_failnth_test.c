@@ -302,6 +302,25 @@ static int tracked_huge(int fd)
 	return the_tracker < 0 ? the_tracker : 0;
 }
 
+/* Of the space's own memory, which is there, where no table is yet. */
+static int map_alias(int fd)
+{
+	return ax_map_alias(fd, 4 * GPA, 0x10000, fd, GPA, AX_RW);
+}
+
+static int shown_pages(int fd)
+{
+	return pages(fd) ?: map_alias(fd);
+}
+
+static int fault_alias(int fd)
+{
+	int ret = ax_fault(fd, 4 * GPA + 0x5000, AX_W);
+
+	return ret == AXAS_FAULT_NO_MEMORY ? -ENOMEM :
+	       ret > AXAS_FAULT_SPURIOUS ? -EBADMSG : ret < 0 ? ret : 0;
+}
+
 static int list_areas(int fd)
 {
 	struct axas_area_entry e[4];
@@ -357,6 +376,8 @@ static const struct op ops[] = {
 	{ "track", pages, track, true },
 	{ "track a 2 MiB leaf", huge, track, true },
 	{ "first write to a tracked 2 MiB leaf", tracked_huge, fault, true },
+	{ "map an alias", pages, map_alias },
+	{ "fault in an alias", shown_pages, fault_alias, true },
 };
 
 static const __u64 probes[] = {
@@ -435,6 +456,8 @@ OP(collapse, 39);
 OP(track, 40);
 OP(track_2m, 41);
 OP(open_splits_2m, 42);
+OP(map_alias, 43);
+OP(fault_alias, 44);
 
 TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
 {

@@ -10,7 +10,7 @@
 /* The layout is part of the interface. */
 _Static_assert(sizeof(struct axas_info) == 72, "axas_info");
 _Static_assert(sizeof(struct axas_create) == 40, "axas_create");
-_Static_assert(sizeof(struct axas_map) == 64, "axas_map");
+_Static_assert(sizeof(struct axas_map) == 80, "axas_map");
 _Static_assert(sizeof(struct axas_unmap) == 24, "axas_unmap");
 _Static_assert(sizeof(struct axas_protect) == 32, "axas_protect");
 _Static_assert(sizeof(struct axas_clear) == 8, "axas_clear");
@@ -125,7 +125,8 @@ TEST_F(space, refused_map)
 		POKE(axas_map, gpa, A_FAR - 0x3000, -EEXIST),
 		POKE(axas_map, hpa, 0x1000, -EINVAL),
 		POKE(axas_map, backend, 0, -EINVAL),
-		POKE(axas_map, backend, 4, -EINVAL),
+		POKE(axas_map, backend, AXAS_BACKEND_ALIAS, -EINVAL),
+		POKE(axas_map, backend, 5, -EINVAL),
 		POKE(axas_map, backend, ~0u, -EINVAL),
 		POKE(axas_map, prot, 0, -EINVAL),
 		POKE(axas_map, prot, 8, -EINVAL),
@@ -136,6 +137,10 @@ TEST_F(space, refused_map)
 		POKE(axas_map, memtype, 32, -EINVAL),
 		POKE(axas_map, memtype, ~0u, -EINVAL),
 		POKE(axas_map, node, 1, -EINVAL),
+		POKE(axas_map, offset, 0x1000, -EINVAL),
+		POKE(axas_map, fd, 1, -EINVAL),
+		POKE(axas_map, fd, ~0u, -EINVAL),
+		POKE(axas_map, reserved, 1, -EINVAL),
 		POKE(axas_map, max_leaf, 1, -EINVAL),
 		POKE(axas_map, max_leaf, 8192, -EINVAL),
 		POKE(axas_map, max_leaf, 4096 | AX_2M, -EINVAL),
@@ -879,6 +884,8 @@ static __u32 first_size(const struct call *c)
 	switch (c->cmd) {
 	case AXAS_INFO:
 		return 48;
+	case AXAS_MAP:
+		return 64;
 	case AXAS_STATS:
 		return 176;
 	default:

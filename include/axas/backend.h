@@ -16,6 +16,8 @@
  * brings one by axas_backend_register().
  */
 
+struct axas_alias;
+
 /**
  * struct axas_area - what a range of a space is
  * @ops: the backend
@@ -23,9 +25,10 @@
  * @shared: the same as the table's format has them
  * @max_level: level of the largest leaf; 0 if there is never any
  * @nid: NUMA node of the frames or %NUMA_NO_NODE
- * @offset: linear: HPA less GPA
+ * @offset: linear: HPA less GPA; alias: GPA of the source less GPA
  * @origin: the GPA that it was made at, or what that has become by moves
  * @cookie: the caller's
+ * @alias: what it is an alias of, or NULL
  * @ranges: ranges of the space's tree that point here; under the space's lock
  * @node: for a list of areas that are not in the tree yet
  * @rcu: lookups run under RCU
@@ -42,6 +45,7 @@ struct axas_area {
 	u64 offset;
 	u64 origin;
 	u64 cookie;
+	struct axas_alias *alias;
 	u64 ranges;
 	struct list_head node;
 	struct rcu_head rcu;
@@ -65,6 +69,8 @@ struct axas_area {
  * @frame: frame got for it, if any; its backend may have written to it
  * @ops: the backend that @frame was got for
  * @pool: tables got for it
+ * @alias: with -EREMOTE: where it is, with a reference
+ * @source_access: with -EREMOTE: &enum axas_prot bits that it wants of the source
  * @order: order of the frame that is wanted before the next try
  * @nid: where it should come from
  * @tables: number of tables wanted before the next try
@@ -89,6 +95,8 @@ struct axas_nested_fault {
 	struct axas_frame frame;
 	const struct axas_backend_ops *ops;
 	struct axas_npt_pool pool;
+	struct axas_alias *alias;
+	unsigned int source_access;
 	unsigned int order;
 	int nid;
 	unsigned int tables;

@@ -82,6 +82,11 @@ struct axas_main_area {
  * @devices: ports and system registers; changed under @lock, read under RCU
  * @hold: R, once somebody has touched the memory from the kernel; set under
  *	@lock
+ * @lent: what is aliased of it, &struct axas_alias; who enters one has @lock
+ * @aliases: those that it has
+ * @lent_away: how many of @lent other spaces have
+ * @borrowed: how many of @aliases are of other spaces
+ * @lent_once: another space has had one of it
  * @tracking: who wants to know what is written, once somebody has; set under @lock
  * @path: the inode that the space lives and dies with, if it has one
  * @live: in the list of all spaces, and whose it is
@@ -98,6 +103,11 @@ struct axas_space {
 	bool held;
 	struct axas_devices devices;
 	struct axas_hold *hold;
+	struct list_head lent;
+	struct list_head aliases;
+	u64 lent_away;
+	u64 borrowed;
+	bool lent_once;
 	struct axas_tracking *tracking;
 	struct path path;
 	struct axas_live live;
@@ -120,12 +130,28 @@ struct axas_memory {
 	struct axas_attr attr;
 };
 
+/**
+ * struct axas_source - what an area is to be an alias of
+ * @space: the space
+ * @gpa: first GPA there
+ * @prot: &enum axas_prot bits beyond which it gives no rights
+ * @file: keeps the space while there is such an area; NULL if the caller does
+ */
+struct axas_source {
+	struct axas_space *space;
+	u64 gpa;
+	unsigned int prot;
+	struct file *file;
+};
+
 struct axas_space *axas_space_create(const struct axas_create *args);
 void axas_space_destroy(struct axas_space *space);
 struct axas_space *axas_space_get_fd(int fd);
 void axas_space_put(struct axas_space *space);
 
 int axas_space_map(struct axas_space *space, const struct axas_map *args);
+int axas_space_map_alias(struct axas_space *space, const struct axas_map *args,
+			 const struct axas_source *source);
 int axas_space_unmap(struct axas_space *space, axas_gpa_t gpa, u64 size);
 int axas_space_protect(struct axas_space *space, axas_gpa_t gpa, u64 size,
 		       unsigned int prot);

@@ -47,7 +47,7 @@ static struct map_fault spoil_map(struct ctx *ctx, struct axas_map *m)
 		m->length = 2 * AX_PAGE;
 		return (struct map_fault){ "map: wraps", ERANGE };
 	case 6:
-		m->backend = 4 + below(ctx, 12);
+		m->backend = 5 + below(ctx, 11);
 		return (struct map_fault){ "map: no such backend", EINVAL };
 	case 7:
 		m->prot = 0;

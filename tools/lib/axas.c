@@ -162,6 +162,17 @@ int axas_map_device(int space, uint64_t gpa, uint64_t length, uint64_t cookie)
 	return axas_map(space, &map);
 }
 
+int axas_map_alias(int space, uint64_t gpa, uint64_t length, uint32_t prot,
+		   int source, uint64_t offset)
+{
+	const struct axas_map map = {
+		.gpa = gpa, .length = length, .prot = prot,
+		.backend = AXAS_BACKEND_ALIAS, .fd = source, .offset = offset,
+	};
+
+	return axas_map(space, &map);
+}
+
 int axas_unmap(int space, uint64_t gpa, uint64_t length)
 {
 	struct axas_unmap unmap = {

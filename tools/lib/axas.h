@@ -116,6 +116,20 @@ int axas_map_linear(int space, uint64_t gpa, uint64_t length, uint32_t prot,
 int axas_map_device(int space, uint64_t gpa, uint64_t length, uint64_t cookie);
 
 /**
+ * axas_map_alias() - make an area of memory that another space has
+ * @space: from axas_create()
+ * @gpa: first address
+ * @length: bytes
+ * @prot: &enum axas_prot bits
+ * @source: a space, which may be the same, or a RAM file; may be closed afterwards
+ * @offset: where in it the memory begins
+ *
+ * Return: 0 or -errno.
+ */
+int axas_map_alias(int space, uint64_t gpa, uint64_t length, uint32_t prot,
+		   int source, uint64_t offset);
+
+/**
  * axas_unmap() - take a range out of a space
  * @space: from axas_create()
  * @gpa: first address

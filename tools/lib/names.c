@@ -41,6 +41,7 @@ const char *axas_backend_name(uint32_t backend)
 		[AXAS_BACKEND_LINEAR] = "linear",
 		[AXAS_BACKEND_ALLOC] = "alloc",
 		[AXAS_BACKEND_DEVICE] = "device",
+		[AXAS_BACKEND_ALIAS] = "alias",
 	};
 
 	return NAME(names, backend);

@@ -57,6 +57,7 @@ class Backend(enum.IntEnum):
     LINEAR = 1
     ALLOC = 2
     DEVICE = 3
+    ALIAS = 4
     MODULE = 16
 
 
@@ -162,7 +163,7 @@ class _Structure(ctypes.Structure):
 def _fields(text):
     """The fields of "u32 size flags, u64 gpa leaves*3": a type, its names, their numbers."""
     types = {"u8": ctypes.c_uint8, "u16": ctypes.c_uint16, "u32": ctypes.c_uint32,
-             "u64": ctypes.c_uint64, "char": ctypes.c_char}
+             "u64": ctypes.c_uint64, "s32": ctypes.c_int32, "char": ctypes.c_char}
     for part in text.split(","):
         kind, *names = part.split()
         for name in names:
@@ -183,7 +184,8 @@ class Create(_Structure):
 
 class Map(_Structure):
     _fields_ = list(_fields("u32 size flags, u64 gpa length hpa, "
-                            "u32 backend prot memtype node, u64 max_leaf cookie"))
+                            "u32 backend prot memtype node, u64 max_leaf cookie offset, "
+                            "s32 fd, u32 reserved"))
 
 
 class FaultEntry(_Structure):
@@ -456,13 +458,17 @@ class Space(_Memory):
         return _call("axas_id", self.fileno())
 
     def map(self, gpa, length, prot=RWX, backend=Backend.ALLOC, **how):
-        """Make an area: flags, hpa, memtype, node, max_leaf, cookie, all 0 unless given."""
+        """Make an area: flags, hpa, memtype, node, max_leaf, cookie and so on, 0 unless given."""
         area = Map(gpa=gpa, length=length, prot=prot, backend=backend, **how)
         _call("axas_map", self.fileno(), ctypes.byref(area))
 
     def map_device(self, gpa, length, cookie=0):
         """Make an area whose accesses the caller emulates."""
         self.map(gpa, length, RW, Backend.DEVICE, cookie=cookie)
+
+    def map_alias(self, gpa, length, source, offset=0, prot=RW):
+        """Make an area of memory that another space, or a RAM file, has at an offset."""
+        self.map(gpa, length, prot, Backend.ALIAS, fd=source.fileno(), offset=offset)
 
     def unmap(self, gpa, length):
         """Take a range out of the space."""

@@ -60,7 +60,8 @@ class Library(unittest.TestCase):
         of = {"axas_faults": "axas_fault", "axas_translations": "axas_translate",
               "axas_areas_next": "axas_areas", "axas_dirty_put": "axas_dirty", "axas_device_add": "axas_device",
               "axas_device_del": "axas_device", "axas_map_linear": "axas_map",
-              "axas_map_alloc": "axas_map", "axas_map_device": "axas_map"}
+              "axas_map_alloc": "axas_map", "axas_map_device": "axas_map",
+              "axas_map_alias": "axas_map"}
         parts = {("axas_device_add",): {"ENOENT"}, ("axas_device_del",): {"EEXIST"}}
         header = self.errors_in_the_header()
         self.assertGreater(len(header), 15)

@@ -78,6 +78,7 @@ int main(void)
 	expect(axas_map_alloc(-1, 0, 4096, AXAS_PROT_READ) == -EBADF, "map_alloc");
 	expect(axas_map_linear(-1, 0, 4096, AXAS_PROT_READ, 0) == -EBADF, "map_linear");
 	expect(axas_map_device(-1, 0, 4096, 1) == -EBADF, "map_device");
+	expect(axas_map_alias(-1, 0, 4096, AXAS_PROT_READ, 0, 0) == -EBADF, "map_alias");
 	expect(axas_unmap(-1, 0, 4096) == -EBADF, "unmap");
 	expect(axas_protect(-1, 0, 4096, AXAS_PROT_READ) == -EBADF, "protect");
 	expect(axas_resize(-1, 0, 4096) == -EBADF, "resize");

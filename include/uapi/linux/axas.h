@@ -114,6 +114,42 @@
  * SIGBUS. pread(2) and pwrite(2) do the same, and give EIO.
  */
 
+/**
+ * DOC: Aliases
+ *
+ * An area of %AXAS_BACKEND_ALIAS has no memory of its own: it shows what lies in a range
+ * of a file, @offset and on, of another space or of the same one: a space's descriptor, or
+ * a RAM file, by which a space lends a range of itself and nothing else. What is
+ * written on one side is there on the other. The frames are the source's, which alone counts
+ * them as resident; whoever brings one in pays for it, as ever.
+ *
+ * What the source does to its range holds for the alias before its call returns: unmap,
+ * discard, protect, replace, move, collapse, and memory that fails. Guests, windows
+ * and pread(2) of the alias then find what the source has there now; in the middle of
+ * the call they wait for the end of it. A touch of the alias brings memory in at the source,
+ * as one there does. Where the source has no area, or one of memory that it doesn't own
+ * (linear, a device, an alias), there is nothing: faults give %AXAS_FAULT_NO_AREA,
+ * pread(2) EFAULT, windows SIGBUS.
+ *
+ * A guest, or a window, may do what both areas allow, and if the descriptor couldn't be written
+ * to nothing but read and execute. Memory is write-back in an alias, whatever the source
+ * says, and comes in leaves of 4 KiB.
+ *
+ * The source lives as long as any alias of it, whoever closes what. For that a space of which
+ * others have aliases has none of others itself: ELOOP. Two guests that are to see each
+ * other's memory have it from a third space. Aliases within one space are always
+ * possible.
+ *
+ * Writes through an alias are noticed by the source's trackers, as if they were made there;
+ * what is touched for reading only may be listed as well, if the alias could be written to. A
+ * space that has aliases has no trackers itself, nor the other way round: EOPNOTSUPP.
+ *
+ * An alias can be unmapped, protected, replaced and cut like any area; AXAS_MOVE,
+ * AXAS_DISCARD, AXAS_COLLAPSE, and AXAS_RESIZE to more than it has, give EOPNOTSUPP. To the
+ * space it is memory that it doesn't own: windows of it can't be pinned, and KVM works over one
+ * that has nothing else in it, as over linear memory.
+ */
+
 #define AXAS_IOC_TYPE	0xBA
 
 enum {
@@ -299,12 +335,15 @@ struct axas_create {
  *	%AXAS_MAP_POPULATE, when the area is made
  * @AXAS_BACKEND_DEVICE: nothing: no memory is ever mapped there, and a fault
  *	is answered with %AXAS_FAULT_DEVICE
+ * @AXAS_BACKEND_ALIAS: memory that another space has, or this one at another address: see
+ *	"Aliases"
  * @AXAS_BACKEND_MODULE: from here to 31: backends that other modules bring
  */
 enum axas_backend_id {
 	AXAS_BACKEND_LINEAR = 1,
 	AXAS_BACKEND_ALLOC = 2,
 	AXAS_BACKEND_DEVICE = 3,
+	AXAS_BACKEND_ALIAS = 4,
 	AXAS_BACKEND_MODULE = 16,
 };
 
@@ -345,16 +384,22 @@ enum axas_map_flags {
  * @max_leaf: largest leaf in bytes: 4096, 2 MiB or (linear) 1 GiB. 0 means the
  *	largest for linear and 4096 for alloc. With 2 MiB a first touch takes
  *	a 2 MiB frame where the aligned 2 MiB lie in the area and one is free.
- *	0 for a device.
+ *	0 for a device; 0 or 4096 for an alias.
  * @cookie: the caller's own; given back by AXAS_AREAS, and with each fault in
  *	a device area
+ * @offset: alias: where in the file of @fd the memory begins, aligned to 4096; otherwise 0
+ * @fd: alias: a descriptor of the space that has the memory, or of a RAM file, open for
+ *	reading; otherwise 0
+ * @reserved: must be 0
  *
  * Errors: EEXIST when the range meets an area that isn't to be replaced; EPERM when
  * linear is asked for without CAP_SYS_RAWIO or the kernel is locked down; EACCES
  * when a linear range meets ordinary RAM; EBUSY when it meets what a driver has
- * claimed for itself alone; ERANGE also when @hpa doesn't fit an entry;
- * EOPNOTSUPP when the format lacks @prot, @memtype, @max_leaf or a flag;
- * ENOMEM; EINTR.
+ * claimed for itself alone; ERANGE also when @hpa doesn't fit an entry, or when @offset and
+ * @length don't lie in the file; EBADF when @fd is no descriptor, or can't be read; ELOOP when
+ * one space would be an alias of another that is one, see "Aliases"; EOPNOTSUPP when the
+ * format lacks @prot, @memtype, @max_leaf or a flag, and for an alias in a space that has had
+ * a tracker; ENOMEM; EINTR.
  */
 struct axas_map {
 	__u32 size;
@@ -368,6 +413,9 @@ struct axas_map {
 	__u32 node;
 	__u64 max_leaf;
 	__u64 cookie;
+	__u64 offset;
+	__s32 fd;
+	__u32 reserved;
 };
 
 #define AXAS_MAP	_IO(AXAS_IOC_TYPE, AXAS_CMD_MAP)
@@ -439,8 +487,8 @@ struct axas_protect {
  * %AXAS_MAP_REPLACE, and both are one area.
  *
  * Errors: ENOENT when no area begins at @gpa; EEXIST when there is another one
- * where it is to grow; EOPNOTSUPP when linear memory is to grow, or that of a
- * module's backend that maps it beforehand; EINVAL; ERANGE; ENOMEM; EINTR.
+ * where it is to grow; EOPNOTSUPP when linear memory or an alias is to grow, or
+ * that of a module's backend that maps it beforehand; EINVAL; ERANGE; ENOMEM; EINTR.
  */
 struct axas_resize {
 	__u32 size;
@@ -808,8 +856,8 @@ struct axas_root {
  * struct axas_area_entry - an area, or the piece of one that is left
  * @gpa: first GPA
  * @length: bytes
- * @hpa: linear: HPA of the first byte, if the caller has CAP_SYS_ADMIN;
- *	otherwise 0
+ * @hpa: linear: HPA of the first byte, if the caller has CAP_SYS_ADMIN, or 0;
+ *	alias: GPA of the first byte in the space that has it; otherwise 0
  * @cookie: as given to AXAS_MAP
  * @max_leaf: largest leaf in bytes; 0 for a device
  * @backend: an &enum axas_backend_id
@@ -1118,8 +1166,8 @@ enum axas_track_what {
  * AXAS_TRANSLATE says so; areas stay as they are. A larger leaf is split by the first write
  * to it, and joined again when the last tracker of the range ends.
  *
- * Errors: EINVAL; ERANGE; EOPNOTSUPP with a format of a module that doesn't know of
- * it; EMFILE; ENFILE; ENOMEM; EINTR.
+ * Errors: EINVAL; ERANGE; EOPNOTSUPP in a space that has aliases, and with a format of a
+ * module that doesn't know of it; EMFILE; ENFILE; ENOMEM; EINTR.
  */
 struct axas_track {
 	__u32 size;

@@ -178,6 +178,30 @@ void test_changes(void)
 	close(s);
 }
 
+/* Memory between two guests, whoever closes what. */
+void test_alias(void)
+{
+	int one = must(axas_create(dev, NULL), "create");
+	int two = must(axas_create(dev, NULL), "create");
+	char text[] = "stays", back[sizeof(text)] = "";
+	int ram;
+
+	EXPECT(!axas_map_alloc(one, G, 64 * K, RW));
+	ram = must(axas_ram_file(one, G + 4 * K, 8 * K, RW), "RAM file");
+	EXPECT(axas_map_alias(two, M, 12 * K, RW, ram, 0) == -ERANGE);
+	EXPECT(axas_map_alias(two, M, 8 * K, RW, dev, 0) == -EINVAL);
+	EXPECT(!axas_map_alias(two, M, 8 * K, RW, ram, 0));
+	EXPECT(axas_map_alias(one, M, 4 * K, RW, two, M) == -ELOOP);
+	EXPECT(!axas_map_alias(one, M, 4 * K, RW, one, G + 4 * K));
+	EXPECT(!axas_write(two, M, text, sizeof(text)));
+	EXPECT(!axas_read(one, M, back, sizeof(back)) && !strcmp(text, back));
+	close(ram);
+	close(one);
+	memset(back, 0, sizeof(back));
+	EXPECT(!axas_read(two, M, back, sizeof(back)) && !strcmp(text, back));
+	close(two);
+}
+
 void test_resize(void)
 {
 	int s = must(axas_create(dev, NULL), "create");

@@ -166,6 +166,7 @@ int main(int argc, char **argv)
 		{ "memory", test_memory },
 		{ "areas", test_areas },
 		{ "changes", test_changes },
+		{ "alias", test_alias },
 		{ "resize", test_resize },
 		{ "move", test_move },
 		{ "collapse", test_collapse },

@@ -57,6 +57,7 @@ void test_translate(void);
 void test_memory(void);
 void test_areas(void);
 void test_changes(void);
+void test_alias(void);
 void test_resize(void);
 void test_move(void);
 void test_collapse(void);
