@@ -31,6 +31,7 @@ static const struct step steps[] = {
 	{ "pipe", 5, step_splice, false },
 	{ "device", 25, step_device, false },
 	{ "track", 60, step_track, false },
+	{ "alias", 50, step_alias, true },
 	{ "refused", 30, step_refused, true },
 	{ "look", 25, step_look, true },
 	{ "child", 4, step_socket, false },
@@ -162,6 +163,7 @@ static bool ctx_ready(struct ctx *ctx)
 static void ctx_done(struct ctx *ctx)
 {
 	tracks_drop(ctx);
+	alias_drop(ctx);
 	model_reset(&ctx->m);
 	windows_drop(ctx);
 	async_close(ctx);

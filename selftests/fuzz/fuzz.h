@@ -128,6 +128,12 @@ struct track {
 	struct areas written;
 };
 
+/* Another space, which shows all zones of this one; and windows of it. */
+struct peer {
+	int fd;				/* 0: there is none */
+	unsigned char *win[NR_ZONES];
+};
+
 struct actor {
 	pid_t pid;
 	int to, from;			/* pipes */
@@ -174,6 +180,7 @@ struct ctx {
 	__u64 pinned_gpa, pinned;	/* bytes that a pipe has pages of */
 	struct track track[NR_TRACKS];
 	bool tracked;			/* there is, or was, a tracker */
+	struct peer peer;
 	struct note note[NR_NOTES];
 };
 
@@ -308,6 +315,10 @@ void tracks_unmapped(struct ctx *ctx, __u64 gpa, __u64 len);
 void tracks_learn(struct ctx *ctx, __u64 gpa, __u64 len);
 void tracks_drop(struct ctx *ctx);
 void step_track(struct ctx *ctx);
+
+/* alias.c */
+void alias_drop(struct ctx *ctx);
+void step_alias(struct ctx *ctx);
 
 /* refused.c */
 void step_refused(struct ctx *ctx);

@@ -292,7 +292,7 @@ static const struct argp argp = {
 	.options = option_list, .parser = parse_option,
 	.doc = "Use spaces of axas at random and compare them with a model.\v"
 	       "Groups, with commas between them: map, fault, rw, window, buffer, gup,"
-	       " ptrace, direct, pipe, device, track, refused, look, child, kill, limit, kvm;"
+	       " ptrace, direct, pipe, device, track, alias, refused, look, child, kill, limit, kvm;"
 	       " and what these use: async, linear, large, plugin. Run as root with"
 	       " the module loaded; linear memory is named by AXAS_RESERVED_HPA and AXAS_RESERVED_SIZE.",
 };
