@@ -54,7 +54,7 @@ static u64 *npt_move_step(const struct npt_move *move, u64 *ptr, u64 gpa,
 		entry = READ_ONCE(*ptr);
 	}
 	if (entry & FMT_SW_FULL)
-		WRITE_ONCE(*ptr, entry & ~FMT_SW_FULL);
+		npt_clear_full(ptr);
 	return npt_entry(npt_child(entry, level), gpa, level - 1);
 }
 
