@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What was written is listed, and armed again.
+ * What was written, or used, is listed, and armed again.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -21,6 +21,7 @@
  * struct track_list - a list that is being made
  * @space: the space
  * @tracker: who lists, or NULL: all of it is for the others
+ * @what: what it lists, an &enum axas_track_what
  * @runs: the runs
  * @start: first byte of what is listed now
  * @last: last byte
@@ -33,6 +34,7 @@
 struct track_list {
 	struct axas_space *space;
 	struct axas_tracker *tracker;
+	u32 what;
 	struct axas_runs runs;
 	u64 start;
 	u64 last;
@@ -58,7 +60,7 @@ static void list_leave(struct track_list *list, u64 start, u64 last)
 	struct axas_tracker *tracker;
 
 	list_for_each_entry(tracker, &list->space->tracking->trackers, node)
-		if (tracker != list->tracker)
+		if (tracker != list->tracker && tracker->what == list->what)
 			tracker_keep(tracker, start, last);
 	if (!list->tracker || list->arm)
 		return;
@@ -88,12 +90,12 @@ static bool list_visit(void *arg, u64 gpa, u64 size)
 	return true;
 }
 
-/* It may be written to without anybody noticing: so it is written until that ends. */
+/* It may be written to, or used, without anybody noticing: so it is until that ends. */
 static void list_pinned(void *arg, u64 gpa, u64 size)
 {
 	const struct track_list *list = arg;
 
-	axas_track_mark_all(list->space, gpa, size);
+	axas_track_mark_all(list->space, list->what, gpa, size);
 }
 
 static void list_harvest(struct track_list *list,
@@ -106,10 +108,13 @@ static void list_harvest(struct track_list *list,
 	harvest->arg = list;
 	harvest->held = list->space->held;
 	harvest->peek = list->peek;
-	if (list->arm && !axas_track_piece(list->space, list->tracker, list->start,
+	harvest->used = list->what == AXAS_TRACK_ACCESSED;
+	if (list->arm && !axas_track_piece(list->space, list->what,
+					   list->tracker, list->start,
 					   &list->last)) {
 		harvest->stale = !harvest->held;
-		harvest->all = harvest->held;
+		/* Links need not say yet what was used before. */
+		harvest->all = harvest->held || harvest->used;
 	}
 	harvest->next = list->start;
 	harvest->end = list->last + 1;
@@ -123,6 +128,7 @@ void axas_track_collect_all(struct axas_space *space, u64 gpa, u64 size)
 {
 	struct track_list list = {
 		.space = space,
+		.what = AXAS_TRACK_WRITTEN,
 		.start = gpa,
 		.last = gpa + size - 1,
 		.quiet = true,
@@ -268,7 +274,7 @@ static int tracker_list(struct track_list *list, u64 end)
 }
 
 /**
- * axas_tracker_list - list what has been written
+ * axas_tracker_list - list what has been written, or used
  * @tracker: the tracker
  * @dirty: as for AXAS_DIRTY, but for @size and @entries; @done is written, and @gpa
  *	and @length unless the call fails
@@ -285,6 +291,7 @@ int axas_tracker_list(struct axas_tracker *tracker, struct axas_dirty *dirty,
 	struct track_list list = {
 		.space = tracker->space,
 		.tracker = tracker,
+		.what = tracker->what,
 		.runs = { .entries = entries, .nr = dirty->nr },
 		.start = dirty->gpa,
 		.peek = dirty->flags & AXAS_DIRTY_PEEK,
@@ -303,7 +310,7 @@ int axas_tracker_list(struct axas_tracker *tracker, struct axas_dirty *dirty,
 }
 
 /**
- * axas_tracker_put - pages were written, as far as a tracker is concerned
+ * axas_tracker_put - pages were written, or used, as far as a tracker is concerned
  * @tracker: the tracker
  * @entries: the pages
  * @n: how many runs
@@ -334,6 +341,7 @@ int axas_tracker_arm(struct axas_tracker *tracker)
 	struct track_list list = {
 		.space = tracker->space,
 		.tracker = tracker,
+		.what = tracker->what,
 		.start = tracker->start,
 		.arm = true,
 		.quiet = true,

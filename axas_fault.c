@@ -73,22 +73,43 @@ static inline void fault_enter_backend(struct axas_nested_fault *fault,
 	fault->ops = ops;
 }
 
-/* Where writes are noticed, what an area allows need not be what its leaf does. */
+/*
+ * Where writes are noticed, or uses, what an area allows need not be what its leaf
+ * does.
+ */
 static inline bool fault_may_be_armed(const struct axas_npt *npt,
 				      const struct axas_nested_fault *fault)
 {
 	return unlikely(READ_ONCE(npt->tracked)) &&
-	       fault->access & AXAS_PROT_WRITE;
+	       (fault->access & AXAS_PROT_WRITE || READ_ONCE(npt->aged));
+}
+
+/* Open what is armed, and use what is idle. Under R for reading. */
+static int fault_open_leaf(struct axas_space *space,
+			   struct axas_nested_fault *fault, enum axas_look look)
+{
+	struct axas_npt *npt = &space->npt;
+
+	if (look != AXAS_LOOK_IDLE && fault->access & AXAS_PROT_WRITE) {
+		if (axas_npt_get_ops(npt)->tracking->open(npt, fault->gpa,
+							  &fault->cursor, false,
+							  1))
+			return -EROFS;
+		axas_track_opened(space, fault->gpa.val);
+	}
+	if (READ_ONCE(npt->aged) && axas_track_use(npt, fault->gpa))
+		return -EROFS;
+	return AXAS_FAULT_RESOLVED;
 }
 
 /*
- * Open the leaf, under R, which is kept for the next fault. -EROFS: that takes somebody
- * who may sleep.
+ * Open the leaf, and mark it as used, under R, which is kept for the next fault. -EROFS:
+ * that takes somebody who may sleep.
  */
 static noinline int fault_open(struct axas_space *space,
-			       struct axas_nested_fault *fault)
+			       struct axas_nested_fault *fault,
+			       enum axas_look look)
 {
-	struct axas_npt *npt = &space->npt;
 	const struct axas_area *area;
 
 	if (!fault->hold) {
@@ -103,11 +124,7 @@ static noinline int fault_open(struct axas_space *space,
 		return -EROFS;
 	if (fault->access & ~area->attr.prot)
 		return AXAS_FAULT_DENIED;
-	if (axas_npt_get_ops(npt)->tracking->open(npt, fault->gpa, &fault->cursor,
-						  false, 1))
-		return -EROFS;
-	axas_track_opened(space, fault->gpa.val);
-	return AXAS_FAULT_RESOLVED;
+	return fault_open_leaf(space, fault, look);
 }
 
 /* There is a leaf. */
@@ -117,7 +134,7 @@ static int fault_leaf(struct axas_space *space,
 	if (look == AXAS_LOOK_ALLOWED)
 		return AXAS_FAULT_SPURIOUS;
 	return fault_may_be_armed(&space->npt, fault) ?
-		       fault_open(space, fault) : AXAS_FAULT_DENIED;
+		       fault_open(space, fault, look) : AXAS_FAULT_DENIED;
 }
 
 /*
@@ -150,7 +167,7 @@ static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
 	fault_enter_backend(fault, area->ops);
 	ret = area->ops->fault(area, npt, &slot, fault);
 	if (!ret && fault_may_be_armed(npt, fault))
-		return fault_open(space, fault);
+		return fault_open(space, fault, look);
 	return ret ? ret : AXAS_FAULT_RESOLVED;
 }
 

@@ -193,6 +193,8 @@ static void move_areas(struct move *move)
 	axas_tree_release(&space->areas);
 	axas_area_changed(space, move->from, move->size);
 	axas_track_mark(space, move->to, move->size);
+	axas_track_moved(space, move->from, move->size);
+	axas_track_moved(space, move->to, move->size);
 }
 
 /*

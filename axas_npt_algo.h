@@ -31,6 +31,11 @@
  *	FMT_SW_STALE			if the CPU doesn't ignore it: another bit there
  *					that it ignores
  *	FMT_SW_WRITTEN			a bit that it ignores in leaves
+ *	FMT_ACCESSED			the accessed flag of a leaf
+ *	FMT_LINK_ACCESSED		that of a table entry, which fmt_table() sets; or a
+ *					bit that the CPU ignores there
+ *	FMT_AGES(npt)			is it set again by whoever uses a leaf?
+ *	FMT_LINKS_AGE(npt)		and that of a table entry?
  *
  * Who may write which entry when is said in Documentation/internals.rst. In
  * short: an empty entry is 0 or an epoch; a fault turns the very value that it
@@ -171,6 +176,7 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 	return fmt_sync(fmt_attr(npt, attr));
 }
 
+#include "axas_npt_age.h"
 #include "axas_npt_track.h"
 #include "axas_npt_look.h"
 #include "axas_npt_map.h"

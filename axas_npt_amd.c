@@ -38,6 +38,11 @@
 #define FMT_SW_STALE	BIT_ULL(55)
 /* 5.6.3: a walk writes if all entries on its way allow that. */
 #define FMT_LINK_WRITE	AMD_WRITE
+/* 5.4.2: the CPU sets it in each entry that it uses, in any case. */
+#define FMT_ACCESSED	AMD_ACCESSED
+#define FMT_LINK_ACCESSED	AMD_ACCESSED
+#define FMT_AGES(npt)		((void)(npt), true)
+#define FMT_LINKS_AGE(npt)	((void)(npt), true)
 
 /*
  * 7.8.2: PWT, PCD and PAT, the low bit first, choose a field of the PAT register.
@@ -65,7 +70,7 @@ static inline bool fmt_is_table(u64 entry, unsigned int level)
 	return !(entry & AMD_PAGE_SIZE);
 }
 
-/* Nobody asks which tables the CPU has used: it finds nothing to write there. */
+/* The CPU finds nothing to write there unless somebody asks what was used. */
 static inline u64 fmt_table(axas_hpa_t hpa)
 {
 	return hpa.val | AMD_PRESENT | AMD_WRITE | AMD_USER | AMD_ACCESSED;

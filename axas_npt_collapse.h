@@ -150,7 +150,9 @@ static u64 npt_refilled(const struct axas_npt *npt, const u64 *table, u64 leaf)
 {
 	unsigned int i;
 
-	if (!npt->arms)
+	if (npt->arms & AXAS_TRACK_ACCESSED)
+		leaf &= ~FMT_ACCESSED;
+	if (!(npt->arms & AXAS_TRACK_WRITTEN))
 		return leaf;
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
 		u64 entry = READ_ONCE(table[i]);

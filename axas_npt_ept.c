@@ -38,6 +38,11 @@
 #define FMT_SW_STALE	BIT_ULL(55)
 /* 29.3.3.1: a walk writes if all entries on its way allow that. */
 #define FMT_LINK_WRITE	EPT_WRITE
+/* 29.3.5: the CPU sets it in each entry that it uses; ignored if it doesn't. */
+#define FMT_ACCESSED	EPT_ACCESSED
+#define FMT_LINK_ACCESSED	EPT_ACCESSED
+#define FMT_AGES(npt)		((npt)->features & AXAS_FEAT_AD)
+#define FMT_LINKS_AGE(npt)	FMT_AGES(npt)
 
 /* 29.3.7.1, from 12.3 table 12-2: encodings of memory types. */
 #define EPT_MT_UC	0
@@ -76,9 +81,10 @@ static inline bool fmt_is_table(u64 entry, unsigned int level)
 	return level > 1 && (entry & EPT_RWX) && !(entry & EPT_PAGE_SIZE);
 }
 
+/* The CPU finds nothing to write there unless somebody asks what was used. */
 static inline u64 fmt_table(axas_hpa_t hpa)
 {
-	return hpa.val | EPT_RWX;
+	return hpa.val | EPT_RWX | EPT_ACCESSED;
 }
 
 /* AXAS_PROT_ bits are those of the entry (29.3.2). */

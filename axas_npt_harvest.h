@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Part of axas_npt_algo.h: what is open in a range is found and armed; or all of it is
- * opened. Under the lock and, but for a look, R for writing.
+ * Part of axas_npt_algo.h: what is open in a range is found and armed, or what was used
+ * and is idle then; or all of it is opened. Under the lock and, but for a look, R for
+ * writing.
  */
 
 /* Whoever has looked before may enter a translation until then. */
@@ -83,29 +84,45 @@ static bool npt_leaf_pinned(u64 entry, unsigned int level)
 	return false;
 }
 
-/* Make everybody forget what was armed in a table. */
-static void npt_harvest_flush(struct axas_npt_harvest *harvest,
-			      struct axas_npt *npt, u64 *table,
-			      unsigned int level, u64 base,
-			      unsigned long *armed)
+/* What somebody has pinned of what was armed in a table, which everybody has forgotten. */
+static void npt_harvest_pinned(struct axas_npt_harvest *harvest,
+			       const u64 *table, unsigned int level, u64 base,
+			       const unsigned long *armed)
+{
+	u64 size = axas_level_size(level), entry;
+	unsigned int i;
+
+	/* PTEs went before counts are read: a pin counts, and looks again. */
+	smp_mb();
+	for_each_set_bit(i, armed, AXAS_TABLE_ENTRIES) {
+		entry = READ_ONCE(table[i]);
+		if (fmt_owned(entry) && npt_leaf_pinned(entry, level))
+			harvest->pinned(harvest->arg, base + i * size, size);
+	}
+}
+
+/*
+ * Make everybody forget what was armed in a table; all that lies there, if the link to it
+ * was.
+ */
+static __always_inline void
+npt_harvest_flush(struct axas_npt_harvest *harvest, struct axas_npt *npt,
+		  u64 *table, unsigned int level, u64 base,
+		  unsigned long *armed, bool link)
 {
 	unsigned int first = find_first_bit(armed, AXAS_TABLE_ENTRIES);
-	unsigned int last = find_last_bit(armed, AXAS_TABLE_ENTRIES), i;
-	u64 size = axas_level_size(level), entry;
+	unsigned int last = find_last_bit(armed, AXAS_TABLE_ENTRIES);
+	u64 size = axas_level_size(level);
 
+	if (link)
+		npt_invalidate(npt, base, AXAS_TABLE_ENTRIES * size);
 	if (first == AXAS_TABLE_ENTRIES)
 		return;
-	npt_invalidate(npt, base + first * size, (last - first + 1) * size);
-	if (harvest->held) {
-		/* PTEs went before counts are read: a pin counts, and looks again. */
-		smp_mb();
-		for_each_set_bit(i, armed, AXAS_TABLE_ENTRIES) {
-			entry = READ_ONCE(table[i]);
-			if (fmt_owned(entry) && npt_leaf_pinned(entry, level))
-				harvest->pinned(harvest->arg, base + i * size,
-						size);
-		}
-	}
+	if (!link)
+		npt_invalidate(npt, base + first * size,
+			       (last - first + 1) * size);
+	if (harvest->held)
+		npt_harvest_pinned(harvest, table, level, base, armed);
 	bitmap_zero(armed, AXAS_TABLE_ENTRIES);
 }
 
@@ -136,36 +153,45 @@ static inline u64 *npt_skip_armed(u64 *ptr, u64 *end, u64 open)
 }
 
 static __always_inline bool npt_harvests(const struct axas_npt *npt, u64 entry,
-					 unsigned int level, bool all)
+					 unsigned int level, bool all, bool used)
 {
-	return npt_present(entry) && !fmt_is_table(entry, level) &&
-	       (npt_leaf_open(npt, entry, level) || all);
+	if (!npt_present(entry) || fmt_is_table(entry, level))
+		return false;
+	return (used ? entry & FMT_ACCESSED : npt_leaf_open(npt, entry, level)) ||
+	       all;
+}
+
+static __always_inline u64 npt_harvested(const struct axas_npt *npt, u64 entry,
+					 bool used)
+{
+	return used ? entry & ~FMT_ACCESSED : npt_arm_entry(npt, entry);
 }
 
 /*
  * Report the run of open leaves that begins at ptr and, unless that is only a look, arm
  * them. Return: how many it is.
  */
-static unsigned int npt_harvest_run(struct axas_npt_harvest *harvest,
-				    struct axas_npt *npt, u64 *ptr, u64 *end,
-				    unsigned int level)
+static __always_inline unsigned int
+npt_harvest_run(struct axas_npt_harvest *harvest, struct axas_npt *npt, u64 *ptr,
+		u64 *end, unsigned int level, bool used)
 {
 	u64 size = axas_level_size(level);
 	u64 start = ALIGN_DOWN(harvest->next, size), *first = ptr, entry;
 	const bool arm = !harvest->peek, all = harvest->all;
 	const bool wait = arm && !list_empty(&npt->holders);
 
-	if (!npt_harvests(npt, READ_ONCE(*ptr), level, all))
+	if (!npt_harvests(npt, READ_ONCE(*ptr), level, all, used))
 		return 0;
 	harvest->full = !harvest->visit(harvest->arg, start, 0);
 	if (harvest->full)
 		return 0;
 	for (; ptr < end; ptr++) {
 		entry = READ_ONCE(*ptr);
-		if (!npt_harvests(npt, entry, level, all))
+		if (!npt_harvests(npt, entry, level, all, used))
 			break;
 		/* The CPU may set flags meanwhile. */
-		while (arm && !try_cmpxchg(ptr, &entry, npt_arm_entry(npt, entry)))
+		while (arm && !try_cmpxchg(ptr, &entry,
+					   npt_harvested(npt, entry, used)))
 			;
 		if (unlikely(wait))
 			npt_wait_armed(entry, level);
@@ -177,6 +203,8 @@ static unsigned int npt_harvest_run(struct axas_npt_harvest *harvest,
 static void npt_harvest_table(struct axas_npt_harvest *harvest,
 			      struct axas_npt *npt, u64 *table,
 			      unsigned int level, u64 stop);
+static void npt_age_table(struct axas_npt_harvest *harvest, struct axas_npt *npt,
+			  u64 *table, unsigned int level, u64 stop, bool link);
 
 /*
  * What a link leads to, if it is one, up to next. If nothing is open there, it is armed;
@@ -201,12 +229,37 @@ static void npt_harvest_link(struct axas_npt_harvest *harvest,
 		npt_arm_link(ptr, level, 0);
 }
 
-/* From @harvest.next on, as far as it lies in the table. */
-static void npt_harvest_table(struct axas_npt_harvest *harvest,
-			      struct axas_npt *npt, u64 *table,
-			      unsigned int level, u64 stop)
+/*
+ * The same of what was used. The link is idle first: who uses it from then on says so.
+ * A CPU that remembers it doesn't, until it has forgotten, and so there is another look.
+ */
+static void npt_age_link(struct axas_npt_harvest *harvest, struct axas_npt *npt,
+			 u64 *ptr, unsigned int level, u64 next)
 {
-	u64 open = harvest->all ? U64_MAX : npt_open_bits(npt);
+	bool idle = next - harvest->next == axas_level_size(level) &&
+		    !harvest->peek && FMT_LINKS_AGE(npt);
+	u64 link = READ_ONCE(*ptr), *table;
+
+	if (!fmt_is_table(link, level) ||
+	    !(link & FMT_LINK_ACCESSED || harvest->all))
+		return;
+	table = npt_child(link, level);
+	if (idle)
+		npt_link_set_used(ptr, level, false);
+	npt_age_table(harvest, npt, table, level - 1, next, idle);
+	if (idle && (harvest->full || (!list_empty(&npt->holders) &&
+				       npt_any_used(table, level - 1))))
+		npt_link_set_used(ptr, level, true);
+}
+
+/* From @harvest.next on, as far as it lies in the table. */
+static __always_inline void
+npt_harvest_entries(struct axas_npt_harvest *harvest, struct axas_npt *npt,
+		    u64 *table, unsigned int level, u64 stop, bool link,
+		    bool used)
+{
+	u64 open = used ? FMT_ACCESSED | (level > 1 ? FMT_LINK_ACCESSED : 0) :
+			  npt_open_bits(npt);
 	u64 size = axas_level_size(level);
 	u64 base = ALIGN_DOWN(harvest->next, size * AXAS_TABLE_ENTRIES);
 	DECLARE_BITMAP(armed, AXAS_TABLE_ENTRIES) = {};
@@ -214,6 +267,8 @@ static void npt_harvest_table(struct axas_npt_harvest *harvest,
 	u64 *end = npt_entry(table, stop - 1, level) + 1;
 	unsigned int i, n;
 
+	if (harvest->all)
+		open = U64_MAX;
 	harvest->full = !harvest->budget--;
 	while (!harvest->full) {
 		ptr = npt_skip_armed(ptr, end, open);
@@ -221,29 +276,47 @@ static void npt_harvest_table(struct axas_npt_harvest *harvest,
 		harvest->next = clamp(base + i * size, harvest->next, stop);
 		if (ptr == end)
 			break;
-		n = npt_harvest_run(harvest, npt, ptr, end, level);
+		n = npt_harvest_run(harvest, npt, ptr, end, level, used);
 		if (n && !harvest->peek)
 			bitmap_set(armed, i, n);
 		/* Large ones are far apart. */
-		if (n && level > 1)
+		if (n && level > 1 && !link)
 			npt_harvest_flush(harvest, npt, table, level, base,
-					  armed);
-		if (!n && !harvest->full)
+					  armed, false);
+		if (!n && !harvest->full && used)
+			npt_age_link(harvest, npt, ptr, level,
+				     min(base + (i + 1) * size, stop));
+		else if (!n && !harvest->full)
 			npt_harvest_link(harvest, npt, ptr, level,
 					 min(base + (i + 1) * size, stop));
 		if (harvest->full)
 			break;
 		ptr += n ?: 1;
 	}
-	npt_harvest_flush(harvest, npt, table, level, base, armed);
+	npt_harvest_flush(harvest, npt, table, level, base, armed, link);
 	cond_resched();
+}
+
+static noinline void npt_harvest_table(struct axas_npt_harvest *harvest,
+				       struct axas_npt *npt, u64 *table,
+				       unsigned int level, u64 stop)
+{
+	npt_harvest_entries(harvest, npt, table, level, stop, false, false);
+}
+
+/* @link: it was used, and is idle now. */
+static noinline void npt_age_table(struct axas_npt_harvest *harvest,
+				   struct axas_npt *npt, u64 *table,
+				   unsigned int level, u64 stop, bool link)
+{
+	npt_harvest_entries(harvest, npt, table, level, stop, link, true);
 }
 
 /* The root may be several tables. */
 static void npt_harvest(struct axas_npt *npt, struct axas_npt_harvest *harvest)
 {
 	unsigned int shift = axas_level_shift(npt->levels + 1);
-	u64 *table;
+	u64 *table, stop;
 
 	lockdep_assert_held(npt->lock);
 	if (!harvest->peek)
@@ -251,11 +324,23 @@ static void npt_harvest(struct axas_npt *npt, struct axas_npt_harvest *harvest)
 	harvest->full = false;
 	while (harvest->next < harvest->end && !harvest->full) {
 		table = npt->root + (harvest->next >> shift) * AXAS_TABLE_ENTRIES;
-		npt_harvest_table(harvest, npt, table, npt->levels,
-				  npt_next(harvest->next, harvest->end,
-					   npt->levels + 1));
+		stop = npt_next(harvest->next, harvest->end, npt->levels + 1);
+		if (harvest->used)
+			npt_age_table(harvest, npt, table, npt->levels, stop,
+				      false);
+		else
+			npt_harvest_table(harvest, npt, table, npt->levels,
+					  stop);
 	}
 }
+
+static const struct axas_npt_aging npt_aging = {
+	.lookup = npt_lookup_aged,
+	.look = npt_look_aged,
+	.allowed = npt_allowed_aged,
+	.use = npt_use,
+	.can = npt_can_age,
+};
 
 static const struct axas_npt_tracking npt_tracking = {
 	.lookup = npt_lookup_tracked,
@@ -266,4 +351,5 @@ static const struct axas_npt_tracking npt_tracking = {
 	.split = npt_split_small,
 	.reopen = npt_reopen,
 	.harvest = npt_harvest,
+	.aging = FMT_ACCESSED ? &npt_aging : NULL,
 };

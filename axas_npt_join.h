@@ -23,13 +23,13 @@ static bool npt_can_join(const u64 *table, unsigned int level)
 
 /*
  * The leaf that is made of those in a table, with what the CPU has set in any of
- * them, if it sets any. What isn't present has none of these bits.
+ * them, if it sets any, or who notices uses. What isn't present has none of these bits.
  */
 static u64 npt_joined(const struct axas_npt *npt, const u64 *table, u64 leaf)
 {
 	unsigned int i;
 
-	if (!(npt->features & AXAS_FEAT_AD))
+	if (!(npt->features & AXAS_FEAT_AD) && !npt->aged)
 		return leaf;
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++)
 		leaf |= READ_ONCE(table[i]) & fmt_flags(leaf);

@@ -82,6 +82,19 @@ static bool npt_lookup_tracked(const struct axas_npt *npt, axas_gpa_t gpa,
 	return true;
 }
 
+/* The same, where uses are noticed as well: what is idle allows nothing. */
+static bool npt_lookup_aged(const struct axas_npt *npt, axas_gpa_t gpa,
+			    struct axas_npt_slot *slot, struct axas_leaf *leaf)
+{
+	if (!npt_lookup_tracked(npt, gpa, slot, leaf))
+		return false;
+	if (!(slot->old & FMT_ACCESSED)) {
+		leaf->attr.prot = 0;
+		leaf->attr.rom = false;
+	}
+	return true;
+}
+
 static axas_hpa_t npt_translate(const struct axas_npt *npt, axas_gpa_t gpa)
 {
 	struct axas_npt_slot slot;
@@ -97,7 +110,7 @@ static axas_hpa_t npt_translate(const struct axas_npt *npt, axas_gpa_t gpa)
 static __always_inline enum axas_look
 npt_find(const struct axas_npt *npt, u64 gpa, unsigned int access,
 	 struct axas_npt_cursor *cursor, struct axas_npt_slot *slot,
-	 bool tracked)
+	 bool tracked, bool aged)
 {
 	u64 base = gpa / SZ_2M, epoch = READ_ONCE(npt->epoch), path;
 	unsigned int prot;
@@ -118,7 +131,11 @@ npt_find(const struct axas_npt *npt, u64 gpa, unsigned int access,
 		prot = fmt_prot(slot->old);
 		if (tracked)
 			prot &= cursor->prot;
-		return access & ~prot ? AXAS_LOOK_DENIED : AXAS_LOOK_ALLOWED;
+		if (access & ~prot)
+			return AXAS_LOOK_DENIED;
+		if (aged && !(slot->old & FMT_ACCESSED))
+			return AXAS_LOOK_IDLE;
+		return AXAS_LOOK_ALLOWED;
 	}
 	if (likely(!(slot->old & ~PAGE_MASK)))
 		return AXAS_LOOK_EMPTY;
@@ -130,7 +147,7 @@ static enum axas_look npt_look(const struct axas_npt *npt, axas_gpa_t gpa,
 			       struct axas_npt_cursor *cursor,
 			       struct axas_npt_slot *slot)
 {
-	return npt_find(npt, gpa.val, access, cursor, slot, false);
+	return npt_find(npt, gpa.val, access, cursor, slot, false, false);
 }
 
 static enum axas_look npt_look_tracked(const struct axas_npt *npt,
@@ -138,13 +155,21 @@ static enum axas_look npt_look_tracked(const struct axas_npt *npt,
 				       struct axas_npt_cursor *cursor,
 				       struct axas_npt_slot *slot)
 {
-	return npt_find(npt, gpa.val, access, cursor, slot, true);
+	return npt_find(npt, gpa.val, access, cursor, slot, true, false);
+}
+
+static enum axas_look npt_look_aged(const struct axas_npt *npt, axas_gpa_t gpa,
+				    unsigned int access,
+				    struct axas_npt_cursor *cursor,
+				    struct axas_npt_slot *slot)
+{
+	return npt_find(npt, gpa.val, access, cursor, slot, true, true);
 }
 
 static __always_inline unsigned int
 npt_count_allowed(const struct axas_npt *npt,
 		  const struct axas_fault_entry *entries, unsigned int n,
-		  struct axas_npt_cursor *cursor, bool tracked)
+		  struct axas_npt_cursor *cursor, bool tracked, bool aged)
 {
 	struct axas_npt_slot slot;
 	unsigned int i;
@@ -156,7 +181,7 @@ npt_count_allowed(const struct axas_npt *npt,
 		    !entry->access ||
 		    entry->gpa >> npt->gpa_bits ||
 		    npt_find(npt, entry->gpa, entry->access, cursor, &slot,
-			     tracked) != AXAS_LOOK_ALLOWED)
+			     tracked, aged) != AXAS_LOOK_ALLOWED)
 			break;
 	}
 	return i;
@@ -166,7 +191,7 @@ static unsigned int npt_allowed(const struct axas_npt *npt,
 				const struct axas_fault_entry *entries,
 				unsigned int n, struct axas_npt_cursor *cursor)
 {
-	return npt_count_allowed(npt, entries, n, cursor, false);
+	return npt_count_allowed(npt, entries, n, cursor, false, false);
 }
 
 static unsigned int npt_allowed_tracked(const struct axas_npt *npt,
@@ -174,7 +199,15 @@ static unsigned int npt_allowed_tracked(const struct axas_npt *npt,
 					unsigned int n,
 					struct axas_npt_cursor *cursor)
 {
-	return npt_count_allowed(npt, entries, n, cursor, true);
+	return npt_count_allowed(npt, entries, n, cursor, true, false);
+}
+
+static unsigned int npt_allowed_aged(const struct axas_npt *npt,
+				     const struct axas_fault_entry *entries,
+				     unsigned int n,
+				     struct axas_npt_cursor *cursor)
+{
+	return npt_count_allowed(npt, entries, n, cursor, true, true);
 }
 
 static u64 npt_encode(const struct axas_npt *npt, struct axas_attr attr)
@@ -245,7 +278,7 @@ static int npt_install(struct axas_npt *npt, const struct axas_npt_slot *slot,
 	return 0;
 }
 
-/* A leaf comes armed: whoever has brought it in to write opens it. */
+/* A leaf comes armed, or idle: whoever has brought it in opens it, or uses it. */
 static int npt_install_tracked(struct axas_npt *npt,
 			       const struct axas_npt_slot *slot, axas_gpa_t gpa,
 			       axas_hpa_t hpa, unsigned int level, u64 shared,

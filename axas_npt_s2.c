@@ -36,6 +36,11 @@
 /* D8.3.1: bits 58:51 of a table descriptor are ignored in stage 2. */
 #define FMT_LINK_WRITE	BIT_ULL(56)
 #define FMT_SW_FULL	BIT_ULL(57)
+/* D8.5.1: the CPU sets AF with VTCR_EL2.HA, and else takes a fault; in leaves alone. */
+#define FMT_ACCESSED	S2_AF
+#define FMT_LINK_ACCESSED	BIT_ULL(58)
+#define FMT_AGES(npt)		((void)(npt), true)
+#define FMT_LINKS_AGE(npt)	(!((npt)->features & AXAS_FEAT_AD))
 
 /* D8.6.5: MemAttr without FWB, then with FWB (D8.6.6). */
 #define S2_ATTR_DEVICE_NGNRNE	0x0
@@ -71,7 +76,8 @@ static inline bool fmt_is_table(u64 entry, unsigned int level)
 
 static inline u64 fmt_table(axas_hpa_t hpa)
 {
-	return hpa.val | S2_VALID | S2_TABLE | FMT_LINK_WRITE;
+	return hpa.val | S2_VALID | S2_TABLE | FMT_LINK_WRITE |
+	       FMT_LINK_ACCESSED;
 }
 
 /*

@@ -55,17 +55,28 @@ static inline u64 npt_arm_entry(const struct axas_npt *npt, u64 entry)
 			    fmt_prot(entry) & ~AXAS_PROT_WRITE);
 }
 
-/* While somebody wants to know of writes a leaf comes armed, whoever makes it. */
+/* While somebody wants to know of writes or uses a leaf comes armed, or idle. */
+static u64 npt_noticed(const struct axas_npt *npt, u64 shared)
+{
+	unsigned int arms = READ_ONCE(npt->arms);
+
+	if (arms & AXAS_TRACK_ACCESSED)
+		shared &= ~FMT_ACCESSED;
+	return arms & AXAS_TRACK_WRITTEN ? npt_arm_entry(npt, shared) : shared;
+}
+
+/* The same, whoever makes it. */
 static inline u64 npt_born(const struct axas_npt *npt, u64 shared)
 {
-	return unlikely(READ_ONCE(npt->arms)) ? npt_arm_entry(npt, shared) :
+	return unlikely(READ_ONCE(npt->arms)) ? npt_noticed(npt, shared) :
 						shared;
 }
 
 static inline unsigned int npt_born_prot(const struct axas_npt *npt,
 					 unsigned int prot)
 {
-	return unlikely(npt->arms) ? prot & ~AXAS_PROT_WRITE : prot;
+	return unlikely(npt->arms & AXAS_TRACK_WRITTEN) ?
+		       prot & ~AXAS_PROT_WRITE : prot;
 }
 
 /*

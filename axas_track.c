@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Trackers: what was written since somebody asked last.
+ * Trackers: what was written, or used, since somebody asked last.
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -56,17 +56,18 @@ void axas_tracker_listed(struct axas_tracker *tracker, u64 pages)
 }
 
 /*
- * Does a tracker, but for one, cover start? Return in *last how far that goes. Under
- * the lock or R.
+ * Does a tracker of what, but for one, cover start? Return in *last how far that goes.
+ * Under the lock or R.
  */
-bool axas_track_piece(const struct axas_space *space,
+bool axas_track_piece(const struct axas_space *space, u32 what,
 		      const struct axas_tracker *but, u64 start, u64 *last)
 {
 	const struct axas_tracker *tracker;
 	u64 covered = 0, free = *last;
 
 	list_for_each_entry(tracker, &space->tracking->trackers, node) {
-		if (tracker == but || start > tracker->last)
+		if (tracker == but || tracker->what != what ||
+		    start > tracker->last)
 			continue;
 		if (start >= tracker->start)
 			covered = max(covered, tracker->last);
@@ -79,7 +80,7 @@ bool axas_track_piece(const struct axas_space *space,
 
 /* ---- what the table doesn't know ---- */
 
-/* All of it is the same: it was written. */
+/* All of it is the same: it was written, or used. */
 static const char tracker_written;
 
 static void written_get(void *entry)
@@ -168,13 +169,14 @@ bool axas_tracker_marked(struct axas_tracker *tracker, u64 start, u64 *last)
 	return true;
 }
 
-void axas_track_mark_all(struct axas_space *space, u64 gpa, u64 size)
+void axas_track_mark_all(struct axas_space *space, u32 what, u64 gpa, u64 size)
 {
 	struct axas_tracker *tracker;
 
 	lockdep_assert_held(&space->lock);
 	list_for_each_entry(tracker, &space->tracking->trackers, node)
-		axas_tracker_mark(tracker, gpa, gpa + size - 1);
+		if (tracker->what == what)
+			axas_tracker_mark(tracker, gpa, gpa + size - 1);
 }
 
 /* ---- opening a page ---- */
@@ -191,7 +193,8 @@ void axas_track_opened(struct axas_space *space, u64 gpa)
 	struct axas_tracker *tracker;
 
 	list_for_each_entry(tracker, &space->tracking->trackers, node) {
-		if (gpa < tracker->start || gpa > tracker->last)
+		if (tracker->what != AXAS_TRACK_WRITTEN ||
+		    gpa < tracker->start || gpa > tracker->last)
 			continue;
 		this_cpu_inc(*tracker->opened);
 		/* Nobody adds it up unless somebody waits. */
@@ -211,6 +214,7 @@ static int track_open(struct axas_space *space, axas_gpa_t gpa,
 	const struct axas_area *area;
 	unsigned int more, max_level;
 	u64 last = gpa.val;
+	int ret;
 
 	guard(rcu)();
 	area = mas_walk(&mas);
@@ -220,9 +224,17 @@ static int track_open(struct axas_space *space, axas_gpa_t gpa,
 	if (more && (more & AXAS_PROT_EXEC || !area->attr.rom ||
 		     !(access & AXAS_ACCESS_OWNER)))
 		return -EACCES;
-	max_level = axas_track_piece(space, NULL, gpa.val, &last) ?
-			    1 : AXAS_MAX_LEAF_LEVEL;
-	return npt->ops->tracking->open(npt, gpa, &cursor, more, max_level);
+	if (access & AXAS_PROT_WRITE) {
+		max_level = axas_track_piece(space, AXAS_TRACK_WRITTEN, NULL,
+					     gpa.val, &last) ?
+				    1 : AXAS_MAX_LEAF_LEVEL;
+		ret = npt->ops->tracking->open(npt, gpa, &cursor, more,
+					       max_level);
+		if (ret)
+			return ret;
+		axas_track_opened(space, gpa.val);
+	}
+	return READ_ONCE(npt->aged) ? axas_track_use(npt, gpa) : 0;
 }
 
 /* Splits leave the rights that there are. */
@@ -257,8 +269,6 @@ int axas_track_open(struct axas_space *space, axas_gpa_t gpa,
 		if (!hold)
 			return -EINTR;
 		ret = track_open(space, gpa, access);
-		if (!ret)
-			axas_track_opened(space, gpa.val);
 		up_read(hold);
 		if (ret == -E2BIG)
 			ret = track_split(space, gpa) ?: -E2BIG;
@@ -298,16 +308,55 @@ static int track_prepare(struct axas_space *space)
 	return 0;
 }
 
-/* Before the first entry is armed, whoever doesn't know of that is through. */
-static int track_begin(struct axas_space *space)
+/* The same where uses may be noticed. */
+static int track_prepare_aging(struct axas_space *space)
 {
-	int ret = track_prepare(space);
+	struct axas_npt *npt = &space->npt;
+	const struct axas_npt_tracking *ops = npt->ops->tracking;
+	struct axas_tracking *tracking;
+	int ret;
 
-	if (ret || space->npt.arms)
+	if (npt->aged)
+		return 0;
+	if (!ops || !ops->aging || !ops->aging->can(npt))
+		return -EOPNOTSUPP;
+	ret = track_prepare(space);
+	if (ret)
 		return ret;
-	WRITE_ONCE(space->npt.arms, true);
+	tracking = space->tracking;
+	tracking->aging = tracking->ops;
+	tracking->aging.lookup = ops->aging->lookup;
+	tracking->aging.look = ops->aging->look;
+	tracking->aging.allowed = ops->aging->allowed;
+	WRITE_ONCE(npt->aged, true);
+	/* Leaves may be idle already: who finds one by these knows what to do. */
+	synchronize_rcu();
+	WRITE_ONCE(npt->ops, &tracking->aging);
+	return 0;
+}
+
+/* Before the first entry is armed, whoever doesn't know of that is through. */
+static int track_begin(struct axas_space *space, u32 what)
+{
+	int ret = what == AXAS_TRACK_WRITTEN ? track_prepare(space) :
+					       track_prepare_aging(space);
+
+	if (ret || space->npt.arms & what)
+		return ret;
+	WRITE_ONCE(space->npt.arms, space->npt.arms | what);
 	synchronize_rcu();
 	return 0;
+}
+
+/* What the trackers that are left want to know. */
+static u8 track_arms(const struct axas_space *space)
+{
+	const struct axas_tracker *tracker;
+	u8 arms = 0;
+
+	list_for_each_entry(tracker, &space->tracking->trackers, node)
+		arms |= tracker->what;
+	return arms;
 }
 
 /* Each part of [start, last] that lies in one area, which nobody tracks any more. */
@@ -358,7 +407,8 @@ static void track_end(struct axas_space *space, u64 start, u64 last, bool join)
 	last = ALIGN(last + 1, track_leaf_size(space, last)) - 1;
 	for (next = start; next <= last; next = end + 1) {
 		end = last;
-		if (!axas_track_piece(space, NULL, next, &end))
+		if (!axas_track_piece(space, AXAS_TRACK_WRITTEN, NULL, next,
+				      &end))
 			track_reopen(space, next, end, join);
 	}
 }
@@ -378,9 +428,11 @@ static struct axas_tracker *tracker_alloc(struct axas_space *space,
 	if (!tracker)
 		return NULL;
 	tracker->space = space;
+	tracker->what = args->what;
 	tracker->start = args->gpa;
 	tracker->last = args->gpa + args->length - 1;
-	tracker->threshold = args->threshold ?: 1;
+	tracker->threshold = args->what == AXAS_TRACK_WRITTEN ?
+				     args->threshold ?: 1 : U64_MAX;
 	init_waitqueue_head(&tracker->wait);
 	axas_tree_init(&tracker->written, &written_ops);
 	tracker->opened = alloc_percpu_gfp(u64, AXAS_GFP | __GFP_ZERO);
@@ -401,7 +453,7 @@ static int tracker_start(struct axas_tracker *tracker)
 		ret = mutex_lock_killable(&space->lock);
 	if (ret)
 		return ret;
-	ret = track_begin(space);
+	ret = track_begin(space, tracker->what);
 	if (!ret) {
 		axas_hold_write(space->hold, &space->lock);
 		list_add(&tracker->node, &space->tracking->trackers);
@@ -411,13 +463,20 @@ static int tracker_start(struct axas_tracker *tracker)
 	return ret;
 }
 
+/* One of both, as a write is a use too. Nobody hears of a use, and can count it. */
+static bool track_what_ok(const struct axas_track *args)
+{
+	return args->what == AXAS_TRACK_WRITTEN ||
+	       (args->what == AXAS_TRACK_ACCESSED && !args->threshold);
+}
+
 static struct axas_tracker *tracker_create(struct axas_space *space,
 					   const struct axas_track *args)
 {
 	struct axas_tracker *tracker;
 	int ret;
 
-	if (args->what != AXAS_TRACK_WRITTEN || args->reserved)
+	if (args->reserved || !track_what_ok(args))
 		return ERR_PTR(-EINVAL);
 	ret = axas_area_check_range(space, args->gpa, args->length);
 	if (ret)
@@ -439,7 +498,7 @@ static struct axas_tracker *tracker_create(struct axas_space *space,
 }
 
 /**
- * axas_tracker_create - begin to notice what is written
+ * axas_tracker_create - begin to notice what is written, or used
  * @space: the space, which outlives the tracker
  * @args: as for AXAS_TRACK; @size and @flags are not looked at
  *
@@ -453,7 +512,7 @@ struct axas_tracker *axas_tracker_create(struct axas_space *space,
 	u64 begin = axas_trace_begin(axas_track);
 	struct axas_tracker *tracker = tracker_create(space, args);
 
-	trace_axas_track(space->npt.id, args->gpa, args->length,
+	trace_axas_track(space->npt.id, args->gpa, args->length, args->what,
 			 PTR_ERR_OR_ZERO(tracker), axas_trace_ns(begin));
 	return tracker;
 }
@@ -468,14 +527,17 @@ EXPORT_SYMBOL_GPL(axas_tracker_create);
 void axas_tracker_destroy(struct axas_tracker *tracker)
 {
 	struct axas_space *space = tracker->space;
+	bool written = tracker->what == AXAS_TRACK_WRITTEN;
 
 	mutex_lock(&space->lock);
 	axas_hold_write(space->hold, &space->lock);
 	list_del(&tracker->node);
-	WRITE_ONCE(space->npt.arms, !list_empty(&space->tracking->trackers));
-	track_end(space, tracker->start, tracker->last, false);
+	WRITE_ONCE(space->npt.arms, track_arms(space));
+	if (written)
+		track_end(space, tracker->start, tracker->last, false);
 	axas_hold_end(space->hold);
-	track_end(space, tracker->start, tracker->last, true);
+	if (written)
+		track_end(space, tracker->start, tracker->last, true);
 	mutex_unlock(&space->lock);
 	tracker_free(tracker);
 }

@@ -10,10 +10,12 @@
 /**
  * struct axas_tracking - what a space has that was ever tracked
  * @ops: its format's, with those of &struct axas_npt_tracking
+ * @aging: these, with those of &struct axas_npt_aging
  * @trackers: under the space's lock, and R for whoever changes it
  */
 struct axas_tracking {
 	struct axas_npt_ops ops;
+	struct axas_npt_ops aging;
 	struct list_head trackers;
 };
 
@@ -23,7 +25,7 @@ void axas_tracker_listed(struct axas_tracker *tracker, u64 pages);
 void axas_tracker_mark(struct axas_tracker *tracker, u64 start, u64 last);
 void axas_tracker_unmark(struct axas_tracker *tracker, u64 start, u64 last);
 bool axas_tracker_marked(struct axas_tracker *tracker, u64 start, u64 *last);
-bool axas_track_piece(const struct axas_space *space,
+bool axas_track_piece(const struct axas_space *space, u32 what,
 		      const struct axas_tracker *but, u64 start, u64 *last);
 
 /* axas_dirty.c: a tracker has begun */
@@ -31,13 +33,20 @@ int axas_tracker_arm(struct axas_tracker *tracker);
 
 int axas_track_open(struct axas_space *space, axas_gpa_t gpa,
 		    unsigned int access);
+
+/* Mark what lies at gpa as used. In an aged space, under RCU, and R for reading. */
+static inline int axas_track_use(struct axas_npt *npt, axas_gpa_t gpa)
+{
+	return axas_npt_get_ops(npt)->tracking->aging->use(npt, gpa);
+}
+
 void axas_track_opened(struct axas_space *space, u64 gpa);
 void axas_track_collect_all(struct axas_space *space, u64 gpa, u64 size);
-void axas_track_mark_all(struct axas_space *space, u64 gpa, u64 size);
+void axas_track_mark_all(struct axas_space *space, u32 what, u64 gpa, u64 size);
 void axas_track_free(struct axas_space *space);
 
 /**
- * axas_space_open - let a page be written to, if it has to be noticed
+ * axas_space_open - let a page be written to, or used, if it has to be noticed
  * @space: the space
  * @gpa: any address in the page, which has memory
  * @access: as for axas_space_get_memory()
@@ -66,7 +75,7 @@ static inline int axas_space_open(struct axas_space *space, axas_gpa_t gpa,
 static inline void axas_track_collect(struct axas_space *space, u64 gpa,
 				      u64 size)
 {
-	if (unlikely(space->npt.arms))
+	if (unlikely(space->npt.arms & AXAS_TRACK_WRITTEN))
 		axas_track_collect_all(space, gpa, size);
 }
 
@@ -80,8 +89,24 @@ static inline void axas_track_collect(struct axas_space *space, u64 gpa,
  */
 static inline void axas_track_mark(struct axas_space *space, u64 gpa, u64 size)
 {
-	if (unlikely(space->npt.arms))
-		axas_track_mark_all(space, gpa, size);
+	if (unlikely(space->npt.arms & AXAS_TRACK_WRITTEN))
+		axas_track_mark_all(space, AXAS_TRACK_WRITTEN, gpa, size);
+}
+
+/**
+ * axas_track_moved - something has come to a range, or gone, with its flags
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * The links there may say that nothing below was used.
+ *
+ * Context: may sleep. Under the space's lock.
+ */
+static inline void axas_track_moved(struct axas_space *space, u64 gpa, u64 size)
+{
+	if (unlikely(space->npt.arms & AXAS_TRACK_ACCESSED))
+		axas_track_mark_all(space, AXAS_TRACK_ACCESSED, gpa, size);
 }
 
 #endif /* _AXAS_TRACK_H */

@@ -130,8 +130,9 @@ static void tracker_show_fdinfo(struct seq_file *m, struct file *filp)
 	const struct axas_tracker *tracker = filp->private_data;
 
 	seq_printf(m, "axas-id:\t%llu\n", tracker->space->npt.id);
-	seq_printf(m, "axas-track:\t%#llx %#llx written\n", tracker->start,
-		   tracker->last - tracker->start + 1);
+	seq_printf(m, "axas-track:\t%#llx %#llx %s\n", tracker->start,
+		   tracker->last - tracker->start + 1,
+		   tracker->what == AXAS_TRACK_WRITTEN ? "written" : "used");
 }
 
 static const struct file_operations tracker_fops = {

@@ -220,14 +220,18 @@ static int window_add_page(const struct axas_file *file,
 static void window_fault_around(const struct vm_fault *vmf)
 {
 	struct vm_area_struct lent = *vmf->vma;
+	const struct axas_file *file = lent.vm_file->private_data;
 	unsigned long addr = (vmf->address & PAGE_MASK) + PAGE_SIZE;
 	unsigned long end = min(ALIGN(addr, WINDOW_AROUND), lent.vm_end);
 
 	if (lent.vm_flags & (VM_PFNMAP | VM_RAND_READ | VM_LOCKED))
 		return;
+	/* None of it is used yet. */
+	if (READ_ONCE(file->space->npt.arms) & AXAS_TRACK_ACCESSED)
+		return;
 	vm_flags_init(&lent, lent.vm_flags | VM_MIXEDMAP);
 	while (addr < end &&
-	       !window_add_page(lent.vm_file->private_data, &lent, addr))
+	       !window_add_page(file, &lent, addr))
 		addr += PAGE_SIZE;
 }
 

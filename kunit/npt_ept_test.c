@@ -140,14 +140,15 @@ static void ept_eptp(struct kunit *test)
 
 /*
  * 29.3.2: the indexes are bits 56:48, 47:39, 38:30, 29:21 and 20:12. A table
- * entry is the address and 7 in bits 2:0 (tables 29-1, 29-2, 29-4, 29-6).
+ * entry is the address and 7 in bits 2:0 (tables 29-1, 29-2, 29-4, 29-6), and accessed,
+ * bit 8 (29.3.5).
  */
 static void ept_indexes_and_table_entries(struct kunit *test)
 {
 	const struct ept_width *width = test->param_value;
 	struct axas_npt *npt = axas_test_npt(test, width->bits, 0);
 
-	entry_expect_path(test, npt, width->levels, 7, 0xabc031);
+	entry_expect_path(test, npt, width->levels, 0x107, 0xabc031);
 }
 
 /* 29.3.5: accessed is bit 8, dirty bit 9; neither means a thing without AD. */

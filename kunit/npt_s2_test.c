@@ -203,9 +203,9 @@ static void s2_last_page(struct kunit *test)
 	for (level = width->levels; level > 1; level--, index = 511) {
 		u64 entry = table[index];
 
-		/* D8.3.1: a table descriptor is the address and 3; bit 56 is ours. */
+		/* D8.3.1: a table descriptor is the address and 3; two bits are ours. */
 		KUNIT_ASSERT_EQ(test, entry & 0xffff000000000fffULL,
-				0x0100000000000003ULL);
+				0x0500000000000003ULL);
 		table = __va(entry & 0x0000fffffffff000ULL);
 		KUNIT_ASSERT_TRUE(test, fake_hal_owns(axas_hpa(__pa(table))));
 	}

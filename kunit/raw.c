@@ -19,6 +19,8 @@ struct raw_format {
 	u64 stale;
 	/* In a leaf: open for the owner alone. */
 	u64 written;
+	/* In a link: something below was used. */
+	u64 link_used;
 	struct raw_flags flags;
 };
 
@@ -28,11 +30,14 @@ struct raw_format {
  */
 static const struct raw_format raw_formats[] = {
 	[AXAS_FORMAT_EPT] = { 7, 0x000ffffffffff000ULL, 1ULL << 52, 1ULL << 53,
-			      2, 2, 1ULL << 55, 1ULL << 55, { 0x100, 0x200 } },
+			      2, 2, 1ULL << 55, 1ULL << 55, 0x100,
+			      { 0x100, 0x200 } },
 	[AXAS_FORMAT_S2] = { 1, 0x0000fffffffff000ULL, 1ULL << 55, 1ULL << 57,
-			     0, 1ULL << 56, 0, 1ULL << 57, { 0x400, 0x80 } },
+			     0, 1ULL << 56, 0, 1ULL << 57, 1ULL << 58,
+			     { 0x400, 0x80 } },
 	[AXAS_FORMAT_AMD] = { 1, 0x000ffffffffff000ULL, 1ULL << 52, 1ULL << 53,
-			      2, 2, 1ULL << 55, 1ULL << 55, { 0x20, 0x40 } },
+			      2, 2, 1ULL << 55, 1ULL << 55, 0x20,
+			      { 0x20, 0x40 } },
 };
 
 /**
@@ -206,13 +211,13 @@ static const char *ept_bad(u64 entry, unsigned int level, bool leaf)
 	return level == 1 && entry & 0x80 ? "EPT: bit 7 in a 4 KiB leaf" : NULL;
 }
 
-/* D8.3.1 and D8.3.2. Of what is ignored in a table, bits 57 and 56 are ours. */
+/* D8.3.1 and D8.3.2. Of what is ignored in a table, bits 58:56 are ours. */
 static const char *s2_bad(u64 entry, unsigned int level, bool leaf)
 {
 	unsigned int attr = entry >> 2 & 15;
 
 	if (!leaf)
-		return entry & ~0x0300fffffffff003ULL ?
+		return entry & ~0x0700fffffffff003ULL ?
 			       "stage 2: bits beside the address of a table" :
 			       NULL;
 	if (level == 1 && !(entry & 2))
@@ -350,6 +355,37 @@ bool raw_writes(const struct axas_npt *npt, u64 gpa)
 	return raw_present(format, entry) && raw_leaf_writes(format, entry);
 }
 
+/**
+ * raw_use - a CPU goes to a GPA, to read
+ * @npt: the table
+ * @gpa: the address
+ * @remembered: the lowest level of which it has kept an entry from before; 0 if none
+ *
+ * EPT, 29.3.5, and AMD, 5.4.2: it sets the flag of each entry that it reads, EPT's where
+ * it is told to. Stage 2, D8.5.1: that of the leaf alone where it is told to, and else a
+ * flag that is clear is a fault.
+ *
+ * Return: false for a fault.
+ */
+bool raw_use(const struct axas_npt *npt, u64 gpa, unsigned int remembered)
+{
+	enum axas_format format = npt->ops->format;
+	const struct raw_format *raw = &raw_formats[format];
+	bool sets = format == AXAS_FORMAT_AMD || npt->features & AXAS_FEAT_AD;
+	unsigned int level, found;
+	u64 *leaf = raw_entry_ptr(npt, gpa, &found);
+
+	if (!raw_present(format, *leaf))
+		return false;
+	for (level = npt->levels; level > found; level--)
+		if (sets && format != AXAS_FORMAT_S2 &&
+		    (!remembered || level < remembered))
+			*raw_entry_at(npt, gpa, level) |= raw->link_used;
+	if (sets)
+		*leaf |= raw->flags.accessed;
+	return format != AXAS_FORMAT_S2 || *leaf & raw->flags.accessed;
+}
+
 /* An entry as it would be if nobody had ever tracked what is written. */
 static u64 raw_untracked(const struct axas_npt *npt, u64 entry, bool leaf)
 {
@@ -361,13 +397,23 @@ static u64 raw_untracked(const struct axas_npt *npt, u64 entry, bool leaf)
 		      (entry & ~raw->stale) | raw->link_open;
 }
 
-/* Is nothing open below this link, if @shut says that of the links above? */
-static bool raw_shuts(const struct axas_npt *npt, u64 entry, bool shut)
-{
-	enum axas_format format = npt->ops->format;
+/* Below a link: nothing is open, nothing was used. */
+#define SHUT	1
+#define IDLE	2
 
-	return shut || (npt->tracked && !raw_formats[format].link_write &&
-			raw_link_armed(format, entry));
+/* What this link says of what is below, beside what those above have said. */
+static unsigned int raw_shuts(const struct axas_npt *npt, u64 entry,
+			      unsigned int shut)
+{
+	const struct raw_format *raw = &raw_formats[npt->ops->format];
+
+	if (npt->tracked && !raw->link_write &&
+	    raw_link_armed(npt->ops->format, entry))
+		shut |= SHUT;
+	/* Elsewhere leaves come used when nobody wants to know. */
+	if (npt->aged && npt->features & AXAS_FEAT_AD && !(entry & raw->link_used))
+		shut |= IDLE;
+	return shut;
 }
 
 /*
@@ -375,13 +421,16 @@ static bool raw_shuts(const struct axas_npt *npt, u64 entry, bool shut)
  * write to. Where links have no rights that is for others to see to.
  */
 static const char *raw_track_bad(const struct axas_npt *npt, u64 entry, bool leaf,
-				 bool shut)
+				 unsigned int shut)
 {
 	enum axas_format format = npt->ops->format;
 	const struct raw_format *raw = &raw_formats[format];
 
 	if (!npt->tracked)
 		return NULL;
+	if (shut & IDLE && entry & (leaf ? raw->flags.accessed : raw->link_used))
+		return "something was used below a link that says no";
+	shut &= SHUT;
 	if (!leaf)
 		return entry & raw->stale && !raw_link_armed(format, entry) ?
 			       "an open link is stale" : NULL;
@@ -465,7 +514,7 @@ static void raw_read_leaf(struct raw_reader *reader, u64 entry, u64 gpa,
 
 static void raw_read_table(struct raw_reader *reader, const u64 *table,
 			   unsigned int entries, u64 gpa, unsigned int level,
-			   bool shut)
+			   unsigned int shut)
 {
 	enum axas_format format = reader->npt->ops->format;
 	u64 step = 1ULL << (12 + 9 * (level - 1));
@@ -515,5 +564,5 @@ void raw_read(struct raw_reader *reader)
 	reader->sum = (struct raw_sum){ .hash = 0xcbf29ce484222325ULL };
 	reader->sum.tables[npt->levels - 1] = 1ULL << npt->root_order;
 	raw_read_table(reader, npt->root, 512U << npt->root_order, 0,
-		       npt->levels, false);
+		       npt->levels, 0);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Random calls, and which pages were written as far as each tracker is concerned. When
+ * Random calls, and which pages were written, or used, as far as each tracker is concerned. When
  * it fails: load the module with the seed that the log shows, and the step is the same.
  */
 #include <linux/bitmap.h>
@@ -16,19 +16,22 @@
 /**
  * struct track_set - a tracker, and what it should list
  * @tracker: or NULL
- * @written: pages of the window
+ * @written: pages of the window, or those that were used
+ * @gone: pages that may be listed as used, or not
  */
 struct track_set {
 	struct axas_tracker *tracker;
 	DECLARE_BITMAP(written, PAGES);
+	DECLARE_BITMAP(gone, PAGES);
 };
 
 /**
- * struct track_model - what was written
+ * struct track_model - what was written, or used
  * @test: the test
  * @space: the space
  * @rnd: random numbers
  * @sets: trackers
+ * @ages: trackers may be of what was used
  * @exact: a list holds nothing else: all leaves are small and stay where they are
  * @step: number of the operation
  * @what: its name
@@ -41,6 +44,7 @@ struct track_model {
 	struct axas_space *space;
 	struct rnd_state rnd;
 	struct track_set sets[TRACKERS];
+	bool ages;
 	bool exact;
 	unsigned int step;
 	const char *what;
@@ -92,9 +96,9 @@ static void rnd_fail(struct track_model *model)
 		fake_hal_set_fail(&fail);
 }
 
-/* These pages were written, or hold something else. */
-static void model_written(struct track_model *model, unsigned int page,
-			  unsigned int n)
+/* These pages were written, or hold something else; or they were used. */
+static void model_note(struct track_model *model, u32 what, unsigned int page,
+		       unsigned int n)
 {
 	unsigned int i;
 
@@ -102,7 +106,7 @@ static void model_written(struct track_model *model, unsigned int page,
 		struct track_set *set = &model->sets[i];
 		u64 first = gpa_of(page), last = gpa_of(page + n) - 1;
 
-		if (!set->tracker)
+		if (!set->tracker || set->tracker->what != what)
 			continue;
 		first = max(first, set->tracker->start);
 		last = min(last, set->tracker->last);
@@ -112,12 +116,45 @@ static void model_written(struct track_model *model, unsigned int page,
 	}
 }
 
+static void model_written(struct track_model *model, unsigned int page,
+			  unsigned int n)
+{
+	model_note(model, AXAS_TRACK_WRITTEN, page, n);
+}
+
+static void model_used(struct track_model *model, unsigned int page)
+{
+	model_note(model, AXAS_TRACK_ACCESSED, page, 1);
+}
+
+/*
+ * Who wants to know what was used need not hear of what isn't there any more, and may of
+ * what was only touched, @all of it.
+ */
+static void model_gone(struct track_model *model, unsigned int page,
+		       unsigned int n, bool all)
+{
+	unsigned int i, at;
+
+	for (i = 0; i < TRACKERS; i++) {
+		struct track_set *set = &model->sets[i];
+
+		if (!set->tracker || set->tracker->what != AXAS_TRACK_ACCESSED)
+			continue;
+		for (at = page; at < page + n; at++)
+			if (all || test_and_clear_bit(at, set->written))
+				__set_bit(at, set->gone);
+	}
+}
+
 static void model_changed(struct track_model *model, unsigned int page,
 			  unsigned int n, int ret)
 {
 	fake_hal_set_fail(NULL);
-	if (!ret)
-		model_written(model, page, n);
+	if (ret)
+		return;
+	model_written(model, page, n);
+	model_gone(model, page, n, false);
 }
 
 /* ---- accesses ---- */
@@ -137,12 +174,23 @@ static void op_fault(struct track_model *model, unsigned int page)
 	rnd_fail(model);
 	result = axas_fault_at(model->space, gpa_of(page), access);
 	fake_hal_set_fail(NULL);
+	if (result == AXAS_FAULT_RESOLVED || result == AXAS_FAULT_SPURIOUS)
+		model_used(model, page);
 	if (access != PROT_W)
 		return;
 	model_accessed(model, page, false);
 	if (raw_writes(&model->space->npt, gpa_of(page)) !=
 	    (result == AXAS_FAULT_RESOLVED || result == AXAS_FAULT_SPURIOUS))
 		model_fail(model, "the fault says otherwise", page);
+}
+
+static bool model_there(struct track_model *model, unsigned int page)
+{
+	const struct axas_npt *npt = &model->space->npt;
+	unsigned int level;
+
+	return raw_present(npt->ops->format,
+			   raw_entry(npt, gpa_of(page), &level));
 }
 
 static void op_copy(struct track_model *model, unsigned int page)
@@ -157,6 +205,9 @@ static void op_copy(struct track_model *model, unsigned int page)
 	rnd_fail(model);
 	ret = track_copy(model->space, gpa_of(page), &word, write);
 	fake_hal_set_fail(NULL);
+	/* A read of what nobody has touched touches nothing. */
+	if (!ret && model_there(model, page))
+		model_used(model, page);
 	if (write)
 		model_accessed(model, page, !ret);
 }
@@ -171,8 +222,16 @@ static void op_get(struct track_model *model, unsigned int page)
 		return;
 	if (memory.page)
 		put_page(memory.page);
+	model_used(model, page);
 	if (access == PROT_W)
 		model_accessed(model, page, true);
+}
+
+/* A guest's CPU goes there, and reads. */
+static void op_cpu(struct track_model *model, unsigned int page)
+{
+	if (raw_use(&model->space->npt, gpa_of(page), 0))
+		model_used(model, page);
 }
 
 static void op_access(struct track_model *model)
@@ -182,7 +241,11 @@ static void op_access(struct track_model *model)
 	rnd_range(model, &page, &n);
 	for (i = 0; i < 12; i++) {
 		at = page + rnd(model, n);
-		switch (rnd(model, 5)) {
+		switch (rnd(model, model->ages ? 8 : 5)) {
+		case 5 ... 7:
+			model->what = "cpu";
+			op_cpu(model, at);
+			break;
 		case 0:
 			model->what = "copy";
 			op_copy(model, at);
@@ -264,6 +327,8 @@ static void op_range(struct track_model *model)
 	default:
 		model->what = "populate";
 		axas_populate_range(space, gpa, size, NULL);
+		/* It touches linear memory. */
+		model_gone(model, page, n, true);
 	}
 	fake_hal_set_fail(NULL);
 }
@@ -327,7 +392,10 @@ static void op_collapse(struct track_model *model)
 
 static void op_begin(struct track_model *model, struct track_set *set)
 {
-	struct axas_track args = { .what = AXAS_TRACK_WRITTEN };
+	struct axas_track args = {
+		.what = model->ages && rnd(model, 4) ? AXAS_TRACK_ACCESSED :
+						       AXAS_TRACK_WRITTEN,
+	};
 	unsigned int page = 0, n = PAGES;
 	struct axas_tracker *tracker;
 
@@ -342,6 +410,7 @@ static void op_begin(struct track_model *model, struct track_set *set)
 		return;
 	set->tracker = tracker;
 	bitmap_zero(set->written, PAGES);
+	bitmap_zero(set->gone, PAGES);
 }
 
 /* A list of [from, to) is right as far as it came. */
@@ -356,7 +425,8 @@ static void list_check(struct track_model *model, struct track_set *set,
 		model->listed += got;
 		if (test_bit(i, set->written) && !got)
 			model_fail(model, "not listed", i);
-		if (model->exact && got && !test_bit(i, set->written))
+		if (model->exact && got && !test_bit(i, set->written) &&
+		    !test_bit(i, set->gone))
 			model_fail(model, "listed", i);
 	}
 }
@@ -400,8 +470,10 @@ static void list_some(struct track_model *model, struct track_set *set,
 		next = (dirty.gpa - BASE) / SZ_4K;
 	} while (dirty.length && !model->failed && (all || rnd(model, 8)));
 	list_check(model, set, from, next);
-	if (!(flags & AXAS_DIRTY_PEEK))
-		bitmap_clear(set->written, from, next - from);
+	if (flags & AXAS_DIRTY_PEEK)
+		return;
+	bitmap_clear(set->written, from, next - from);
+	bitmap_clear(set->gone, from, next - from);
 }
 
 static void set_range(const struct track_set *set, unsigned int *from,
@@ -516,8 +588,13 @@ static void model_step(struct track_model *model)
 	}
 }
 
-static void model_run(struct kunit *test, bool exact, unsigned int steps)
+/* @features of a space where uses are noticed, or NULL. */
+static void model_run(struct kunit *test, bool exact, unsigned int steps,
+		      const u32 *features)
 {
+	const struct axas_create create = {
+		.gpa_bits = 48, .features = features ? *features : 0,
+	};
 	struct track_model *model = kunit_kzalloc(test, sizeof(*model),
 						  GFP_KERNEL);
 	unsigned int i;
@@ -525,7 +602,9 @@ static void model_run(struct kunit *test, bool exact, unsigned int steps)
 	KUNIT_ASSERT_NOT_NULL(test, model);
 	model->test = test;
 	model->exact = exact;
-	model->space = axas_test_space(test);
+	model->ages = features;
+	model->space = features ? axas_test_space_with(test, &create) :
+				  axas_test_space(test);
 	axas_test_seed(test, &model->rnd);
 	for (model->step = 1; model->step <= steps && !model->failed;
 	     model->step++) {
@@ -546,11 +625,32 @@ static void model_run(struct kunit *test, bool exact, unsigned int steps)
 /* Small leaves that stay where they are: no page is listed that wasn't written. */
 void track_model_exact(struct kunit *test)
 {
-	model_run(test, true, 1200);
+	model_run(test, true, 1200, NULL);
 }
 
 /* Leaves of all sizes that come and go, with and without memory: none is left out. */
 void track_model_all(struct kunit *test)
 {
-	model_run(test, false, 1200);
+	model_run(test, false, 1200, NULL);
+}
+
+/* EPT has no flags unless they are asked for. */
+static void model_ages(struct kunit *test, bool exact)
+{
+	static const u32 features[] = { AXAS_FEAT_AD, 0 };
+	unsigned int i, n = axas_is_ept(test) ? 1 : 2;
+
+	for (i = 0; i < n; i++)
+		model_run(test, exact, 1200, &features[i]);
+}
+
+/* The same of what was used. */
+void age_model_exact(struct kunit *test)
+{
+	model_ages(test, true);
+}
+
+void age_model_all(struct kunit *test)
+{
+	model_ages(test, false);
 }

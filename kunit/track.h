@@ -30,16 +30,22 @@ static inline struct axas_track track_args(u64 gpa, u64 size)
 	};
 }
 
-static inline struct axas_tracker *track_begin(struct kunit *test,
-					       struct axas_space *space, u64 gpa,
-					       u64 size)
+static inline struct axas_tracker *track_begin_with(struct kunit *test,
+						    struct axas_space *space,
+						    struct axas_track args)
 {
-	const struct axas_track args = track_args(gpa, size);
 	struct axas_tracker *tracker = axas_tracker_create(space, &args);
 
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(tracker), "no tracker: %d",
 			       PTR_ERR_OR_ZERO(tracker));
 	return tracker;
+}
+
+static inline struct axas_tracker *track_begin(struct kunit *test,
+					       struct axas_space *space, u64 gpa,
+					       u64 size)
+{
+	return track_begin_with(test, space, track_args(gpa, size));
 }
 
 static inline u64 track_size(const struct axas_tracker *tracker)

@@ -251,15 +251,21 @@ static inline int ax_next(int fd, __u64 *gpa, __u64 *length,
 	return ret < 0 ? ret : (int)n.done;
 }
 
-/* A tracker, which poll(2) says something of at @threshold pages. */
-static inline int ax_track_at(int fd, __u64 gpa, __u64 length, __u64 threshold)
+static inline int ax_track_what(int fd, __u64 gpa, __u64 length, __u32 what,
+				__u64 threshold)
 {
 	struct axas_track t = {
 		.size = sizeof(t), .gpa = gpa, .length = length,
-		.what = AXAS_TRACK_WRITTEN, .threshold = threshold,
+		.what = what, .threshold = threshold,
 	};
 
 	return ax_ioctl(fd, AXAS_TRACK, &t);
+}
+
+/* A tracker, which poll(2) says something of at @threshold pages. */
+static inline int ax_track_at(int fd, __u64 gpa, __u64 length, __u64 threshold)
+{
+	return ax_track_what(fd, gpa, length, AXAS_TRACK_WRITTEN, threshold);
 }
 
 static inline int ax_track(int fd, __u64 gpa, __u64 length)

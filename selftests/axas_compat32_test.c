@@ -308,6 +308,9 @@ static void track(int fd)
 	d.length = 0x2000;
 	CHECK(sys_ioctl(tracker, AXAS_DIRTY, &d) == 0);
 	CHECK(d.done == 1 && e[0].gpa == GPA + 0x1000);
+	t.what = AXAS_TRACK_ACCESSED;
+	CHECK(sys_ioctl(fd, AXAS_TRACK, &t) == -EINVAL);
+	t.what = AXAS_TRACK_WRITTEN;
 	t.reserved = 1;
 	CHECK(sys_ioctl(fd, AXAS_TRACK, &t) == -EINVAL);
 	CHECK(sys(6, tracker, 0, 0, 0, 0) == 0);

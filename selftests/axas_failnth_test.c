@@ -608,7 +608,36 @@ static int track_list_other(int fd, int tracker)
 	return other < 0 ? other : 0;
 }
 
+/* What was used is listed for one, and noted for the other. */
+static int track_ages(int fd, int tracker)
+{
+	__u64 gpa = GPA, length = NR_TRACKED * AX_PAGE;
+	struct axas_next_entry e[NR_TRACKED];
+	int a, b, n = -ENOMEM;
+
+	a = ax_track_what(fd, GPA, length, AXAS_TRACK_ACCESSED, 0);
+	b = ax_track_what(fd, GPA, length, AXAS_TRACK_ACCESSED, 0);
+	if (a == -EOPNOTSUPP)
+		return 0;
+	if (a >= 0 && b >= 0) {
+		ax_get64(fd, GPA + AX_PAGE);
+		n = ax_dirty(a, &gpa, &length, 0, e, NR_TRACKED);
+		gpa = GPA;
+		length = NR_TRACKED * AX_PAGE;
+		if (n >= 0)
+			n = ax_dirty(b, &gpa, &length, 0, e, NR_TRACKED);
+		if (n >= 0)
+			n = says_page(e, n, 1) ? 0 : -EBADMSG;
+	}
+	if (a >= 0)
+		close(a);
+	if (b >= 0)
+		close(b);
+	return n;
+}
+
 static const struct track_op track_ops[] = {
+	{ "ages", track_ages, false, -1 },
 	{ "discard", track_discard, false, 3 },
 	{ "unmap", track_unmap, false, 3 },
 	{ "protect", track_protect, false, -1 },

@@ -543,6 +543,10 @@ TEST_F(space, refused_track)
 		POKE(axas_track, length, 0x4010, -EINVAL),
 		POKE(axas_track, what, 0, -EINVAL),
 		POKE(axas_track, what, AXAS_TRACK_WRITTEN | 1u << 31, -EINVAL),
+		POKE(axas_track, what, AXAS_TRACK_ACCESSED << 1, -EINVAL),
+		/* One of both; and of what was used nobody is told. */
+		POKE(axas_track, what, AXAS_TRACK_WRITTEN | AXAS_TRACK_ACCESSED, -EINVAL),
+		POKE(axas_track, what, AXAS_TRACK_ACCESSED, -EINVAL),
 		POKE(axas_track, reserved, 1, -EINVAL),
 		POKE(axas_track, gpa, self->end, -ERANGE),
 		POKE(axas_track, gpa, self->end - 0x3000, -ERANGE),

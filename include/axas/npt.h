@@ -152,12 +152,13 @@ struct axas_npt_cursor {
 #define AXAS_CURSOR_NONE	U64_MAX
 
 /**
- * enum axas_look - what a fault finds; the last two are leaves
+ * enum axas_look - what a fault finds; the last three are leaves
  * @AXAS_LOOK_EMPTY: an empty entry
  * @AXAS_LOOK_BUSY: an entry that is just being replaced
  * @AXAS_LOOK_POISONED: the memory there has failed
  * @AXAS_LOOK_ALLOWED: a leaf that allows the access
  * @AXAS_LOOK_DENIED: a leaf that doesn't
+ * @AXAS_LOOK_IDLE: a leaf that does once it is marked as used
  */
 enum axas_look {
 	AXAS_LOOK_EMPTY,
@@ -165,6 +166,7 @@ enum axas_look {
 	AXAS_LOOK_POISONED,
 	AXAS_LOOK_ALLOWED,
 	AXAS_LOOK_DENIED,
+	AXAS_LOOK_IDLE,
 };
 
 /* Tables for both ends of a range: down from 1 GiB to 4 KiB takes two each. */
@@ -212,7 +214,8 @@ struct axas_npt_freed {
  * @gpa_bits: width of a GPA
  * @tracked: writes may be noticed: @ops are those of &struct axas_npt_tracking as
  *	far as it has any; never false again
- * @arms: somebody wants to know of them; under @lock
+ * @aged: uses may be noticed as well, as @tracked
+ * @arms: what somebody wants to know of, &enum axas_track_what bits; under @lock
  * @features: &enum axas_feature bits in force
  * @stale: whoever arms what lies below a stale link holds it
  */
@@ -231,7 +234,8 @@ struct axas_npt {
 	u8 root_order;
 	u8 gpa_bits;
 	bool tracked;
-	bool arms;
+	bool aged;
+	u8 arms;
 	u32 features;
 	spinlock_t stale; /* links that are */
 };

@@ -21,6 +21,8 @@
  * @pinned: called for each leaf that was armed and of which somebody has pinned a page
  * @arg: for @visit and @pinned
  * @budget: tables to look at before it ends
+ * @used: it is for what was used, which is idle then: leaves and links, as if they were
+ *	open and armed
  * @held: somebody may have pinned pages
  * @peek: nothing is to be armed
  * @stale: nobody wants to know what is open, nor has a translation: links alone are
@@ -36,11 +38,35 @@ struct axas_npt_harvest {
 	void (*pinned)(void *arg, u64 gpa, u64 size);
 	void *arg;
 	unsigned int budget;
+	bool used;
 	bool held;
 	bool peek;
 	bool stale;
 	bool all;
 	bool full;
+};
+
+/**
+ * struct axas_npt_aging - what a format has where uses are noticed
+ * @lookup: as in &struct axas_npt_tracking; an idle leaf allows nothing
+ * @look: the same
+ * @allowed: the same
+ * @use: mark what is at gpa, and the way there, as used. Return: 0; -EAGAIN if nothing
+ *	is there. Under RCU, and R for reading.
+ * @can: is a flag that was cleared set again where the table is used?
+ */
+struct axas_npt_aging {
+	bool (*lookup)(const struct axas_npt *npt, axas_gpa_t gpa,
+		       struct axas_npt_slot *slot, struct axas_leaf *leaf);
+	enum axas_look (*look)(const struct axas_npt *npt, axas_gpa_t gpa,
+			       unsigned int access,
+			       struct axas_npt_cursor *cursor,
+			       struct axas_npt_slot *slot);
+	unsigned int (*allowed)(const struct axas_npt *npt,
+				const struct axas_fault_entry *entries,
+				unsigned int n, struct axas_npt_cursor *cursor);
+	int (*use)(struct axas_npt *npt, axas_gpa_t gpa);
+	bool (*can)(const struct axas_npt *npt);
 };
 
 /**
@@ -56,8 +82,9 @@ struct axas_npt_harvest {
  * @reopen: let all leaves of a range allow what their areas do; where nobody has written
  *	since they were armed those that protect has changed need not, unless it is
  *	deep. May sleep. Lock and R held for writing.
- * @harvest: report and arm what is open. May sleep. Lock held and, unless it only
- *	looks, R for writing.
+ * @harvest: report and arm what is open, or was used. May sleep. Lock held and, unless
+ *	it only looks, R for writing.
+ * @aging: what is otherwise where uses are noticed; NULL if they can't be
  */
 struct axas_npt_tracking {
 	bool (*lookup)(const struct axas_npt *npt, axas_gpa_t gpa,
@@ -80,6 +107,7 @@ struct axas_npt_tracking {
 	void (*reopen)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		       unsigned int prot, bool deep);
 	void (*harvest)(struct axas_npt *npt, struct axas_npt_harvest *harvest);
+	const struct axas_npt_aging *aging;
 };
 
 #endif /* _AXAS_NPT_TRACK_H */

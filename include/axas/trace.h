@@ -187,9 +187,28 @@ DEFINE_EVENT(axas_range, axas_resize,
 	TP_ARGS(space, gpa, size, ret, ns)
 );
 
-DEFINE_EVENT(axas_range, axas_track,
-	TP_PROTO(u64 space, u64 gpa, u64 size, int ret, u64 ns),
-	TP_ARGS(space, gpa, size, ret, ns)
+TRACE_EVENT(axas_track,
+	TP_PROTO(u64 space, u64 gpa, u64 size, u32 what, int ret, u64 ns),
+	TP_ARGS(space, gpa, size, what, ret, ns),
+	TP_STRUCT__entry(
+		__field(u64, space)
+		__field(u64, gpa)
+		__field(u64, size)
+		__field(u32, what)
+		__field(int, ret)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->space = space;
+		__entry->gpa = gpa;
+		__entry->size = size;
+		__entry->what = what;
+		__entry->ret = ret;
+		__entry->ns = ns;
+	),
+	TP_printk("space=%llu gpa=0x%llx size=0x%llx what=%#x ret=%d ns=%llu",
+		  __entry->space, __entry->gpa, __entry->size, __entry->what,
+		  __entry->ret, __entry->ns)
 );
 
 TRACE_EVENT(axas_dirty,

@@ -12,28 +12,30 @@
 /**
  * DOC: Trackers
  *
- * A tracker knows which pages of a range have been written since it said so last, by
- * anybody: guests, windows, whoever copies in the kernel, and the calls that change
- * what lies there. A space may have several, which know nothing of each other.
+ * A tracker knows which pages of a range have been written, or used, since it said so
+ * last, by anybody: guests, windows, whoever copies in the kernel, and the calls that
+ * change what lies there. A space may have several, which know nothing of each other.
  */
 
 /**
- * struct axas_tracker - who wants to know what is written
+ * struct axas_tracker - who wants to know what is written, or used
  * @node: in the list of the space's
  * @space: the space
+ * @what: an &enum axas_track_what
  * @start: first byte of the range
  * @last: last byte of the range
- * @written: what was written there as far as the table doesn't know; under the space's
- *	lock
+ * @written: what was written, or used, there as far as the table doesn't know; under the
+ *	space's lock
  * @marked: pages in @written
  * @opened: pages that were opened in the range, per CPU
  * @listed: how many of these it has said, or marked; under the space's lock
  * @wait: who waits for @threshold of them
- * @threshold: pages
+ * @threshold: pages; nobody counts those that are used
  */
 struct axas_tracker {
 	struct list_head node;
 	struct axas_space *space;
+	u32 what;
 	u64 start;
 	u64 last;
 	struct axas_tree written;

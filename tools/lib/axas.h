@@ -234,12 +234,12 @@ int axas_next(int space, uint64_t *gpa, uint64_t *length,
 int axas_ram_file(int space, uint64_t gpa, uint64_t length, uint32_t prot);
 
 /**
- * axas_track() - notice what is written from now on
+ * axas_track() - notice what is written, or used, from now on
  * @space: from axas_create()
  * @gpa: first address
  * @length: bytes
- * @what: &enum axas_track_what bits
- * @threshold: pages that poll(2) waits for; 0 is 1
+ * @what: %AXAS_TRACK_WRITTEN or %AXAS_TRACK_ACCESSED
+ * @threshold: pages that poll(2) waits for; 0 is 1. Of uses there is nothing to wait for: 0
  *
  * Return: a descriptor, closed on exec, or -errno. The tracker ends when it is closed.
  */
@@ -247,7 +247,7 @@ int axas_track(int space, uint64_t gpa, uint64_t length, uint32_t what,
 	       uint64_t threshold);
 
 /**
- * axas_dirty() - list what has been written since it was listed last
+ * axas_dirty() - list what has been written, or used, since it was listed last
  * @tracker: from axas_track()
  * @gpa: first address; afterwards where to go on
  * @length: bytes; afterwards those that are left, 0 when all has been listed

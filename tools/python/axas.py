@@ -120,6 +120,7 @@ class ProbeKind(enum.IntEnum):
 
 class TrackWhat(enum.IntFlag):
     WRITTEN = 1 << 0
+    ACCESSED = 1 << 1
 
 
 class DirtyFlags(enum.IntFlag):
@@ -520,7 +521,7 @@ class Space(_Memory):
             yield from [(entry.gpa, entry.length) for entry in entries[:n]]
 
     def track(self, gpa, length, what=TrackWhat.WRITTEN, threshold=0):
-        """Make a Tracker of a range, which notices what is written from now on."""
+        """Make a Tracker of a range, which notices what is written, or used, from now on."""
         return Tracker(_call("axas_track", self.fileno(), gpa, length, what, threshold),
                        gpa, length)
 

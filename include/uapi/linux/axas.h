@@ -1134,21 +1134,24 @@ struct axas_ram_file {
 /**
  * enum axas_track_what - what a tracker notices
  * @AXAS_TRACK_WRITTEN: pages that were written
+ * @AXAS_TRACK_ACCESSED: pages that were used: read, written or executed
  */
 enum axas_track_what {
 	AXAS_TRACK_WRITTEN = 1 << 0,
+	AXAS_TRACK_ACCESSED = 1 << 1,
 };
 
 /**
- * struct axas_track - notice what is written from now on (space)
+ * struct axas_track - notice what is written, or used, from now on (space)
  * @size: sizeof(struct axas_track)
  * @flags: must be 0
  * @gpa: first GPA, aligned to 4096
  * @length: bytes, a multiple of 4096
- * @what: &enum axas_track_what bits, at least one
+ * @what: one of &enum axas_track_what
  * @reserved: must be 0
  * @threshold: pages: poll(2) says that the descriptor can be read when as many have
- *	been written that AXAS_DIRTY hasn't listed; 0 is 1
+ *	been written that AXAS_DIRTY hasn't listed; 0 is 1. 0 with %AXAS_TRACK_ACCESSED,
+ *	where it never says so
  *
  * The call returns a new descriptor, closed on exec: a tracker. It ends when that is
  * closed; the space lives as long as it. A space may have many, over any ranges, and
@@ -1166,8 +1169,18 @@ enum axas_track_what {
  * AXAS_TRANSLATE says so; areas stay as they are. A larger leaf is split by the first write
  * to it, and joined again when the last tracker of the range ends.
  *
- * Errors: EINVAL; ERANGE; EOPNOTSUPP in a space that has aliases, and with a format of a
- * module that doesn't know of it; EMFILE; ENFILE; ENOMEM; EINTR.
+ * With %AXAS_TRACK_ACCESSED a page counts as used when a guest, or anybody else of those,
+ * has touched it in any way, when AXAS_MOVE has moved it, and when AXAS_POPULATE has found
+ * it in an area of another backend than %AXAS_BACKEND_ALLOC. What else has come, or gone, by
+ * a call doesn't. The CPU's accessed flags say so: a space of EPT needs %AXAS_FEAT_AD for
+ * that, one of AMD doesn't. With stage 2 and without %AXAS_FEAT_AD the first use of a page
+ * after it was listed gives an access flag fault, which AXAS_FAULT resolves. Whoever has no
+ * such flags goes by AXAS_TRANSLATE: what wasn't used since it was listed allows nothing
+ * until AXAS_FAULT has said so. A larger leaf is used as a whole, and isn't split.
+ *
+ * Errors: EINVAL; ERANGE; EOPNOTSUPP in a space that has aliases, with a format of a module
+ * that doesn't know of it, and with %AXAS_TRACK_ACCESSED where nobody keeps such flags;
+ * EMFILE; ENFILE; ENOMEM; EINTR.
  */
 struct axas_track {
 	__u32 size;
@@ -1193,7 +1206,7 @@ enum axas_dirty_flags {
 };
 
 /**
- * struct axas_dirty - list what has been written since it was listed last (tracker)
+ * struct axas_dirty - list what was written, or used, since it was listed last (tracker)
  * @size: sizeof(struct axas_dirty)
  * @flags: &enum axas_dirty_flags
  * @gpa: in: first GPA, aligned to 4096; out: where to go on
@@ -1203,12 +1216,12 @@ enum axas_dirty_flags {
  * @nr: entries that fit the array; with %AXAS_DIRTY_PUT that it holds
  * @done: out: entries that were written, or with %AXAS_DIRTY_PUT taken
  *
- * Runs come in the order of their GPAs, and pages in them don't count as written any
- * more. So contents are read after the call: what is written later is listed later. One
+ * Runs come in the order of their GPAs, and pages in them don't count as written, or used,
+ * any more. So contents are read after the call: what is written later is listed later. One
  * call may write fewer than @nr: call again with the @gpa and the @length that it left.
  *
- * A page may be listed that wasn't written, but none is left out that was. What somebody
- * has pinned, or direct I/O is just writing to through a window, is listed again and
+ * A page may be listed that wasn't written, or used, but none is left out that was. What
+ * somebody has pinned, or direct I/O is just writing to through a window, is listed again and
  * again until nobody has it. Large leaves are listed as a whole.
  *
  * With %AXAS_DIRTY_PUT @gpa and @length are not looked at.

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Part of axas_npt_algo.h: where a table notices what is used. A leaf is *used* if its
+ * accessed flag is set, and *idle* if not. A link is idle if nothing below is used.
+ * Documentation/internals.rst has the rules; lists are made in axas_npt_harvest.h.
+ */
+
+#ifndef FMT_ACCESSED
+#define FMT_ACCESSED	0
+#define FMT_LINK_ACCESSED	0
+#define FMT_AGES(npt)		((void)(npt), false)
+#define FMT_LINKS_AGE(npt)	((void)(npt), false)
+#endif
+
+/* The flag of an entry that is present. */
+static inline u64 npt_used_flag(u64 entry, unsigned int level)
+{
+	return fmt_is_table(entry, level) ? FMT_LINK_ACCESSED : FMT_ACCESSED;
+}
+
+static inline bool npt_is_used(u64 entry, unsigned int level)
+{
+	return npt_present(entry) && entry & npt_used_flag(entry, level);
+}
+
+/* Somebody uses it: the way there, from the root on, and then the leaf. */
+static int npt_use(struct axas_npt *npt, axas_gpa_t gpa)
+{
+	u64 *ptr = npt_root_entry(npt, gpa.val), entry = READ_ONCE(*ptr), flag;
+	unsigned int level = npt->levels;
+
+	axas_npt_assert_walk(npt);
+	for (;;) {
+		if (!npt_present(entry))
+			return -EAGAIN;
+		flag = npt_used_flag(entry, level);
+		if (!(entry & flag) && !try_cmpxchg(ptr, &entry, entry | flag))
+			continue;
+		if (!fmt_is_table(entry, level))
+			return 0;
+		ptr = npt_entry(npt_child(entry, level), gpa.val, level - 1);
+		entry = READ_ONCE(*ptr);
+		level--;
+	}
+}
+
+static bool npt_can_age(const struct axas_npt *npt)
+{
+	return FMT_AGES(npt);
+}
+
+/* Is anything used in a table? */
+static bool npt_any_used(const u64 *table, unsigned int level)
+{
+	unsigned int i;
+
+	for (i = 0; i < AXAS_TABLE_ENTRIES; i++)
+		if (npt_is_used(READ_ONCE(table[i]), level))
+			return true;
+	return false;
+}
+
+/* A link is idle from now on, or used. The CPU may set flags in it meanwhile. */
+static void npt_link_set_used(u64 *ptr, unsigned int level, bool used)
+{
+	u64 link = READ_ONCE(*ptr), new;
+
+	do {
+		if (!fmt_is_table(link, level))
+			return;
+		new = used ? link | FMT_LINK_ACCESSED :
+			     link & ~FMT_LINK_ACCESSED;
+	} while (!try_cmpxchg(ptr, &link, new));
+}
