@@ -284,6 +284,39 @@ void track_lists_before_who_opens(struct kunit *test)
 	axas_tracker_destroy(tracker);
 }
 
+static int waiter_gets(struct waiter *waiter)
+{
+	struct axas_memory memory;
+	int ret = axas_space_get_memory(waiter->space, axas_gpa(page_at(7)),
+					PROT_W, &memory);
+
+	if (!ret)
+		put_page(memory.page);
+	return ret;
+}
+
+/* The same of another module that wants to write. */
+void track_asks_again_who_gets_a_page(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	struct waiter *waiter = waiter_new(test, space, waiter_gets);
+	struct axas_tracker *tracker;
+
+	map_small(test, space, 0, 64);
+	tracker = track_begin(test, space, HERE, SZ_4M);
+	mutex_lock(&space->lock);
+	axas_hold_write(space->hold, &space->lock);
+	waiter_begin(waiter);
+	msleep(100);
+	KUNIT_EXPECT_FALSE(test, waiter_is_done(waiter));
+	KUNIT_EXPECT_FALSE(test, raw_writes(&space->npt, page_at(7)));
+	axas_hold_end(space->hold);
+	mutex_unlock(&space->lock);
+	waiter_end(test, waiter);
+	EXPECT_DIRTY(test, tracker, RUN(7, 1));
+	axas_tracker_destroy(tracker);
+}
+
 struct list_watch {
 	struct axas_holder holder;
 	struct axas_space *space;

@@ -32,6 +32,7 @@
 	AXAS_CASE(track_lists_before_who_opens)
 	AXAS_CASE(track_makes_holders_forget)
 	AXAS_CASE(track_opens_nothing_that_goes)
+	AXAS_CASE(track_asks_again_who_gets_a_page)
 	AXAS_CASE(track_under_writers)
 	AXAS_CASE(fail_nth_track)
 	AXAS_CASE(fail_hal_track_open)
