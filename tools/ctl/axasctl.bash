@@ -41,7 +41,7 @@ _axasctl() {
 			words="$words --scale $(_axasctl_ids)"
 			;;
 		*,heat)
-			words="--json --csv --help --svg --width --font-size --title --no-title"
+			words="--json --csv --used --help --svg --width --font-size --title --no-title"
 			words="$words --count --interval $(_axasctl_ids)"
 			;;
 		*,watch) words="--json --help --latency --count --interval $(_axasctl_ids)" ;;

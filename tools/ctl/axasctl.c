@@ -28,6 +28,7 @@ enum {
 	OPT_LATENCY,
 	OPT_TREE,
 	OPT_CSV,
+	OPT_USED,
 };
 
 static const struct argp_option only_json[] = {
@@ -70,6 +71,7 @@ static const struct argp_option watch_options[] = {
 static const struct argp_option heat_options[] = {
 	{ "json", OPT_JSON, NULL, 0, "Print JSON, a line each time", 0 },
 	{ "csv", OPT_CSV, NULL, 0, "Print CSV, a line for each cell", 0 },
+	{ "used", OPT_USED, NULL, 0, "What is used, and not what is written", 0 },
 	{ "svg", OPT_SVG, "FILE", 0,
 	  "Draw into FILE as SVG at the end; - is standard output", 0 },
 	{ "width", OPT_WIDTH, "LENGTH", 0,
@@ -108,7 +110,7 @@ static const struct command {
 	{ "watch", show_watch, MAY_ID, watch_options,
 	  "Print faults per second by result, of the space with number ID or of all." },
 	{ "heat", show_heat, MUST_ID, heat_options,
-	  "Draw what is written in the space with number ID: address over time." },
+	  "Draw what is written, or used, in the space with number ID: address over time." },
 };
 
 struct parse {
@@ -261,6 +263,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_CSV:
 		p->req.csv = true;
 		break;
+	case OPT_USED:
+		p->req.used = true;
+		break;
 	case OPT_LATENCY:
 		p->req.latency = true;
 		break;
@@ -332,7 +337,7 @@ int main(int argc, char **argv)
 		       "  resident ID  what memory is there, in runs\n"
 		       "  map ID       a picture of a space (--svg FILE)\n"
 		       "  watch [ID]   faults per second (--latency, --interval, --count)\n"
-		       "  heat ID      what is written, address over time (--svg FILE, --csv)\n"
+		       "  heat ID      what is written, or --used, address over time (--svg FILE, --csv)\n"
 		       "\n"
 		       "All take --json, and --help for more. ID is the number that list shows.\n",
 	};

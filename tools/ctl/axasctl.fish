@@ -16,7 +16,7 @@ complete -c axasctl -n __fish_use_subcommand -a dump -d 'The table of a space'
 complete -c axasctl -n __fish_use_subcommand -a resident -d 'What memory is there, in runs'
 complete -c axasctl -n __fish_use_subcommand -a map -d 'A picture of a space'
 complete -c axasctl -n __fish_use_subcommand -a watch -d 'Faults per second'
-complete -c axasctl -n __fish_use_subcommand -a heat -d 'What is written, address over time'
+complete -c axasctl -n __fish_use_subcommand -a heat -d 'What is written or used, address over time'
 complete -c axasctl -l help -d 'Print help'
 complete -c axasctl -n __fish_use_subcommand -l version -d 'Print the version'
 
@@ -38,3 +38,4 @@ complete -c axasctl -n '__fish_seen_subcommand_from watch' -l latency -d 'How lo
 complete -c axasctl -n $times -l count -x -d 'Stop after so many times'
 complete -c axasctl -n $times -l interval -x -d 'Time from one to the next'
 complete -c axasctl -n '__fish_seen_subcommand_from heat' -l csv -d 'Print CSV'
+complete -c axasctl -n '__fish_seen_subcommand_from heat' -l used -d 'What is used, not what is written'

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * axasctl heat: what it draws. The memory of a space is cut into cells of one size; a
- * tracker says what of them was written.
+ * tracker says what of them was written, or used.
  *
  * A tracker takes a descriptor of the space. Some process has one, and whoever may look
  * at that process opens it anew.
@@ -102,10 +102,16 @@ void start_tracking(struct tracked *t, const struct figures *f)
 	t->owner = (int)syscall(SYS_pidfd_open, pid, 0);
 	t->base = f->base;
 	t->length = f->length;
-	t->tracker = axas_track(space, f->base, f->length, AXAS_TRACK_WRITTEN, 0);
+	t->tracker = axas_track(space, f->base, f->length,
+				t->used ? AXAS_TRACK_ACCESSED : AXAS_TRACK_WRITTEN, 0);
 	close(space);
 	if (t->tracker == -ENOTTY)
 		die("the module has no trackers: it is older than 0.3");
+	if (t->used && t->tracker == -EINVAL)
+		die("the module doesn't know what is used: it is older than 0.3");
+	if (t->used && t->tracker == -EOPNOTSUPP)
+		die("nobody keeps account of what is used in space %" PRIu64 ": it lacks AXAS_FEAT_AD",
+		    f->id);
 	if (t->tracker < 0)
 		die("cannot track space %" PRIu64 ": %s", f->id,
 		    strerror(-t->tracker));
@@ -265,7 +271,8 @@ void list_written(struct tracked *t)
 	while (length) {
 		nr = axas_dirty(t->tracker, &gpa, &length, 0, runs, RUNS);
 		if (nr < 0)
-			die("cannot list what was written: %s", strerror(-nr));
+			die("cannot list what was %s: %s",
+			    t->used ? "used" : "written", strerror(-nr));
 		for (i = 0; i < nr; i++)
 			add_run(t, runs[i].gpa, runs[i].gpa + runs[i].length);
 	}

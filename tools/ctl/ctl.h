@@ -47,7 +47,7 @@ struct request {
 	double width, font_size;	/* of the picture; a pixel is 1/96 inch */
 	unsigned int count;	/* 0: for ever */
 	double interval;	/* seconds */
-	bool latency, tree, csv;
+	bool latency, tree, csv, used;
 };
 
 /* debugfs: stats */
@@ -246,11 +246,12 @@ const char *format_title(const struct figures *f);
 struct cell {
 	uint64_t start, end;
 	uint64_t room;		/* bytes of it that areas have, or are shown */
-	uint64_t written;	/* of those, since the last list_written() */
+	uint64_t written;	/* of those, or used, since the last list_written() */
 };
 
 struct tracked {
 	int tracker, owner;	/* a pidfd of who has the space open, or -1 */
+	bool used;		/* it is of what was used, not of what was written */
 	uint64_t base, length;
 	struct shown {
 		uint64_t start, end;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * axasctl heat: address over time, coloured by how much was written.
+ * axasctl heat: address over time, coloured by how much was written, or used.
  *
  * In the terminal time goes down and addresses go to the right, a line for each
  * interval; a picture has time to the right and addresses upwards.
@@ -35,6 +35,12 @@ struct heat {
 	double began, next;	/* look at it then */
 	double from, to;	/* of this sample, seconds since it began */
 };
+
+/* What the tracker says of pages. */
+static const char *heat_what(const struct heat *h)
+{
+	return h->req->used ? "used" : "written";
+}
 
 static unsigned char *heats_of(const struct tracked *t)
 {
@@ -90,10 +96,10 @@ static void print_head(const struct heat *h)
 	print_colour(&h->term, "0");
 	printf("  %s, %u bits; made by %s (%d)\n", f->format, f->gpa_bits,
 	       f->comm, f->pid);
-	printf("written in each %g s; %zu cell%s of %s\n\n", h->req->interval,
-	       h->tracked.nr, h->tracked.nr == 1 ? "" : "s",
+	printf("%s in each %g s; %zu cell%s of %s\n\n", heat_what(h),
+	       h->req->interval, h->tracked.nr, h->tracked.nr == 1 ? "" : "s",
 	       size_short(h->tracked.cell).text);
-	printf("%7s %8s\n", "SECONDS", "WRITTEN");
+	printf("%7s %8s\n", "SECONDS", h->req->used ? "USED" : "WRITTEN");
 	print_ruler(h);
 }
 
@@ -120,7 +126,7 @@ static void print_json(struct heat *h)
 
 	json_add_decimal(o, "from", h->from);
 	json_add_decimal(o, "to", h->to);
-	json_add_number(o, "written", t->written);
+	json_add_number(o, heat_what(h), t->written);
 	json_add_number(o, "elsewhere", t->elsewhere);
 	json_add_number(o, "cell_size", t->cell);
 	for (i = 0; i < t->nr; i++) {
@@ -128,7 +134,7 @@ static void print_json(struct heat *h)
 		json_add_address(cell, "start", t->cells[i].start);
 		json_add_address(cell, "end", t->cells[i].end);
 		json_add_number(cell, "size", t->cells[i].room);
-		json_add_number(cell, "written", t->cells[i].written);
+		json_add_number(cell, heat_what(h), t->cells[i].written);
 		json_object_array_add(list, cell);
 	}
 	json_object_object_add(o, "cells", list);
@@ -295,8 +301,8 @@ static void draw_legend(struct svg *svg, const struct heat *h)
 		step = EM(4.7);
 	svg->left = EM(1.2);
 	snprintf(text, sizeof(text),
-		 "How much of a cell of %s was written in an interval of %g s: at least",
-		 size_long(h->tracked.cell).text, h->req->interval);
+		 "How much of a cell of %s was %s in an interval of %g s: at least",
+		 size_long(h->tracked.cell).text, heat_what(h), h->req->interval);
 	svg_lines(svg, "key", EM(1.6), text);
 	svg->y += EM(0.8);
 	for (n = 0; n < NR_HEATS; n++) {
@@ -364,8 +370,8 @@ static void write_picture(const struct heat *h)
 	if (!h->nr)
 		die("nothing was seen");
 	snprintf(name, sizeof(name),
-		 "What was written in guest physical address space %" PRIu64,
-		 h->figures.id);
+		 "What was %s in guest physical address space %" PRIu64,
+		 heat_what(h), h->figures.id);
 	title = title ? title : name;
 	body = draw(&svg, h, title);
 	svg_write(&svg, h->req->svg, title, body);
@@ -444,19 +450,20 @@ int show_heat(const struct request *req)
 	lay_cells(&h.tracked, &s, req->svg ? PICTURE_CELLS :
 		  is_text(req) ? h.term.columns - LABEL : MOST_CELLS);
 	free_space(&s);
+	h.tracked.used = req->used;
 	start_tracking(&h.tracked, &h.figures);
 	catch_signals();
 	if (is_text(req))
 		print_head(&h);
 	if (req->csv)
-		puts("from,to,start,end,size,written");
+		printf("from,to,start,end,size,%s\n", heat_what(&h));
 	h.began = now_seconds();
 	h.next = h.began + req->interval;
 	for (n = 0; !req->count || n < req->count; n++)
 		if (!look(&h) || h.nr == MOST_SAMPLES)
 			break;
 	if (is_text(req))
-		print_legend(&h.term, "written");
+		print_legend(&h.term, heat_what(&h));
 	if (req->svg)
 		write_picture(&h);
 	for (n = 0; n < h.nr; n++)

@@ -84,7 +84,7 @@ LINES = (
     ("axas-replay trace", "trace.txt", "--json"),
     ("axas-replay --convert trace", "trace.txt", "--json"),
     ("axasctl heat ", "3", "info"),
-    ("axasctl heat --", "--json --csv --svg --width --font-size --title --no-title --count --interval",
+    ("axasctl heat --", "--json --csv --used --svg --width --font-size --title --no-title --count --interval",
      "--scale --latency"),
     ("axasctl heat --interval ", "", "3 --csv"),
     ("axas-migrate ", "send receive", "--then"),
