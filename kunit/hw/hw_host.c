@@ -166,7 +166,7 @@ static void hw_host_state_test(struct kunit *test)
 	if (axas_npt_host() != AXAS_FORMAT_AMD)
 		kunit_skip(test, "no SVM");
 	if (hw_planted())
-		kunit_skip(test, "a fault is planted");
+		kunit_skip(test, "not with a fault in the table");
 	space = host_space(test, &code);
 	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
 	for (i = 0; i < ARRAY_SIZE(host_insns); i++) {
@@ -190,7 +190,7 @@ static void hw_host_busy_test(struct kunit *test)
 	if (axas_npt_host() != AXAS_FORMAT_AMD)
 		kunit_skip(test, "no SVM");
 	if (hw_planted())
-		kunit_skip(test, "a fault is planted");
+		kunit_skip(test, "not with a fault in the table");
 	space = host_space(test, &code);
 	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
 	efer = probe_rdmsr(MSR_EFER);

@@ -163,7 +163,7 @@ static void hw_stale_test(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	if (hw_planted())
-		kunit_skip(test, "a fault is planted");
+		kunit_skip(test, "not with a fault in the table");
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "there is one CPU");
 	if (axas_npt_host() == AXAS_FORMAT_EPT) {
