@@ -92,6 +92,7 @@ void hw_model_move(struct hw_model *model, u64 from, u64 to, u64 size,
 void hw_model_grow(struct hw_model *model, u64 start, u64 end);
 u64 hw_model_discard(struct hw_model *model, u64 start, u64 end);
 void hw_model_populate(struct hw_model *model, u64 start, u64 end);
+bool hw_model_collapse(struct hw_model *model, u64 start, u64 hpa);
 bool hw_model_empty(const struct hw_model *model, u64 start, u64 end);
 bool hw_model_learn(struct hw_model *model, u64 gpa, u64 hpa);
 void hw_model_touch(struct hw_model *model, u64 gpa, unsigned int flags);
@@ -214,6 +215,7 @@ enum hw_op {
 	HW_OP_RESIZE,
 	HW_OP_MOVE,
 	HW_OP_EXCHANGE,
+	HW_OP_COLLAPSE,
 	HW_NR_OPS,
 };
 
@@ -221,6 +223,7 @@ enum hw_op {
  * struct hw_stats - what a run did
  * @ops: steps by kind
  * @splits: steps that cut a large leaf
+ * @joins: leaves that a collapse has made
  * @checks: addresses that were translated
  * @probes: translations by the CPU
  * @kinds: by &enum axas_probe_kind
@@ -237,6 +240,7 @@ enum hw_op {
 struct hw_stats {
 	u64 ops[HW_NR_OPS];
 	u64 splits;
+	u64 joins;
 	u64 checks;
 	u64 probes;
 	u64 kinds[HW_NR_KINDS];
@@ -360,6 +364,7 @@ void hw_step_discard(struct hw_run *run);
 void hw_step_populate(struct hw_run *run);
 void hw_step_resize(struct hw_run *run);
 void hw_step_move(struct hw_run *run);
+void hw_step_collapse(struct hw_run *run);
 
 const char *hw_plant_name(enum hw_plant_id id);
 void hw_plant_before(struct hw_run *run, u64 gpa);

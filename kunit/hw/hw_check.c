@@ -18,6 +18,7 @@ static const char *const op_names[] = {
 	[HW_OP_RESIZE] = "resize",
 	[HW_OP_MOVE] = "move",
 	[HW_OP_EXCHANGE] = "exchange",
+	[HW_OP_COLLAPSE] = "collapse",
 };
 
 static const char *const kind_names[] = {

@@ -346,6 +346,41 @@ void hw_model_populate(struct hw_model *model, u64 start, u64 end)
 }
 
 /**
+ * hw_model_collapse - note that 2 MiB have become one leaf
+ * @model: the model
+ * @start: first GPA
+ * @hpa: where the leaf lies
+ *
+ * All of its pages are there then. Either they are where they were, or all of them
+ * are elsewhere.
+ *
+ * Return: false if only some are where they were.
+ */
+bool hw_model_collapse(struct hw_model *model, u64 start, u64 hpa)
+{
+	unsigned long first = start >> PAGE_SHIFT, index;
+	unsigned int same = 0, moved = 0;
+	void *entry;
+
+	xa_for_each_range(&model->pages, index, entry, first, first + 511) {
+		if (!xa_to_value(entry))
+			continue;
+		if (xa_to_value(entry) == (hpa >> PAGE_SHIFT) + index - first)
+			same++;
+		else
+			moved++;
+	}
+	if (moved) {
+		xa_for_each_range(&model->pages, index, entry, first, first + 511)
+			if (xa_to_value(entry))
+				xa_erase(&model->frames, xa_to_value(entry));
+		model_forget(&model->pages, start, start + SZ_2M);
+	}
+	hw_model_populate(model, start, start + SZ_2M);
+	return !same || !moved;
+}
+
+/**
  * hw_model_empty - is no alloc page there in a range?
  * @model: the model
  * @start: first GPA

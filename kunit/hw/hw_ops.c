@@ -559,8 +559,10 @@ static void one_step(struct hw_run *run)
 		hw_step_populate(run);
 	else if (n < 765)
 		hw_step_resize(run);
-	else if (n < 865)
+	else if (n < 835)
 		hw_step_move(run);
+	else if (n < 865)
+		hw_step_collapse(run);
 	else if (n < 999)
 		step_fault(run);
 	else

@@ -170,3 +170,114 @@ void hw_step_move(struct hw_run *run)
 	if (!want)
 		hw_model_move(&run->model, range.start, to, size, exchange);
 }
+
+static bool is_large(struct hw_run *run, u64 gpa)
+{
+	struct axas_translate_entry entry = { .gpa = gpa };
+
+	axas_space_translate(run->space, &entry);
+	return entry.state == AXAS_TRANSLATE_MAPPED && entry.leaf_size == SZ_2M;
+}
+
+/* Take a page out of a leaf, so that there is something to collapse. */
+static void break_leaf(struct hw_run *run, u64 gpa)
+{
+	u64 page = gpa + SZ_4K * (u64)hw_below(run, 512);
+	struct axas_npt_freed freed;
+
+	hw_expect(run, axas_space_discard(run->space, axas_gpa(page), SZ_4K,
+					  &freed), 0);
+	hw_model_discard(&run->model, page, page + SZ_4K);
+}
+
+/* Mostly what can become one leaf; chance alone finds little. */
+static struct hw_range random_collapse(struct hw_run *run)
+{
+	const struct hw_seg *seg;
+	unsigned int i;
+	u64 gpa;
+
+	for (i = 0; i < 64; i++) {
+		seg = hw_random_seg(run);
+		if (!seg || !seg->alloc || seg->max_leaf != SZ_2M)
+			continue;
+		gpa = ALIGN_DOWN(seg->start + hw_random64(run) %
+				 (seg->end - seg->start), SZ_2M);
+		if (gpa < seg->start || gpa + SZ_2M > seg->end ||
+		    hw_model_empty(&run->model, gpa, gpa + SZ_2M))
+			continue;
+		if (is_large(run, gpa))
+			break_leaf(run, gpa);
+		return hw_clip(run, gpa, SZ_2M * (1ULL + hw_below(run, 2)));
+	}
+	return hw_few_pages(hw_random_target(run));
+}
+
+/* How far a collapse gets, and what it returns then. */
+static int want_collapse(struct hw_run *run, struct hw_range range, u64 *done)
+{
+	const struct hw_seg *seg;
+	u64 gpa;
+
+	for (gpa = range.start; gpa < range.end; gpa = seg->end) {
+		*done = gpa - range.start;
+		seg = hw_model_find(&run->model, gpa);
+		if (!seg)
+			return -ENOENT;
+		if (!seg->alloc || seg->max_leaf < SZ_2M)
+			return -EOPNOTSUPP;
+	}
+	*done = range.end - range.start;
+	return 0;
+}
+
+/* Leaves of 2 MiB in a range; they go into the model, if it is given. */
+static unsigned int large_leaves(struct hw_run *run, struct hw_range range,
+				 struct hw_model *model)
+{
+	u64 gpa = ALIGN(range.start, SZ_2M);
+	unsigned int n = 0;
+
+	for (; gpa + SZ_2M <= range.end; gpa += SZ_2M) {
+		struct axas_translate_entry entry = { .gpa = gpa };
+
+		if (!is_large(run, gpa))
+			continue;
+		n++;
+		axas_space_translate(run->space, &entry);
+		if (model && !hw_model_collapse(model, gpa, entry.hpa))
+			hw_fail(run, gpa, "collapse", "leaves some pages");
+	}
+	return n;
+}
+
+/**
+ * hw_step_collapse - make larger leaves, now and then with a copy
+ * @run: the run
+ */
+void hw_step_collapse(struct hw_run *run)
+{
+	struct hw_range range = random_collapse(run);
+	struct axas_collapse args = {
+		.flags = hw_one_in(run, 4) ? 0 : AXAS_COLLAPSE_COPY,
+		.gpa = range.start,
+		.length = range.end - range.start,
+	};
+	unsigned int before, after;
+	u64 done = 0;
+	int want = want_collapse(run, range, &done);
+
+	hw_set_op(run, HW_OP_COLLAPSE, range, args.flags);
+	hw_warm_range(run, range);
+	if (run->failed)
+		return;
+	range.end = range.start + done;
+	before = large_leaves(run, range, NULL);
+	hw_expect(run, axas_space_collapse(run->space, &args), want);
+	after = large_leaves(run, range, &run->model);
+	run->stats.joins += after - before;
+	if (args.done != done)
+		hw_fail(run, range.end, "collapse", "ends elsewhere");
+	if (args.joined != (u64)(after - before) * SZ_2M)
+		hw_fail(run, range.start, "collapse", "counts others");
+}

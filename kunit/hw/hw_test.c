@@ -128,10 +128,11 @@ static void print_run(const struct hw_run *run)
 		   s->ops[HW_OP_MAP_TAKEN], s->ops[HW_OP_UNMAP],
 		   s->ops[HW_OP_PROTECT], s->ops[HW_OP_FAULT],
 		   s->ops[HW_OP_CLEAR], s->splits);
-	kunit_info(test, "  replace %llu, discard %llu, populate %llu, resize %llu, move %llu, exchange %llu\n",
+	kunit_info(test, "  replace %llu, discard %llu, populate %llu, resize %llu, move %llu, exchange %llu, collapse %llu into %llu leaves\n",
 		   s->ops[HW_OP_REPLACE], s->ops[HW_OP_DISCARD],
 		   s->ops[HW_OP_POPULATE], s->ops[HW_OP_RESIZE],
-		   s->ops[HW_OP_MOVE], s->ops[HW_OP_EXCHANGE]);
+		   s->ops[HW_OP_MOVE], s->ops[HW_OP_EXCHANGE],
+		   s->ops[HW_OP_COLLAPSE], s->joins);
 	kunit_info(test, "  %llu addresses, %llu probes: R %llu, W %llu, X %llu; not provable %llu\n",
 		   s->checks, s->probes, s->access[0], s->access[1],
 		   s->access[2], s->unproven);
