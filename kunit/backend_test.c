@@ -24,13 +24,17 @@ static void backend_lookup(struct kunit *test)
 	const struct axas_backend_ops *linear = axas_backend(1);
 	const struct axas_backend_ops *alloc = axas_backend(2);
 	const struct axas_backend_ops *device = axas_backend(3);
+	const struct axas_backend_ops *alias = axas_backend(4);
 
 	KUNIT_EXPECT_NULL(test, axas_backend(0));
-	KUNIT_EXPECT_NULL(test, axas_backend(4));
+	KUNIT_EXPECT_NULL(test, axas_backend(5));
 	KUNIT_EXPECT_NULL(test, axas_backend(U32_MAX));
 	KUNIT_ASSERT_NOT_NULL(test, linear);
 	KUNIT_ASSERT_NOT_NULL(test, alloc);
 	KUNIT_ASSERT_NOT_NULL(test, device);
+	KUNIT_ASSERT_NOT_NULL(test, alias);
+	KUNIT_EXPECT_EQ(test, alias->id, 4U);
+	KUNIT_EXPECT_EQ(test, alias->max_level, (u8)1);
 	KUNIT_EXPECT_EQ(test, linear->id, 1U);
 	KUNIT_EXPECT_EQ(test, alloc->id, 2U);
 	KUNIT_EXPECT_EQ(test, device->id, 3U);
