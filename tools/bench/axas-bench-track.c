@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What was written: trackers of axas, and KVM's dirty log and dirty ring, whose guest
- * writes to the same pages.
+ * writes to the same pages. What was used, by axas alone.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,13 +30,13 @@ static uint64_t page_at(unsigned long i, bool scattered)
 
 /* ---- axas ---- */
 
-static int track(int space, uint64_t gpa, uint64_t length)
+static int track(int space, uint64_t gpa, uint64_t length, uint32_t what)
 {
 	struct axas_track args = {
 		.size = sizeof(args),
 		.gpa = gpa,
 		.length = length,
-		.what = AXAS_TRACK_WRITTEN,
+		.what = what,
 	};
 	int tracker = ioctl(space, AXAS_TRACK, &args);
 
@@ -90,7 +90,7 @@ static void bench_list(int space, const char *name)
 	int tracker;
 
 	map(space, GUEST, SIZE, 0, 0);
-	tracker = track(space, GUEST, SIZE);
+	tracker = track(space, GUEST, SIZE, AXAS_TRACK_WRITTEN);
 	/* The first round brings the memory in. */
 	for (round = 0; round < 2; round++) {
 		for (i = 0; i < 2; i++) {
@@ -117,7 +117,7 @@ static void bench_few(const char *row, const char *name, uint32_t format,
 	int space = new_space(format), tracker, round;
 
 	map(space, gpa, size, 0, 0);
-	tracker = track(space, gpa, size);
+	tracker = track(space, gpa, size, AXAS_TRACK_WRITTEN);
 	for (round = 0; round < 2; round++) {
 		uint64_t ticks;
 
@@ -130,30 +130,36 @@ static void bench_few(const char *row, const char *name, uint32_t format,
 	close(space);
 }
 
-/* Beginning, where memory is there, of 4 KiB leaves that nobody has to own. */
-static void bench_arm(const char *row, const char *name, uint32_t format,
-		      uint64_t size)
+/* Memory that is there, of 4 KiB leaves that nobody has to own. */
+static void map_resident(int space, uint64_t gpa, uint64_t size)
 {
-	int space = new_space(format), other, tracker;
 	struct axas_map args = {
 		.size = sizeof(args),
-		.gpa = 4ull << 30,
+		.gpa = gpa,
 		.length = size,
 		.hpa = 64ull << 30,
 		.backend = AXAS_BACKEND_LINEAR,
 		.prot = AXAS_PROT_READ | AXAS_PROT_WRITE,
 		.max_leaf = PAGE,
 	};
-	uint64_t t;
 
-	/* The first one waits for a grace period. */
-	other = track(space, GUEST, PAGE);
 	if (ioctl(space, AXAS_MAP, &args))
 		fail("AXAS_MAP");
+}
+
+static void bench_arm(const char *row, const char *name, uint32_t format,
+		      uint64_t size)
+{
+	int space = new_space(format), other, tracker;
+	uint64_t gpa = 4ull << 30, t;
+
+	/* The first one waits for a grace period. */
+	other = track(space, GUEST, PAGE, AXAS_TRACK_WRITTEN);
+	map_resident(space, gpa, size);
 	close(other);
-	other = track(space, GUEST, PAGE);
+	other = track(space, GUEST, PAGE, AXAS_TRACK_WRITTEN);
 	t = now();
-	tracker = track(space, args.gpa, size);
+	tracker = track(space, gpa, size, AXAS_TRACK_WRITTEN);
 	note(row, name, 1, now() - t);
 	close(tracker);
 	close(other);
@@ -166,7 +172,7 @@ static void bench_window(int space, const char *name)
 	int tracker;
 	char *p;
 
-	tracker = track(space, GUEST, size);
+	tracker = track(space, GUEST, size, AXAS_TRACK_WRITTEN);
 	list(tracker, GUEST, size, 0);
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, space, GUEST);
 	if (p == MAP_FAILED)
@@ -176,6 +182,30 @@ static void bench_window(int space, const char *name)
 	note("track_touch", name, 512, touch(p, 512, PAGE));
 	munmap(p, size);
 	close(tracker);
+}
+
+/* A round, after some of what is there was used, and after all of it was. */
+static void bench_age(const char *name, uint32_t format)
+{
+	struct axas_create args = {
+		.size = sizeof(args),
+		.format = format,
+		.features = format == AXAS_FORMAT_EPT ? AXAS_FEAT_AD : 0,
+	};
+	int space = ioctl(device, AXAS_CREATE, &args), tracker;
+	unsigned long i;
+
+	if (space < 0)
+		fail("AXAS_CREATE");
+	map_resident(space, GUEST, SIZE);
+	tracker = track(space, GUEST, SIZE, AXAS_TRACK_ACCESSED);
+	for (i = 0; i < DIRTY; i++)
+		fault(space, page_at(i, false), 1, PAGE, 1, AXAS_FAULT_RESOLVED);
+	note("age_some", name, 1, list(tracker, GUEST, SIZE, DIRTY));
+	fault(space, GUEST, SIZE / PAGE, PAGE, 512, AXAS_FAULT_RESOLVED);
+	note("age_all", name, 1, list(tracker, GUEST, SIZE, SIZE / PAGE));
+	close(tracker);
+	close(space);
 }
 
 static void bench_axas_track(uint32_t format, const char *name)
@@ -189,6 +219,7 @@ static void bench_axas_track(uint32_t format, const char *name)
 	bench_few("track_64_of_512g", name, format, 0, 1ull << 39);
 	bench_arm("track_arm_64m", name, format, 64ull << 20);
 	bench_arm("track_arm_4g", name, format, 4ull << 30);
+	bench_age(name, format);
 }
 
 /* ---- KVM ---- */

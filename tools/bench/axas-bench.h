@@ -37,7 +37,7 @@ uint64_t map(int space, uint64_t gpa, uint64_t size, uint32_t flags,
 uint64_t fault(int space, uint64_t gpa, unsigned long n, uint64_t step,
 	       unsigned int batch, uint32_t expect);
 
-/* axas-bench-track.c: what was written */
+/* axas-bench-track.c: what was written, and used */
 void bench_track(void);
 
 #endif /* AXAS_BENCH_H */

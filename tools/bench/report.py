@@ -130,6 +130,10 @@ CALL_GROUPS = [
         ('u_track_arm_64m', '64 MiB resident', None),
         ('u_track_arm_4g', '4 GiB resident', None),
     ]),
+    ('calls-age', 'What was used of 1 GiB, per round', [
+        ('u_age_some', 'list, 1 % was used', None),
+        ('u_age_all', 'list, all of it was used', None),
+    ]),
     ('calls-file', '64 MiB in pieces of 1 MiB, per 4K page', [
         ('u_pread', 'pread', None),
         ('u_pwrite', 'pwrite', None),
@@ -363,6 +367,8 @@ def track_targets(t, noerms):
           within(noerms, 'u_track_64_of_512g', 'u_track_64_of_64m'))
     t.add('begin to track 4 GiB / 64 MiB (not S2)', 1.05,
           within(noerms, 'u_track_arm_4g', 'u_track_arm_64m'), formats=('ept', 'amd'))
+    t.add('a round of ageing, 1 % used / all used', 0.05,
+          within(noerms, 'u_age_some', 'u_age_all'))
     write, spurious = ({f: noerms.get(row, f) if noerms else None for f in AXAS}
                        for row in ('u_track_write_512', 'u_spurious_512'))
     t.add('first write, 512 / (1.5 spurious faults + 100)', 1,
