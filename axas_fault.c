@@ -142,7 +142,8 @@ static int fault_leaf(struct axas_space *space,
  * wait for who replaces the entry and try again; -EROFS: open the leaf; -EREMOTE: ask
  * the source of an alias.
  */
-static int fault_try(struct axas_space *space, struct axas_nested_fault *fault)
+static __always_inline int fault_try(struct axas_space *space,
+				     struct axas_nested_fault *fault)
 {
 	struct axas_npt *npt = &space->npt;
 	const struct axas_area *area;
