@@ -224,7 +224,8 @@ static int track_open(struct axas_space *space, axas_gpa_t gpa,
 	if (more && (more & AXAS_PROT_EXEC || !area->attr.rom ||
 		     !(access & AXAS_ACCESS_OWNER)))
 		return -EACCES;
-	if (access & AXAS_PROT_WRITE) {
+	/* What the owner of ROM has beyond a guest's rights it has where it is open. */
+	if (access & AXAS_PROT_WRITE || more) {
 		max_level = axas_track_piece(space, AXAS_TRACK_WRITTEN, NULL,
 					     gpa.val, &last) ?
 				    1 : AXAS_MAX_LEAF_LEVEL;
