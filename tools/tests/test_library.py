@@ -152,7 +152,10 @@ class Library(unittest.TestCase):
             self.assertIn("know no zstd", out)
             with open(tmp + "/t", "wb") as f:
                 f.write(b"\x28\xb5\x2f\xfd")
-            for args, error in (((tmp + "/u", tmp + "/t"), "try: zstdcat"), ((tmp + "/u.zst", tmp + "/t"), "built without")):
+            with open(tmp + "/plain", "w", encoding="ascii") as f:
+                f.write(" L 1000,8\n")
+            for args, error in (((tmp + "/u", tmp + "/t"), "try: zstdcat"),
+                                ((tmp + "/u.zst", tmp + "/plain"), "built without")):
                 r = run(tmp + "/axas-replay", "--convert", *args, check=False)
                 self.assertEqual(r.returncode, 2)
                 self.assertIn(error, r.stderr)

@@ -65,29 +65,30 @@ class Record(unittest.TestCase):
         if not shutil.which("valgrind"):
             self.skipTest("no valgrind here")
 
-    def pages(self, accesses):
-        return [(kind, addr >> 12, size) for kind, addr, size in accesses]
+    def shape(self, accesses):
+        """Where things are mapped may differ from run to run."""
+        return [(kind, size) for kind, _, size in accesses]
 
     def test_each_access_once(self):
-        """But for bytes of the stack that the kernel makes at random."""
+        """But for what the kernel places or makes at random."""
         self.needs_valgrind()
         data, said = self.trace("-o", "-", "true")
         got, want = decode(data), self.lackey("true")
         self.assertEqual(len(got), len(want))
-        self.assertTrue(self.pages(got) == self.pages(want))
-        self.assertLess(sum(a != b for a, b in zip(got, want)), 32)
+        self.assertTrue(self.shape(got) == self.shape(want))
+        self.assertLess(sum(a != b for a, b in zip(got, want)), len(want) // 20)
         code = sum(kind == "I " for kind, *_ in want)
         self.assertIn(f"-: {code} fetches, {len(want) - code} loads and stores", said)
 
     def test_parts_of_it(self):
         self.needs_valgrind()
-        want = self.pages(decode(self.trace("-o", "-", "true")[0]))
+        want = self.shape(decode(self.trace("-o", "-", "true")[0]))
         for side, choose in (("code", lambda kind: kind == "I "), ("data", lambda kind: kind != "I ")):
             part = [a for a in want if choose(a[0])]
             for args, some in (((), part), (("--skip", "100"), part[100:]), (("--limit", "77"), part[:77]),
                                (("--skip=5", "--limit=9"), part[5:14])):
                 got = decode(self.trace("--only", side, *args, "-o", "-", "--", "true")[0])
-                self.assertTrue(self.pages(got) == some, (side, args))
+                self.assertTrue(self.shape(got) == some, (side, args))
 
     def test_the_program_is_itself(self):
         """Its input, its output, its arguments and its status."""
