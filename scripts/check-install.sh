@@ -266,7 +266,7 @@ check_contents() {
 		# Nothing that the sources include is left out.
 		cd "$tree"
 		find . \( -path ./kunit -o -path ./samples -o -path ./selftests -o -path ./tools \
-			-o -path ./debian -o -name '*.mod.c' \) \
+			-o -path ./debian -o -path ./scripts -o -name '*.mod.c' \) \
 			-prune -o \( -name '*.[chS]' -o -name Kbuild -o -name core.mk -o -name VERSION -o -name dkms.conf \) -print |
 			sed "s#^\.#usr/src/axas-$version#"
 	} | same "$work/files" axas-dkms
