@@ -229,6 +229,19 @@ static int fault_prepare(struct axas_space *space,
 	return 0;
 }
 
+/*
+ * After a try that ended with this errno, but for -EREMOTE. May sleep. -EAGAIN: try
+ * again; else what became of the fault.
+ */
+static int fault_step(struct axas_space *space,
+		      struct axas_nested_fault *fault, int err)
+{
+	if (unlikely(err == -EROFS))
+		return fault_open_slowly(space, fault);
+	return fault_prepare(space, fault, err) ? AXAS_FAULT_NO_MEMORY :
+						  -EAGAIN;
+}
+
 /* Resolve one. Under RCU, which is left to get what it takes. */
 static enum axas_fault_result fault_one(struct axas_space *space,
 					struct axas_nested_fault *fault,
@@ -250,12 +263,10 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 			return ret;
 		fault_forget(fault);
 		rcu_read_unlock();
-		if (unlikely(ret == -EROFS))
-			ret = fault_open_slowly(space, fault);
-		else if (unlikely(ret == -EREMOTE))
+		if (unlikely(ret == -EREMOTE))
 			ret = axas_alias_bring(fault);
-		else if (fault_prepare(space, fault, ret))
-			ret = AXAS_FAULT_NO_MEMORY;
+		else
+			ret = fault_step(space, fault, ret);
 		rcu_read_lock();
 		if (ret >= 0)
 			return ret;
@@ -361,22 +372,6 @@ enum axas_fault_result axas_space_fault(struct axas_space *space,
 }
 EXPORT_SYMBOL_GPL(axas_space_fault);
 
-/* There are no aliases of aliases, or one would come back here. */
-static int fault_source_step(struct axas_space *source,
-			     struct axas_nested_fault *fault, int err)
-{
-	switch (err) {
-	case -EROFS:
-		return fault_open_slowly(source, fault);
-	case -EREMOTE:
-		axas_alias_put(fault->alias);
-		return AXAS_FAULT_NO_AREA;
-	default:
-		return fault_prepare(source, fault, err) ?
-			       AXAS_FAULT_NO_MEMORY : -EAGAIN;
-	}
-}
-
 /**
  * axas_fault_source - a fault at the source of an alias
  * @source: the space
@@ -401,8 +396,13 @@ enum axas_fault_result axas_fault_source(struct axas_space *source, axas_gpa_t g
 		ret = fault_try(source, &fault);
 		fault_forget(&fault);
 		rcu_read_unlock();
-		if (ret < 0)
-			ret = fault_source_step(source, &fault, ret);
+		if (ret == -EREMOTE) {
+			/* There are no aliases of aliases, or one would come back here. */
+			axas_alias_put(fault.alias);
+			ret = AXAS_FAULT_NO_AREA;
+		} else if (ret < 0) {
+			ret = fault_step(source, &fault, ret);
+		}
 	} while (ret < 0);
 	fault_end(&fault);
 	return ret;
