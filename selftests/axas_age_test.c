@@ -51,28 +51,48 @@ static bool run_is(unsigned int i, __u64 first, __u64 pages)
 }
 
 /* A space whose flags say what is used, as its format has it, and its first 2 MiB. */
-static int aged_space(int dev, __u32 format, __u32 bits)
+FIXTURE(aged) {
+	int dev;
+	int fd;
+};
+
+FIXTURE_VARIANT(aged) {
+	__u32 format;
+	__u32 bits;
+};
+
+FIXTURE_VARIANT_ADD(aged, ept48) { AXAS_FORMAT_EPT, 48 };
+FIXTURE_VARIANT_ADD(aged, s2_40) { AXAS_FORMAT_S2, 40 };
+FIXTURE_VARIANT_ADD(aged, amd48) { AXAS_FORMAT_AMD, 48 };
+
+FIXTURE_SETUP(aged)
 {
 	struct axas_create c = {
-		.size = sizeof(c), .format = format, .gpa_bits = bits,
-		.features = format == AXAS_FORMAT_EPT ? AXAS_FEAT_AD : 0,
+		.size = sizeof(c), .format = variant->format, .gpa_bits = variant->bits,
+		.features = variant->format == AXAS_FORMAT_EPT ? AXAS_FEAT_AD : 0,
 	};
-	int fd = ax_ioctl(dev, AXAS_CREATE, &c);
 
-	if (fd >= 0 && (ax_map(fd, RAM, SIZE) || ax_bring_in(fd, RAM, AX_2M, NULL))) {
-		close(fd);
-		return -EIO;
-	}
-	return fd;
+	self->dev = ax_open_dev();
+	if (self->dev < 0)
+		SKIP(return, "/dev/axas can't be opened");
+	self->fd = ax_ioctl(self->dev, AXAS_CREATE, &c);
+	if (self->fd == -EOPNOTSUPP)
+		SKIP(return, "this CPU keeps no flags, or has no such spaces");
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ax_map(self->fd, RAM, SIZE));
+	ASSERT_EQ(0, ax_bring_in(self->fd, RAM, AX_2M, NULL));
 }
 
-TEST_F(space, faults_are_uses)
+FIXTURE_TEARDOWN(aged)
 {
-	int fd = aged_space(self->dev, variant->format, variant->bits), tracker;
+	EXPECT_EQ(0, close(self->fd));
+	EXPECT_EQ(0, close(self->dev));
+}
 
-	if (fd == -EOPNOTSUPP)
-		SKIP(return, "this CPU keeps no flags");
-	ASSERT_LE(0, fd);
+TEST_F(aged, faults_are_uses)
+{
+	int fd = self->fd, tracker;
+
 	tracker = age(fd);
 	ASSERT_LE(0, tracker);
 	EXPECT_EQ(0, list(tracker));
@@ -97,17 +117,13 @@ TEST_F(space, faults_are_uses)
 	close(tracker);
 	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(fd, page(4), AX_R));
 	EXPECT_EQ(AXAS_FAULT_SPURIOUS, ax_fault(fd, page(4), AX_R));
-	close(fd);
 }
 
-TEST_F(space, what_is_idle_allows_nothing)
+TEST_F(aged, what_is_idle_allows_nothing)
 {
 	struct axas_translate_entry e;
-	int fd = aged_space(self->dev, variant->format, variant->bits), tracker;
+	int fd = self->fd, tracker;
 
-	if (fd == -EOPNOTSUPP)
-		SKIP(return, "this CPU keeps no flags");
-	ASSERT_LE(0, fd);
 	tracker = age(fd);
 	ASSERT_LE(0, tracker);
 	EXPECT_EQ(AXAS_TRANSLATE_MAPPED, ax_translate(fd, page(3), &e));
@@ -121,20 +137,16 @@ TEST_F(space, what_is_idle_allows_nothing)
 	/* To look is no use. */
 	EXPECT_EQ(0, list(tracker));
 	close(tracker);
-	close(fd);
 }
 
 /* A PTE that was there is gone, and no neighbour comes with the page that is read. */
-TEST_F(space, what_the_owner_touches_is_used)
+TEST_F(aged, what_the_owner_touches_is_used)
 {
 	unsigned char buf[16] = { 1 };
 	volatile __u64 *window;
 	unsigned int i;
-	int fd = aged_space(self->dev, variant->format, variant->bits), tracker;
+	int fd = self->fd, tracker;
 
-	if (fd == -EOPNOTSUPP)
-		SKIP(return, "this CPU keeps no flags");
-	ASSERT_LE(0, fd);
 	window = ax_window(fd, RAM, SIZE, RW);
 	ASSERT_NE(MAP_FAILED, (void *)window);
 	window[0] = 1;
@@ -159,20 +171,16 @@ TEST_F(space, what_the_owner_touches_is_used)
 	close(tracker);
 	EXPECT_EQ(1, window[0]);
 	munmap((void *)window, SIZE);
-	close(fd);
 }
 
 /* Memory that was cold is given back by who has found it so. */
-TEST_F(space, cold_memory_is_found)
+TEST_F(aged, cold_memory_is_found)
 {
 	unsigned int i, round;
 	char used[512] = { 0 };
 	int n;
-	int fd = aged_space(self->dev, variant->format, variant->bits), tracker;
+	int fd = self->fd, tracker;
 
-	if (fd == -EOPNOTSUPP)
-		SKIP(return, "this CPU keeps no flags");
-	ASSERT_LE(0, fd);
 	tracker = age(fd);
 	ASSERT_LE(0, tracker);
 	for (round = 0; round < 3; round++) {
@@ -188,17 +196,13 @@ TEST_F(space, cold_memory_is_found)
 	EXPECT_EQ(0, ax_discard(fd, page(1), 15 * AX_PAGE));
 	EXPECT_EQ(0, list(tracker));
 	close(tracker);
-	close(fd);
 }
 
-TEST_F(space, written_and_used_are_two_things)
+TEST_F(aged, written_and_used_are_two_things)
 {
 	int written;
-	int fd = aged_space(self->dev, variant->format, variant->bits), tracker;
+	int fd = self->fd, tracker;
 
-	if (fd == -EOPNOTSUPP)
-		SKIP(return, "this CPU keeps no flags");
-	ASSERT_LE(0, fd);
 	tracker = age(fd);
 	ASSERT_LE(0, tracker);
 	written = ax_track(fd, RAM, SIZE);
@@ -214,17 +218,13 @@ TEST_F(space, written_and_used_are_two_things)
 	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(fd, page(3), AX_W));
 	ASSERT_EQ(1, list(tracker));
 	close(tracker);
-	close(fd);
 }
 
-TEST_F(space, nobody_waits_for_a_use)
+TEST_F(aged, nobody_waits_for_a_use)
 {
 	struct pollfd poll_fd = { .events = POLLIN };
-	int fd = aged_space(self->dev, variant->format, variant->bits);
+	int fd = self->fd;
 
-	if (fd == -EOPNOTSUPP)
-		SKIP(return, "this CPU keeps no flags");
-	ASSERT_LE(0, fd);
 	EXPECT_EQ(-EINVAL, ax_track_what(fd, RAM, SIZE, AXAS_TRACK_ACCESSED, 1));
 	EXPECT_EQ(-EINVAL, ax_track_what(fd, RAM, SIZE,
 					 AXAS_TRACK_ACCESSED | AXAS_TRACK_WRITTEN, 0));
@@ -234,14 +234,16 @@ TEST_F(space, nobody_waits_for_a_use)
 	EXPECT_EQ(0, poll(&poll_fd, 1, 0));
 	EXPECT_EQ(1, list(poll_fd.fd));
 	close(poll_fd.fd);
-	close(fd);
 	/* A space without flags says so, and is none the worse for it. */
 	if (variant->format != AXAS_FORMAT_EPT)
 		return;
-	EXPECT_EQ(-EOPNOTSUPP, age(self->fd));
-	EXPECT_EQ(0, ax_map(self->fd, RAM, SIZE));
-	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, page(3), AX_R));
-	EXPECT_EQ(AXAS_FAULT_SPURIOUS, ax_fault(self->fd, page(3), AX_R));
+	fd = ax_create(self->dev, variant->format, variant->bits);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-EOPNOTSUPP, age(fd));
+	EXPECT_EQ(0, ax_map(fd, RAM, SIZE));
+	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(fd, page(3), AX_R));
+	EXPECT_EQ(AXAS_FAULT_SPURIOUS, ax_fault(fd, page(3), AX_R));
+	close(fd);
 }
 
 /* ---- while others list ---- */
@@ -289,7 +291,7 @@ static void *use_pages(void *arg)
 }
 
 /* What all of them have used since the last list but one is in one of both. */
-TEST_F_TIMEOUT(space, lists_under_users, 60)
+TEST_F_TIMEOUT(aged, lists_under_users, 60)
 {
 	struct user users[NR_USERS];
 	pthread_t threads[NR_USERS];
@@ -298,11 +300,8 @@ TEST_F_TIMEOUT(space, lists_under_users, 60)
 	unsigned int i, j, round, seen = 0;
 	volatile __u64 *window;
 	int n, other;
-	int fd = aged_space(self->dev, variant->format, variant->bits), tracker;
+	int fd = self->fd, tracker;
 
-	if (fd == -EOPNOTSUPP)
-		SKIP(return, "this CPU keeps no flags");
-	ASSERT_LE(0, fd);
 	window = ax_window(fd, RAM, SIZE, RW);
 	ASSERT_NE(MAP_FAILED, (void *)window);
 	tracker = age(fd);
@@ -339,7 +338,6 @@ TEST_F_TIMEOUT(space, lists_under_users, 60)
 	EXPECT_EQ(0, list(tracker));
 	close(tracker);
 	munmap((void *)window, SIZE);
-	close(fd);
 }
 
 TEST_HARNESS_MAIN
