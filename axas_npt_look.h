@@ -360,7 +360,7 @@ static bool npt_find_table(u64 *ptr, const struct axas_npt_table *want,
 	}
 	if (want->gpa.val > base)
 		i = (want->gpa.val - base) / size;
-	for (; i < entries; i++) {
+	for (; level > 1 && i < entries; i++) {
 		entry = READ_ONCE(ptr[i]);
 		if (!fmt_is_table(entry, level))
 			continue;
