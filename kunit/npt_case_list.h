@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Cases of npt_range_test.c and npt_walk_test.c, for all formats. Included where they are used. */
+/*
+ * Cases of npt_range_test.c and npt_walk_test.c, for all formats. Included where they
+ * are used.
+ */
 	AXAS_CASE(npt_largest_leaf_that_fits)
 	AXAS_CASE(npt_max_level_is_kept)
 	AXAS_CASE(npt_populate_fills_one_table)
