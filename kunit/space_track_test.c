@@ -114,19 +114,21 @@ void track_reads_rom_that_executes(struct kunit *test)
 	struct axas_space *space = axas_test_space(test);
 	struct axas_map args = map_args(AXAS_BACKEND_ALLOC, HERE, SZ_64K, PROT_X);
 	const axas_gpa_t gpa = axas_gpa(page_at(1));
+	struct axas_tracker *tracker;
 	struct axas_memory memory;
 
 	if (!axas_exec_only(test))
 		kunit_skip(test, "this format has no execute-only");
 	args.flags = AXAS_MAP_ROM;
 	KUNIT_ASSERT_EQ(test, axas_space_map(space, &args), 0);
-	track_begin(test, space, HERE, SZ_64K);
+	tracker = track_begin(test, space, HERE, SZ_64K);
 	EXPECT_FAULT(test, space, 1, PROT_X, AXAS_FAULT_RESOLVED);
 	KUNIT_ASSERT_EQ(test, axas_space_get_memory(space, gpa, PROT_R |
 						    AXAS_ACCESS_OWNER, &memory),
 			0);
 	put_page(memory.page);
 	EXPECT_FAULT(test, space, 1, PROT_R, AXAS_FAULT_DENIED);
+	axas_tracker_destroy(tracker);
 	axas_check_space(test, space);
 }
 
