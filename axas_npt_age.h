@@ -72,3 +72,29 @@ static void npt_link_set_used(u64 *ptr, unsigned int level, bool used)
 			     link & ~FMT_LINK_ACCESSED;
 	} while (!try_cmpxchg(ptr, &link, new));
 }
+
+static void npt_lead_range(u64 *ptr, unsigned int level, u64 gpa, u64 end)
+{
+	u64 next, entry;
+
+	for (; gpa < end; gpa = next, ptr++) {
+		next = npt_next(gpa, end, level);
+		entry = READ_ONCE(*ptr);
+		if (!fmt_is_table(entry, level))
+			continue;
+		npt_link_set_used(ptr, level, true);
+		if (level > 2)
+			npt_lead_range(npt_entry(npt_child(entry, level), gpa,
+						 level - 1),
+				       level - 1, gpa, next);
+		cond_resched();
+	}
+}
+
+/* What comes into a range may be used already: so all links there lead to it. */
+static void npt_lead(struct axas_npt *npt, axas_gpa_t gpa, u64 size)
+{
+	lockdep_assert_held(npt->lock);
+	npt_lead_range(npt_root_entry(npt, gpa.val), npt->levels, gpa.val,
+		       gpa.val + size);
+}

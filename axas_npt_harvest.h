@@ -339,6 +339,7 @@ static const struct axas_npt_aging npt_aging = {
 	.look = npt_look_aged,
 	.allowed = npt_allowed_aged,
 	.use = npt_use,
+	.lead = npt_lead,
 	.can = npt_can_age,
 };
 

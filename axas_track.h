@@ -94,19 +94,23 @@ static inline void axas_track_mark(struct axas_space *space, u64 gpa, u64 size)
 }
 
 /**
- * axas_track_moved - something has come to a range, or gone, with its flags
+ * axas_track_moved - something comes to a range, or goes, with its flags
  * @space: the space
  * @gpa: first GPA
  * @size: bytes
  *
- * The links there may say that nothing below was used.
+ * All of it counts as used, and the links that are there lead to what comes.
  *
- * Context: may sleep. Under the space's lock.
+ * Context: may sleep. Under the space's lock, and R held for writing.
  */
 static inline void axas_track_moved(struct axas_space *space, u64 gpa, u64 size)
 {
-	if (unlikely(space->npt.arms & AXAS_TRACK_ACCESSED))
-		axas_track_mark_all(space, AXAS_TRACK_ACCESSED, gpa, size);
+	struct axas_npt *npt = &space->npt;
+
+	if (likely(!(npt->arms & AXAS_TRACK_ACCESSED)))
+		return;
+	axas_track_mark_all(space, AXAS_TRACK_ACCESSED, gpa, size);
+	npt->ops->tracking->aging->lead(npt, axas_gpa(gpa), size);
 }
 
 #endif /* _AXAS_TRACK_H */

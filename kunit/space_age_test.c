@@ -400,6 +400,13 @@ void age_outlives_changes(struct kunit *test)
 		EXPECT_DIRTY(test, tracker, RUN(8, 2), RUN(800, 2));
 		guest_uses(test, space, 800);
 		EXPECT_DIRTY(test, tracker, RUN(800, 1));
+		/* Nor what comes there with its flag, and is used once more. */
+		guest_uses(test, space, 20);
+		KUNIT_EXPECT_EQ(test, exchange(space, page_at(20), page_at(800),
+					       SZ_4K), 0);
+		EXPECT_DIRTY(test, tracker, RUN(20, 1), RUN(800, 1));
+		EXPECT_FAULT(test, space, 800, PROT_R, AXAS_FAULT_RESOLVED);
+		EXPECT_DIRTY(test, tracker, RUN(800, 1));
 		axas_check_space(test, space);
 		axas_tracker_destroy(tracker);
 	}

@@ -53,6 +53,8 @@ struct axas_npt_harvest {
  * @allowed: the same
  * @use: mark what is at gpa, and the way there, as used. Return: 0; -EAGAIN if nothing
  *	is there. Under RCU, and R for reading.
+ * @lead: mark all links of a range as used, for what comes there with its flags. May
+ *	sleep. Lock and R held for writing.
  * @can: is a flag that was cleared set again where the table is used?
  */
 struct axas_npt_aging {
@@ -66,6 +68,7 @@ struct axas_npt_aging {
 				const struct axas_fault_entry *entries,
 				unsigned int n, struct axas_npt_cursor *cursor);
 	int (*use)(struct axas_npt *npt, axas_gpa_t gpa);
+	void (*lead)(struct axas_npt *npt, axas_gpa_t gpa, u64 size);
 	bool (*can)(const struct axas_npt *npt);
 };
 
