@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check-guest.sh RUN [--only NAME] - run tests in a guest, and judge them
+# check-guest.sh RUN [OPTION]... - run tests in a guest, and judge them
 #
 #   RUN          kunit-KERNEL, selftests-KERNEL, fuzz-KERNEL (scripts/kernels.sh
 #                lists the kernels), replay, tools-live; odd-end and odd-hole:
@@ -9,6 +9,8 @@
 #                section and one CPU, and with some kept from the kernel and four
 #   --only NAME  of KUnit the suites, of the selftests the programs of that name;
 #                * stands for anything
+#   --race N     threads of the selftests race each other for N percent of their
+#                time (100)
 #
 # Fetches or builds the kernel, builds for it what runs, and boots it in QEMU. The
 # console stays in build/log/RUN.log. After its tests every guest unloads the
@@ -23,13 +25,17 @@
 . "$(dirname "$0")/kernels.sh"
 help_wanted "$@"
 [ $# -ge 1 ] || usage_error "expected RUN"
-run=$1 only=''
+run=$1 only='' race=100
 shift
-case "$#,${1-}" in
-0,) ;;
-2,--only) only=$2 ;;
-*) usage_error "unknown argument '$1'" ;;
-esac
+while [ $# -gt 0 ]; do
+	case "$#,$1" in
+	1,*) usage_error "unknown argument '$1', or it needs a value" ;;
+	*,--only) only=$2 ;;
+	*,--race) race=$2 ;;
+	*) usage_error "unknown argument '$1'" ;;
+	esac
+	shift 2
+done
 
 # what: the script in scripts/guest/; kname: the kernel
 case "$run" in
@@ -113,7 +119,7 @@ guest_selftests() {
 	[ "$n" -gt 0 ] || die "no program '$only' in selftests/"
 	files '' "$kname/samples/softmmu/axas_softmmu.ko"
 	keep_kvm
-	args+=(--disk 64M)
+	args+=(--disk 64M --env "AXAS_RACE=$race")
 	append="$append loglevel=5"
 }
 

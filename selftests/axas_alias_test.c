@@ -442,7 +442,7 @@ TEST_F_TIMEOUT(space, no_page_outlives_its_change, 120)
 {
 	struct board *board = mmap(NULL, sizeof(*board), RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int source = lent(self->dev, self->fd);
-	time_t end = time(NULL) + 10;
+	double end = ax_now() + ax_race(10);
 	unsigned int i, page, wrong = 0;
 	pid_t pid;
 
@@ -452,7 +452,7 @@ TEST_F_TIMEOUT(space, no_page_outlives_its_change, 120)
 	ASSERT_LE(0, pid);
 	if (!pid)
 		_exit(guest_process(board, self->fd));
-	for (i = 1; i <= 4000 && !wrong && time(NULL) < end; i++) {
+	for (i = 1; i <= 4000 && !wrong && ax_now() < end; i++) {
 		page = i * 7 % PAGES;
 		ASSERT_EQ(0, ax_put64(source, HOME + page * AX_PAGE, i));
 		if (i % 16 == 5) {

@@ -338,7 +338,7 @@ TEST_F_TIMEOUT(space, true_at_once_while_another_maps, 60)
 	static const unsigned int portions[] = { NR_TOGGLED + 1, 1, 5, 40 };
 	struct toggler t = { .fd = self->fd };
 	unsigned long whole = 0, changed = 0, i;
-	double end = ax_now() + 3;
+	double end = ax_now() + ax_race(3);
 	pthread_t thread;
 
 	for (i = 0; i < NR_TOGGLED; i++)

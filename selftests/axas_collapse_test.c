@@ -336,7 +336,7 @@ static void run_beside(struct __test_metadata *_metadata, int fd, int disk)
 	ASSERT_NE(MAP_FAILED, (void *)g.w);
 	for (i = 0; i < ARRAY_SIZE(run); i++)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, run[i], &g));
-	done = collapse_and_cut(fd, ax_now() + 4, &tries, &err);
+	done = collapse_and_cut(fd, ax_now() + ax_race(4), &tries, &err);
 	g.stop = true;
 	for (i = 0; i < ARRAY_SIZE(run); i++)
 		pthread_join(thread[i], NULL);

@@ -365,7 +365,7 @@ TEST_F_TIMEOUT(space, read_while_it_changes, 180)
 	ASSERT_EQ(0, ax_populate(self->fd, HIGH, 0x200000));
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, change, &s));
-	end = ax_now() + SECONDS;
+	end = ax_now() + ax_race(SECONDS);
 	while (!s.wrong && (ax_now() < end || s.changes < AT_LEAST || s.looks < AT_LEAST)) {
 		look(&s, "table",
 		     "0x0000000000010000-0x0000000000013000      12K 4K rw- wb owned\n",
@@ -403,7 +403,7 @@ TEST_F_TIMEOUT(device, destroy_under_readers, 180)
 {
 	struct stress s = {};
 	pthread_t threads[3];
-	double end = ax_now() + SECONDS;
+	double end = ax_now() + ax_race(SECONDS);
 	unsigned int i;
 	int fd = 0;
 

@@ -379,7 +379,7 @@ TEST_F_TIMEOUT(space, come_and_go_while_reached, 60)
 	struct race races[2] = { { .fd = self->fd }, { .fd = self->fd } };
 	bool there[3 * NR_RACING] = { false };
 	__u64 seed = ax_seed("come_and_go_while_reached");
-	double end = ax_now() + 3;
+	double end = ax_now() + ax_race(3);
 	pthread_t threads[2];
 	unsigned int i;
 

@@ -285,7 +285,7 @@ TEST_F(device, protect_beside_read_faults)
 		ASSERT_NE(MAP_FAILED, (void *)b.w);
 		for (k = 0; k < 2; k++)
 			ASSERT_EQ(0, pthread_create(&thread[k], NULL, read_faults, &b));
-		end = ax_now() + 4;
+		end = ax_now() + ax_race(4);
 		for (rounds = hits = 0; ax_now() < end && !hits; rounds++) {
 			ASSERT_EQ(0, ax_protect(fd, G, len, AX_RW));
 			ASSERT_EQ(0, ax_protect(fd, G, len, AX_R));
@@ -416,7 +416,7 @@ TEST_F(device, no_write_after_unmap)
 		ASSERT_NE(MAP_FAILED, (void *)w);
 		b.stop = false;
 		ASSERT_EQ(0, pthread_create(&thread, NULL, write_on, &b));
-		end = ax_now() + 3;
+		end = ax_now() + ax_race(3);
 		for (rounds = hits = 0; ax_now() < end && !hits; rounds++) {
 			ASSERT_EQ(0, ax_map_linear(b.fd, G, b.len, host[i].hpa, AX_RW, 0));
 			while (w[0] != 0xeeeeeeeeeeeeeeeeULL && ax_now() < end)

@@ -311,7 +311,7 @@ TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
 	d.w = ax_window(self->fd, VGA, VGA_LEN, RW);
 	ASSERT_NE(MAP_FAILED, (void *)d.w);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, disk_reads, &d));
-	until = ax_now() + 3;
+	until = ax_now() + ax_race(3);
 	for (n = 0; ax_now() < until; n++) {
 		ASSERT_EQ(0, exchange_at_last(self->fd, VGA, HIDDEN, VGA_LEN, &busy));
 		ASSERT_EQ(0, exchange_at_last(self->fd, VGA, HIDDEN, VGA_LEN, &busy));
@@ -439,7 +439,7 @@ TEST_F_TIMEOUT(space, hide_and_show_under_running_cpus, 60)
 	ASSERT_NE(MAP_FAILED, (void *)g.hidden);
 	for (i = 0; i < ARRAY_SIZE(run); i++)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, run[i], &g));
-	until = ax_now() + 3;
+	until = ax_now() + ax_race(3);
 	for (n = 0; ax_now() < until; n++) {
 		EXPECT_EQ(0, exchange_at_last(self->fd, VGA, HIDDEN, VGA_LEN, &busy));
 		EXPECT_EQ(0, exchange_at_last(self->fd, VGA, HIDDEN, VGA_LEN, &busy));

@@ -635,7 +635,7 @@ static void steps_run(struct __test_metadata *_metadata, int fd, __u64 gpa, __u6
 		      __u64 hpa)
 {
 	static struct steps s;
-	double until = ax_now() + 3;
+	double until = ax_now() + ax_race(3);
 	pthread_t thread[3];
 	unsigned int i;
 	__u64 version;

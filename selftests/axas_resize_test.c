@@ -227,7 +227,7 @@ static void guest_run(struct __test_metadata *_metadata, struct guest *g,
 		guest_faults, guest_faults, guest_stores, guest_stores,
 	};
 	pthread_t thread[ARRAY_SIZE(run)];
-	double until = ax_now() + 3;
+	double until = ax_now() + ax_race(3);
 	__u64 rnd = ax_seed(what);
 	unsigned int i, changes;
 

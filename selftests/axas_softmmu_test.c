@@ -331,7 +331,7 @@ TEST_F_TIMEOUT(mmu, no_stale_use, 90)
 		{ .mmu = self->mmu, .phase = &phase },
 		{ .mmu = self->mmu, .phase = &phase, .store = true },
 	};
-	double end = ax_now() + 8;
+	double end = ax_now() + ax_race(8);
 	unsigned long rounds = 0;
 	pthread_t threads[3];
 	unsigned int i;

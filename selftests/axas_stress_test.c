@@ -176,7 +176,7 @@ TEST_F_TIMEOUT(space, random_calls_agree_with_a_model, 60)
 {
 	static struct model m;
 	__u64 rnd = ax_seed("random_calls_agree_with_a_model");
-	double end = ax_now() + 3;
+	double end = ax_now() + ax_race(3);
 	unsigned int i;
 	const char *what;
 
@@ -366,7 +366,7 @@ TEST_F_TIMEOUT(space, races_leave_a_consistent_space, 60)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL,
 					    i < 3 ? race_access : race_change, &w[i]));
 	}
-	ax_sleep_ms(2000);
+	ax_sleep_ms(1000 * ax_race(2));
 	stop = true;
 	for (i = 0; i < 5; i++) {
 		pthread_join(thread[i], NULL);

@@ -114,7 +114,7 @@ static void hot_pages(struct __test_metadata *_metadata, struct hot *hot, double
 	int tracker = ax_track(hot->r.fd, RAM, SIZE);
 	struct hot_writer h[ARRAY_SIZE(run)] = {};
 	pthread_t thread[ARRAY_SIZE(run)];
-	double end = ax_now() + seconds;
+	double end = ax_now() + ax_race(seconds);
 	unsigned int i;
 
 	ASSERT_LE(0, tracker);

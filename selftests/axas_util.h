@@ -218,6 +218,14 @@ static inline double ax_now(void)
 	return ts.tv_sec + ts.tv_nsec * 1e-9;
 }
 
+/* What a race takes of that many seconds: AXAS_RACE percent, or all. */
+static inline double ax_race(double seconds)
+{
+	const char *percent = getenv("AXAS_RACE");
+
+	return seconds * (percent ? strtoul(percent, NULL, 0) : 100) / 100;
+}
+
 static inline void ax_sleep_ms(unsigned int ms)
 {
 	struct timespec ts = { ms / 1000, (ms % 1000) * 1000000L };
