@@ -35,9 +35,9 @@ table() {
 	cat <<'TABLE'
 kunit-x86_64            | check | 6.12-x86_64   | 250 | guest | KUnit on a debug kernel
 kunit-arm64             | check | 6.12-arm64    | 280 | guest | the same on arm64
-selftests-6.12-x86_64   | check | 6.12-x86_64   | 600 | guest --race 30 | the programs over /dev/axas, on the debug kernel
-selftests-distro-x86_64 | check | distro-x86_64 | 300 | guest --race 30 | ... on the prebuilt kernel
-selftests-distro-arm64  | check | distro-arm64  | 350 | guest --race 30 | ... on that of arm64
+selftests-6.12-x86_64   | check | 6.12-x86_64   | 600 | guest --race 40 | the programs over /dev/axas, on the debug kernel
+selftests-distro-x86_64 | check | distro-x86_64 | 300 | guest --race 40 | ... on the prebuilt kernel
+selftests-distro-arm64  | check | distro-arm64  | 350 | guest --race 40 | ... on that of arm64
 hw-arm64                | check | 6.12-arm64    | 200 | hw-arm64 KERNEL=debug STEPS=2000 | an emulated CPU walks the tables at EL2
 hw-amd                  | check | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | ... by SVM, with nested paging
 fuzz-distro             | check | distro        |  90 | guest | all of the interface at random, for a minute

@@ -658,7 +658,7 @@ static void steps_run(struct __test_metadata *_metadata, int fd, __u64 gpa, __u6
 	ASSERT_EQ(0, steps_go(&s, FRAMES));
 	for (i = 0; i < ARRAY_SIZE(thread); i++)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, steps_look, &s));
-	for (version = FRAMES + 1; !ret && ax_now() < until; version++)
+	for (version = FRAMES + 1; !ret && (ax_now() < until || version <= 20); version++)
 		ret = steps_go(&s, version);
 	s.stop = true;
 	for (i = 0; i < ARRAY_SIZE(thread); i++)
