@@ -360,7 +360,7 @@ TEST_F(space, join_of_a_large_leaf)
 }
 
 /* A log of writes: all is read-only, and each page that is written to is opened. */
-#define LOG_PAGES	(64ULL << 20 >> 12)
+#define LOG_PAGES	(16ULL << 20 >> 12)
 
 TEST_F_TIMEOUT(space, join_of_a_log_of_writes, 120)
 {
