@@ -302,7 +302,11 @@ static int move_run(struct move *move)
 static int space_move(struct axas_space *space, u64 from, u64 to, u64 size,
 		      bool exchange)
 {
-	struct move *move __free(kfree) = NULL;
+	struct move move = {
+		.space = space, .from = from, .to = to, .size = size,
+		.exchange = exchange,
+		.pieces = LIST_HEAD_INIT(move.pieces),
+	};
 	int ret;
 
 	ret = axas_area_check_range(space, from, size);
@@ -312,15 +316,7 @@ static int space_move(struct axas_space *space, u64 from, u64 to, u64 size,
 		return ret;
 	if (from < to + size && to < from + size)
 		return -EINVAL;
-	move = kzalloc(sizeof(*move), AXAS_GFP);
-	if (!move)
-		return -ENOMEM;
-	*move = (struct move){
-		.space = space, .from = from, .to = to, .size = size,
-		.exchange = exchange,
-	};
-	INIT_LIST_HEAD(&move->pieces);
-	return move_run(move);
+	return move_run(&move);
 }
 
 /**
