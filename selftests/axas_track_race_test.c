@@ -377,6 +377,17 @@ static void race_end(struct race *r)
 	}
 }
 
+/* Has each route been taken? */
+static bool all_gone(const struct race *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_ROUTES; i++)
+		if (taken(r, i) && !__atomic_load_n(&r->done[i], __ATOMIC_RELAXED))
+			return false;
+	return true;
+}
+
 static void race_threads(struct __test_metadata *_metadata, struct race *r, double seconds,
 			 __u64 *rnd)
 {
@@ -395,6 +406,9 @@ static void race_threads(struct __test_metadata *_metadata, struct race *r, doub
 					    i < KEPT ? list_and_copy : begin_and_end,
 					    &r->watch[i]));
 	ax_sleep_ms(1000 * seconds);
+	/* A disk has other things to do. */
+	while (!all_gone(r) && !r->bad)
+		ax_sleep_ms(10);
 	r->stop = true;
 	for (i = 0; i < ARRAY_SIZE(run); i++) {
 		pthread_join(thread[i], NULL);
