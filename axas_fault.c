@@ -494,7 +494,7 @@ static bool memory_denies(struct axas_memory *memory, unsigned int access)
 /*
  * Find the leaf and take a reference of its page, all under one RCU section.
  * The entry is read again afterwards: if it hasn't changed, the reference was
- * taken while the entry still held its own.
+ * taken while the entry still held its own. -EMLINK: the page has none to be had.
  */
 static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 		      unsigned int access, struct axas_memory *memory)
@@ -515,6 +515,8 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 	/* Others may have a struct page too, but none that counts for anyone. */
 	if (!leaf.attr.owned)
 		return 0;
+	if (leaf.level > 1 && axas_hal_is_whole(leaf.hpa))
+		return -EMLINK;
 	memory->page = axas_hal_page(memory->hpa);
 	if (!get_page_unless_zero(memory->page))
 		return -EAGAIN;
@@ -523,6 +525,21 @@ static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 		return -EAGAIN;
 	}
 	return 0;
+}
+
+/* Who frees a frame has the lock, too. */
+static int memory_split_frame(struct axas_space *space, axas_gpa_t gpa)
+{
+	int ret = mutex_lock_killable(&space->lock);
+	struct axas_leaf leaf;
+
+	if (ret)
+		return ret;
+	if (!axas_npt_lookup(&space->npt, gpa, &leaf) && leaf.attr.owned &&
+	    leaf.level > 1)
+		axas_hal_split_frame(leaf.hpa);
+	mutex_unlock(&space->lock);
+	return -EAGAIN;
 }
 
 /*
@@ -565,9 +582,10 @@ static noinline int memory_poisoned(struct axas_space *space, axas_gpa_t gpa,
  * may be unmapped at any time; the reference keeps the frame alive. Whoever only
  * wants to copy calls axas_space_rw_iter().
  *
- * Context: may sleep. Takes the space's lock if the page's memory has failed.
+ * Context: may sleep. Takes the space's lock if the page's memory has failed, and the
+ * first time in a frame of 2 MiB.
  * Return: 0; -EFAULT outside of areas and in devices; -EACCES; -ENOMEM;
- * -EHWPOISON; -EINTR where writes are noticed; -ENOENT, with %AXAS_ACCESS_THERE and for
+ * -EHWPOISON; -EINTR where the lock is taken or writes are noticed; -ENOENT, with %AXAS_ACCESS_THERE and for
  * whatever reason, if there is no leaf.
  */
 int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
@@ -580,6 +598,8 @@ int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 		return -EFAULT;
 	for (;;) {
 		ret = memory_try(space, gpa, access, memory);
+		if (ret == -EMLINK)
+			ret = memory_split_frame(space, gpa);
 		if (ret == -EAGAIN) {
 			cond_resched();
 			continue;

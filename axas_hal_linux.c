@@ -15,6 +15,9 @@
 
 #include <axas/hal.h>
 
+/* page_private() of the first page of a frame of 2 MiB that is one allocation. */
+#define HAL_WHOLE	0xa2a5UL
+
 /* Pages allocated less pages freed on each CPU; only the sum means anything. */
 static DEFINE_PER_CPU(long, hal_count);
 
@@ -55,7 +58,10 @@ axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
 	if (!page)
 		return AXAS_NO_FRAME;
 	if (unlikely(order)) {
-		split_page(page, order);
+		if (order == AXAS_ORDER_2M)
+			set_page_private(page, HAL_WHOLE);
+		else
+			split_page(page, order);
 		this_cpu_add(hal_count, (1L << order) - 1);
 	}
 	this_cpu_inc(hal_count);
@@ -63,14 +69,68 @@ axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(axas_hal_alloc_frame);
 
+static bool hal_is_whole(const struct page *page)
+{
+	/* The pages have references when it isn't. Pairs with hal_split(). */
+	return smp_load_acquire(&page->private) == HAL_WHOLE;
+}
+
+bool axas_hal_is_whole(axas_hpa_t frame)
+{
+	return hal_is_whole(axas_hal_page(frame));
+}
+EXPORT_SYMBOL_GPL(axas_hal_is_whole);
+
+static void hal_split(struct page *page)
+{
+	split_page(page, AXAS_ORDER_2M);
+	/* Pairs with hal_is_whole(). */
+	smp_store_release(&page->private, 0);
+}
+
+void axas_hal_split_frame(axas_hpa_t frame)
+{
+	struct page *page = axas_hal_page(frame);
+
+	if (hal_is_whole(page))
+		hal_split(page);
+}
+EXPORT_SYMBOL_GPL(axas_hal_split_frame);
+
+/* The allocator keeps a page that has failed only if it comes alone. */
+static bool hal_has_failed(const struct page *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1U << AXAS_ORDER_2M; i++)
+		if (PageHWPoison(page + i))
+			return true;
+	return false;
+}
+
+/* Return: false if its pages have to be freed alone. */
+static bool hal_free_whole(struct page *page)
+{
+	/* Whoever goes through all pages there are may have taken this one. */
+	if (likely(page_count(page) == 1 && !hal_has_failed(page))) {
+		set_page_private(page, 0);
+		__free_pages(page, AXAS_ORDER_2M);
+		return true;
+	}
+	hal_split(page);
+	return false;
+}
+
 void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order)
 {
 	struct page *page = axas_hal_page(frame);
 	unsigned long i;
 
+	this_cpu_sub(hal_count, 1L << order);
+	if (order == AXAS_ORDER_2M && hal_is_whole(page) && hal_free_whole(page))
+		return;
 	for (i = 0; i < 1UL << order; i++)
 		__free_page(page + i);
-	this_cpu_sub(hal_count, 1L << order);
 }
 EXPORT_SYMBOL_GPL(axas_hal_dealloc_frame);
 

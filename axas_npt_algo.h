@@ -63,6 +63,7 @@
  * @tables: tables, by their page's lru
  * @freed: what becomes of @pages is counted there; or NULL
  * @nr: number of @pages
+ * @behind: pages that go with one of @pages, since their frame is whole
  * @pages: pages of frames
  */
 struct axas_npt_gather {
@@ -71,6 +72,7 @@ struct axas_npt_gather {
 	struct list_head tables;
 	struct axas_npt_freed *freed;
 	unsigned int nr;
+	unsigned int behind;
 	struct page *pages[NPT_GATHER_MAX];
 };
 

@@ -36,7 +36,20 @@ static noinline void npt_count_freed(const struct axas_npt_gather *gather)
 	for (i = 0; i < gather->nr; i++)
 		pinned += page_count(gather->pages[i]) > 1;
 	gather->freed->pinned += pinned;
-	gather->freed->freed += gather->nr - pinned;
+	gather->freed->freed += gather->nr + gather->behind - pinned;
+}
+
+/* Some of the pages are the first of a frame that goes as a whole. */
+static noinline void npt_free_frames(const struct axas_npt_gather *gather)
+{
+	unsigned int i;
+
+	for (i = 0; i < gather->nr; i++) {
+		axas_hpa_t hpa = axas_hpa(PFN_PHYS(page_to_pfn(gather->pages[i])));
+
+		axas_hal_dealloc_frame(hpa, axas_hal_is_whole(hpa) ?
+						    AXAS_ORDER_2M : 0);
+	}
 }
 
 static void npt_gather_flush(struct axas_npt *npt)
@@ -63,9 +76,12 @@ static void npt_gather_flush(struct axas_npt *npt)
 	}
 	if (unlikely(gather->freed))
 		npt_count_freed(gather);
-	if (gather->nr)
+	if (unlikely(gather->behind))
+		npt_free_frames(gather);
+	else if (gather->nr)
 		axas_hal_dealloc_pages(gather->pages, gather->nr);
 	gather->nr = 0;
+	gather->behind = 0;
 }
 
 /* Note that [start, end) has been cleared. */
@@ -88,6 +104,10 @@ static inline void npt_gather_pages(struct axas_npt *npt, axas_hpa_t hpa,
 	struct page *page = axas_hal_page(hpa);
 
 	npt_gather_range(npt, start, end);
+	if (unlikely(n > 1) && axas_hal_is_whole(hpa)) {
+		gather->behind += n - 1;
+		n = 1;
+	}
 	while (n--) {
 		gather->pages[gather->nr++] = page++;
 		if (unlikely(gather->nr == NPT_GATHER_MAX)) {
@@ -131,6 +151,8 @@ static void npt_split(struct npt_change *change, u64 *ptr, unsigned int level,
 	u64 begin = axas_trace_begin(axas_split);
 	u64 entry = READ_ONCE(*ptr);
 
+	if (fmt_owned(entry))
+		axas_hal_split_frame(fmt_hpa(entry, level));
 	if (FMT_BREAK_BEFORE_MAKE) {
 		entry = xchg(ptr, AXAS_NPT_FROZEN);
 		npt_invalidate(npt, start, size);

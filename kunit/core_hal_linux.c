@@ -6,6 +6,8 @@
 #define axas_hal_dealloc_frame	linux_hal_dealloc_frame
 #define axas_hal_dealloc_pages	linux_hal_dealloc_pages
 #define axas_hal_invalidate	linux_hal_invalidate
+#define axas_hal_is_whole	linux_hal_is_whole
 #define axas_hal_pages		linux_hal_pages
+#define axas_hal_split_frame	linux_hal_split_frame
 #define axas_hal_sync_frames	linux_hal_sync_frames
 #include "../axas_hal_linux.c"

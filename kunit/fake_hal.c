@@ -101,6 +101,18 @@ static unsigned long hal_mark(const struct page *page)
 	return FAKE_HAL_MAGIC ^ page_to_pfn(page);
 }
 
+/* Of the first page of a frame that is whole. */
+static unsigned long hal_whole_mark(const struct page *page)
+{
+	return ~hal_mark(page);
+}
+
+static bool hal_is_out(const struct page *page)
+{
+	return page_private(page) == hal_mark(page) ||
+	       page_private(page) == hal_whole_mark(page);
+}
+
 /**
  * fake_hal_owns - has the page been handed out and not come back?
  * @hpa: address of the page
@@ -111,8 +123,7 @@ bool fake_hal_owns(axas_hpa_t hpa)
 {
 	unsigned long pfn = PHYS_PFN(hpa.val);
 
-	return pfn_valid(pfn) &&
-	       page_private(pfn_to_page(pfn)) == hal_mark(pfn_to_page(pfn));
+	return pfn_valid(pfn) && hal_is_out(pfn_to_page(pfn));
 }
 
 static bool hal_shall_fail(unsigned int order, gfp_t gfp)
@@ -164,14 +175,47 @@ axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
 	if (!page)
 		return AXAS_NO_FRAME;
 
-	if (order)
+	if (order && order != AXAS_ORDER_2M)
 		split_page(page, order);
 	memset(page_address(page), gfp & __GFP_ZERO ? 0 : FAKE_HAL_FRESH,
 	       PAGE_SIZE << order);
 	for (i = 0; i < 1UL << order; i++)
 		set_page_private(page + i, hal_mark(page + i));
+	if (order == AXAS_ORDER_2M)
+		set_page_private(page, hal_whole_mark(page));
 	atomic_long_add(1L << order, &hal_pages);
 	return axas_hpa(PFN_PHYS(page_to_pfn(page)));
+}
+
+bool axas_hal_is_whole(axas_hpa_t frame)
+{
+	const struct page *page = axas_hal_page(frame);
+
+	/* Pairs with axas_hal_split_frame(). */
+	return smp_load_acquire(&page->private) == hal_whole_mark(page);
+}
+
+void axas_hal_split_frame(axas_hpa_t frame)
+{
+	struct page *page = axas_hal_page(frame);
+
+	if (!axas_hal_is_whole(frame))
+		return;
+	split_page(page, AXAS_ORDER_2M);
+	/* Pairs with axas_hal_is_whole(). */
+	smp_store_release(&page->private, hal_mark(page));
+}
+
+/* It goes by one call, or else its pages would be lost. */
+static void hal_free_whole(struct page *page)
+{
+	unsigned long i;
+
+	memset(page_address(page), FAKE_HAL_FREED, SZ_2M);
+	for (i = 0; i < 1UL << AXAS_ORDER_2M; i++)
+		set_page_private(page + i, 0);
+	atomic_long_sub(1L << AXAS_ORDER_2M, &hal_pages);
+	__free_pages(page, AXAS_ORDER_2M);
 }
 
 static void hal_free_page(struct page *page)
@@ -195,6 +239,10 @@ void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order)
 
 	if (watch && watch->free)
 		watch->free(watch, frame, order);
+	if (order == AXAS_ORDER_2M && pfn_valid(pfn) && axas_hal_is_whole(frame)) {
+		hal_free_whole(pfn_to_page(pfn));
+		return;
+	}
 	for (i = 0; i < 1UL << order; i++) {
 		if (pfn_valid(pfn + i))
 			hal_free_page(pfn_to_page(pfn + i));

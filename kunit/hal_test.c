@@ -76,14 +76,16 @@ struct hal_impl {
 	const char *name;
 	axas_hpa_t (*alloc)(unsigned int order, int nid, gfp_t gfp);
 	void (*dealloc)(axas_hpa_t hpa, unsigned int order);
+	bool (*is_whole)(axas_hpa_t hpa);
+	void (*split)(axas_hpa_t hpa);
 	long (*pages)(void);
 };
 
 static const struct hal_impl hal_impls[] = {
 	{ "fake", axas_hal_alloc_frame, axas_hal_dealloc_frame,
-	  axas_hal_pages },
+	  axas_hal_is_whole, axas_hal_split_frame, axas_hal_pages },
 	{ "linux", linux_hal_alloc_frame, linux_hal_dealloc_frame,
-	  linux_hal_pages },
+	  linux_hal_is_whole, linux_hal_split_frame, linux_hal_pages },
 };
 
 static void hal_impl_desc(const struct hal_impl *impl, char *desc)
@@ -117,7 +119,7 @@ static void hal_alignment_zero_and_count(struct kunit *test)
 	}
 }
 
-/* A large leaf that has been split is freed page by page. */
+/* A frame of 2 MiB is one until it is split, and is freed page by page then. */
 static void hal_pages_are_freed_one_by_one(struct kunit *test)
 {
 	const struct hal_impl *impl = test->param_value;
@@ -125,6 +127,15 @@ static void hal_pages_are_freed_one_by_one(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_ASSERT_TRUE(test, axas_frame_valid(hpa));
+	KUNIT_EXPECT_TRUE(test, impl->is_whole(hpa));
+	KUNIT_EXPECT_EQ(test, page_count(axas_hal_page(hpa)), 1);
+	KUNIT_EXPECT_EQ(test, page_count(axas_hal_page(hpa) + 511), 0);
+	impl->split(hpa);
+	KUNIT_EXPECT_FALSE(test, impl->is_whole(hpa));
+	for (i = 0; i < 512; i++)
+		KUNIT_EXPECT_EQ(test, page_count(axas_hal_page(hpa) + i), 1);
+	impl->split(hpa);
+	KUNIT_EXPECT_EQ(test, page_count(axas_hal_page(hpa) + 1), 1);
 	for (i = 0; i < 512; i++)
 		impl->dealloc(axas_hpa(hpa.val + i * SZ_4K), 0);
 	KUNIT_EXPECT_EQ(test, impl->pages(), 0L);
@@ -144,6 +155,24 @@ static void hal_reference_keeps_the_page(struct kunit *test)
 	impl->dealloc(hpa, 0);
 	KUNIT_EXPECT_EQ(test, impl->pages(), 0L);
 	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	KUNIT_EXPECT_NULL(test, memchr_inv(page_address(page), 0x42, SZ_4K));
+	put_page(page);
+}
+
+/* Nobody may have a page of a whole frame but the first, by mistake. */
+static void hal_reference_keeps_one_page_of_many(struct kunit *test)
+{
+	axas_hpa_t hpa = linux_hal_alloc_frame(9, NUMA_NO_NODE, GFP_KERNEL);
+	struct page *page;
+
+	KUNIT_ASSERT_TRUE(test, axas_frame_valid(hpa));
+	page = axas_hal_page(hpa);
+	get_page(page);
+	memset(page_address(page), 0x42, SZ_4K);
+	linux_hal_dealloc_frame(hpa, 9);
+	KUNIT_EXPECT_EQ(test, linux_hal_pages(), 0L);
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	KUNIT_EXPECT_EQ(test, page_private(page), 0UL);
 	KUNIT_EXPECT_NULL(test, memchr_inv(page_address(page), 0x42, SZ_4K));
 	put_page(page);
 }
@@ -258,6 +287,7 @@ static struct kunit_case hal_cases[] = {
 	KUNIT_CASE_PARAM(hal_alignment_zero_and_count, hal_impl_gen_params),
 	KUNIT_CASE_PARAM(hal_pages_are_freed_one_by_one, hal_impl_gen_params),
 	KUNIT_CASE_PARAM(hal_reference_keeps_the_page, hal_impl_gen_params),
+	KUNIT_CASE(hal_reference_keeps_one_page_of_many),
 	KUNIT_CASE_PARAM(hal_node, hal_impl_gen_params),
 	KUNIT_CASE(hal_addresses_convert_both_ways),
 	KUNIT_CASE(hal_fake_sees_bad_frees),

@@ -22,6 +22,7 @@
 	AXAS_CASE(fault_frames_are_zeroed)
 	AXAS_CASE(fault_large_leaf_where_it_fits)
 	AXAS_CASE(fault_small_leaf_without_large_frame)
+	AXAS_CASE(fault_large_frame_goes_as_one)
 	AXAS_CASE(fault_sleeps_for_memory)
 	AXAS_CASE(fault_sleeps_while_its_area_changes)
 	AXAS_CASE(fault_in_linear_area)

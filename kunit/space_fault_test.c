@@ -171,6 +171,68 @@ void fault_small_leaf_without_large_frame(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, axas_stats_of(space).resident, 2ULL * SZ_4K);
 }
 
+/* Frees of frames of 2 MiB at once, and of pages in some others. */
+struct large_watch {
+	struct fake_hal_watch watch;
+	axas_hpa_t frames[4];
+	unsigned int whole[4];
+	unsigned int pages[4];
+};
+
+static void large_free(struct fake_hal_watch *w, axas_hpa_t hpa,
+		       unsigned int order)
+{
+	struct large_watch *watch = container_of(w, struct large_watch, watch);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(watch->frames); i++) {
+		if (hpa.val - watch->frames[i].val >= SZ_2M)
+			continue;
+		watch->whole[i] += order == AXAS_ORDER_2M;
+		watch->pages[i] += !order;
+	}
+}
+
+/* What somebody else wants a page of, or a part of which has gone, goes by pages. */
+void fault_large_frame_goes_as_one(struct kunit *test)
+{
+	struct large_watch watch = { .watch.free = large_free };
+	struct axas_space *space = axas_test_space(test);
+	struct axas_npt_freed freed;
+	struct axas_memory memory;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, 0, 4 * SZ_2M, PROT_RW,
+					     AXAS_MAP_POPULATE, SZ_2M), 0);
+	for (i = 0; i < 4; i++)
+		watch.frames[i] = axas_hpa(axas_translate_at(space, i * SZ_2M).hpa);
+	KUNIT_ASSERT_EQ(test, axas_space_get_memory(space,
+						    axas_gpa(SZ_2M + 5 * SZ_4K),
+						    PROT_W, &memory), 0);
+	KUNIT_EXPECT_EQ(test, page_count(memory.page), 2);
+	KUNIT_EXPECT_EQ(test, leaf_size_at(space, SZ_2M), (u64)SZ_2M);
+	KUNIT_EXPECT_EQ(test, axas_unmap_range(space, 2 * SZ_2M + SZ_4K, SZ_4K),
+			0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, 2 * SZ_2M + SZ_4K, SZ_4K,
+					     PROT_RW, AXAS_MAP_POPULATE, 0), 0);
+	fake_hal_set_watch(&watch.watch);
+	KUNIT_EXPECT_EQ(test, axas_space_discard(space, axas_gpa(0), 3 * SZ_2M,
+						 &freed), 0);
+	KUNIT_EXPECT_EQ(test, freed.freed, 3 * 512 - 1ULL);
+	KUNIT_EXPECT_EQ(test, freed.pinned, 1ULL);
+	KUNIT_EXPECT_EQ(test, axas_space_clear(space), 0);
+	fake_hal_set_watch(NULL);
+	put_page(memory.page);
+	KUNIT_EXPECT_EQ(test, watch.whole[0], 1U);
+	KUNIT_EXPECT_EQ(test, watch.pages[0], 0U);
+	KUNIT_EXPECT_EQ(test, watch.whole[1], 0U);
+	KUNIT_EXPECT_EQ(test, watch.pages[1], 512U);
+	KUNIT_EXPECT_EQ(test, watch.whole[2], 0U);
+	KUNIT_EXPECT_EQ(test, watch.pages[2], 511U);
+	KUNIT_EXPECT_EQ(test, watch.whole[3], 1U);
+	KUNIT_EXPECT_EQ(test, watch.pages[3], 0U);
+}
+
 /* What can't be had at once is waited for: nothing of it reaches the caller. */
 void fault_sleeps_for_memory(struct kunit *test)
 {

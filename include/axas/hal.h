@@ -18,7 +18,8 @@
  * DOC: HAL
  *
  * Four functions and an invalidation stand between axas and the machine (AxMmHal
- * in the Rust original), and on arm64 one that keeps caches coherent. Which
+ * in the Rust original), two for frames of 2 MiB, and on arm64 one that keeps caches
+ * coherent. Which
  * implementation runs is decided by the linker: axas.ko has axas_hal_linux.c, the
  * KUnit module a second one that counts and fails on demand. Addresses are
  * converted inline.
@@ -30,7 +31,10 @@
  */
 #define AXAS_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL)
 
-/* A frame of 2 MiB, without which small ones do. */
+/*
+ * A frame of 2 MiB, without which small ones do. It is one allocation until it is
+ * split: but for the first none of its pages has a reference that others may take.
+ */
 #define AXAS_GFP_2M	(GFP_KERNEL_ACCOUNT | __GFP_NORETRY)
 #define AXAS_ORDER_2M	9
 
@@ -54,7 +58,8 @@ static inline bool axas_frame_valid(axas_hpa_t frame)
  * @nid: preferred NUMA node or %NUMA_NO_NODE
  * @gfp: %AXAS_GFP or %GFP_NOWAIT, with %__GFP_ZERO if zeroed
  *
- * Each page of the frame has a reference of its own and can be freed alone.
+ * Each page of the frame has a reference of its own and can be freed alone; in a
+ * frame of %AXAS_ORDER_2M only after axas_hal_split_frame().
  *
  * Context: may sleep unless @gfp says otherwise.
  * Return: the address, aligned to its size, or %AXAS_NO_FRAME.
@@ -75,12 +80,29 @@ void axas_hal_dealloc_frame(axas_hpa_t frame, unsigned int order);
 
 /**
  * axas_hal_dealloc_pages - the same for many pages at once
- * @pages: pages of frames
+ * @pages: pages of frames that aren't whole
  * @nr: how many
  *
  * Context: any.
  */
 void axas_hal_dealloc_pages(struct page **pages, unsigned int nr);
+
+/**
+ * axas_hal_is_whole - is a frame of 2 MiB one allocation?
+ * @frame: memory that axas_hal_alloc_frame() returned, aligned to 2 MiB
+ *
+ * Context: any. If not, whoever knows that it isn't freed may take references.
+ * Return: true if so; false if it has been split, or was never of 2 MiB.
+ */
+bool axas_hal_is_whole(axas_hpa_t frame);
+
+/**
+ * axas_hal_split_frame - give each page of a frame of 2 MiB a reference of its own
+ * @frame: the frame; nothing happens if it isn't whole
+ *
+ * Context: any; the caller has the lock of the table that holds the frame.
+ */
+void axas_hal_split_frame(axas_hpa_t frame);
 
 /**
  * axas_hal_phys_to_virt - address of a frame in the kernel's linear map

@@ -408,6 +408,7 @@ def targets(native, noerms, smp):
     t.add('eager map 4K / floor', 1.1, against(noerms, 'u_eager4k', 'alloc', 'floor'))
     t.add("unmap with free 4K / allocator's free", 1.25,
           against(noerms, 'u_unmap4k', 'alloc_free', 'floor'))
+    t.add('unmap with free 2M / munmap', 0.5, against(noerms, 'u_unmap2m', 'u_unmap2m', 'munmap'))
     track_targets(t, noerms)
     t.add('lazy map: time of 64 TiB / 64 MiB (same: 10 %)', 1.1,
           within(native, 'lazy_64t', 'lazy_64m'))
