@@ -155,16 +155,22 @@ static void area_put(struct axas_tree *tree, void *entry)
 	axas_area_free(area);
 }
 
-/* Devices and ROM tell where in them an access was. */
+/*
+ * Devices and ROM tell where in them an access was. What is spread over nodes is so by
+ * what lies in front of it.
+ */
 static bool area_same(const void *a, const void *b)
 {
 	const struct axas_area *one = a, *other = b;
 
-	if (one->origin != other->origin && (!one->max_level || one->attr.rom))
+	if (one->origin != other->origin &&
+	    (!one->max_level || one->attr.rom || one->spread))
 		return false;
 	return one->ops == other->ops &&
 	       !memcmp(&one->attr, &other->attr, sizeof(one->attr)) &&
-	       one->max_level == other->max_level && one->nid == other->nid &&
+	       one->max_level == other->max_level &&
+	       axas_place_same(one->place, other->place) &&
+	       one->spread == other->spread &&
 	       one->offset == other->offset && one->cookie == other->cookie &&
 	       one->alias == other->alias;
 }

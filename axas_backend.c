@@ -66,18 +66,45 @@ static const struct axas_backend_ops linear_ops = {
 
 /* ---- alloc: zeroed frames from the kernel ---- */
 
+static bool alloc_may_be_from(u32 nodes, int nid)
+{
+	return !nodes || (nid < 32 && nodes >> nid & 1);
+}
+
+/* What takes nodes of a set says so, and each of them has memory for it. */
+static int alloc_set_up_nodes(struct axas_area *area,
+			      const struct axas_map *args)
+{
+	bool spread = args->flags & AXAS_MAP_INTERLEAVE;
+	bool bind = args->flags & AXAS_MAP_BIND;
+
+	if (!args->nodes != !(spread || bind) ||
+	    args->nodes & ~nodes_addr(node_states[N_NORMAL_MEMORY])[0])
+		return -EINVAL;
+	if (area->place.nid != NUMA_NO_NODE &&
+	    (spread || !alloc_may_be_from(args->nodes, area->place.nid)))
+		return -EINVAL;
+	area->placed = args->nodes;
+	if (bind)
+		area->place.nodes = args->nodes;
+	if (spread)
+		area->spread = args->nodes;
+	return 0;
+}
+
 static int alloc_setup(struct axas_area *area, const struct axas_npt *npt,
 		       const struct axas_map *args)
 {
 	if (args->hpa)
 		return -EINVAL;
 	area->attr.owned = true;
-	if (!(args->flags & AXAS_MAP_NODE))
-		return 0;
-	if (args->node >= MAX_NUMNODES || !node_state(args->node, N_MEMORY))
-		return -EINVAL;
-	area->nid = array_index_nospec(args->node, MAX_NUMNODES);
-	return 0;
+	if (args->flags & AXAS_MAP_NODE) {
+		if (args->node >= MAX_NUMNODES ||
+		    !node_state(args->node, N_MEMORY))
+			return -EINVAL;
+		area->place.nid = array_index_nospec(args->node, MAX_NUMNODES);
+	}
+	return alloc_set_up_nodes(area, args);
 }
 
 /* 2 if the 2 MiB around the fault are empty and lie in the area, else 1. */
@@ -92,6 +119,15 @@ static unsigned int alloc_level(const struct axas_area *area,
 	return start >= fault->start && start + SZ_2M - 1 <= fault->last ? 2 : 1;
 }
 
+/* A frame may be left of what somebody wanted elsewhere. */
+static bool alloc_frame_fits(const struct axas_area *area,
+			     const struct axas_frame *frame, unsigned int order)
+{
+	int nid = page_to_nid(axas_hal_page(frame->hpa));
+
+	return frame->order == order && alloc_may_be_from(area->place.nodes, nid);
+}
+
 static int alloc_fault(const struct axas_area *area, struct axas_npt *npt,
 		       const struct axas_npt_slot *slot,
 		       struct axas_nested_fault *fault)
@@ -101,17 +137,17 @@ static int alloc_fault(const struct axas_area *area, struct axas_npt *npt,
 	int ret;
 
 	if (axas_frame_valid(fault->frame.hpa)) {
-		if (fault->frame.order != order)
+		if (!alloc_frame_fits(area, &fault->frame, order))
 			axas_frame_free(&fault->frame);
-	} else if (!order) {
+	} else if (!order && likely(!area->placed)) {
 		/* A small frame can nearly always be had without sleeping. */
-		fault->frame = axas_frame_alloc(0, area->nid, GFP_NOWAIT |
+		fault->frame = axas_frame_alloc(0, area->place.nid, GFP_NOWAIT |
 						__GFP_ACCOUNT | __GFP_ZERO);
 	}
 	if (!axas_frame_valid(fault->frame.hpa)) {
 		fault->want_frame = true;
 		fault->order = order;
-		fault->nid = area->nid;
+		fault->place = axas_area_place(area, fault->gpa);
 		return -EAGAIN;
 	}
 
@@ -130,7 +166,7 @@ static const struct axas_backend_ops alloc_ops = {
 	.id = AXAS_BACKEND_ALLOC,
 	.name = "alloc",
 	.flags = AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE |
-		 AXAS_MAP_ROM,
+		 AXAS_MAP_ROM | AXAS_MAP_BIND | AXAS_MAP_INTERLEAVE,
 	.max_level = 2,
 	.default_level = 1,
 	.zeroed = true,

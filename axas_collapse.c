@@ -21,7 +21,7 @@
  * @end: where it ends
  * @joined: bytes that have come into larger leaves
  * @frame: a frame, once one is wanted
- * @nid: where it is, or is to be, from
+ * @place: where it is, or is to be, from
  *
  * The lock is held for 2 MiB at a time, and not while memory is allocated.
  */
@@ -32,7 +32,7 @@ struct collapse {
 	u64 end;
 	u64 joined;
 	struct axas_frame frame;
-	int nid;
+	struct axas_place place;
 };
 
 /* What lies in one area, up to where another leaf of 2 MiB could begin. */
@@ -99,9 +99,12 @@ static bool collapse_by_copy(struct collapse *collapse,
 static bool collapse_has_frame(struct collapse *collapse,
 			       const struct axas_area *area)
 {
-	if (collapse->nid != area->nid)
+	struct axas_place place = axas_area_place(area,
+						  axas_gpa(collapse->gpa));
+
+	if (!axas_place_same(collapse->place, place))
 		axas_frame_free(&collapse->frame);
-	collapse->nid = area->nid;
+	collapse->place = place;
 	return axas_frame_valid(collapse->frame.hpa);
 }
 
@@ -151,7 +154,7 @@ static int collapse_next(struct collapse *collapse)
 /* Without one what lies there stays as it is. */
 static void collapse_get_frame(struct collapse *collapse)
 {
-	collapse->frame = axas_frame_alloc(AXAS_ORDER_2M, collapse->nid,
+	collapse->frame = axas_frame_alloc_placed(AXAS_ORDER_2M, collapse->place,
 					   AXAS_GFP_2M);
 	if (!axas_frame_valid(collapse->frame.hpa))
 		collapse->gpa += SZ_2M;

@@ -146,6 +146,26 @@ static void show_area_hpa(struct seq_file *m, const struct debugfs_list *list)
 		seq_printf(m, "0x%llx", show_hpa(m) ? hpa : 0);
 }
 
+/* Where its frames come from. */
+static const char *show_area_nodes(struct seq_file *m,
+				   const struct axas_area *area,
+				   const char *comma)
+{
+	if (area->place.nid != NUMA_NO_NODE) {
+		seq_printf(m, "%snode=%d", comma, area->place.nid);
+		comma = ",";
+	}
+	if (area->place.nodes) {
+		seq_printf(m, "%sbind=%#x", comma, area->place.nodes);
+		comma = ",";
+	}
+	if (area->spread) {
+		seq_printf(m, "%sinterleave=%#x", comma, area->spread);
+		comma = ",";
+	}
+	return comma;
+}
+
 static int areas_show(struct seq_file *m, void *v)
 {
 	const struct debugfs_list *list = v;
@@ -172,10 +192,8 @@ static int areas_show(struct seq_file *m, void *v)
 		seq_printf(m, "%srom", comma);
 		comma = ",";
 	}
-	if (area->attr.owned && area->nid != NUMA_NO_NODE) {
-		seq_printf(m, "%snode=%d", comma, area->nid);
-		comma = ",";
-	}
+	if (area->attr.owned)
+		comma = show_area_nodes(m, area, comma);
 	seq_puts(m, *comma ? "\n" : "-\n");
 	return 0;
 }

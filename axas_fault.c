@@ -219,8 +219,8 @@ static int fault_prepare(struct axas_space *space,
 
 	fault->want_frame = false;
 	gfp = fault->order ? AXAS_GFP_2M : AXAS_GFP;
-	fault->frame = axas_frame_alloc(fault->order, fault->nid,
-					gfp | __GFP_ZERO);
+	fault->frame = axas_frame_alloc_placed(fault->order, fault->place,
+					       gfp | __GFP_ZERO);
 	if (axas_frame_valid(fault->frame.hpa))
 		return 0;
 	if (!fault->order)

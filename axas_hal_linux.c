@@ -43,6 +43,17 @@ static bool hal_task_has_policy(void)
 }
 #endif
 
+/* From the node of the set that is nearest to the first; from no other. */
+static struct page *hal_alloc_bound(unsigned int order,
+				    struct axas_place place, gfp_t gfp)
+{
+	nodemask_t nodes = { .bits = { place.nodes } };
+
+	if (place.nid == NUMA_NO_NODE)
+		place.nid = numa_mem_id();
+	return __alloc_pages(gfp, order, place.nid, &nodes);
+}
+
 /* alloc_pages() reads policies even if the task has none of its own. */
 static struct page *hal_alloc_pages(unsigned int order, int nid, gfp_t gfp)
 {
@@ -51,10 +62,9 @@ static struct page *hal_alloc_pages(unsigned int order, int nid, gfp_t gfp)
 	return alloc_pages_node(nid, gfp, order);
 }
 
-axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
+/* But in one of 2 MiB each page is one. */
+static inline axas_hpa_t hal_frame(struct page *page, unsigned int order)
 {
-	struct page *page = hal_alloc_pages(order, nid, gfp | __GFP_NOWARN);
-
 	if (!page)
 		return AXAS_NO_FRAME;
 	if (unlikely(order)) {
@@ -67,7 +77,22 @@ axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
 	this_cpu_inc(hal_count);
 	return axas_hpa(PFN_PHYS(page_to_pfn(page)));
 }
+
+axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
+{
+	return hal_frame(hal_alloc_pages(order, nid, gfp | __GFP_NOWARN), order);
+}
 EXPORT_SYMBOL_GPL(axas_hal_alloc_frame);
+
+axas_hpa_t axas_hal_alloc_placed(unsigned int order, struct axas_place place,
+				 gfp_t gfp)
+{
+	if (!place.nodes)
+		return axas_hal_alloc_frame(order, place.nid, gfp);
+	return hal_frame(hal_alloc_bound(order, place, gfp | __GFP_NOWARN),
+			 order);
+}
+EXPORT_SYMBOL_GPL(axas_hal_alloc_placed);
 
 static bool hal_is_whole(const struct page *page)
 {

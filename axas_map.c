@@ -16,6 +16,9 @@
 /* What is no backend's to know. */
 #define AXAS_MAP_ANY	(AXAS_MAP_IGNORE_PAT | AXAS_MAP_REPLACE)
 
+/* What wants nodes. */
+#define AXAS_MAP_SET	(AXAS_MAP_BIND | AXAS_MAP_INTERLEAVE)
+
 /* The level of args->max_leaf, or an errno. */
 static int map_max_level(const struct axas_space *space,
 			 const struct axas_backend_ops *ops, u64 max_leaf)
@@ -52,7 +55,8 @@ static int map_setup(const struct axas_space *space,
 	if (!area->ops ||
 	    args->flags & ~(area->ops->flags | AXAS_MAP_ANY) ||
 	    (args->node && !(args->flags & AXAS_MAP_NODE)) ||
-	    args->reserved || !map_names_source(args) ||
+	    (args->nodes && !(args->flags & AXAS_MAP_SET)) ||
+	    !map_names_source(args) ||
 	    args->memtype > AXAS_MEM_DEVICE)
 		return -EINVAL;
 	ret = axas_area_check_range(space, args->gpa, args->length);
@@ -72,7 +76,7 @@ static int map_setup(const struct axas_space *space,
 	area->cookie = args->cookie;
 	area->origin = args->gpa;
 	area->ranges = 1;
-	area->nid = NUMA_NO_NODE;
+	area->place = AXAS_ANYWHERE;
 	area->attr = (struct axas_attr){
 		.prot = args->prot,
 		.memtype = args->memtype,

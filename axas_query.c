@@ -152,10 +152,15 @@ static void areas_describe(const struct axas_area *area, u64 start, u64 last,
 		entry->hpa = start + area->offset;
 	else if (area->ops->id == AXAS_BACKEND_LINEAR)
 		entry->hpa = start + area->offset;
-	if (area->nid != NUMA_NO_NODE) {
+	if (area->place.nid != NUMA_NO_NODE) {
 		entry->flags |= AXAS_MAP_NODE;
-		entry->node = area->nid;
+		entry->node = area->place.nid;
 	}
+	if (area->place.nodes)
+		entry->flags |= AXAS_MAP_BIND;
+	if (area->spread)
+		entry->flags |= AXAS_MAP_INTERLEAVE;
+	entry->nodes = area->place.nodes | area->spread;
 }
 
 /**

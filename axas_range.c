@@ -116,7 +116,7 @@ EXPORT_SYMBOL_GPL(axas_space_discard);
  * @end: where it ends
  * @frames: frames to be used, the next one last; room for those of a table
  * @nr: how many there are
- * @nid: where they are from
+ * @place: where they are from
  * @pool: tables to be used
  *
  * The lock of @npt is held for a table of it at a time, and not while memory is
@@ -131,7 +131,7 @@ struct populate {
 	u64 end;
 	axas_hpa_t *frames;
 	unsigned int nr;
-	int nid;
+	struct axas_place place;
 	struct axas_npt_pool pool;
 };
 
@@ -146,7 +146,7 @@ struct populate_look {
 	u64 epoch;
 	unsigned int level;
 	unsigned int access;
-	int nid;
+	struct axas_place place;
 	bool zeroed;
 	bool large;
 };
@@ -196,7 +196,7 @@ static int populate_look(const struct populate *populate,
 		return -EOPNOTSUPP;
 	/* A tracker needn't notice it. */
 	look->access = area->attr.prot & ~AXAS_PROT_WRITE;
-	look->nid = area->nid;
+	look->place = axas_area_place(area, axas_gpa(look->gpa));
 	look->zeroed = area->ops->zeroed;
 	axas_npt_get_ops(npt)->lookup(npt, axas_gpa(look->gpa), &slot, &leaf);
 	look->level = slot.level;
@@ -269,12 +269,12 @@ static int populate_get_frames(struct populate *populate,
 						 AXAS_GFP);
 	if (!populate->frames)
 		return -ENOMEM;
-	if (populate->nid != look->nid)
+	if (!axas_place_same(populate->place, look->place))
 		populate_drop_frames(populate);
-	populate->nid = look->nid;
+	populate->place = look->place;
 	for (i = want; i > populate->nr; i--) {
-		axas_hpa_t frame = axas_hal_alloc_frame(0, look->nid, AXAS_GFP |
-							__GFP_ZERO);
+		axas_hpa_t frame = axas_hal_alloc_placed(0, look->place,
+							 AXAS_GFP | __GFP_ZERO);
 
 		if (!axas_frame_valid(frame))
 			break;
@@ -289,6 +289,15 @@ static int populate_get_frames(struct populate *populate,
 	return -ENOMEM;
 }
 
+/* Where the next frame comes from may be another place since it was looked at. */
+static bool populate_is_from(const struct populate *populate,
+			     const struct axas_area *area,
+			     struct axas_place place)
+{
+	return axas_place_same(axas_area_place(area, axas_gpa(populate->gpa)),
+			       place);
+}
+
 /* Under the lock. */
 static int populate_fill(struct populate *populate)
 {
@@ -299,7 +308,8 @@ static int populate_fill(struct populate *populate)
 	int ret;
 
 	area = populate_area(populate, &next);
-	if (!area || !area->ops->zeroed || area->nid != populate->nid)
+	if (!area || !area->ops->zeroed ||
+	    !populate_is_from(populate, area, populate->place))
 		return -EAGAIN;
 	ret = npt->ops->populate(npt, axas_gpa(populate->gpa), 1,
 				 (next - populate->gpa) / SZ_4K,
@@ -315,6 +325,7 @@ static int populate_fill(struct populate *populate)
 
 /* Under the lock. */
 static int populate_fill_large(struct populate *populate,
+			       const struct populate_look *look,
 			       struct axas_frame *frame)
 {
 	struct axas_npt *npt = populate->npt;
@@ -325,7 +336,8 @@ static int populate_fill_large(struct populate *populate,
 
 	area = populate_area(populate, &next);
 	if (!area || !area->ops->zeroed || area->max_level < 2 ||
-	    next - populate->gpa != SZ_2M)
+	    next - populate->gpa != SZ_2M ||
+	    !populate_is_from(populate, area, look->place))
 		return -EAGAIN;
 	ret = npt->ops->populate(npt, axas_gpa(populate->gpa), 2, 1,
 				 &frame->hpa, &nr, area->shared,
@@ -343,14 +355,14 @@ static int populate_large(struct populate *populate,
 	struct axas_frame frame __free(axas_frame) = AXAS_FRAME_NONE;
 	int ret;
 
-	frame = axas_frame_alloc(AXAS_ORDER_2M, look->nid,
+	frame = axas_frame_alloc_placed(AXAS_ORDER_2M, look->place,
 				 AXAS_GFP_2M | __GFP_ZERO);
 	if (!axas_frame_valid(frame.hpa))
 		return -ENOMEM;
 	ret = populate_lock(populate);
 	if (ret)
 		return ret;
-	ret = populate_fill_large(populate, &frame);
+	ret = populate_fill_large(populate, look, &frame);
 	mutex_unlock(populate->npt->lock);
 	return ret;
 }

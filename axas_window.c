@@ -315,11 +315,21 @@ static int window_access(struct vm_area_struct *vma, unsigned long addr,
 	return axas_space_rw_iter(file->space, gpa, &iter, write);
 }
 
+/* Areas say where their memory comes from, and a file has no say in these. */
+static int __maybe_unused window_set_policy(struct vm_area_struct *vma,
+					    struct mempolicy *policy)
+{
+	return -EOPNOTSUPP;
+}
+
 static const struct vm_operations_struct window_ops = {
 	.fault = window_fault,
 	.page_mkwrite = window_page_mkwrite,
 	.pfn_mkwrite = window_pfn_mkwrite,
 	.access = window_access,
+#ifdef CONFIG_NUMA
+	.set_policy = window_set_policy,
+#endif
 };
 
 /* What lies in a range: memory that isn't the space's; memory that is, or none. */

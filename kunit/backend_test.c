@@ -14,7 +14,7 @@ static struct axas_area backend_area(u32 id, unsigned int max_level)
 		.ops = axas_backend(id),
 		.attr = { .prot = PROT_RW },
 		.max_level = max_level,
-		.nid = NUMA_NO_NODE,
+		.place = AXAS_ANYWHERE,
 		.ranges = 1,
 	};
 }
@@ -118,17 +118,74 @@ static void backend_alloc_setup(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), 0);
 	KUNIT_EXPECT_TRUE(test, area.attr.owned);
-	KUNIT_EXPECT_EQ(test, area.nid, NUMA_NO_NODE);
+	KUNIT_EXPECT_EQ(test, area.place.nid, NUMA_NO_NODE);
 	args.flags = AXAS_MAP_NODE;
 	args.node = first_memory_node;
 	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), 0);
-	KUNIT_EXPECT_EQ(test, area.nid, (int)first_memory_node);
+	KUNIT_EXPECT_EQ(test, area.place.nid, (int)first_memory_node);
 	args.node = MAX_NUMNODES;
 	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), -EINVAL);
 	args.node = U32_MAX;
 	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), -EINVAL);
 	args = (struct axas_map){ .hpa = SZ_4K };
 	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), -EINVAL);
+}
+
+static void backend_alloc_setup_nodes(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	struct axas_area area = backend_area(AXAS_BACKEND_ALLOC, 1);
+	struct axas_map args = {
+		.flags = AXAS_MAP_BIND, .nodes = BIT(first_memory_node),
+	};
+
+	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), 0);
+	KUNIT_EXPECT_EQ(test, area.place.nid, NUMA_NO_NODE);
+	KUNIT_EXPECT_EQ(test, area.place.nodes, args.nodes);
+	KUNIT_EXPECT_EQ(test, area.spread, 0U);
+	args.flags |= AXAS_MAP_NODE;
+	args.node = first_memory_node;
+	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), 0);
+	KUNIT_EXPECT_EQ(test, area.place.nid, (int)first_memory_node);
+
+	area = backend_area(AXAS_BACKEND_ALLOC, 1);
+	args.flags = AXAS_MAP_INTERLEAVE;
+	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), 0);
+	KUNIT_EXPECT_EQ(test, area.place.nodes, 0U);
+	KUNIT_EXPECT_EQ(test, area.spread, args.nodes);
+	args.flags |= AXAS_MAP_BIND;
+	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), 0);
+	KUNIT_EXPECT_EQ(test, area.place.nodes, args.nodes);
+	args.nodes = 0;
+	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), -EINVAL);
+}
+
+/* From one 2 MiB to the next, whatever comes before what was made there. */
+static void backend_alloc_spread(struct kunit *test)
+{
+	static const struct { u64 origin, gpa; int nid; } rows[] = {
+		{ 0, 0, 1 }, { 0, SZ_2M - 1, 1 }, { 0, SZ_2M, 4 },
+		{ 0, 2 * SZ_2M, 31 }, { 0, 3 * SZ_2M, 1 },
+		{ SZ_2M + SZ_4K, SZ_2M + SZ_4K, 1 },
+		{ SZ_2M + SZ_4K, 2 * SZ_2M, 4 },
+		/* Moved down by more than where it was made. */
+		{ -2ULL * SZ_2M, 0, 31 }, { -2ULL * SZ_2M, SZ_2M, 1 },
+	};
+	struct axas_area area = { .place = AXAS_ANYWHERE };
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, axas_area_place(&area, axas_gpa(SZ_2M)).nid,
+			NUMA_NO_NODE);
+	area.spread = 1U << 1 | 1U << 4 | 1U << 31;
+	area.place.nodes = area.spread;
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct axas_place place;
+
+		area.origin = rows[i].origin;
+		place = axas_area_place(&area, axas_gpa(rows[i].gpa));
+		KUNIT_EXPECT_EQ_MSG(test, place.nid, rows[i].nid, "row %u", i);
+		KUNIT_EXPECT_EQ(test, place.nodes, area.spread);
+	}
 }
 
 static void backend_alloc_map(struct kunit *test)
@@ -166,6 +223,28 @@ static struct axas_nested_fault backend_fault_at(u64 gpa, u64 start, u64 last)
 		.gpa = axas_gpa(gpa), .access = PROT_R,
 		.start = start, .last = last, .frame = AXAS_FRAME_NONE,
 	};
+}
+
+/* One that is left of somewhere else isn't taken. */
+static void backend_alloc_bound_frame(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	struct axas_area area = backend_area(AXAS_BACKEND_ALLOC, 1);
+	struct axas_nested_fault fault = backend_fault_at(SZ_1G, SZ_1G,
+							  SZ_1G + SZ_4K - 1);
+
+	area.place.nodes = ~BIT(first_memory_node);
+	fault.frame = axas_frame_alloc(0, NUMA_NO_NODE,
+				       GFP_KERNEL | __GFP_ZERO | __GFP_THISNODE);
+	KUNIT_ASSERT_TRUE(test, axas_frame_valid(fault.frame.hpa));
+	if (page_to_nid(axas_hal_page(fault.frame.hpa)) == first_memory_node) {
+		KUNIT_EXPECT_EQ(test, backend_do_fault(npt, &area, &fault),
+				-EAGAIN);
+		KUNIT_EXPECT_TRUE(test, fault.want_frame);
+		KUNIT_EXPECT_EQ(test, fault.place.nodes, area.place.nodes);
+	}
+	KUNIT_EXPECT_FALSE(test, axas_frame_valid(fault.frame.hpa));
+	axas_frame_free(&fault.frame);
 }
 
 static void backend_linear_has_no_faults(struct kunit *test)
@@ -218,12 +297,12 @@ static void backend_alloc_fault_wants(struct kunit *test)
 
 	area.attr.owned = true;
 	area.shared = npt->ops->encode(npt, area.attr);
-	area.nid = NUMA_NO_NODE;
+	area.place = AXAS_ANYWHERE;
 	fake_hal_set_fail(&fail);
 	KUNIT_EXPECT_EQ(test, backend_do_fault(npt, &area, &fault), -EAGAIN);
 	KUNIT_EXPECT_TRUE(test, fault.want_frame);
 	KUNIT_EXPECT_EQ(test, fault.order, 0U);
-	KUNIT_EXPECT_EQ(test, fault.nid, NUMA_NO_NODE);
+	KUNIT_EXPECT_EQ(test, fault.place.nid, NUMA_NO_NODE);
 
 	/* The frame comes, the second table doesn't. */
 	fault.want_frame = false;
@@ -258,7 +337,7 @@ static void backend_alloc_fault_level(struct kunit *test)
 	};
 	unsigned int i;
 
-	area.nid = NUMA_NO_NODE;
+	area.place = AXAS_ANYWHERE;
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct fake_hal_fail fail = { .nth = 1, .onwards = true };
 		struct axas_nested_fault fault;
@@ -285,6 +364,9 @@ static struct kunit_case backend_cases[] = {
 	KUNIT_CASE_PARAM(backend_linear_has_no_faults, axas_format_gen_params),
 	KUNIT_CASE_PARAM(backend_device, axas_format_gen_params),
 	KUNIT_CASE_PARAM(backend_alloc_setup, axas_format_gen_params),
+	KUNIT_CASE_PARAM(backend_alloc_setup_nodes, axas_format_gen_params),
+	KUNIT_CASE(backend_alloc_spread),
+	KUNIT_CASE(backend_alloc_bound_frame),
 	KUNIT_CASE_PARAM(backend_alloc_map, axas_format_gen_params),
 	KUNIT_CASE_PARAM(backend_alloc_fault_wants, axas_format_gen_params),
 	KUNIT_CASE_PARAM(backend_alloc_fault_level, axas_format_gen_params),

@@ -158,7 +158,22 @@ bool fake_hal_shall_fail(gfp_t gfp)
 	return hal_shall_fail(0, gfp);
 }
 
-axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
+/* As the real one: nobody tests NUMA here, but what it gives is where it is wanted. */
+static struct page *hal_alloc_pages(unsigned int order,
+				    struct axas_place place, gfp_t gfp)
+{
+	nodemask_t nodes = { .bits = { place.nodes } };
+
+	if (place.nid == NUMA_NO_NODE && !place.nodes)
+		return alloc_pages(gfp, order);
+	if (place.nid == NUMA_NO_NODE)
+		place.nid = numa_mem_id();
+	return __alloc_pages(gfp, order, place.nid,
+			     place.nodes ? &nodes : NULL);
+}
+
+axas_hpa_t axas_hal_alloc_placed(unsigned int order, struct axas_place place,
+				 gfp_t gfp)
 {
 	gfp_t real = (gfp & ~__GFP_ZERO) | __GFP_NOWARN;
 	struct fake_hal_watch *watch = hal_watching();
@@ -170,8 +185,7 @@ axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
 	atomic_long_inc(&hal_allocs);
 	if (hal_shall_fail(order, gfp))
 		return AXAS_NO_FRAME;
-	page = nid == NUMA_NO_NODE ? alloc_pages(real, order) :
-				     alloc_pages_node(nid, real, order);
+	page = hal_alloc_pages(order, place, real);
 	if (!page)
 		return AXAS_NO_FRAME;
 
@@ -185,6 +199,12 @@ axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
 		set_page_private(page, hal_whole_mark(page));
 	atomic_long_add(1L << order, &hal_pages);
 	return axas_hpa(PFN_PHYS(page_to_pfn(page)));
+}
+
+axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
+{
+	return axas_hal_alloc_placed(order, (struct axas_place){ .nid = nid },
+				     gfp);
 }
 
 bool axas_hal_is_whole(axas_hpa_t frame)

@@ -75,6 +75,8 @@ static void hal_frame_without_memory(struct kunit *test)
 struct hal_impl {
 	const char *name;
 	axas_hpa_t (*alloc)(unsigned int order, int nid, gfp_t gfp);
+	axas_hpa_t (*placed)(unsigned int order, struct axas_place place,
+			     gfp_t gfp);
 	void (*dealloc)(axas_hpa_t hpa, unsigned int order);
 	bool (*is_whole)(axas_hpa_t hpa);
 	void (*split)(axas_hpa_t hpa);
@@ -82,10 +84,12 @@ struct hal_impl {
 };
 
 static const struct hal_impl hal_impls[] = {
-	{ "fake", axas_hal_alloc_frame, axas_hal_dealloc_frame,
-	  axas_hal_is_whole, axas_hal_split_frame, axas_hal_pages },
-	{ "linux", linux_hal_alloc_frame, linux_hal_dealloc_frame,
-	  linux_hal_is_whole, linux_hal_split_frame, linux_hal_pages },
+	{ "fake", axas_hal_alloc_frame, axas_hal_alloc_placed,
+	  axas_hal_dealloc_frame, axas_hal_is_whole, axas_hal_split_frame,
+	  axas_hal_pages },
+	{ "linux", linux_hal_alloc_frame, linux_hal_alloc_placed,
+	  linux_hal_dealloc_frame, linux_hal_is_whole, linux_hal_split_frame,
+	  linux_hal_pages },
 };
 
 static void hal_impl_desc(const struct hal_impl *impl, char *desc)
@@ -181,11 +185,23 @@ static void hal_node(struct kunit *test)
 {
 	const struct hal_impl *impl = test->param_value;
 	int nid = first_memory_node;
+	struct axas_place place = { .nid = nid };
 	axas_hpa_t hpa = impl->alloc(0, nid, GFP_KERNEL);
 
 	KUNIT_ASSERT_TRUE(test, axas_frame_valid(hpa));
 	KUNIT_EXPECT_EQ(test, page_to_nid(axas_hal_page(hpa)), nid);
 	impl->dealloc(hpa, 0);
+	/* A set of one, and none of those that have memory. */
+	place = (struct axas_place){ NUMA_NO_NODE, BIT(nid) };
+	hpa = impl->placed(0, place, GFP_KERNEL);
+	KUNIT_ASSERT_TRUE(test, axas_frame_valid(hpa));
+	KUNIT_EXPECT_EQ(test, page_to_nid(axas_hal_page(hpa)), nid);
+	impl->dealloc(hpa, 0);
+	place.nodes = BIT(31);
+	/* Where there is one node, it has everything. */
+	if (!IS_ENABLED(CONFIG_NUMA) || node_state(31, N_MEMORY))
+		return;
+	KUNIT_EXPECT_FALSE(test, axas_frame_valid(impl->placed(0, place, AXAS_GFP)));
 }
 
 static void hal_addresses_convert_both_ways(struct kunit *test)

@@ -184,7 +184,7 @@ static int dirty_fault(const struct axas_area *area, struct axas_npt *npt,
 	if (!axas_frame_valid(fault->frame.hpa)) {
 		fault->want_frame = true;
 		fault->order = 0;
-		fault->nid = NUMA_NO_NODE;
+		fault->place = AXAS_ANYWHERE;
 		return -EAGAIN;
 	}
 	memset(axas_hal_phys_to_virt(fault->frame.hpa), 0xee, SZ_4K);

@@ -14,7 +14,8 @@ static u64 hash_area(u64 hash, const struct axas_area *area, u64 start,
 	hash = raw_hash(hash, area->attr.prot | area->attr.memtype << 8 |
 			      area->attr.ignore_pat << 16 |
 			      area->attr.owned << 17 | area->attr.rom << 18);
-	hash = raw_hash(raw_hash(hash, area->max_level), area->nid);
+	hash = raw_hash(raw_hash(hash, area->max_level), area->place.nid);
+	hash = raw_hash(raw_hash(hash, area->place.nodes), area->spread);
 	hash = raw_hash(hash, area->cookie);
 	return raw_hash(hash, area->ranges);
 }

@@ -4,9 +4,10 @@
 # check-guest.sh RUN [OPTION]... - run tests in a guest, and judge them
 #
 #   RUN          kunit-KERNEL, selftests-KERNEL, fuzz-KERNEL (scripts/kernels.sh
-#                lists the kernels), replay, tools-live; odd-end and odd-hole:
-#                programs that depend on the machine's memory, with its end amid a
-#                section and one CPU, and with some kept from the kernel and four
+#                lists the kernels), replay, tools-live; odd-end, odd-hole and
+#                odd-nodes: programs that depend on the machine's memory, with its
+#                end amid a section and one CPU, with some kept from the kernel and
+#                four, and with two NUMA nodes
 #   --only NAME  of KUnit the suites, of the selftests the programs of that name;
 #                * stands for anything
 #   --race N     threads of the selftests race each other for N percent of their
@@ -45,7 +46,7 @@ kunit-x86_64 | kunit-arm64 | kunit-rt | kunit-kcsan | kunit-gcov)
 selftests-kcsan | selftests-gcov) what=selftests kname=6.12-${run#selftests-} ;;
 selftests-rt) what=selftests kname=distro-rt ;;
 selftests-* | fuzz-*) what=${run%%-*} kname=${run#*-} ;;
-odd-end | odd-hole) what=selftests kname=distro ;;
+odd-end | odd-hole | odd-nodes) what=selftests kname=distro ;;
 replay) what=replay kname=distro ;;
 tools-live) what=tools kname=distro ;;
 *) usage_error "unknown run '$run'" ;;
@@ -99,6 +100,7 @@ guest_kunit() {
 # The programs that a run is about, unless --only names others.
 programs() {
 	case "${only:+only}$run" in
+	odd-nodes) echo axas_{numa,uapi,memory}_test ;;
 	odd-*) echo axas_{linear,linear_window,memory,gup,stress}_test ;;
 	selftests-kcsan) echo axas_{stress,memory,gup,softmmu,debugfs_file,device}_test ;;
 	*) sources selftests '*_test' ;;
@@ -175,6 +177,11 @@ machine() {
 	odd-hole)
 		mem=1G limit=${AXAS_TIMEOUT:-600} reserved_hpa=0x3c000000
 		args+=(--smp 4)
+		;;
+	odd-nodes)
+		mem=1536M
+		args+=(--smp "2,sockets=2" --qemu "-object memory-backend-ram,id=n0,size=1280M -numa node,cpus=0,memdev=n0
+			-object memory-backend-ram,id=n1,size=256M -numa node,cpus=1,memdev=n1")
 		;;
 	*-kcsan) args+=(--smp 4) ;;
 	*-gcov) args+=(--qemu "-serial file:$logs/$run.tgz") ;;

@@ -43,6 +43,7 @@ hw-amd                  | check | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | ... 
 fuzz-distro             | check | distro        |  90 | guest | all of the interface at random, for a minute
 odd-hole                | check | distro        |  45 | guest | ... with memory kept from the kernel, four CPUs
 odd-end                 | check | distro        |  35 | guest | ... whose memory ends amid a section, one CPU
+odd-nodes               | check | distro        |  60 | guest | ... with two NUMA nodes
 replay                  | check | distro        |  10 | guest | a real program's memory trace
 tools-live              | check | distro        | 110 | guest | axasctl, axas-migrate, axas-run, axas-replay and Python over live spaces
 tools-text              | check | -             |  10 | tools | libaxas and axasctl over text

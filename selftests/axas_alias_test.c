@@ -274,9 +274,9 @@ TEST_F(space, refused)
 	map.offset = AX_PAGE;
 	EXPECT_EQ(-EINVAL, ax_ioctl(self->fd, AXAS_MAP, &map));
 	map.offset = 0;
-	map.reserved = 1;
+	map.nodes = 1;
 	EXPECT_EQ(-EINVAL, ax_ioctl(self->fd, AXAS_MAP, &map));
-	map.reserved = 0;
+	map.nodes = 0;
 	map.fd = source;
 	map.backend = AXAS_BACKEND_ALIAS;
 	map.max_leaf = AX_PAGE;

@@ -103,7 +103,9 @@ TEST_F(space, refused_map)
 		.backend = AXAS_BACKEND_ALLOC, .prot = AX_RW,
 	};
 	struct poke pokes[] = {
-		POKE(axas_map, flags, 1 << 5, -EINVAL),
+		POKE(axas_map, flags, 1 << 7, -EINVAL),
+		POKE(axas_map, flags, AXAS_MAP_BIND, -EINVAL),
+		POKE(axas_map, flags, AXAS_MAP_INTERLEAVE, -EINVAL),
 		POKE(axas_map, flags, 1u << 31, -EINVAL),
 		POKE(axas_map, gpa, FREE + 1, -EINVAL),
 		POKE(axas_map, gpa, FREE + 0x800, -EINVAL),
@@ -140,7 +142,7 @@ TEST_F(space, refused_map)
 		POKE(axas_map, offset, 0x1000, -EINVAL),
 		POKE(axas_map, fd, 1, -EINVAL),
 		POKE(axas_map, fd, ~0u, -EINVAL),
-		POKE(axas_map, reserved, 1, -EINVAL),
+		POKE(axas_map, nodes, 1, -EINVAL),
 		POKE(axas_map, max_leaf, 1, -EINVAL),
 		POKE(axas_map, max_leaf, 8192, -EINVAL),
 		POKE(axas_map, max_leaf, 4096 | AX_2M, -EINVAL),

@@ -2,6 +2,7 @@
 #ifndef _AXAS_BACKEND_H
 #define _AXAS_BACKEND_H
 
+#include <linux/bitops.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 #include <linux/rwsem.h>
@@ -24,7 +25,10 @@ struct axas_alias;
  * @attr: attributes of its leaves
  * @shared: the same as the table's format has them
  * @max_level: level of the largest leaf; 0 if there is never any
- * @nid: NUMA node of the frames or %NUMA_NO_NODE
+ * @place: where its frames come from
+ * @placed: there is more to that than a node that is preferred
+ * @spread: bit n: node n comes first for every so many-th 2 MiB; 0: they aren't
+ *	spread
  * @offset: linear: HPA less GPA; alias: GPA of the source less GPA
  * @origin: the GPA that it was made at, or what that has become by moves
  * @cookie: the caller's
@@ -41,7 +45,9 @@ struct axas_area {
 	struct axas_attr attr;
 	u64 shared;
 	u8 max_level;
-	int nid;
+	bool placed;
+	struct axas_place place;
+	u32 spread;
 	u64 offset;
 	u64 origin;
 	u64 cookie;
@@ -50,6 +56,37 @@ struct axas_area {
 	struct list_head node;
 	struct rcu_head rcu;
 };
+
+/* By what lies in front of it of the area, wherever that has been moved. */
+static inline int axas_area_node(const struct axas_area *area, axas_gpa_t gpa)
+{
+	u64 distance = gpa.val - ALIGN_DOWN(area->origin, SZ_2M);
+	u32 nodes = area->spread;
+	unsigned int n;
+
+	for (n = distance / SZ_2M % hweight32(nodes); n; n--)
+		nodes &= nodes - 1;
+	return __ffs(nodes);
+}
+
+/**
+ * axas_area_place - where a frame of an area comes from
+ * @area: the area
+ * @gpa: where it goes
+ *
+ * It is the same in all of an aligned 2 MiB, so that these can be one leaf.
+ *
+ * Return: the place.
+ */
+static inline struct axas_place axas_area_place(const struct axas_area *area,
+						axas_gpa_t gpa)
+{
+	struct axas_place place = area->place;
+
+	if (unlikely(area->spread))
+		place.nid = axas_area_node(area, gpa);
+	return place;
+}
 
 /**
  * struct axas_nested_fault - a nested page fault on its way, and what it leaves
@@ -72,7 +109,7 @@ struct axas_area {
  * @alias: with -EREMOTE: where it is, with a reference
  * @source_access: with -EREMOTE: &enum axas_prot bits that it wants of the source
  * @order: order of the frame that is wanted before the next try
- * @nid: where it should come from
+ * @place: where it should come from
  * @tables: number of tables wanted before the next try
  * @want_frame: a frame of @order is wanted
  * @small: there was no large frame, take 4 KiB
@@ -98,7 +135,7 @@ struct axas_nested_fault {
 	struct axas_alias *alias;
 	unsigned int source_access;
 	unsigned int order;
-	int nid;
+	struct axas_place place;
 	unsigned int tables;
 	bool want_frame;
 	bool small;

@@ -53,6 +53,23 @@ static inline bool axas_frame_valid(axas_hpa_t frame)
 }
 
 /**
+ * struct axas_place - where frames are to come from
+ * @nid: the NUMA node that is asked first, or %NUMA_NO_NODE
+ * @nodes: bit n: node n may be asked; 0: any node
+ */
+struct axas_place {
+	int nid;
+	u32 nodes;
+};
+
+#define AXAS_ANYWHERE	((struct axas_place){ .nid = NUMA_NO_NODE })
+
+static inline bool axas_place_same(struct axas_place a, struct axas_place b)
+{
+	return a.nid == b.nid && a.nodes == b.nodes;
+}
+
+/**
  * axas_hal_alloc_frame - allocate host memory
  * @order: log2 of the number of 4 KiB pages
  * @nid: preferred NUMA node or %NUMA_NO_NODE
@@ -65,6 +82,18 @@ static inline bool axas_frame_valid(axas_hpa_t frame)
  * Return: the address, aligned to its size, or %AXAS_NO_FRAME.
  */
 axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp);
+
+/**
+ * axas_hal_alloc_placed - the same from one of several nodes
+ * @order: log2 of the number of 4 KiB pages
+ * @place: where from
+ * @gfp: as there
+ *
+ * Context: may sleep unless @gfp says otherwise.
+ * Return: as there.
+ */
+axas_hpa_t axas_hal_alloc_placed(unsigned int order, struct axas_place place,
+				 gfp_t gfp);
 
 /**
  * axas_hal_dealloc_frame - drop the owner's reference on each page of a frame
@@ -277,6 +306,16 @@ struct axas_frame {
 };
 
 #define AXAS_FRAME_NONE	((struct axas_frame){ .hpa = AXAS_NO_FRAME })
+
+static inline struct axas_frame axas_frame_alloc_placed(unsigned int order,
+							struct axas_place place,
+							gfp_t gfp)
+{
+	return (struct axas_frame){
+		.hpa = axas_hal_alloc_placed(order, place, gfp),
+		.order = order,
+	};
+}
 
 static inline struct axas_frame axas_frame_alloc(unsigned int order, int nid,
 						 gfp_t gfp)

@@ -83,7 +83,9 @@ TRACE_DEFINE_ENUM(AXAS_FAULT_POISONED);
 		      { AXAS_MAP_IGNORE_PAT, "ignore-pat" },		\
 		      { AXAS_MAP_NODE, "node" },			\
 		      { AXAS_MAP_REPLACE, "replace" },			\
-		      { AXAS_MAP_ROM, "rom" })
+		      { AXAS_MAP_ROM, "rom" },				\
+		      { AXAS_MAP_BIND, "bind" },			\
+		      { AXAS_MAP_INTERLEAVE, "interleave" })
 
 #define axas_show_result(result)					\
 	__print_symbolic(result,					\

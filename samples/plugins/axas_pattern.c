@@ -13,7 +13,6 @@ static int pattern_setup(struct axas_area *area, const struct axas_npt *npt,
 {
 	if (args->hpa)
 		return -EINVAL;
-	area->nid = NUMA_NO_NODE;
 	area->attr.owned = true;
 	return 0;
 }
@@ -39,7 +38,7 @@ static int pattern_fault(const struct axas_area *area, struct axas_npt *npt,
 	if (!axas_frame_valid(fault->frame.hpa)) {
 		fault->want_frame = true;
 		fault->order = 0;
-		fault->nid = area->nid;
+		fault->place = area->place;
 		return -EAGAIN;
 	}
 

@@ -12,7 +12,7 @@ static long run_map(const struct call *c, int fd)
 	struct axas_map map = {
 		.size = sizeof(map), .flags = c->flags, .gpa = c->gpa,
 		.length = c->len, .hpa = c->hpa, .backend = c->backend,
-		.prot = c->prot, .memtype = c->memtype, .node = c->node,
+		.prot = c->prot, .memtype = c->memtype, .node = c->node, .nodes = c->nodes,
 		.max_leaf = c->max_leaf, .cookie = c->cookie,
 	};
 

@@ -186,7 +186,7 @@ static bool same_area(struct ctx *ctx, const struct axas_area_entry *e,
 	       e->cookie == a->cookie && e->max_leaf == a->max_leaf &&
 	       e->backend == a->backend && e->prot == a->prot &&
 	       e->memtype == a->memtype && e->flags == a->flags &&
-	       e->node == a->node && !e->reserved;
+	       e->node == a->node && e->nodes == a->nodes;
 }
 
 /* Compare all areas; of a slice, those in it. @quiet: a difference is no fault. */

@@ -42,7 +42,7 @@ struct area {
 	__u64 first;		/* where what it was cut from began */
 	__u64 hpa_off;		/* linear: HPA less GPA */
 	__u64 cookie, max_leaf;
-	__u32 backend, prot, memtype, flags, node;
+	__u32 backend, prot, memtype, flags, node, nodes;
 };
 
 struct areas {
@@ -82,7 +82,7 @@ struct call {
 	__u32 op, how;
 	__u64 gpa, len, hpa, cookie, max_leaf;
 	__u64 to;		/* move */
-	__u32 prot, flags, backend, memtype, node, bus, nr;
+	__u32 prot, flags, backend, memtype, node, nodes, bus, nr;
 	unsigned char *addr;	/* load and store: in a window */
 	bool limited;		/* memory may be short */
 	bool finished;

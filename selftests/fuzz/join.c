@@ -149,11 +149,11 @@ static void leaves_join(struct ctx *ctx, const struct area *a, __u64 gpa,
 static bool areas_same(const struct area *a, const struct area *b)
 {
 	bool placed = a->backend == AXAS_BACKEND_DEVICE ||
-		      a->flags & AXAS_MAP_ROM;
+		      a->flags & (AXAS_MAP_ROM | AXAS_MAP_INTERLEAVE);
 
 	return a->end == b->start && a->backend == b->backend &&
 	       a->prot == b->prot && a->memtype == b->memtype &&
-	       a->flags == b->flags && a->node == b->node &&
+	       a->flags == b->flags && a->node == b->node && a->nodes == b->nodes &&
 	       a->max_leaf == b->max_leaf && a->cookie == b->cookie &&
 	       (a->backend != AXAS_BACKEND_LINEAR || a->hpa_off == b->hpa_off) &&
 	       (!placed || a->first == b->first);

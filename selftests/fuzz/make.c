@@ -135,6 +135,7 @@ static bool make_alike(struct ctx *ctx, struct call *c)
 	new.prot = a->prot;
 	new.memtype = a->memtype;
 	new.node = a->node;
+	new.nodes = a->nodes;
 	/* Now and then that is all that tells them apart. */
 	if (!one_in(ctx, 3))
 		new.cookie = a->cookie;
@@ -189,6 +190,11 @@ void make_map(struct ctx *ctx, struct mail *mail)
 			c->flags |= AXAS_MAP_POPULATE;
 		if (one_in(ctx, 8))
 			c->flags |= AXAS_MAP_NODE;
+		else if (one_in(ctx, 4))
+			c->flags |= AXAS_MAP_INTERLEAVE;
+		if (one_in(ctx, 8))
+			c->flags |= AXAS_MAP_BIND;
+		c->nodes = !!(c->flags & (AXAS_MAP_BIND | AXAS_MAP_INTERLEAVE));
 	}
 	if (ctx->st.format == AXAS_FORMAT_EPT && one_in(ctx, 8) &&
 	    c->backend != AXAS_BACKEND_MODULE)

@@ -301,9 +301,10 @@ void model_map(struct ctx *ctx, const struct call *call)
 		.first = call->gpa, .hpa_off = call->hpa - call->gpa,
 		.cookie = call->cookie, .max_leaf = call->max_leaf,
 		.backend = call->backend, .prot = call->prot,
-		.memtype = call->memtype, .node = call->node,
+		.memtype = call->memtype, .node = call->node, .nodes = call->nodes,
 		.flags = call->flags & (AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE |
-					AXAS_MAP_ROM),
+					AXAS_MAP_ROM | AXAS_MAP_BIND |
+					AXAS_MAP_INTERLEAVE),
 	};
 
 	if (a.backend == AXAS_BACKEND_LINEAR && !a.max_leaf)

@@ -58,7 +58,7 @@ static bool are_alike(const struct axas_area_entry *a,
 {
 	return a->backend == b->backend && a->cookie == b->cookie &&
 	       a->max_leaf == b->max_leaf && a->memtype == b->memtype &&
-	       a->flags == b->flags && a->node == b->node;
+	       a->flags == b->flags && a->node == b->node && a->nodes == b->nodes;
 }
 
 static void map_part(struct destination *d, const struct axas_area_entry *a,
@@ -71,6 +71,7 @@ static void map_part(struct destination *d, const struct axas_area_entry *a,
 		.prot = a->flags & AXAS_MAP_ROM ? a->prot : a->prot | RW,
 		.memtype = a->memtype,
 		.node = a->node,
+		.nodes = a->nodes,
 		.max_leaf = a->max_leaf,
 		.cookie = a->cookie,
 		.flags = a->flags | AXAS_MAP_REPLACE,

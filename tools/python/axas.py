@@ -67,6 +67,8 @@ class MapFlags(enum.IntFlag):
     NODE = 1 << 2
     REPLACE = 1 << 3
     ROM = 1 << 4
+    BIND = 1 << 5
+    INTERLEAVE = 1 << 6
 
 
 class MoveFlags(enum.IntFlag):
@@ -186,7 +188,7 @@ class Create(_Structure):
 class Map(_Structure):
     _fields_ = list(_fields("u32 size flags, u64 gpa length hpa, "
                             "u32 backend prot memtype node, u64 max_leaf cookie offset, "
-                            "s32 fd, u32 reserved"))
+                            "s32 fd, u32 nodes"))
 
 
 class FaultEntry(_Structure):
@@ -215,7 +217,7 @@ class Root(_Structure):
 
 class AreaEntry(_Structure):
     _fields_ = list(_fields("u64 gpa length hpa cookie max_leaf, "
-                            "u32 backend prot memtype flags node reserved"))
+                            "u32 backend prot memtype flags node nodes"))
 
 
 class Discard(_Structure):

@@ -353,13 +353,20 @@ enum axas_backend_id {
  *	them all
  * @AXAS_MAP_IGNORE_PAT: EPT: the guest's PAT doesn't take part in the memory
  *	type
- * @AXAS_MAP_NODE: alloc: take frames of NUMA node @node only while it has any
+ * @AXAS_MAP_NODE: alloc: take frames of NUMA node @node while it has any
  * @AXAS_MAP_REPLACE: whatever areas lie in the range give way, or parts of them, in
  *	one step: an access finds what was there before or what is there now, at
  *	every address of the range, and waits in between. The area is joined with
  *	its neighbours as by AXAS_PROTECT
  * @AXAS_MAP_ROM: alloc, linear: rights are those of guests. Who has the space reads and
  *	writes by read(2), write(2) and windows whatever they are
+ * @AXAS_MAP_BIND: alloc: take frames of NUMA nodes in @nodes alone: @node, if that is given,
+ *	or else the nearest to the CPU comes first. When they have none left, touches fail as
+ *	they do without memory
+ * @AXAS_MAP_INTERLEAVE: alloc: each aligned 2 MiB take their frames from the next node in
+ *	@nodes, while that has any. Which one it is goes by where they are in the area,
+ *	which keeps them wherever it is moved; two that were made apart aren't joined. Not
+ *	with %AXAS_MAP_NODE
  */
 enum axas_map_flags {
 	AXAS_MAP_POPULATE = 1 << 0,
@@ -367,6 +374,8 @@ enum axas_map_flags {
 	AXAS_MAP_NODE = 1 << 2,
 	AXAS_MAP_REPLACE = 1 << 3,
 	AXAS_MAP_ROM = 1 << 4,
+	AXAS_MAP_BIND = 1 << 5,
+	AXAS_MAP_INTERLEAVE = 1 << 6,
 };
 
 /**
@@ -390,7 +399,11 @@ enum axas_map_flags {
  * @offset: alias: where in the file of @fd the memory begins, aligned to 4096; otherwise 0
  * @fd: alias: a descriptor of the space that has the memory, or of a RAM file, open for
  *	reading; otherwise 0
- * @reserved: must be 0
+ * @nodes: with %AXAS_MAP_BIND or %AXAS_MAP_INTERLEAVE the set: bit n is NUMA node n, which has
+ *	memory that the kernel may take for itself. Otherwise 0
+ *
+ * A process' own policy (set_mempolicy(2), numactl(8)) holds for areas that have none of
+ * these three; mbind(2) of a window is refused with EOPNOTSUPP.
  *
  * Errors: EEXIST when the range meets an area that isn't to be replaced; EPERM when
  * linear is asked for without CAP_SYS_RAWIO or the kernel is locked down; EACCES
@@ -415,7 +428,7 @@ struct axas_map {
 	__u64 cookie;
 	__u64 offset;
 	__s32 fd;
-	__u32 reserved;
+	__u32 nodes;
 };
 
 #define AXAS_MAP	_IO(AXAS_IOC_TYPE, AXAS_CMD_MAP)
@@ -864,9 +877,10 @@ struct axas_root {
  * @prot: &enum axas_prot bits
  * @memtype: an &enum axas_memtype
  * @flags: those &enum axas_map_flags that still say something:
- *	%AXAS_MAP_IGNORE_PAT, %AXAS_MAP_NODE, %AXAS_MAP_ROM
+ *	%AXAS_MAP_IGNORE_PAT, %AXAS_MAP_NODE, %AXAS_MAP_ROM, %AXAS_MAP_BIND,
+ *	%AXAS_MAP_INTERLEAVE
  * @node: with %AXAS_MAP_NODE the preferred NUMA node, otherwise 0
- * @reserved: 0
+ * @nodes: with %AXAS_MAP_BIND or %AXAS_MAP_INTERLEAVE the set of nodes, otherwise 0
  */
 struct axas_area_entry {
 	__u64 gpa;
@@ -879,7 +893,7 @@ struct axas_area_entry {
 	__u32 memtype;
 	__u32 flags;
 	__u32 node;
-	__u32 reserved;
+	__u32 nodes;
 };
 
 /**
