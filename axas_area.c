@@ -3,6 +3,7 @@
  * Areas, as all that changes them needs them. Under the space's lock, unless said.
  */
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "axas_alias.h"
@@ -62,6 +63,51 @@ int axas_area_check_range(const struct axas_space *space, u64 gpa, u64 size)
 		return -EINVAL;
 	return axas_range_in(gpa, size, space->base, space->length) ? 0 :
 								     -ERANGE;
+}
+
+/**
+ * axas_area_kept - how much of a space is kept
+ * @space: the space
+ *
+ * Context: may sleep. Takes the space's lock.
+ * Return: bytes; what two keep counts twice.
+ */
+u64 axas_area_kept(struct axas_space *space)
+{
+	const struct axas_keeper *keeper;
+	u64 size = 0;
+
+	guard(mutex)(&space->lock);
+	list_for_each_entry(keeper, &space->keepers, node) {
+		if (atomic_read(&keeper->uses))
+			size += keeper->size;
+		cond_resched();
+	}
+	return size;
+}
+
+/**
+ * axas_area_check_kept - may something be taken from a range?
+ * @space: the space
+ * @gpa: first GPA
+ * @size: bytes
+ *
+ * Context: may sleep.
+ * Return: 0; -EBUSY if somebody keeps any of it; -EINTR.
+ */
+int axas_area_check_kept(struct axas_space *space, u64 gpa, u64 size)
+{
+	const struct axas_keeper *keeper;
+
+	list_for_each_entry(keeper, &space->keepers, node) {
+		if (atomic_read(&keeper->uses) && gpa < keeper->gpa + keeper->size &&
+		    keeper->gpa < gpa + size)
+			return -EBUSY;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
 }
 
 /**

@@ -14,6 +14,8 @@ extern const struct axas_tree_ops axas_area_tree_ops;
 void axas_area_free(struct axas_area *area);
 struct axas_area *axas_area_copy(const struct axas_area *area);
 int axas_area_check_range(const struct axas_space *space, u64 gpa, u64 size);
+u64 axas_area_kept(struct axas_space *space);
+int axas_area_check_kept(struct axas_space *space, u64 gpa, u64 size);
 int axas_area_check_prot(const struct axas_space *space, u32 prot);
 void axas_area_forget(struct axas_space *space, u64 start, u64 last);
 void axas_area_offer(struct axas_space *space, struct axas_area *area,

@@ -88,7 +88,8 @@ static bool collapse_by_copy(struct collapse *collapse,
 	struct axas_space *space = collapse->space;
 	bool done;
 
-	if (axas_alias_begin(space, collapse->gpa, SZ_2M))
+	if (axas_area_check_kept(space, collapse->gpa, SZ_2M) ||
+	    axas_alias_begin(space, collapse->gpa, SZ_2M))
 		return false;
 	done = collapse_begun(collapse, area);
 	axas_alias_end(space);

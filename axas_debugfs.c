@@ -18,6 +18,8 @@
 
 #include <axas/show.h>
 
+#include "axas_area.h"
+
 /* Leaves that are looked at in one RCU section. */
 #define TABLE_BATCH	128
 
@@ -461,6 +463,7 @@ static int stats_show(struct seq_file *m, void *v)
 	seq_printf(m, "base 0x%llx\n", stats.base);
 	seq_printf(m, "length 0x%llx\n", stats.length);
 	seq_printf(m, "features 0x%x\n", stats.features);
+	seq_printf(m, "kept %llu\n", axas_area_kept(debugfs->space));
 	seq_printf(m, "owner %d ", debugfs->pid);
 	seq_escape(m, debugfs->comm, "\n\\");
 	seq_putc(m, '\n');

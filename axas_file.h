@@ -31,6 +31,7 @@ struct axas_file_kind {
  * @length: bytes from there
  * @bias: GPA of offset 0
  * @prot: &enum axas_prot that it may be opened for
+ * @keeper: with a list, if its windows keep what lies behind them; counts these
  * @window: told by the space when a translation goes; told from the first
  *	mmap() on
  * @mapping: the inode's; finds all VMAs of the file
@@ -43,6 +44,7 @@ struct axas_file {
 	u64 length;
 	u64 bias;
 	unsigned int prot;
+	struct axas_keeper keeper;
 	struct axas_holder window;
 	struct address_space *mapping;
 	struct rw_semaphore lock;
@@ -52,6 +54,12 @@ struct axas_file {
 static inline u64 axas_file_size(const struct axas_file *file)
 {
 	return file->base + file->length - file->bias;
+}
+
+/* Do its windows keep what lies behind them? */
+static inline bool axas_file_keeps(const struct axas_file *file)
+{
+	return file->keeper.node.next;
 }
 
 /* axas_file.c: reading and writing */

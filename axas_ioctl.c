@@ -455,7 +455,7 @@ static const struct axas_ioctl space_ioctls[] = {
 		   AXAS_WRITES_NOTHING, AXAS_MOVE_EXCHANGE),
 	AXAS_IOCTL(AXAS_RESIZE, struct axas_resize, length, ioctl_resize, AXAS_WRITES_NOTHING, 0),
 	AXAS_IOCTL(AXAS_RAM_FILE, struct axas_ram_file, reserved, ioctl_ram_file,
-		   AXAS_WRITES_NOTHING, 0),
+		   AXAS_WRITES_NOTHING, AXAS_RAM_PIN),
 	AXAS_IOCTL(AXAS_COLLAPSE, struct axas_collapse, joined, ioctl_collapse, AXAS_WRITES,
 		   AXAS_COLLAPSE_COPY),
 	AXAS_IOCTL(AXAS_TRACK, struct axas_track, threshold, ioctl_track, AXAS_WRITES_NOTHING, 0),

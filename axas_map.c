@@ -186,8 +186,12 @@ static int map_replace_locked(struct axas_space *space, struct axas_area *area,
 			      const struct axas_map *args,
 			      struct axas_npt_draft *draft)
 {
-	int ret = axas_alias_begin(space, args->gpa, args->length);
+	int ret = 0;
 
+	if (args->flags & AXAS_MAP_REPLACE)
+		ret = axas_area_check_kept(space, args->gpa, args->length);
+	if (!ret)
+		ret = axas_alias_begin(space, args->gpa, args->length);
 	if (ret)
 		return ret;
 	ret = map_replace_begun(space, area, args, draft);

@@ -258,6 +258,11 @@ static int move_locked(struct move *move)
 	struct axas_space *space = move->space;
 	int ret;
 
+	ret = axas_area_check_kept(space, move->from, move->size);
+	if (!ret)
+		ret = axas_area_check_kept(space, move->to, move->size);
+	if (ret)
+		return ret;
 	ret = axas_alias_begin(space, move->from, move->size);
 	if (!ret)
 		ret = axas_alias_begin(space, move->to, move->size);

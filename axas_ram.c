@@ -16,8 +16,9 @@ static void ram_show_fdinfo(struct seq_file *m, struct file *filp)
 	const struct axas_file *file = filp->private_data;
 
 	seq_printf(m, "axas-id:\t%llu\n", file->space->npt.id);
-	seq_printf(m, "axas-ram:\t%#llx %#llx %s\n", file->base, file->length,
-		   file->prot & AXAS_PROT_WRITE ? "rw" : "r");
+	seq_printf(m, "axas-ram:\t%#llx %#llx %s%s\n", file->base, file->length,
+		   file->prot & AXAS_PROT_WRITE ? "rw" : "r",
+		   axas_file_keeps(file) ? " pin" : "");
 }
 
 static const struct file_operations ram_fops = {
@@ -25,9 +26,27 @@ static const struct file_operations ram_fops = {
 	.show_fdinfo = ram_show_fdinfo,
 };
 
+static void ram_add_keeper(struct axas_file *file)
+{
+	struct axas_keeper *keeper = &file->keeper;
+
+	keeper->gpa = file->base;
+	keeper->size = file->length;
+	guard(mutex)(&file->space->lock);
+	list_add(&keeper->node, &file->space->keepers);
+}
+
+static void ram_del_keeper(struct axas_file *file)
+{
+	guard(mutex)(&file->space->lock);
+	list_del(&file->keeper.node);
+}
+
 static void ram_release(struct axas_file *file)
 {
 	axas_space_del_holder(file->space, &file->window);
+	if (axas_file_keeps(file))
+		ram_del_keeper(file);
 	axas_space_put(file->space);
 	kfree(file);
 }
@@ -69,5 +88,7 @@ int axas_ram_open(struct axas_space *space, const struct axas_ram_file *args)
 	file->bias = args->gpa;
 	file->prot = args->prot;
 	axas_window_init(file);
+	if (args->flags & AXAS_RAM_PIN)
+		ram_add_keeper(file);
 	return axas_inode_install(axas_inode_create(file));
 }

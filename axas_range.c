@@ -49,6 +49,8 @@ static int range_discard_locked(struct axas_space *space, u64 gpa, u64 size,
 	if (!ret)
 		ret = axas_area_fill_pool(space, gpa, size, &pool);
 	if (!ret)
+		ret = axas_area_check_kept(space, gpa, size);
+	if (!ret)
 		ret = axas_alias_begin(space, gpa, size);
 	if (ret)
 		return ret;

@@ -72,6 +72,7 @@ static struct axas_space *space_create(const struct axas_create *args)
 	axas_devices_init(&space->devices);
 	INIT_LIST_HEAD(&space->lent);
 	INIT_LIST_HEAD(&space->aliases);
+	INIT_LIST_HEAD(&space->keepers);
 	space->faults = alloc_percpu_gfp(struct axas_fault_stats,
 					 AXAS_GFP | __GFP_ZERO);
 	if (!space->faults)
@@ -167,7 +168,9 @@ static int space_unmap_locked(struct axas_space *space, u64 gpa, u64 size)
 
 	if (!axas_tree_find(&space->areas, &start, &end))
 		return 0;
-	ret = axas_alias_begin(space, gpa, size);
+	ret = axas_area_check_kept(space, gpa, size);
+	if (!ret)
+		ret = axas_alias_begin(space, gpa, size);
 	if (ret)
 		return ret;
 	ret = space_unmap_begun(space, gpa, size);
@@ -391,8 +394,10 @@ static int space_protect_begun(struct axas_space *space, u64 gpa, u64 size,
 static int space_protect_locked(struct axas_space *space, u64 gpa, u64 size,
 				unsigned int prot)
 {
-	int ret = axas_alias_begin(space, gpa, size);
+	int ret = axas_area_check_kept(space, gpa, size);
 
+	if (!ret)
+		ret = axas_alias_begin(space, gpa, size);
 	if (ret)
 		return ret;
 	ret = space_protect_begun(space, gpa, size, prot);

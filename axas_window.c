@@ -235,10 +235,21 @@ static void window_fault_around(const struct vm_fault *vmf)
 		addr += PAGE_SIZE;
 }
 
+/*
+ * The kernel hears of no store in a window whose pages can be pinned for long, and makes
+ * PTEs writable as it likes.
+ */
+static bool window_may_write(const struct axas_file *file,
+			     const struct vm_fault *vmf)
+{
+	return vmf->flags & FAULT_FLAG_WRITE ||
+	       (axas_file_keeps(file) && vmf->vma->vm_flags & VM_MAYWRITE);
+}
+
 static vm_fault_t window_fault(struct vm_fault *vmf)
 {
 	struct axas_file *file = vmf->vma->vm_file->private_data;
-	bool write = vmf->flags & FAULT_FLAG_WRITE;
+	bool write = window_may_write(file, vmf);
 	unsigned int access = AXAS_ACCESS_OWNER |
 			      (write ? AXAS_PROT_WRITE : AXAS_PROT_READ);
 	axas_gpa_t gpa = window_gpa(file, vmf->pgoff);
@@ -332,6 +343,31 @@ static const struct vm_operations_struct window_ops = {
 #endif
 };
 
+static void window_open(struct vm_area_struct *vma)
+{
+	struct axas_file *file = vma->vm_file->private_data;
+
+	atomic_inc(&file->keeper.uses);
+}
+
+static void window_close(struct vm_area_struct *vma)
+{
+	struct axas_file *file = vma->vm_file->private_data;
+
+	atomic_dec(&file->keeper.uses);
+}
+
+/* Without a function for the first store: the kernel allows long-term pins then. */
+static const struct vm_operations_struct window_pin_ops = {
+	.open = window_open,
+	.close = window_close,
+	.fault = window_fault,
+	.access = window_access,
+#ifdef CONFIG_NUMA
+	.set_policy = window_set_policy,
+#endif
+};
+
 /* What lies in a range: memory that isn't the space's; memory that is, or none. */
 #define WINDOW_FOREIGN	BIT(0)
 #define WINDOW_OTHER	BIT(1)
@@ -379,7 +415,7 @@ int axas_window_mmap(struct file *filp, struct vm_area_struct *vma)
 	u64 gpa = ((u64)vma->vm_pgoff << PAGE_SHIFT) + file->bias;
 	u64 size = vma->vm_end - vma->vm_start;
 	vm_flags_t flags = file->kind->vm_flags;
-	int lies;
+	int lies, ret;
 
 	/* A descriptor for reading takes VM_SHARED away. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
@@ -394,6 +430,15 @@ int axas_window_mmap(struct file *filp, struct vm_area_struct *vma)
 	else if (lies & WINDOW_FOREIGN)
 		flags = VM_MIXEDMAP | VM_DONTEXPAND;
 	vm_flags_set(vma, flags | VM_DONTDUMP);
-	vma->vm_ops = &window_ops;
-	return axas_space_add_holder(file->space, &file->window);
+	if (!axas_file_keeps(file)) {
+		vma->vm_ops = &window_ops;
+		return axas_space_add_holder(file->space, &file->window);
+	}
+	vma->vm_ops = &window_pin_ops;
+	/* Whoever takes something has been there before, or finds it. */
+	window_open(vma);
+	ret = axas_space_add_holder(file->space, &file->window);
+	if (ret)
+		window_close(vma);
+	return ret;
 }

@@ -311,13 +311,20 @@ static inline bool ax_runs_hold(const struct axas_next_entry *runs, int n, __u64
 	return false;
 }
 
-static inline int ax_ram_file(int fd, __u64 gpa, __u64 length, __u32 prot)
+static inline int ax_ram_file_flags(int fd, __u64 gpa, __u64 length, __u32 prot,
+				    __u32 flags)
 {
 	struct axas_ram_file r = {
+		.flags = flags,
 		.size = sizeof(r), .gpa = gpa, .length = length, .prot = prot,
 	};
 
 	return ax_ioctl(fd, AXAS_RAM_FILE, &r);
+}
+
+static inline int ax_ram_file(int fd, __u64 gpa, __u64 length, __u32 prot)
+{
+	return ax_ram_file_flags(fd, gpa, length, prot, 0);
 }
 
 static inline int ax_fault_many(int fd, struct axas_fault_entry *entries,

@@ -41,6 +41,7 @@ TEST_F(space, figures)
 		 "base 0x0\n"
 		 "length %#llx\n"
 		 "features 0x0\n"
+		 "kept 0\n"
 		 "owner %d %s",
 		 ax_space_id(self->fd), ax_format_name(variant->format),
 		 variant->bits, s2 ? 3 : 4, s2 ? "2 0 0" : "1 1 0", self->end, getpid(), comm);

@@ -496,7 +496,7 @@ TEST_F(space, refused_ram_file)
 		.size = sizeof(r), .gpa = A_RW, .length = 0x4000, .prot = AX_RW,
 	};
 	const struct poke pokes[] = {
-		POKE(axas_ram_file, flags, 1, -EINVAL),
+		POKE(axas_ram_file, flags, 2, -EINVAL),
 		POKE(axas_ram_file, flags, 1u << 31, -EINVAL),
 		POKE(axas_ram_file, gpa, A_RW + 1, -EINVAL),
 		POKE(axas_ram_file, length, 0, -EINVAL),

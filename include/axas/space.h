@@ -2,6 +2,7 @@
 #ifndef _AXAS_SPACE_H
 #define _AXAS_SPACE_H
 
+#include <linux/atomic.h>
 #include <linux/mutex.h>
 #include <linux/path.h>
 #include <linux/seqlock.h>
@@ -70,6 +71,20 @@ struct axas_main_area {
 };
 
 /**
+ * struct axas_keeper - somebody from whose range nothing is taken while he has uses of it
+ * @node: for the space's list of them
+ * @gpa: first GPA
+ * @size: bytes
+ * @uses: how many there are; goes up before anything is found there by it
+ */
+struct axas_keeper {
+	struct list_head node;
+	u64 gpa;
+	u64 size;
+	atomic_t uses;
+};
+
+/**
  * struct axas_space - a guest physical address space
  * @npt: its table
  * @areas: ranges of GPAs, in bytes, to &struct axas_area; read under RCU
@@ -87,6 +102,7 @@ struct axas_main_area {
  * @lent_away: how many of @lent other spaces have
  * @borrowed: how many of @aliases are of other spaces
  * @lent_once: another space has had one of it
+ * @keepers: &struct axas_keeper; under @lock
  * @tracking: who wants to know what is written, once somebody has; set under @lock
  * @path: the inode that the space lives and dies with, if it has one
  * @live: in the list of all spaces, and whose it is
@@ -108,6 +124,7 @@ struct axas_space {
 	u64 lent_away;
 	u64 borrowed;
 	bool lent_once;
+	struct list_head keepers;
 	struct axas_tracking *tracking;
 	struct path path;
 	struct axas_live live;

@@ -99,7 +99,7 @@ static void make_memory(struct monitor *m)
 	close(dev);
 	check(axas_map_alloc(m->space, 0, RAM_SIZE, rights | AXAS_PROT_EXEC),
 	      "RAM");
-	m->ram = check(axas_ram_file(m->space, 0, RAM_SIZE, rights),
+	m->ram = check(axas_ram_file(m->space, 0, RAM_SIZE, rights, 0),
 		       "RAM file");
 	if (pwrite(m->ram, code, sizeof(code), CODE) != sizeof(code))
 		error(2, errno, "code");
@@ -124,7 +124,7 @@ static void backend(int file, int kick, int done)
 
 static void make_backend(struct monitor *m)
 {
-	int file = check(axas_ram_file(m->space, 0, RAM_SIZE, AXAS_PROT_READ),
+	int file = check(axas_ram_file(m->space, 0, RAM_SIZE, AXAS_PROT_READ, 0),
 			 "RAM file");
 	int to[2], from[2];
 

@@ -270,11 +270,12 @@ int axas_next(int space, uint64_t *gpa, uint64_t *length,
 	return (int)next.done;
 }
 
-int axas_ram_file(int space, uint64_t gpa, uint64_t length, uint32_t prot)
+int axas_ram_file(int space, uint64_t gpa, uint64_t length, uint32_t prot,
+		  uint32_t flags)
 {
 	struct axas_ram_file file = {
-		.size = sizeof(file), .gpa = gpa, .length = length,
-		.prot = prot,
+		.size = sizeof(file), .flags = flags, .gpa = gpa,
+		.length = length, .prot = prot,
 	};
 
 	return call(space, AXAS_RAM_FILE, &file);

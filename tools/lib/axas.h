@@ -228,10 +228,12 @@ int axas_next(int space, uint64_t *gpa, uint64_t *length,
  * @gpa: first address, offset 0 of the file
  * @length: bytes
  * @prot: %AXAS_PROT_READ, or both that and %AXAS_PROT_WRITE
+ * @flags: 0, or %AXAS_RAM_PIN for windows that devices may use
  *
  * Return: a descriptor, closed on exec, or -errno.
  */
-int axas_ram_file(int space, uint64_t gpa, uint64_t length, uint32_t prot);
+int axas_ram_file(int space, uint64_t gpa, uint64_t length, uint32_t prot,
+		  uint32_t flags);
 
 /**
  * axas_track() - notice what is written, or used, from now on

@@ -71,6 +71,10 @@ class MapFlags(enum.IntFlag):
     INTERLEAVE = 1 << 6
 
 
+class RamFlags(enum.IntFlag):
+    PIN = 1 << 0
+
+
 class MoveFlags(enum.IntFlag):
     EXCHANGE = 1 << 0
 
@@ -267,7 +271,7 @@ _FUNCTIONS = {
     "axas_populate": (_INT, *_RANGE, _PTR),
     "axas_probe": (_INT, _INT, _U64, _U32, _PTR),
     "axas_protect": (_INT, *_RANGE, _U32),
-    "axas_ram_file": (_INT, *_RANGE, _U32),
+    "axas_ram_file": (_INT, *_RANGE, _U32, _U32),
     "axas_read": (_INT, _INT, _U64, _PTR, _SIZE),
     "axas_resize": (_INT, *_RANGE),
     "axas_root": (_INT, _INT, _PTR),
@@ -527,9 +531,9 @@ class Space(_Memory):
         return Tracker(_call("axas_track", self.fileno(), gpa, length, what, threshold),
                        gpa, length)
 
-    def ram_file(self, gpa, length, prot=RW):
+    def ram_file(self, gpa, length, prot=RW, flags=0):
         """Make a RamFile of a range."""
-        return RamFile(_call("axas_ram_file", self.fileno(), gpa, length, prot))
+        return RamFile(_call("axas_ram_file", self.fileno(), gpa, length, prot, flags))
 
     def clear(self):
         """Unmap everything."""

@@ -52,7 +52,7 @@ _axas_run() {
 	--format) words=$(_axas_run_formats | tr ' ' '\n' | sort -u) ;;
 	--leaf) words='4K 2M' ;;
 	--ram) return ;;
-	*) words='--ram --leaf --format --help --version' ;;
+	*) words='--ram --leaf --pin --format --help --version' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

@@ -46,6 +46,7 @@ struct options {
 	struct ram ram[MAX_RAM];
 	unsigned int nr;
 	uint64_t leaf;
+	uint32_t flags;	/* of the RAM files */
 	const char *format;
 	char **command;
 };
@@ -53,6 +54,7 @@ struct options {
 enum {
 	OPT_RAM = 256,
 	OPT_LEAF,
+	OPT_PIN,
 	OPT_FORMAT,
 };
 
@@ -61,6 +63,9 @@ static const struct argp_option options[] = {
 	  "Make SIZE bytes of memory at guest physical address GPA (0, or behind the one before), and a file of it; K, M, G and T may follow a number. May be given more than once",
 	  0 },
 	{ "leaf", OPT_LEAF, "4K|2M", 0, "Largest leaf of the memory (4K)", 0 },
+	{ "pin", OPT_PIN, NULL, 0,
+	  "Let devices use the memory (VFIO, io_uring's buffers): nothing is taken from what COMMAND maps, no balloon gives back",
+	  0 },
 	{ "format", OPT_FORMAT, "host|ept|s2|amd|NAME", 0,
 	  "How table entries are encoded (host); axasctl info lists what there is", 0 },
 	{ NULL, 0, NULL, 0, NULL, 0 },
@@ -163,6 +168,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--leaf %s: not 4K or 2M", arg);
 		o->leaf = *arg == '4' ? PAGE_SIZE : SIZE_2M;
 		break;
+	case OPT_PIN:
+		o->flags |= AXAS_RAM_PIN;
+		break;
 	case OPT_FORMAT:
 		o->format = arg;
 		break;
@@ -252,20 +260,20 @@ static const char *why_no_map(int err)
 	}
 }
 
-static void make_ram(int space, struct ram *r, uint64_t leaf)
+static void make_ram(int space, struct ram *r, const struct options *o)
 {
 	const struct axas_map map = {
 		.gpa = r->gpa,
 		.length = r->length,
 		.backend = AXAS_BACKEND_ALLOC,
 		.prot = RIGHTS | AXAS_PROT_EXEC,
-		.max_leaf = leaf,
+		.max_leaf = o->leaf,
 	};
 	int err = axas_map(space, &map);
 
 	if (err)
 		die("--ram %s: %s", r->arg, why_no_map(err));
-	r->fd = axas_ram_file(space, r->gpa, r->length, RIGHTS);
+	r->fd = axas_ram_file(space, r->gpa, r->length, RIGHTS, o->flags);
 	if (r->fd == -ENOTTY)
 		die("--ram %s: the module makes no RAM files: it is older than 0.3",
 		    r->arg);
@@ -365,6 +373,6 @@ int main(int argc, char **argv)
 	check_descriptors(&o);
 	space = create_space(&o);
 	for (i = 0; i < o.nr; i++)
-		make_ram(space, &o.ram[i], o.leaf);
+		make_ram(space, &o.ram[i], &o);
 	return run(&o, space);
 }

@@ -9,6 +9,7 @@ end
 
 complete -c axas-run -l ram -x -d 'Memory, and where'
 complete -c axas-run -l leaf -x -a '4K 2M' -d 'Largest leaf of the memory'
+complete -c axas-run -l pin -d 'Let devices use the memory'
 complete -c axas-run -l format -x -a '(__axas_run_formats)' -d 'How table entries are encoded'
 complete -c axas-run -l help -d 'Print help'
 complete -c axas-run -l version -d 'Print the version'

@@ -98,7 +98,8 @@
  * - EINTR: a fatal signal is pending.
  *
  * The kernel refuses long-term pins with write access to any shared file
- * mapping that tracks writes, and a window is one. Memory that the space doesn't
+ * mapping that tracks writes, and a window is one, but for those of a RAM file that was made
+ * with %AXAS_RAM_PIN. Memory that the space doesn't
  * own, that is linear memory, can be touched but not pinned: direct I/O there
  * gives EFAULT, or EEXIST from some kernels. /proc/PID/mem and ptrace(2) reach
  * all of a window.
@@ -408,11 +409,11 @@ enum axas_map_flags {
  * Errors: EEXIST when the range meets an area that isn't to be replaced; EPERM when
  * linear is asked for without CAP_SYS_RAWIO or the kernel is locked down; EACCES
  * when a linear range meets ordinary RAM; EBUSY when it meets what a driver has
- * claimed for itself alone; ERANGE also when @hpa doesn't fit an entry, or when @offset and
- * @length don't lie in the file; EBADF when @fd is no descriptor, or can't be read; ELOOP when
- * one space would be an alias of another that is one, see "Aliases"; EOPNOTSUPP when the
- * format lacks @prot, @memtype, @max_leaf or a flag, and for an alias in a space that has had
- * a tracker; ENOMEM; EINTR.
+ * claimed for itself alone, or is to replace what windows keep (%AXAS_RAM_PIN); ERANGE also
+ * when @hpa doesn't fit an entry, or when @offset and @length don't lie in the file; EBADF
+ * when @fd is no descriptor, or can't be read; ELOOP when one space would be an alias of
+ * another that is one, see "Aliases"; EOPNOTSUPP when the format lacks @prot, @memtype,
+ * @max_leaf or a flag, and for an alias in a space that has had a tracker; ENOMEM; EINTR.
  */
 struct axas_map {
 	__u32 size;
@@ -444,7 +445,7 @@ struct axas_map {
  * only partly in it are split. Windows made with mmap(2) lose the range before
  * the call returns, and frames that nobody else holds are free.
  *
- * Errors: EINVAL, ERANGE, ENOMEM, EINTR.
+ * Errors: EBUSY at what windows keep (%AXAS_RAM_PIN); EINVAL, ERANGE, ENOMEM, EINTR.
  */
 struct axas_unmap {
 	__u32 size;
@@ -472,7 +473,7 @@ struct axas_unmap {
  * piece, and a device must have been one.
  *
  * Errors: ENOENT when the range has a hole; EOPNOTSUPP when the format lacks
- * @prot; EINVAL; ERANGE; ENOMEM; EINTR.
+ * @prot; EBUSY at what windows keep (%AXAS_RAM_PIN); EINVAL; ERANGE; ENOMEM; EINTR.
  */
 struct axas_protect {
 	__u32 size;
@@ -501,7 +502,8 @@ struct axas_protect {
  *
  * Errors: ENOENT when no area begins at @gpa; EEXIST when there is another one
  * where it is to grow; EOPNOTSUPP when linear memory or an alias is to grow, or
- * that of a module's backend that maps it beforehand; EINVAL; ERANGE; ENOMEM; EINTR.
+ * that of a module's backend that maps it beforehand; EBUSY when windows keep what is to be
+ * taken off (%AXAS_RAM_PIN); EINVAL; ERANGE; ENOMEM; EINTR.
  */
 struct axas_resize {
 	__u32 size;
@@ -542,7 +544,8 @@ enum axas_move_flags {
  * Errors: ENOENT when a range that goes has a hole; EEXIST when the range at @to
  * has none but isn't to be exchanged; EBUSY, as long as somebody has pinned a
  * page of what goes, as direct I/O through a window does, or is just touching one
- * there; EOPNOTSUPP for memory of a module's backend that can't be moved; EINVAL,
+ * there, or windows keep it (%AXAS_RAM_PIN); EOPNOTSUPP for memory of a module's backend that
+ * can't be moved; EINVAL,
  * also when the ranges overlap; ERANGE; ENOMEM; EINTR. Then nothing has
  * changed but the size of leaves.
  */
@@ -561,7 +564,7 @@ struct axas_move {
  * @size: sizeof(struct axas_clear)
  * @flags: must be 0
  *
- * Errors: ENOMEM, EINTR.
+ * Errors: EBUSY when windows keep any of it (%AXAS_RAM_PIN); ENOMEM, EINTR.
  */
 struct axas_clear {
 	__u32 size;
@@ -981,7 +984,8 @@ struct axas_device {
  * the range before the call returns.
  *
  * Errors: ENOENT when the range has a hole; EOPNOTSUPP when it meets memory that
- * the space doesn't own, linear or a device; EINVAL; ERANGE; ENOMEM, as leaves
+ * the space doesn't own, linear or a device; EBUSY at what windows keep (%AXAS_RAM_PIN);
+ * EINVAL; ERANGE; ENOMEM, as leaves
  * may have to be split; EINTR. Then nothing has changed, and @freed and @pinned
  * are 0.
  */
@@ -1111,9 +1115,18 @@ struct axas_next {
 #define AXAS_NEXT	_IO(AXAS_IOC_TYPE, AXAS_CMD_NEXT)
 
 /**
+ * enum axas_ram_flags - flags of AXAS_RAM_FILE
+ * @AXAS_RAM_PIN: pages of its windows can be pinned for long, as VFIO, IOMMUFD, RDMA and the
+ *	registered buffers of io_uring do
+ */
+enum axas_ram_flags {
+	AXAS_RAM_PIN = 1 << 0,
+};
+
+/**
  * struct axas_ram_file - make a RAM file: a range of the space as a file (space)
  * @size: sizeof(struct axas_ram_file)
- * @flags: must be 0
+ * @flags: &enum axas_ram_flags
  * @gpa: GPA of offset 0, aligned to 4096
  * @length: size of the file, a multiple of 4096
  * @prot: %AXAS_PROT_READ, or both that and %AXAS_PROT_WRITE
@@ -1131,6 +1144,15 @@ struct axas_next {
  * mlock(2) work, which they don't in those of the space. Linear memory is in such
  * a window if some of it lay there when mmap(2) was called (then it is like those);
  * what comes there later gives SIGBUS.
+ *
+ * With %AXAS_RAM_PIN nothing is taken away from the range of the file, as long as a window of
+ * it is mapped: a device wouldn't hear of it, and go on with pages that are no guest memory any
+ * more. AXAS_UNMAP, AXAS_CLEAR, AXAS_PROTECT, AXAS_DISCARD, AXAS_MOVE, AXAS_RESIZE to less and
+ * AXAS_MAP with %AXAS_MAP_REPLACE give EBUSY where they meet it, and so does what discards
+ * by a file; AXAS_COLLAPSE leaves it as it is. Pins go with the window at the latest, as
+ * far as the space is concerned: a page that somebody still holds then outlives what takes
+ * it away, as any pinned one does. The first touch of a page by such a window, if it may be written
+ * to at all, is a write: it needs the right to write, and counts as written with trackers.
  *
  * Errors: EINVAL, also for other rights; ERANGE; EMFILE; ENFILE; ENOMEM.
  */

@@ -187,7 +187,7 @@ void test_alias(void)
 	int ram;
 
 	EXPECT(!axas_map_alloc(one, G, 64 * K, RW));
-	ram = must(axas_ram_file(one, G + 4 * K, 8 * K, RW), "RAM file");
+	ram = must(axas_ram_file(one, G + 4 * K, 8 * K, RW, 0), "RAM file");
 	EXPECT(axas_map_alias(two, M, 12 * K, RW, ram, 0) == -ERANGE);
 	EXPECT(axas_map_alias(two, M, 8 * K, RW, dev, 0) == -EINVAL);
 	EXPECT(!axas_map_alias(two, M, 8 * K, RW, ram, 0));
