@@ -6,9 +6,11 @@
 # In a guest of the prebuilt kernel, which has nested KVM and sees this machine's
 # programs, axas-run starts QEMU over a RAM file, and QEMU boots the same kernel once
 # more. That one fills memory and adds it up; a balloon takes some; it is saved, and
-# restored over the RAM file of another space, where it adds up again. Each step counts as
-# a test; the last line is "N passed, N failed". What all three printed is in
-# build/log/qemu.log.
+# restored over the RAM file of another space, where it adds up again. Then it boots twice
+# more, over a RAM file and over a memfd, with a disk that the storage daemon has
+# (vhost-user-blk), and reads it. The outer guest's clock counts its instructions
+# (QEMU's -icount), so what both boots took is printed. Each step counts as a test;
+# the last line is "N passed, N failed". What all of them printed is in build/log/qemu.log.
 
 . "$(dirname "$0")/common.sh"
 . "$(dirname "$0")/kernels.sh"
@@ -17,7 +19,7 @@ help_wanted "$@"
 
 build=$AXAS_TREE/build
 log=$build/log/qemu.log
-steps=(boots resident balloon save restore same status)
+steps=(boots resident balloon save restore same status block memfd)
 
 kernel_describe distro
 need_for "$k_arch"
@@ -35,6 +37,10 @@ boot=("$AXAS_TREE/scripts/boot.sh" --kernel "$k_image" --arch "$k_arch" --module
 # The inner guest. Where it is saved it doesn't notice.
 cat >"$work/inner.sh" <<'END'
 #!/bin/sh
+if grep -q inner=disk /proc/cmdline; then
+	echo "inner: disk $(md5sum </dev/vda)"
+	poweroff -f
+fi
 dd if=/dev/urandom of=/tmp/a bs=1M count=24 2>/dev/null
 cp /tmp/a /tmp/b
 sum=$(md5sum </tmp/a)
@@ -47,8 +53,8 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
 done
 [ "$(md5sum </tmp/a)" = "$sum" ] && echo "inner: same"
 END
-"${boot[@]}" --modprobe virtio_pci --modprobe virtio_balloon --init "$work/inner.sh" \
-	--initrd "$work/inner.img"
+"${boot[@]}" --modprobe virtio_pci --modprobe virtio_balloon --modprobe virtio_blk \
+	--init "$work/inner.sh" --initrd "$work/inner.img"
 
 cat >"$work/outer.sh" <<'END'
 #!/bin/sh
@@ -56,20 +62,58 @@ lib=/host/lib/x86_64-linux-gnu:/host/usr/lib/x86_64-linux-gnu
 mkfifo /tmp/mon.in /tmp/mon.out
 : >/tmp/mon.log
 
+# What is this machine's runs with its own libraries.
+for p in qemu-system-x86_64 qemu-storage-daemon; do
+	printf '#!/bin/sh\nexec "/host%s" --library-path %s /host/usr/bin/%s "$@"\n' \
+		"$LOADER" "$lib" "$p" >"/bin/$p"
+	chmod +x "/bin/$p"
+done
+ram="-object memory-backend-file,id=m,size=256M,mem-path=/proc/self/fd/10,share=on"
+
+# qemu LOG WORDS COMMAND...: the machine, without its memory, in this shell's place
+qemu() {
+	log=$1 words="console=ttyS0 panic=-1 random.trust_cpu=on no_timer_check $2"
+	shift 2
+	: >"$log"
+	exec "$@" -L /host/usr/share/qemu -L /host/usr/share/seabios \
+		-nodefaults -display none -no-reboot -accel kvm -cpu host -m 256M \
+		-machine pc,memory-backend=m -kernel "/host$IMAGE" -initrd /inner.img \
+		-append "$words" -serial "file:$log"
+}
+
 # start LOG [ARG]...: QEMU in the background; its RAM is the RAM file
 start() {
-	log=$1
+	serial=$1
 	shift
-	: >"$log"
-	axas-run --ram 256M -- "/host$LOADER" --library-path "$lib" \
-		/host/usr/bin/qemu-system-x86_64 -L /host/usr/share/qemu -L /host/usr/share/seabios \
-		-nodefaults -display none -no-reboot -accel kvm -cpu host -m 256M \
-		-object memory-backend-file,id=m,size=256M,mem-path=/proc/self/fd/10,share=on \
-		-machine pc,memory-backend=m -device virtio-balloon-pci,id=balloon \
-		-kernel "/host$IMAGE" -initrd /inner.img \
-		-append "console=ttyS0 panic=-1 random.trust_cpu=on no_timer_check" \
-		-serial "file:$log" -monitor pipe:/tmp/mon "$@" &
+	# shellcheck disable=SC2086 # two words
+	qemu "$serial" "" axas-run --ram 256M -- qemu-system-x86_64 $ram \
+		-device virtio-balloon-pci,id=balloon -monitor pipe:/tmp/mon "$@" &
 	qemu=$!
+}
+
+# Hundredths of a second that the CPU has worked: with -icount ten million instructions each.
+worked() { awk '{ print int(($1 - $2) * 100) }' /proc/uptime; }
+
+# with_disk NAME COMMAND...: boot it over a disk of the storage daemon, to the end
+with_disk() {
+	name=$1
+	shift
+	rm -f /tmp/vhost
+	qemu-storage-daemon --blockdev driver=file,node-name=d,filename=/tmp/disk.img \
+		--export type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path=/tmp/vhost &
+	daemon=$!
+	n=0
+	until [ -S /tmp/vhost ] || [ $n -ge 60 ]; do
+		n=$((n + 1))
+		sleep 1
+	done
+	before=$(worked)
+	(qemu "/tmp/$name" inner=disk "$@" -chardev socket,id=d,path=/tmp/vhost \
+		-device vhost-user-blk-pci,chardev=d)
+	echo "count: $name: $(($(worked) - before))0 million instructions"
+	kill $daemon
+	wait $daemon
+	grep -q "inner: disk $(md5sum </tmp/disk.img)" "/tmp/$name"
 }
 
 alive() { ! grep -q "^State:.Z" /proc/$qemu/status; }
@@ -158,18 +202,22 @@ cat </tmp/mon.out >>/tmp/mon.log &
 step restore restored
 step same wait_for 120 "inner: same" /tmp/serial2
 step status ended
-for f in /tmp/serial1 /tmp/serial2 /tmp/mon.log; do echo "== $f"; tail -n 30 $f; done
+dd if=/dev/urandom of=/tmp/disk.img bs=1M count=4 2>/dev/null
+# shellcheck disable=SC2086
+step block with_disk block axas-run --ram 256M -- qemu-system-x86_64 $ram
+step memfd with_disk memfd qemu-system-x86_64 -object memory-backend-memfd,id=m,size=256M,share=on
+for f in /tmp/serial1 /tmp/serial2 /tmp/block /tmp/memfd /tmp/mon.log; do echo "== $f"; tail -n 30 $f; done
 sleep 1
 rmmod axas
 END
-# One CPU: see scripts/guest/hold_kvm.c.
+# One CPU: see scripts/guest/hold_kvm.c. A nanosecond of its clock is an instruction.
 rc=0
-"${boot[@]}" --modprobe kvm_amd --smp 1 --mem 2G --share / --env "IMAGE=$k_image" \
+"${boot[@]}" --modprobe kvm_amd --smp 1 --mem 2G --qemu "-icount shift=0,sleep=off" --share / --env "IMAGE=$k_image" \
 	--env "LOADER=$(readlink -f /lib64/ld-linux-x86-64.so.2)" \
 	--file "$build/distro/axas.ko" --file "$work/inner.img" \
 	--file "$build/tools-$k_arch/axas-run:/bin/axas-run" \
 	--file "$build/tools-$k_arch/axasctl:/bin/axasctl" \
-	--init "$work/outer.sh" --timeout 900 --log "$log" --quiet || rc=$?
+	--init "$work/outer.sh" --timeout 1800 --log "$log" --quiet || rc=$?
 
 passed=0
 for step in "${steps[@]}"; do
@@ -180,6 +228,7 @@ for step in "${steps[@]}"; do
 	fi
 done
 failed=$((${#steps[@]} - passed))
+sed -n 's/^count: block: /to the prompt, RAM file: /p; s/^count: memfd: /to the prompt, memfd:    /p' "$log"
 complaints=$(splats "$log")
 if [ "$rc" -ne 0 ] || [ -n "$complaints" ]; then
 	failed=$((failed + 1))

@@ -54,7 +54,7 @@ tutorials               | rest  | distro        | 300 | guide tutorial-vmm tutor
 monitors                | rest  | distro        | 150 | guide monitors tracking | ... and the pages for monitors, and of tracking
 paper                   | rest  | distro        |  60 | paper | make paper, of one program, twice
 paper-page              | rest  | distro        | 120 | guide paper | ... and the page about it
-qemu                    | rest  | distro        | 150 | qemu | the distribution's QEMU, nested, with its RAM in a space
+qemu                    | rest  | distro        | 400 | qemu | the distribution's QEMU, nested, with its RAM in a space
 install                 | rest  | distro        | 180 | install | make install, dkms, the Debian packages
 hw-x86                  | rest  | bochs         |  90 | hw-x86 | ... by VMX, in Bochs
 selftests-rt            | rest  | distro-rt     | 300 | guest | the programs on the prebuilt PREEMPT_RT
