@@ -98,6 +98,10 @@ static int alloc_setup(struct axas_area *area, const struct axas_npt *npt,
 	if (args->hpa)
 		return -EINVAL;
 	area->attr.owned = true;
+	if (args->flags & AXAS_MAP_WHOLE &&
+	    (area->max_level < 2 || !IS_ALIGNED(args->gpa | args->length, SZ_2M)))
+		return -EINVAL;
+	area->place.whole = args->flags & AXAS_MAP_WHOLE;
 	if (args->flags & AXAS_MAP_NODE) {
 		if (args->node >= MAX_NUMNODES ||
 		    !node_state(args->node, N_MEMORY))
@@ -166,7 +170,8 @@ static const struct axas_backend_ops alloc_ops = {
 	.id = AXAS_BACKEND_ALLOC,
 	.name = "alloc",
 	.flags = AXAS_MAP_POPULATE | AXAS_MAP_IGNORE_PAT | AXAS_MAP_NODE |
-		 AXAS_MAP_ROM | AXAS_MAP_BIND | AXAS_MAP_INTERLEAVE,
+		 AXAS_MAP_ROM | AXAS_MAP_BIND | AXAS_MAP_INTERLEAVE |
+		 AXAS_MAP_WHOLE,
 	.max_level = 2,
 	.default_level = 1,
 	.zeroed = true,

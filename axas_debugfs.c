@@ -148,7 +148,7 @@ static void show_area_hpa(struct seq_file *m, const struct debugfs_list *list)
 		seq_printf(m, "0x%llx", show_hpa(m) ? hpa : 0);
 }
 
-/* Where its frames come from. */
+/* Where its frames come from, and of what size they are. */
 static const char *show_area_nodes(struct seq_file *m,
 				   const struct axas_area *area,
 				   const char *comma)
@@ -163,6 +163,10 @@ static const char *show_area_nodes(struct seq_file *m,
 	}
 	if (area->spread) {
 		seq_printf(m, "%sinterleave=%#x", comma, area->spread);
+		comma = ",";
+	}
+	if (area->place.whole) {
+		seq_printf(m, "%swhole", comma);
 		comma = ",";
 	}
 	return comma;

@@ -218,12 +218,12 @@ static int fault_prepare(struct axas_space *space,
 	}
 
 	fault->want_frame = false;
-	gfp = fault->order ? AXAS_GFP_2M : AXAS_GFP;
+	gfp = fault->order ? axas_place_gfp_2m(fault->place) : AXAS_GFP;
 	fault->frame = axas_frame_alloc_placed(fault->order, fault->place,
 					       gfp | __GFP_ZERO);
 	if (axas_frame_valid(fault->frame.hpa))
 		return 0;
-	if (!fault->order)
+	if (!fault->order || fault->place.whole)
 		return -ENOMEM;
 	fault->small = true;
 	return 0;

@@ -158,6 +158,8 @@ static void areas_describe(const struct axas_area *area, u64 start, u64 last,
 	}
 	if (area->place.nodes)
 		entry->flags |= AXAS_MAP_BIND;
+	if (area->place.whole)
+		entry->flags |= AXAS_MAP_WHOLE;
 	if (area->spread)
 		entry->flags |= AXAS_MAP_INTERLEAVE;
 	entry->nodes = area->place.nodes | area->spread;

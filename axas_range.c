@@ -358,7 +358,7 @@ static int populate_large(struct populate *populate,
 	int ret;
 
 	frame = axas_frame_alloc_placed(AXAS_ORDER_2M, look->place,
-				 AXAS_GFP_2M | __GFP_ZERO);
+				 axas_place_gfp_2m(look->place) | __GFP_ZERO);
 	if (!axas_frame_valid(frame.hpa))
 		return -ENOMEM;
 	ret = populate_lock(populate);
@@ -387,7 +387,7 @@ static int populate_once(struct populate *populate)
 				 AXAS_GFP | __GFP_ZERO);
 	if (!ret && look.large) {
 		ret = populate_large(populate, &look);
-		if (ret != -ENOMEM)
+		if (ret != -ENOMEM || look.place.whole)
 			return ret;
 		ret = 0;
 	}

@@ -160,6 +160,28 @@ static void backend_alloc_setup_nodes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), -EINVAL);
 }
 
+static void backend_alloc_setup_whole(struct kunit *test)
+{
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	struct axas_area area = backend_area(AXAS_BACKEND_ALLOC, 2);
+	struct axas_map args = {
+		.gpa = SZ_2M, .length = SZ_4M, .flags = AXAS_MAP_WHOLE,
+	};
+
+	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), 0);
+	KUNIT_EXPECT_TRUE(test, area.place.whole);
+	args.length += SZ_4K;
+	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), -EINVAL);
+	args = (struct axas_map){ .gpa = SZ_4K, .length = SZ_2M, .flags = args.flags };
+	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), -EINVAL);
+	area.max_level = 1;
+	args.gpa = SZ_2M;
+	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), -EINVAL);
+	args.flags = 0;
+	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), 0);
+	KUNIT_EXPECT_FALSE(test, area.place.whole);
+}
+
 /* From one 2 MiB to the next, whatever comes before what was made there. */
 static void backend_alloc_spread(struct kunit *test)
 {
@@ -365,6 +387,7 @@ static struct kunit_case backend_cases[] = {
 	KUNIT_CASE_PARAM(backend_device, axas_format_gen_params),
 	KUNIT_CASE_PARAM(backend_alloc_setup, axas_format_gen_params),
 	KUNIT_CASE_PARAM(backend_alloc_setup_nodes, axas_format_gen_params),
+	KUNIT_CASE_PARAM(backend_alloc_setup_whole, axas_format_gen_params),
 	KUNIT_CASE(backend_alloc_spread),
 	KUNIT_CASE(backend_alloc_bound_frame),
 	KUNIT_CASE_PARAM(backend_alloc_map, axas_format_gen_params),

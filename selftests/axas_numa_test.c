@@ -70,6 +70,16 @@ static int map_nodes(int fd, __u64 gpa, __u64 length, __u32 flags, __u32 node,
 	return ax_ioctl(fd, AXAS_MAP, &m);
 }
 
+static int map_small(int fd, __u64 gpa, __u64 length, __u32 nodes)
+{
+	struct axas_map m = {
+		.size = sizeof(m), .flags = AXAS_MAP_BIND, .gpa = gpa, .length = length,
+		.backend = AXAS_BACKEND_ALLOC, .prot = AX_RW, .nodes = nodes,
+	};
+
+	return ax_ioctl(fd, AXAS_MAP, &m);
+}
+
 /* The nodes of the first pages of so many 2 MiB, a digit each. */
 static const char *nodes_of(int fd, __u64 gpa, unsigned int n)
 {
@@ -200,6 +210,43 @@ TEST_F(space, a_node_that_is_full)
 				     AXAS_MAP_BIND | AXAS_MAP_POPULATE, 0, 2));
 }
 
+/* A node whose pages are all in use but for every other one: nobody can move these. */
+TEST_F(space, a_node_without_2_mib)
+{
+	__u64 size = node_figure(1, "MemTotal"), gpa, there;
+
+	NEED_NODES();
+	if (size > AX_1G / 2)
+		SKIP(return, "node 1 is too large to be filled");
+	ASSERT_EQ(0, map_nodes(self->fd, GPA, 2 * AX_2M,
+			       AXAS_MAP_BIND | AXAS_MAP_WHOLE | AXAS_MAP_POPULATE, 0, 2));
+	EXPECT_EQ(AX_2M, ax_leaf(self->fd, GPA + AX_2M));
+	ASSERT_EQ(0, ax_unmap(self->fd, GPA, 2 * AX_2M));
+	ASSERT_EQ(0, map_small(self->fd, GPA, size, 2));
+	EXPECT_EQ(-ENOMEM, ax_bring_in(self->fd, GPA, size, NULL));
+	there = ax_resident(self->fd);
+	for (gpa = GPA; gpa < GPA + there; gpa += 0x2000)
+		ASSERT_EQ(0, ax_discard(self->fd, gpa, 0x1000));
+	/* The last of it may have been in one piece. */
+	ASSERT_EQ(0, map_nodes(self->fd, 2 * GPA, size / AX_2M * AX_2M,
+			       AXAS_MAP_BIND | AXAS_MAP_WHOLE, 0, 2));
+	for (gpa = 2 * GPA; gpa < 2 * GPA + 16 * AX_2M; gpa += AX_2M)
+		if (ax_fault(self->fd, gpa, AX_W) != AXAS_FAULT_RESOLVED)
+			break;
+	EXPECT_GT(2 * GPA + 16 * AX_2M, gpa);
+	EXPECT_EQ(AXAS_FAULT_NO_MEMORY, ax_fault(self->fd, gpa, AX_W));
+	EXPECT_EQ(0, ax_leaf(self->fd, gpa));
+	EXPECT_EQ(-ENOMEM, ax_bring_in(self->fd, gpa, AX_2M, NULL));
+	EXPECT_EQ(-1, ax_pwrite(self->fd, "x", 1, gpa) < 0 ? -1 : 0);
+	EXPECT_EQ(0, ax_leaf(self->fd, gpa));
+	EXPECT_EQ(-ENOMEM, map_nodes(self->fd, 3 * GPA, AX_2M, AXAS_MAP_BIND | AXAS_MAP_WHOLE |
+				     AXAS_MAP_POPULATE, 0, 2));
+	/* Who doesn't ask for it has small ones. */
+	ASSERT_EQ(0, map_nodes(self->fd, 3 * GPA, AX_2M, AXAS_MAP_BIND, 0, 2));
+	EXPECT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, 3 * GPA, AX_W));
+	EXPECT_EQ(4096, ax_leaf(self->fd, 3 * GPA));
+}
+
 TEST_F(space, areas_say_it)
 {
 	struct axas_area_entry e[4] = {};
@@ -210,13 +257,13 @@ TEST_F(space, areas_say_it)
 	ASSERT_EQ(0, map_nodes(self->fd, GPA, AX_2M, AXAS_MAP_BIND, 0, 1));
 	ASSERT_EQ(0, map_nodes(self->fd, GPA + AX_2M, AX_2M, AXAS_MAP_BIND | AXAS_MAP_NODE, 0, 1));
 	ASSERT_EQ(0, map_nodes(self->fd, GPA + 2 * AX_2M, AX_2M, AXAS_MAP_INTERLEAVE, 0, 1));
-	ASSERT_EQ(0, map_nodes(self->fd, GPA + 3 * AX_2M, AX_2M, SET, 0, 1));
+	ASSERT_EQ(0, map_nodes(self->fd, GPA + 3 * AX_2M, AX_2M, SET | AXAS_MAP_WHOLE, 0, 1));
 	ASSERT_EQ(0, ax_ioctl(self->fd, AXAS_AREAS, &l));
 	ASSERT_EQ(4, l.done);
 	EXPECT_EQ(AXAS_MAP_BIND, e[0].flags);
 	EXPECT_EQ(AXAS_MAP_BIND | AXAS_MAP_NODE, e[1].flags);
 	EXPECT_EQ(AXAS_MAP_INTERLEAVE, e[2].flags);
-	EXPECT_EQ(SET, e[3].flags);
+	EXPECT_EQ(SET | AXAS_MAP_WHOLE, e[3].flags);
 	EXPECT_EQ(4, e[0].nodes + e[1].nodes + e[2].nodes + e[3].nodes);
 }
 

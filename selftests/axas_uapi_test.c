@@ -103,7 +103,8 @@ TEST_F(space, refused_map)
 		.backend = AXAS_BACKEND_ALLOC, .prot = AX_RW,
 	};
 	struct poke pokes[] = {
-		POKE(axas_map, flags, 1 << 7, -EINVAL),
+		POKE(axas_map, flags, 1 << 8, -EINVAL),
+		POKE(axas_map, flags, AXAS_MAP_WHOLE, -EINVAL),
 		POKE(axas_map, flags, AXAS_MAP_BIND, -EINVAL),
 		POKE(axas_map, flags, AXAS_MAP_INTERLEAVE, -EINVAL),
 		POKE(axas_map, flags, 1u << 31, -EINVAL),

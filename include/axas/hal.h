@@ -56,17 +56,30 @@ static inline bool axas_frame_valid(axas_hpa_t frame)
  * struct axas_place - where frames are to come from
  * @nid: the NUMA node that is asked first, or %NUMA_NO_NODE
  * @nodes: bit n: node n may be asked; 0: any node
+ * @whole: small ones won't do where a large one is asked for
  */
 struct axas_place {
 	int nid;
 	u32 nodes;
+	bool whole;
 };
 
 #define AXAS_ANYWHERE	((struct axas_place){ .nid = NUMA_NO_NODE })
 
 static inline bool axas_place_same(struct axas_place a, struct axas_place b)
 {
-	return a.nid == b.nid && a.nodes == b.nodes;
+	return a.nid == b.nid && a.nodes == b.nodes && a.whole == b.whole;
+}
+
+/**
+ * axas_place_gfp_2m - how a frame of 2 MiB is allocated there
+ * @place: the place
+ *
+ * Return: flags for who may sleep.
+ */
+static inline gfp_t axas_place_gfp_2m(struct axas_place place)
+{
+	return place.whole ? AXAS_GFP : AXAS_GFP_2M;
 }
 
 /**

@@ -85,7 +85,8 @@ TRACE_DEFINE_ENUM(AXAS_FAULT_POISONED);
 		      { AXAS_MAP_REPLACE, "replace" },			\
 		      { AXAS_MAP_ROM, "rom" },				\
 		      { AXAS_MAP_BIND, "bind" },			\
-		      { AXAS_MAP_INTERLEAVE, "interleave" })
+		      { AXAS_MAP_INTERLEAVE, "interleave" },		\
+		      { AXAS_MAP_WHOLE, "whole" })
 
 #define axas_show_result(result)					\
 	__print_symbolic(result,					\

@@ -69,6 +69,7 @@ class MapFlags(enum.IntFlag):
     ROM = 1 << 4
     BIND = 1 << 5
     INTERLEAVE = 1 << 6
+    WHOLE = 1 << 7
 
 
 class RamFlags(enum.IntFlag):

@@ -368,6 +368,10 @@ enum axas_backend_id {
  *	@nodes, while that has any. Which one it is goes by where they are in the area,
  *	which keeps them wherever it is moved; two that were made apart aren't joined. Not
  *	with %AXAS_MAP_NODE
+ * @AXAS_MAP_WHOLE: alloc, with a @max_leaf of 2 MiB, of which @gpa and @length are multiples:
+ *	memory comes in by 2 MiB and no less. The kernel moves pages about for that; if it
+ *	has none in one piece even so, a touch fails as it does without memory, and
+ *	AXAS_POPULATE with ENOMEM. What a later call has cut to less comes in as that
  */
 enum axas_map_flags {
 	AXAS_MAP_POPULATE = 1 << 0,
@@ -377,6 +381,7 @@ enum axas_map_flags {
 	AXAS_MAP_ROM = 1 << 4,
 	AXAS_MAP_BIND = 1 << 5,
 	AXAS_MAP_INTERLEAVE = 1 << 6,
+	AXAS_MAP_WHOLE = 1 << 7,
 };
 
 /**
@@ -881,7 +886,7 @@ struct axas_root {
  * @memtype: an &enum axas_memtype
  * @flags: those &enum axas_map_flags that still say something:
  *	%AXAS_MAP_IGNORE_PAT, %AXAS_MAP_NODE, %AXAS_MAP_ROM, %AXAS_MAP_BIND,
- *	%AXAS_MAP_INTERLEAVE
+ *	%AXAS_MAP_INTERLEAVE, %AXAS_MAP_WHOLE
  * @node: with %AXAS_MAP_NODE the preferred NUMA node, otherwise 0
  * @nodes: with %AXAS_MAP_BIND or %AXAS_MAP_INTERLEAVE the set of nodes, otherwise 0
  */
