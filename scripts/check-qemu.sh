@@ -19,7 +19,7 @@ help_wanted "$@"
 
 build=$AXAS_TREE/build
 log=$build/log/qemu.log
-steps=(boots resident balloon save restore same status block memfd)
+steps=(boots transcript resident balloon save restore same status block memfd)
 
 kernel_describe distro
 need_for "$k_arch"
@@ -56,39 +56,42 @@ END
 "${boot[@]}" --modprobe virtio_pci --modprobe virtio_balloon --modprobe virtio_blk \
 	--init "$work/inner.sh" --initrd "$work/inner.img"
 
+# README has a transcript: what begins a machine, and what axasctl says of it then.
+transcript() { awk '/^```/ { on = /console/ } on && !/^```/' "$AXAS_TREE/README.md"; }
+transcript | sed -n '/^# axas-run/,/&$/ { s/^# //; s/ &$//; p }' >"$work/readme.command"
+transcript | sed '1,/^# axasctl list/d; s/[0-9][0-9.]*/N/g; s/  */ /g' >"$work/readme.list"
+
 cat >"$work/outer.sh" <<'END'
 #!/bin/sh
 lib=/host/lib/x86_64-linux-gnu:/host/usr/lib/x86_64-linux-gnu
 mkfifo /tmp/mon.in /tmp/mon.out
 : >/tmp/mon.log
 
-# What is this machine's runs with its own libraries.
-for p in qemu-system-x86_64 qemu-storage-daemon; do
-	printf '#!/bin/sh\nexec "/host%s" --library-path %s /host/usr/bin/%s "$@"\n' \
-		"$LOADER" "$lib" "$p" >"/bin/$p"
-	chmod +x "/bin/$p"
-done
+# program NAME ARGS: this machine's, with its own libraries, is one of the guest's
+program() {
+	printf '#!/bin/sh\nexec "/host%s" --library-path %s /host/usr/bin/%s %s "$@"\n' \
+		"$LOADER" "$lib" "$1" "$2" >"/bin/$1"
+	chmod +x "/bin/$1"
+}
+program qemu-system-x86_64 '-L /host/usr/share/qemu -L /host/usr/share/seabios -no-reboot'
+program qemu-storage-daemon ''
+ln -s "/host$IMAGE" /vmlinuz
+words="console=ttyS0 panic=-1 random.trust_cpu=on no_timer_check"
 ram="-object memory-backend-file,id=m,size=256M,mem-path=/proc/self/fd/10,share=on"
 
-# qemu LOG WORDS COMMAND...: the machine, without its memory, in this shell's place
-qemu() {
-	log=$1 words="console=ttyS0 panic=-1 random.trust_cpu=on no_timer_check $2"
-	shift 2
-	: >"$log"
-	exec "$@" -L /host/usr/share/qemu -L /host/usr/share/seabios \
-		-nodefaults -display none -no-reboot -accel kvm -cpu host -m 256M \
-		-machine pc,memory-backend=m -kernel "/host$IMAGE" -initrd /inner.img \
-		-append "$words" -serial "file:$log"
+# start LOG [ARG]...: QEMU in the background, as README has it, and what is not to be seen there
+start() {
+	log=$1
+	shift
+	set -- -append "$words" -device virtio-balloon-pci,id=balloon -monitor pipe:/tmp/mon "$@"
+	eval "exec $(cat /readme.command)" '"$@"' >"$log" </dev/null &
+	qemu=$!
 }
 
-# start LOG [ARG]...: QEMU in the background; its RAM is the RAM file
-start() {
-	serial=$1
-	shift
-	# shellcheck disable=SC2086 # two words
-	qemu "$serial" "" axas-run --ram 256M -- qemu-system-x86_64 $ram \
-		-device virtio-balloon-pci,id=balloon -monitor pipe:/tmp/mon "$@" &
-	qemu=$!
+# What README shows axasctl to say, but for numbers.
+shown() {
+	axasctl list | tee /dev/console | sed 's/[0-9][0-9.]*/N/g; s/  */ /g' >/tmp/list
+	cmp /tmp/list /readme.list
 }
 
 # Hundredths of a second that the CPU has worked: with -icount ten million instructions each.
@@ -108,8 +111,10 @@ with_disk() {
 		sleep 1
 	done
 	before=$(worked)
-	(qemu "/tmp/$name" inner=disk "$@" -chardev socket,id=d,path=/tmp/vhost \
-		-device vhost-user-blk-pci,chardev=d)
+	"$@" -accel kvm -cpu host -m 256M -machine memory-backend=m -nodefaults -display none \
+		-serial stdio -kernel vmlinuz -initrd initrd.img -append "$words inner=disk" \
+		-chardev socket,id=d,path=/tmp/vhost -device vhost-user-blk-pci,chardev=d \
+		>"/tmp/$name" </dev/null
 	echo "count: $name: $(($(worked) - before))0 million instructions"
 	kill $daemon
 	wait $daemon
@@ -195,6 +200,7 @@ exec 9<>/tmp/mon.in
 start /tmp/serial1
 step boots wait_for 240 "inner: up" /tmp/serial1
 space=$(id)
+step transcript shown
 step resident filled
 step balloon ballooned
 step save saved
@@ -214,7 +220,8 @@ END
 rc=0
 "${boot[@]}" --modprobe kvm_amd --smp 1 --mem 2G --qemu "-icount shift=0,sleep=off" --share / --env "IMAGE=$k_image" \
 	--env "LOADER=$(readlink -f /lib64/ld-linux-x86-64.so.2)" \
-	--file "$build/distro/axas.ko" --file "$work/inner.img" \
+	--file "$build/distro/axas.ko" --file "$work/inner.img:/initrd.img" \
+	--file "$work/readme.command" --file "$work/readme.list" \
 	--file "$build/tools-$k_arch/axas-run:/bin/axas-run" \
 	--file "$build/tools-$k_arch/axasctl:/bin/axasctl" \
 	--init "$work/outer.sh" --timeout 1800 --log "$log" --quiet || rc=$?
