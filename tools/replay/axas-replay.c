@@ -126,7 +126,7 @@ static const struct argp_option options[] = {
 static const char args_doc[] = "TRACE";
 static const char doc[] =
 	"Run a program's memory trace in a guest physical address space.\n\n"
-	"TRACE is what valgrind --tool=lackey --trace-mem=yes writes, as text, or what --convert does; - is standard input.\v"
+	"TRACE is what axas-trace or --convert writes, or text of valgrind's lackey, DynamoRIO's drmemtrace or Pin's pinatrace; - is standard input.\v"
 	"Exit status: 0 if every byte matches, 1 if one doesn't or a figure of the module is wrong, 2 for trouble.";
 
 /* A number from @min to @max, in any base of C, perhaps with K, M or G. */

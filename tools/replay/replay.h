@@ -8,6 +8,7 @@
  * guest.c        page tables of a guest
  * walk.c         walks of those over the nested table, and what caches save
  * zstd.c         compressed data, where there is libzstd
+ * text.c         lines of a trace, in the forms of others
  * stream.c       reads a trace, an access at a time
  * record.c       writes one in our own form
  * trace.c        where the trace comes from
@@ -121,6 +122,9 @@ struct access {
 	uint16_t size;
 	uint8_t kind;		/* enum axas_prot bits */
 };
+
+/* What a line of text is: a wrong one would be an access if more of it were right. */
+enum line { LINE_OTHER, LINE_ACCESS, LINE_WRONG };
 
 /*
  * A guest page as it should be; @data is NULL if the trace doesn't touch it, or
@@ -268,6 +272,10 @@ size_t unpack(void *context, const char *name, const uint8_t *in, size_t *at,
 struct packer *pack_new(FILE *out);
 bool pack(struct packer *p, const void *data, size_t nr, bool last);
 void pack_free(struct packer *p);
+
+/* text.c */
+bool access_is_valid(struct access *a, uint64_t size);
+enum line take_line(struct access *a, const uint8_t *s, size_t length, bool whole);
 
 /* stream.c */
 struct stream *stream_open(const char *name, int fd, bool seeks, bool quiet,

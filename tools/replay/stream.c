@@ -2,15 +2,8 @@
 /*
  * axas-replay: read a memory trace, an access at a time, in bounded memory.
  *
- * A trace is text as valgrind's lackey writes it:
- *
- *	I  04001000,3		instruction fetch
- *	 L 1ffeffe7e0,8		load
- *	 S 1ffeffe7d8,8		store
- *	 M 0421c7cc,4		modify: load and store
- *
- * where lines of any other form, such as valgrind's own "==123== ...", are skipped;
- * or our own records, which record.c writes; either may be compressed by zstd.
+ * A trace is text, of a form that text.c knows, or our own records, which record.c
+ * writes; either may be compressed by zstd.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -157,54 +150,6 @@ const char *stream_unit(const struct stream *s)
 	return s->binary ? "access" : "line";
 }
 
-static uint8_t line_kind(const uint8_t *s, size_t length)
-{
-	if (length < 3)
-		return 0;
-	if (!memcmp(s, "I  ", 3))
-		return AXAS_PROT_EXEC;
-	if (!memcmp(s, " L ", 3))
-		return AXAS_PROT_READ;
-	if (!memcmp(s, " S ", 3))
-		return AXAS_PROT_WRITE;
-	if (!memcmp(s, " M ", 3))
-		return AXAS_PROT_READ | AXAS_PROT_WRITE;
-	return 0;
-}
-
-static int hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* One access meets two pages at most, and doesn't wrap. */
-static bool is_valid(const struct access *a, uint64_t size)
-{
-	return size && size <= PAGE_SIZE && a->addr + size >= a->addr;
-}
-
-static bool parse_line(struct access *a, const uint8_t *s, const uint8_t *end)
-{
-	const uint8_t *begin = s;
-	uint64_t size = 0;
-
-	a->addr = 0;
-	for (; s < end && hex_digit(*s) >= 0; s++) {
-		if (a->addr >> 60)
-			return false;
-		a->addr = a->addr << 4 | hex_digit(*s);
-	}
-	if (s == begin || s == end || *s++ != ',')
-		return false;
-	for (; s < end && *s >= '0' && *s <= '9' && size <= PAGE_SIZE; s++)
-		size = 10 * size + *s - '0';
-	a->size = size;
-	return (s == end || (*s == '\r' && s + 1 == end)) && is_valid(a, size);
-}
-
 /* The next line, without its end. Return: false if there is none. */
 static bool next_line(struct stream *s, const uint8_t **line, size_t *length,
 		      bool *whole)
@@ -229,21 +174,20 @@ static bool next_line(struct stream *s, const uint8_t **line, size_t *length,
 static bool next_in_text(struct stream *s, struct access *a)
 {
 	const uint8_t *line;
+	enum line what;
 	size_t length;
 	bool whole;
 
 	while (next_line(s, &line, &length, &whole)) {
 		a->line = ++s->nr;
-		a->kind = line_kind(line, length);
-		if (!a->kind)
-			continue;
-		if (parse_line(a, line + 3, line + length))
+		what = take_line(a, line, length, whole);
+		if (what == LINE_ACCESS)
 			return true;
-		if (whole)
+		if (whole && what == LINE_WRONG)
 			die("%s: line %llu: not an access of 1 to %d bytes: %.*s",
 			    s->name, ULL(s->nr), (int)PAGE_SIZE,
 			    length < 80 ? (int)length : 80, line);
-		if (!s->quiet)
+		if (!whole && !s->quiet)
 			warn("%s: the last line, %llu, is cut short; leaving it out",
 			     s->name, ULL(s->nr));
 	}
@@ -315,9 +259,8 @@ static bool next_record(struct stream *s, struct access *a)
 	side = a->kind == AXAS_PROT_EXEC ? SIDE_CODE : SIDE_DATA;
 	/* The sign is in the lowest bit. */
 	a->addr = s->expected[side] + ((delta >> 1) ^ -(delta & 1));
-	a->size = size;
 	a->line = ++s->nr;
-	if (!is_valid(a, size))
+	if (!access_is_valid(a, size))
 		die("%s: access %llu: not of 1 to %d bytes", s->name,
 		    ULL(s->nr), (int)PAGE_SIZE);
 	s->expected[side] = a->addr + size;
