@@ -2,9 +2,13 @@
 """The model of a machine in axas-replay, beside small ones that know nothing of it."""
 import collections
 import random
+import re
+import shutil
+import subprocess
+import tempfile
 import unittest
 
-from base import LEAF, OUT, run
+from base import LEAF, OUT, read, run
 
 SIDES = ("code", "data")
 
@@ -103,6 +107,26 @@ def some_accesses(seed, nr, leaves):
         yield side, at[side], leaves[(at[side] >> 30) % len(leaves)]
 
 
+def valgrind(tmp, *args):
+    """Of a program that is the same each time, in the same environment."""
+    subprocess.run(["valgrind", *args, "true"], check=True, cwd=tmp, env={"PATH": "/usr/bin:/bin"},
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def cachegrind(tmp, *args):
+    valgrind(tmp, "--tool=cachegrind", "--cache-sim=yes", f"--cachegrind-out-file={tmp}/out", *args)
+    text = read(tmp + "/out")
+    events, summary = (re.search(f"^{what}: (.*)$", text, re.M).group(1).split() for what in ("events", "summary"))
+    return dict(zip(events, map(int, summary)))
+
+
+def lackey(tmp):
+    """Accesses: side, what lackey calls it, address and size."""
+    valgrind(tmp, "--tool=lackey", "--trace-mem=yes", f"--log-file={tmp}/log")
+    return [("code" if kind == "I" else "data", kind, int(addr, 16), int(size)) for kind, addr, size in
+            re.findall(r"^(?:(?=I)| )([ILSM])  ?([0-9a-f]+),([0-9]+)$", read(tmp + "/log"), re.M)]
+
+
 class Tlb(unittest.TestCase):
     def same(self, what, given, levels, leaves, nr=3000):
         accesses = list(some_accesses(nr, nr, leaves))
@@ -124,6 +148,28 @@ class Tlb(unittest.TestCase):
         for name, levels in CPUS.items():
             got = self.same("cpu", name, levels, ["4K", "2M", "1G"], 20000)
             self.assertEqual(set(got), {0, 1, 2}, name)
+
+    def test_misses_are_those_of_cachegrind(self):
+        """A cache with lines of a page is a TLB; of code and of data, read and write, to the last one."""
+        if not shutil.which("valgrind"):
+            self.skipTest("no valgrind here")
+        tmp = tempfile.TemporaryDirectory()
+        self.addCleanup(tmp.cleanup)
+        accesses = lackey(tmp.name)
+        parts = [(n, side, page) for n, (side, _, addr, size) in enumerate(accesses)
+                 for page in range(addr >> 12, ((addr + size - 1) >> 12) + 1)]
+        text = "".join(f"{side} {page << 12:#x} 4K\n" for _, side, page in parts)
+        for sets, ways in ((16, 4), (4, 4), (1, 16), (1, 64), (8, 1)):
+            shape = f"{sets * ways << 12},{ways},4096"
+            events = cachegrind(tmp.name, "--I1=" + shape, "--D1=" + shape)
+            got = model("tlb", f"i4K:{sets}x{ways},d4K:{sets}x{ways}", text=text).stdout.split()
+            # Of an access to two pages cachegrind counts one.
+            missed = {n for (n, _, _), hit in zip(parts, got) if hit == "0"}
+            want = collections.Counter(accesses[n][1] for n in missed)
+            self.assertEqual((events["Ir"], events["Dr"] + events["Dw"]),
+                             tuple(sum(a[0] == side for a in accesses) for side in SIDES))
+            self.assertEqual((events["I1mr"], events["D1mr"], events["D1mw"]),
+                             (want["I"], want["L"] + want["M"], want["S"]), shape)
 
     def test_a_leaf_of_2m_misses_once(self):
         """Where 512 pages did, one by one."""
