@@ -15,6 +15,7 @@
 #include "replay.h"
 
 #define ULL(x)		((unsigned long long)(x))
+#define READ_AT_ONCE	1024	/* accesses */
 
 /* A page of the trace, and how it is used; @seq is its turn to be touched. */
 struct touched {
@@ -26,11 +27,14 @@ struct touched {
 	uint8_t kinds;
 };
 
-/* Open addressing; @accesses is 0 in what is free. */
+/*
+ * Open addressing; @accesses is 0 in what is free. @last are those of the last
+ * fetch, and of the last load or store.
+ */
 struct touched_set {
 	struct touched *slot;
 	size_t nr, room;	/* @room is a power of two */
-	struct touched *last;
+	struct touched *last[NR_SIDES];
 };
 
 static struct touched *find_slot(const struct touched_set *set, uint64_t page)
@@ -59,27 +63,36 @@ static void grow(struct touched_set *set)
 	free(old);
 }
 
-static void touch(struct touched_set *set, struct trace *trace, uint64_t page,
-		  uint8_t kind)
+static struct touched *find_page(struct touched_set *set, struct trace *trace,
+				 uint64_t page)
 {
-	struct touched *t = set->last;
+	struct touched *t;
 
-	if (!t || t->page != page) {
-		if (2 * set->nr >= set->room) {
-			grow(set);
-			trace->first_use = xrealloc(trace->first_use, set->room,
-						    sizeof(uint64_t));
-		}
-		t = set->last = find_slot(set, page);
-		if (!t->accesses) {
-			t->page = page;
-			trace->first_use[set->nr] = trace->nr;
-			t->seq = set->nr++;
-		}
+	if (2 * set->nr >= set->room) {
+		grow(set);
+		trace->first_use = xrealloc(trace->first_use, set->room,
+					    sizeof(uint64_t));
+		memset(set->last, 0, sizeof(set->last));
 	}
-	t->accesses++;
-	t->stores += !!(kind & AXAS_PROT_WRITE);
-	t->kinds |= kind;
+	t = find_slot(set, page);
+	if (!t->accesses) {
+		t->page = page;
+		trace->first_use[set->nr] = trace->nr;
+		t->seq = set->nr++;
+	}
+	return t;
+}
+
+static inline void touch(struct touched_set *set, struct trace *trace,
+			 uint64_t page, uint8_t kind)
+{
+	struct touched **last = &set->last[access_side(kind)];
+
+	if (!*last || (*last)->page != page)
+		*last = find_page(set, trace, page);
+	(*last)->accesses++;
+	(*last)->stores += !!(kind & AXAS_PROT_WRITE);
+	(*last)->kinds |= kind;
 }
 
 static int by_page(const void *a, const void *b)
@@ -109,6 +122,20 @@ static void count_access(struct trace *t, uint8_t kind)
 		t->modifies++;
 }
 
+static void touch_all(struct touched_set *set, struct trace *t,
+		      const struct access *a, size_t nr)
+{
+	for (; nr--; a++) {
+		uint64_t first = a->addr >> PAGE_SHIFT;
+		uint64_t last = (a->addr + a->size - 1) >> PAGE_SHIFT;
+
+		count_access(t, a->kind);
+		touch(set, t, first, a->kind);
+		if (last != first)
+			touch(set, t, last, a->kind);
+	}
+}
+
 /*
  * All pages that the trace touches, in a first pass through it; @set becomes an
  * array of @set->nr.
@@ -116,17 +143,11 @@ static void count_access(struct trace *t, uint8_t kind)
 static void find_touched(struct touched_set *set, struct trace *t)
 {
 	struct stream *stream = trace_stream(t);
-	struct access a;
-	size_t i, nr = 0;
+	struct access a[READ_AT_ONCE];
+	size_t i, nr;
 
-	while (stream_next(stream, &a)) {
-		uint64_t first = a.addr >> PAGE_SHIFT;
-		uint64_t last = (a.addr + a.size - 1) >> PAGE_SHIFT;
-
-		count_access(t, a.kind);
-		touch(set, t, first, a.kind);
-		if (last != first)
-			touch(set, t, last, a.kind);
+	while ((nr = stream_take(stream, a, READ_AT_ONCE))) {
+		touch_all(set, t, a, nr);
 		if (!(t->nr & 0xfffff))
 			progress("reading", t->nr, 0);
 	}
@@ -136,7 +157,7 @@ static void find_touched(struct touched_set *set, struct trace *t)
 	if (!t->nr)
 		die("%s holds no access; record one with: valgrind --tool=lackey --trace-mem=yes --log-file=FILE PROGRAM",
 		    t->name);
-	for (i = 0; i < set->room; i++)
+	for (i = 0, nr = 0; i < set->room; i++)
 		if (set->slot[i].accesses)
 			set->slot[nr++] = set->slot[i];
 }

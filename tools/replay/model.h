@@ -154,6 +154,8 @@ bool cache_find(struct cache *c, uint64_t index, uint64_t tag);
 void cache_add(struct cache *c, uint64_t index, uint64_t tag);
 void tlb_init(struct tlb *t, const struct shapes *shapes);
 void tlb_free(struct tlb *t);
+bool tlb_holds_all(const struct tlb *t);
+bool tlb_is_split(const struct tlb *t);
 bool tlb_access(struct tlb *t, uint64_t va, enum side side, enum leaf leaf);
 unsigned int tlb_levels(const struct shapes *shapes);
 uint64_t shapes_entries(const struct shapes *shapes);

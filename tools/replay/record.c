@@ -100,7 +100,7 @@ static uint8_t kind_bits(uint8_t kind)
 
 void record(struct recorder *r, const struct access *a)
 {
-	unsigned int side = a->kind == AXAS_PROT_EXEC ? SIDE_CODE : SIDE_DATA;
+	enum side side = access_side(a->kind);
 	uint64_t delta = a->addr - r->expected[side];
 	uint8_t head = kind_bits(a->kind);
 

@@ -19,16 +19,17 @@
  * memory.c       is there enough of it
  * times.c        how long faults took
  * series.c       figures over time
- * run.c          the virtual CPUs: TLBs, nested page faults, accesses
+ * access.c       what a virtual CPU does to memory and to devices
+ * run.c          the virtual CPUs: bursts of accesses, TLBs, nested page faults
  * check.c        what is checked after a run
  * report.c       the result as text
  * json.c         ... as JSON
  * csv.c          ... and as CSV
  * axas-replay.c  options, and the order of things
  *
- * What they share stands here, the model's part of it in model.h, and what a policy
- * sees in policy.h. A file
- * calls those above it in this list, never one below.
+ * What they share stands here, the model's part of it in model.h, what a policy
+ * sees in policy.h, and a virtual CPU in vcpu.h. A file calls those above it in this
+ * list, never one below.
  */
 #ifndef AXAS_REPLAY_H
 #define AXAS_REPLAY_H
@@ -122,6 +123,18 @@ struct access {
 	uint16_t size;
 	uint8_t kind;		/* enum axas_prot bits */
 };
+
+static inline enum side access_side(uint8_t kind)
+{
+	return kind == AXAS_PROT_EXEC ? SIDE_CODE : SIDE_DATA;
+}
+
+/* It has that size. One access meets two pages at most, and doesn't wrap. */
+static inline bool access_is_valid(struct access *a, uint64_t size)
+{
+	a->size = size;
+	return size && size <= PAGE_SIZE && a->addr + size >= a->addr;
+}
 
 /* What a line of text is: a wrong one would be an access if more of it were right. */
 enum line { LINE_OTHER, LINE_ACCESS, LINE_WRONG };
@@ -274,13 +287,13 @@ bool pack(struct packer *p, const void *data, size_t nr, bool last);
 void pack_free(struct packer *p);
 
 /* text.c */
-bool access_is_valid(struct access *a, uint64_t size);
 enum line take_line(struct access *a, const uint8_t *s, size_t length, bool whole);
 
 /* stream.c */
 struct stream *stream_open(const char *name, int fd, bool seeks, bool quiet,
 			   uint64_t limit);
 bool stream_next(struct stream *s, struct access *a);
+size_t stream_take(struct stream *s, struct access *a, size_t nr);
 const char *stream_unit(const struct stream *s);
 void stream_close(struct stream *s);
 

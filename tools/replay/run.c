@@ -2,13 +2,18 @@
 /*
  * axas-replay: virtual CPUs that run a trace over a space.
  *
- * A virtual CPU reads the trace and takes its share of it a window at a time, and goes through
- * that in bursts. It first plans a burst: looking ahead from where it is, it
+ * A virtual CPU reads the trace, takes its share of it, and goes through that in
+ * bursts. It first plans a burst: looking ahead from where it is, it
  * gathers the accesses that no leaf is known for, until a batch is full. It walks
  * the table for them (AXAS_TRANSLATE), and what the table doesn't allow goes to
  * the module as one array of nested page faults, in one AXAS_FAULT. Then it makes
  * the accesses of the burst, none of which can fault any more: each asks the
  * TLBs first, as they are modelled, with the size of the leaf that is there.
+ *
+ * Most accesses are to the page of the last one, of code or of data. The TLB finds
+ * what it found then, at the front of its set, and nothing changes but a count. So
+ * these aren't planned, nor looked up. It takes a TLB for each: in one for both the
+ * access in between may have changed the set, and only neighbours are taken so.
  *
  * A real VMM can't look ahead; it has as many faults at once as it has virtual
  * CPUs waiting. --batch 1 is the plain way, a call per fault.
@@ -26,7 +31,6 @@
 #define _GNU_SOURCE
 #include <axas.h>
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,77 +38,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "replay.h"
+#include "vcpu.h"
 
 #define ULL(x)		((unsigned long long)(x))
-#define WINDOW		4096	/* parts; progress is seen between windows */
 #define TURN		64	/* accesses in a turn of fetches */
-#define PENDING		1024	/* a power of two */
-
-/* The part of an access that lies in one page. */
-struct part {
-	uint64_t addr;		/* of the whole access, as the trace has it */
-	uint64_t gpa;
-	uint64_t line;
-	uint64_t store;		/* the number of the last store up to here */
-	struct region *region;
-	uint16_t offset;	/* in the access */
-	uint16_t size;
-	uint8_t kind;
-};
-
-/* A page that the @burst waits for, as entry @nr of the batch. */
-struct pending {
-	uint64_t page;
-	uint64_t burst;
-	unsigned int nr;
-};
-
-struct vcpu {
-	const struct trace *t;
-	const struct space *s;
-	const struct options *o;
-	struct run *run;
-	pthread_t thread;
-	pthread_barrier_t *start;
-	unsigned int id;
-	bool promotes;		/* a policy decides of leaves */
-	uint64_t scan;		/* the access at which its period ends */
-
-	struct stream *stream;
-	struct part window[WINDOW];
-	unsigned int nr_parts;
-	uint64_t next;		/* the access behind the window */
-	uint64_t stores;	/* stores of the whole trace up to there */
-
-	struct pending pending[PENDING];
-	uint64_t burst;
-	struct axas_fault_entry *batch;
-	struct axas_translate_entry *walked;
-	const struct part **batch_part;	/* which part each fault is for */
-	unsigned int nr_batch;
-
-	struct promotions promotions;
-	struct tlb tlb;
-	struct walker walker;
-	struct segment *segment;	/* the last ones used */
-	struct region *region;
-	uint64_t faults[AXAS_NR_FAULT_RESULTS];
-	uint64_t calls;
-	uint64_t fault_ns;
-	struct times times;
-	struct series *series;	/* the first one's, or NULL */
-	uint64_t end_ns;
-	atomic_ullong done;
-	atomic_bool finished;
-};
-
-/* What the bus error handler names. */
-static __thread const struct part *current;
 
 static void on_bus_error(int sig)
 {
-	const struct part *p = current;
+	const struct part *p = current_part;
 	char buf[160];
 	int n;
 
@@ -127,68 +68,24 @@ static bool is_mine(const struct vcpu *v, uint64_t index, uint8_t kind,
 	return (gpa >> PAGE_SHIFT) % v->o->threads == v->id;
 }
 
-static struct region *region_at(struct vcpu *v, uint64_t gpa)
+static struct region *region_at(struct vcpu *v, unsigned int side, uint64_t gpa)
 {
-	const struct region *r = v->region;
+	const struct region *r = v->region[side];
 
 	if (!r || gpa < r->gpa || gpa - r->gpa >= r->length)
-		v->region = find_region(v->t, gpa);
-	return v->region;
+		v->region[side] = find_region(v->t, gpa);
+	return v->region[side];
 }
 
-static uint64_t gpa_of(struct vcpu *v, uint64_t addr)
+static uint64_t gpa_of(struct vcpu *v, unsigned int side, uint64_t addr)
 {
-	const struct segment *s = v->segment;
+	const struct segment *s = v->segment[side];
 
 	if (!s || addr < s->va || addr - s->va >= s->length)
-		v->segment = find_segment(v->t, addr);
-	if (!v->segment)
+		v->segment[side] = find_segment(v->t, addr);
+	if (!v->segment[side])
 		die("%s has changed while it was read", v->t->name);
-	return segment_gpa(v->segment, addr);
-}
-
-/* Cut an access at the page boundary and take this virtual CPU's parts. */
-static void take_parts(struct vcpu *v, const struct access *a)
-{
-	unsigned int offset = 0, size;
-
-	v->stores += !!(a->kind & AXAS_PROT_WRITE);
-	for (; offset < a->size; offset += size) {
-		uint64_t gpa = gpa_of(v, a->addr + offset);
-
-		size = PAGE_SIZE - (gpa & (PAGE_SIZE - 1));
-		if (size > a->size - offset)
-			size = a->size - offset;
-		if (!is_mine(v, v->next, a->kind, gpa))
-			continue;
-		v->window[v->nr_parts++] = (struct part){
-			.addr = a->addr,
-			.gpa = gpa,
-			.line = a->line,
-			.store = v->stores,
-			.region = region_at(v, gpa),
-			.offset = offset,
-			.size = size,
-			.kind = a->kind,
-		};
-	}
-	v->next++;
-}
-
-/* Return: false at the end of the trace. */
-static bool fill_window(struct vcpu *v)
-{
-	struct access a;
-	unsigned int i;
-
-	v->nr_parts = 0;
-	/* An access has two parts at most, and may have none for this one. */
-	for (i = 0; i < WINDOW / 2; i++) {
-		if (!stream_next(v->stream, &a))
-			return i;
-		take_parts(v, &a);
-	}
-	return true;
+	return segment_gpa(v->segment[side], addr);
 }
 
 /* Does the leaf that is known allow @access? */
@@ -228,16 +125,6 @@ static bool plan_part(struct vcpu *v, const struct part *p)
 	return true;
 }
 
-/* Plan a burst from part @at on. Return: the first one behind it. */
-static unsigned int plan_burst(struct vcpu *v, unsigned int at)
-{
-	v->burst++;
-	v->nr_batch = 0;
-	while (at < v->nr_parts && plan_part(v, &v->window[at]))
-		at++;
-	return at;
-}
-
 /* A fault that wasn't resolved ends the run. */
 static _Noreturn void fault_failed(const struct vcpu *v, unsigned int nr)
 {
@@ -251,38 +138,6 @@ static _Noreturn void fault_failed(const struct vcpu *v, unsigned int nr)
 	    access & AXAS_PROT_WRITE ? "w" : "",
 	    access & AXAS_PROT_EXEC ? "x" : "",
 	    axas_result_name(e->result), result_meaning(e->result));
-}
-
-static void call_fault(struct vcpu *v, struct axas_fault *call)
-{
-	uint64_t begin = now_ns();
-	int ret = ioctl(v->s->fd, AXAS_FAULT, call);
-
-	begin = now_ns() - begin;
-	v->fault_ns += begin;
-	if (call->done)
-		times_add(&v->times, begin / call->done, call->done);
-	v->calls++;
-	if (ret < 0 && errno != EINTR)
-		die("AXAS_FAULT at GPA 0x%llx: %s",
-		    ULL(((struct axas_fault_entry *)(uintptr_t)call->entries)->gpa),
-		    strerror(errno));
-}
-
-static void inject(struct vcpu *v, struct axas_fault_entry *entries,
-		   unsigned int nr)
-{
-	while (nr) {
-		struct axas_fault call = {
-			.size = sizeof(call),
-			.entries = (uintptr_t)entries,
-			.nr = nr,
-		};
-
-		call_fault(v, &call);
-		entries += call.done;
-		nr -= call.done;
-	}
 }
 
 /* All of the leaf at @e, as far as the region goes. */
@@ -368,82 +223,6 @@ static void inject_batch(struct vcpu *v)
 	walk_batch(v);
 }
 
-static void access_part(struct vcpu *v, const struct part *p)
-{
-	_Alignas(8) uint8_t buf[PAGE_SIZE];
-	uint8_t *window = p->region->window + (p->gpa - p->region->gpa);
-	uint8_t *model = region_page(p->region, p->gpa)->data +
-			 (p->gpa & (PAGE_SIZE - 1));
-
-	current = p;
-	if (p->kind & AXAS_PROT_READ) {
-		move_bytes(buf, window, p->size);
-		if (memcmp(buf, model, p->size))
-			mismatch(v->run, "load", p->gpa, p->line, model, buf,
-				 p->size);
-	}
-	if (p->kind & AXAS_PROT_WRITE) {
-		store_value(buf, p->addr, p->store, p->offset, p->size);
-		move_bytes(window, buf, p->size);
-		memcpy(model, buf, p->size);
-	}
-	current = NULL;
-}
-
-/*
- * Leave the guest for [@gpa, @gpa + @width), which lies in a device. Return: its
- * bytes, at the offset that the module gives.
- */
-static uint8_t *reach_device(struct vcpu *v, const struct part *p,
-			     uint64_t gpa, unsigned int width)
-{
-	const struct mmio *mmio = find_mmio(v->t, gpa);
-	uint64_t cookie = MMIO_COOKIE + (mmio - v->t->mmio);
-	struct axas_fault_entry e = {
-		.gpa = gpa,
-		.access = p->kind,
-		.width = width,
-		.result = UINT32_MAX,
-	};
-
-	inject(v, &e, 1);
-	if (e.result != AXAS_FAULT_DEVICE)
-		die("%s %llu of the trace, GPA 0x%llx: fault %s instead of device",
-		    v->t->unit, ULL(p->line), ULL(gpa),
-		    axas_result_name(e.result));
-	v->faults[e.result]++;
-	if (e.cookie != cookie || e.offset != gpa - mmio->gpa ||
-	    e.width != width || e.gpa != gpa || e.access != p->kind)
-		die("%s %llu of the trace, GPA 0x%llx: the device's cookie is 0x%llx, its offset 0x%llx, width %u; expected 0x%llx, 0x%llx, %u",
-		    v->t->unit, ULL(p->line), ULL(gpa), ULL(e.cookie),
-		    ULL(e.offset), e.width, ULL(cookie), ULL(gpa - mmio->gpa), width);
-	return mmio->data + e.offset;
-}
-
-/* The same bytes as in access_part(), in pieces that a device takes. */
-static void device_part(struct vcpu *v, const struct part *p)
-{
-	uint8_t *model = region_page(p->region, p->gpa)->data +
-			 (p->gpa & (PAGE_SIZE - 1));
-	unsigned int at, width;
-	uint8_t *device;
-
-	for (at = 0; at < p->size; at += width) {
-		for (width = 8; width > p->size - at;)
-			width /= 2;
-		device = reach_device(v, p, p->gpa + at, width);
-		if (p->kind & AXAS_PROT_READ &&
-		    memcmp(device, model + at, width))
-			mismatch(v->run, "load from a device", p->gpa + at,
-				 p->line, model + at, device, width);
-		if (p->kind & AXAS_PROT_WRITE) {
-			store_value(device, p->addr, p->store, p->offset + at,
-				    width);
-			memcpy(model + at, device, width);
-		}
-	}
-}
-
 /* The leaf at @gpa, which is there. */
 static enum leaf leaf_at(struct vcpu *v, struct region *r, uint64_t gpa)
 {
@@ -482,13 +261,14 @@ static void translate_part(struct vcpu *v, const struct part *p)
 {
 	uint64_t va = v->o->guest ? p->addr + p->offset : p->gpa;
 	enum leaf leaf = leaf_at(v, p->region, p->gpa);
+	enum side side = access_side(p->kind);
 	uint64_t gpa;
 
 	/* An entry can't be larger than either leaf. */
 	if (v->o->guest && leaf > v->o->guest_leaf)
 		leaf = v->o->guest_leaf;
-	if (tlb_access(&v->tlb, va,
-		       p->kind == AXAS_PROT_EXEC ? SIDE_CODE : SIDE_DATA, leaf))
+	v->tlb.counts.hits[0][side][leaf] += p->repeats;
+	if (tlb_access(&v->tlb, va, side, leaf))
 		return;
 	if (v->promotes && v->o->policy->period)
 		promote_covered(p->region, p->gpa, v->next / v->o->policy->period + 1);
@@ -498,20 +278,126 @@ static void translate_part(struct vcpu *v, const struct part *p)
 		    ULL(va), ULL(gpa), ULL(p->gpa));
 }
 
-/* Make the accesses of parts @at up to @end. */
-static void make_accesses(struct vcpu *v, unsigned int at, unsigned int end)
+static void make_access(struct vcpu *v, const struct part *p)
 {
-	for (; at < end; at++) {
-		const struct part *p = &v->window[at];
-
-		if (find_mmio(v->t, p->gpa)) {
-			device_part(v, p);
-			continue;
-		}
-		translate_part(v, p);
-		if (p->kind != AXAS_PROT_EXEC && !v->o->no_data)
-			access_part(v, p);
+	if (find_mmio(v->t, p->gpa)) {
+		device_part(v, p);
+		return;
 	}
+	if (!p->is_repeat)
+		translate_part(v, p);
+	if (p->kind != AXAS_PROT_EXEC && !v->o->no_data)
+		access_part(v, p);
+}
+
+/* Resolve what was gathered, and make all accesses. */
+static void run_burst(struct vcpu *v)
+{
+	unsigned int i;
+
+	if (v->nr_batch)
+		inject_batch(v);
+	for (i = 0; i < v->nr_parts; i++)
+		make_access(v, &v->burst_part[i]);
+	v->nr_parts = 0;
+	v->nr_batch = 0;
+	v->burst++;
+	for (i = 0; i < NR_SIDES; i++)
+		v->last[i].page = NO_PAGE;
+}
+
+/* A part that the burst waits for; where there is no room, it is the next one's first. */
+static void add_part(struct vcpu *v, unsigned int side, const struct part *part)
+{
+	uint64_t page = (part->addr + part->offset) >> PAGE_SHIFT;
+	struct last *last = &v->last[side];
+	struct part *p;
+
+	p = &v->burst_part[v->nr_parts];
+	*p = *part;
+	if (!plan_part(v, p)) {
+		run_burst(v);
+		p = v->burst_part;
+		*p = *part;
+		plan_part(v, p);
+	}
+	v->nr_parts++;
+	if (last->page != page)
+		last->kinds = 0;
+	last->page = find_mmio(v->t, p->gpa) ? NO_PAGE : page;
+	last->kinds |= p->kind;
+	last->part = p;
+}
+
+/* Cut an access at the page boundary and take this virtual CPU's parts. */
+static void take_parts(struct vcpu *v, unsigned int side, const struct access *a)
+{
+	unsigned int offset = 0, size;
+
+	for (; offset < a->size; offset += size) {
+		uint64_t gpa = gpa_of(v, side, a->addr + offset);
+
+		size = PAGE_SIZE - (gpa & (PAGE_SIZE - 1));
+		if (size > a->size - offset)
+			size = a->size - offset;
+		if (!is_mine(v, v->next, a->kind, gpa))
+			continue;
+		add_part(v, side, &(struct part){
+			.addr = a->addr,
+			.gpa = gpa,
+			.line = a->line,
+			.store = v->stores,
+			.region = region_at(v, side, gpa),
+			.offset = offset,
+			.size = size,
+			.kind = a->kind,
+		});
+	}
+}
+
+/* Is the access all in the page of the last one, and planned? Then it is counted. */
+static bool take_repeat(struct vcpu *v, unsigned int side, const struct access *a)
+{
+	struct last *last = &v->last[side];
+	struct part *p;
+
+	if (a->addr >> PAGE_SHIFT != last->page || a->kind & ~last->kinds ||
+	    (a->addr + a->size - 1) >> PAGE_SHIFT != last->page ||
+	    v->repeats < (side == v->last_side ? NEIGHBOURS : REPEATS))
+		return false;
+	last->part->repeats++;
+	if (side == SIDE_CODE || v->o->no_data)
+		return true;
+	p = &v->burst_part[v->nr_parts++];
+	*p = *last->part;
+	p->gpa += a->addr - (p->addr + p->offset);
+	p->addr = a->addr;
+	p->line = a->line;
+	p->store = v->stores;
+	p->offset = 0;
+	p->size = a->size;
+	p->kind = a->kind;
+	p->is_repeat = true;
+	return true;
+}
+
+/* Return: false at the end of the trace. */
+static bool run_window(struct vcpu *v)
+{
+	const struct access *a = v->window;
+	size_t nr = stream_take(v->stream, v->window, WINDOW), i;
+	enum side side;
+
+	for (i = 0; i < nr; i++, a++) {
+		side = access_side(a->kind);
+		v->stores += !!(a->kind & AXAS_PROT_WRITE);
+		if (!take_repeat(v, side, a))
+			take_parts(v, side, a);
+		v->last_side = side;
+		v->next++;
+	}
+	run_burst(v);
+	return nr;
 }
 
 /* The first virtual CPU looks at all pieces, between two windows. */
@@ -550,16 +436,9 @@ static void add_to_series(struct vcpu *v)
 static void *run_vcpu(void *arg)
 {
 	struct vcpu *v = arg;
-	unsigned int at, end;
 
 	pthread_barrier_wait(v->start);
-	while (fill_window(v)) {
-		for (at = 0; at < v->nr_parts; at = end) {
-			end = plan_burst(v, at);
-			if (v->nr_batch)
-				inject_batch(v);
-			make_accesses(v, at, end);
-		}
+	while (run_window(v)) {
 		end_period(v);
 		if (series_wants(v->series, v->t, v->next))
 			add_to_series(v);
@@ -586,7 +465,11 @@ static void start_vcpu(struct vcpu *v)
 	if (v->promotes)
 		v->scan = v->o->policy->period;
 	v->stream = trace_stream(v->t);
+	/* None of @pending is of the first one. */
+	v->burst = 1;
 	tlb_init(&v->tlb, &v->o->cpu.tlb);
+	if (v->o->threads == 1 && tlb_holds_all(&v->tlb))
+		v->repeats = tlb_is_split(&v->tlb) ? REPEATS : NEIGHBOURS;
 	walk_init(&v->walker, &v->o->cpu, &source);
 	v->batch = xcalloc(v->o->batch, sizeof(*v->batch));
 	v->walked = xcalloc(v->o->batch, sizeof(*v->walked));

@@ -22,7 +22,9 @@ struct stream {
 	int fd;
 	bool seeks;		/* others may read @fd too */
 	bool quiet;		/* what there is to warn of was said before */
-	bool binary, compressed, ended;
+	bool binary, compressed;
+	bool ended;		/* the file is */
+	bool over;		/* and so are its accesses */
 	uint64_t left;		/* accesses that may still come */
 	uint64_t nr;		/* accesses, or lines, up to here */
 	uint64_t offset;	/* in the file */
@@ -194,25 +196,6 @@ static bool next_in_text(struct stream *s, struct access *a)
 	return false;
 }
 
-/* Seven bits a byte, the low ones first; the last byte has no high bit. */
-static bool take_varint(struct stream *s, uint64_t *n)
-{
-	unsigned int shift;
-	uint8_t byte;
-
-	*n = 0;
-	for (shift = 0; shift < 64; shift += 7) {
-		if (s->at == s->end)
-			return false;
-		byte = s->buf[s->at++];
-		*n |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
-			return true;
-	}
-	die("%s: access %llu: a number of more than 64 bits", s->name,
-	    ULL(s->nr + 1));
-}
-
 static bool cut_short(const struct stream *s)
 {
 	if (!s->quiet)
@@ -221,57 +204,136 @@ static bool cut_short(const struct stream *s)
 	return false;
 }
 
-static bool check_end(struct stream *s)
+/* What is known while records are read; it is in registers, mostly. */
+struct records {
+	const uint8_t *at, *end;
+	uint64_t expected[NR_SIDES];
+	uint64_t nr;
+};
+
+/* A record; a part of one, or nothing; the end; or something that can't be. */
+enum found { FOUND, FOUND_PART, FOUND_END, FOUND_WRONG, FOUND_WIDE };
+
+/* Seven bits a byte, the low ones first; the last byte has no high bit. */
+static inline enum found take_varint(struct records *r, uint64_t *n)
+{
+	unsigned int shift;
+	uint8_t byte;
+
+	*n = 0;
+	for (shift = 0; shift < 64; shift += 7) {
+		if (r->at == r->end)
+			return FOUND_PART;
+		byte = *r->at++;
+		*n |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80))
+			return FOUND;
+	}
+	return FOUND_WIDE;
+}
+
+static inline enum found take_record(struct records *r, struct access *a)
+{
+	uint64_t size, delta = 0;
+	enum found found;
+	enum side side;
+	uint8_t head;
+
+	if (r->at == r->end)
+		return FOUND_PART;
+	head = *r->at++;
+	size = head >> RECORD_SIZE_SHIFT;
+	if (!size) {
+		found = take_varint(r, &size);
+		if (found != FOUND || !size)
+			return found == FOUND ? FOUND_END : found;
+	}
+	if (!(head & RECORD_NEXT)) {
+		found = take_varint(r, &delta);
+		if (found != FOUND)
+			return found;
+	}
+	/* A load is 1, a store 2, as rights are. */
+	a->kind = head & RECORD_KIND ? : AXAS_PROT_EXEC;
+	side = access_side(a->kind);
+	/* The sign is in the lowest bit. */
+	a->addr = r->expected[side] + ((delta >> 1) ^ -(delta & 1));
+	a->line = r->nr + 1;
+	if (!access_is_valid(a, size))
+		return FOUND_WRONG;
+	r->expected[side] = a->addr + size;
+	r->nr++;
+	return FOUND;
+}
+
+/* How many accesses there should have been stands behind them. */
+static void check_end(const struct stream *s, struct records *r)
 {
 	uint64_t nr;
 
-	if (!take_varint(s, &nr))
-		return cut_short(s);
-	if (nr != s->nr)
+	if (take_varint(r, &nr) != FOUND)
+		cut_short(s);
+	else if (nr != r->nr)
 		die("%s says that it has %llu accesses, but has %llu", s->name,
-		    ULL(nr), ULL(s->nr));
-	return false;
+		    ULL(nr), ULL(r->nr));
 }
 
-static bool next_record(struct stream *s, struct access *a)
+/* As many as are in the buffer, up to @nr. */
+static size_t take_records(struct stream *s, struct access *a, size_t nr)
 {
-	static const uint8_t kinds[] = {
-		AXAS_PROT_EXEC, AXAS_PROT_READ, AXAS_PROT_WRITE,
-		AXAS_PROT_READ | AXAS_PROT_WRITE,
+	struct records r = {
+		s->buf + s->at, s->buf + s->end,
+		{ s->expected[0], s->expected[1] }, s->nr,
 	};
-	uint64_t size, delta = 0;
-	unsigned int side;
-	uint8_t head;
+	enum found found = FOUND;
+	size_t i = 0;
 
-	while (s->end - s->at < RECORD_MAX && more(s))
-		;
-	if (s->at == s->end)
-		return cut_short(s);
-	head = s->buf[s->at++];
-	size = head >> RECORD_SIZE_SHIFT;
-	if (!size && !take_varint(s, &size))
-		return cut_short(s);
-	if (!size)
-		return check_end(s);
-	if (!(head & RECORD_NEXT) && !take_varint(s, &delta))
-		return cut_short(s);
-	a->kind = kinds[head & RECORD_KIND];
-	side = a->kind == AXAS_PROT_EXEC ? SIDE_CODE : SIDE_DATA;
-	/* The sign is in the lowest bit. */
-	a->addr = s->expected[side] + ((delta >> 1) ^ -(delta & 1));
-	a->line = ++s->nr;
-	if (!access_is_valid(a, size))
+	while (i < nr && (r.end - r.at >= RECORD_MAX || s->ended)) {
+		found = take_record(&r, &a[i]);
+		if (found != FOUND)
+			break;
+		i++;
+	}
+	s->at = r.at - s->buf;
+	s->nr = r.nr;
+	memcpy(s->expected, r.expected, sizeof(r.expected));
+	if (found == FOUND_WRONG)
 		die("%s: access %llu: not of 1 to %d bytes", s->name,
-		    ULL(s->nr), (int)PAGE_SIZE);
-	s->expected[side] = a->addr + size;
-	return true;
+		    ULL(r.nr + 1), (int)PAGE_SIZE);
+	if (found == FOUND_WIDE)
+		die("%s: access %llu: a number of more than 64 bits", s->name,
+		    ULL(r.nr + 1));
+	if (found == FOUND_PART)
+		cut_short(s);
+	if (found == FOUND_END)
+		check_end(s, &r);
+	s->over |= found != FOUND;
+	return i;
+}
+
+/* The next @nr. Return: how many there were; it is less at the end. */
+size_t stream_take(struct stream *s, struct access *a, size_t nr)
+{
+	size_t i = 0;
+
+	if (nr > s->left)
+		nr = s->left;
+	while (i < nr && !s->over) {
+		if (!s->binary) {
+			s->over = !next_in_text(s, &a[i]);
+			i += !s->over;
+			continue;
+		}
+		while (s->end - s->at < RECORD_MAX && more(s))
+			;
+		i += take_records(s, a + i, nr - i);
+	}
+	s->left -= i;
+	return i;
 }
 
 /* Return: false at the end. */
 bool stream_next(struct stream *s, struct access *a)
 {
-	if (!s->left)
-		return false;
-	s->left--;
-	return s->binary ? next_record(s, a) : next_in_text(s, a);
+	return stream_take(s, a, 1);
 }

@@ -73,13 +73,6 @@ static void skip_spaces(const uint8_t **s, const uint8_t *end)
 		(*s)++;
 }
 
-/* One access meets two pages at most, and doesn't wrap. */
-bool access_is_valid(struct access *a, uint64_t size)
-{
-	a->size = size;
-	return size && size <= PAGE_SIZE && a->addr + size >= a->addr;
-}
-
 static uint8_t lackey_kind(const uint8_t *s, const uint8_t *end)
 {
 	if (end - s < 3)

@@ -124,6 +124,31 @@ void tlb_free(struct tlb *t)
 		free(t->cache[--t->nr].tags);
 }
 
+/* Is there a place for leaves of each size at the first level? */
+bool tlb_holds_all(const struct tlb *t)
+{
+	unsigned int side, leaf;
+
+	for (side = 0; side < NR_SIDES; side++)
+		for (leaf = 0; leaf < NR_LEAVES; leaf++)
+			if (!t->slot[0][side][leaf].cache)
+				return false;
+	return true;
+}
+
+/* Does the first level hold code and data apart? */
+bool tlb_is_split(const struct tlb *t)
+{
+	unsigned int code, data;
+
+	for (code = 0; code < NR_LEAVES; code++)
+		for (data = 0; data < NR_LEAVES; data++)
+			if (t->slot[0][SIDE_CODE][code].cache ==
+			    t->slot[0][SIDE_DATA][data].cache)
+				return false;
+	return true;
+}
+
 static uint64_t tlb_tag(uint64_t page, unsigned int as)
 {
 	return page << 2 | (as + 1);
