@@ -34,7 +34,22 @@ struct survey {
 	uint64_t accesses;
 	uint64_t depth;		/* levels, over all accesses */
 	uint64_t last_leaf;
+	uint64_t last_gpa;	/* of all that has a leaf */
+	uint64_t tables[LEVELS_MAX + 1];	/* by level, which leads there */
 };
+
+/* Addresses that differ above what a table at a level covers have one each there. */
+static void count_tables(struct survey *sv, uint64_t gpa, unsigned int leaf,
+			 unsigned int levels)
+{
+	uint64_t differ = sv->last_gpa ^ gpa;
+	unsigned int level;
+
+	for (level = leaf + 1; level < levels; level++)
+		sv->tables[level] += sv->last_gpa == UINT64_MAX ||
+				     differ >> leaf_shift(level);
+	sv->last_gpa = gpa;
+}
 
 static void survey_entry(struct findings *f, struct survey *sv,
 			 const struct trace *t,
@@ -65,6 +80,7 @@ static void survey_entry(struct findings *f, struct survey *sv,
 	if (in_linear(t, e->gpa))
 		return;
 	/* Pages come in rising order. */
+	count_tables(sv, e->gpa, order, f->stats.levels);
 	leaf = e->gpa & ~(e->leaf_size - 1);
 	if (leaf == sv->last_leaf)
 		return;
@@ -131,11 +147,43 @@ static void compare(struct findings *f, const char *what, const char *of,
 	      ULL(got), what, of, ULL(want));
 }
 
+/*
+ * As many tables as the addresses take, which 9 bits choose an entry of at each level;
+ * more at the root if the space has more bits. The linear area has some of its own.
+ */
+static void check_tables(struct findings *f, const struct survey *sv,
+			 const struct space *s)
+{
+	unsigned int bits = leaf_shift(f->stats.levels), level;
+
+	for (level = 1; level < f->stats.levels; level++)
+		compare(f, "tables at level ", (char[]){ '0' + level, '\0' },
+			f->stats.tables[level - 1], sv->tables[level]);
+	compare(f, "tables at the root", "", f->stats.tables[level - 1],
+		s->gpa_bits > bits ? UINT64_C(1) << (s->gpa_bits - bits) : 1);
+}
+
+/* Each access, or part of one, in each page has been looked up once. */
+static void check_lookups(struct findings *f, const struct run *run,
+			  const struct survey *sv)
+{
+	uint64_t lookups = 0;
+	unsigned int side, leaf;
+
+	for (side = 0; side < NR_SIDES; side++)
+		for (leaf = 0; leaf < NR_LEAVES; leaf++)
+			lookups += run->tlb.hits[0][side][leaf] +
+				   run->tlb.misses[0][side][leaf];
+	check(f, lookups == sv->accesses,
+	      "%llu lookups in the TLB for %llu accesses to pages",
+	      ULL(lookups), ULL(sv->accesses));
+}
+
 void check_space(struct findings *f, const struct run *run,
 		 const struct trace *t, const struct space *s,
 		 const struct options *o)
 {
-	struct survey sv = { .last_leaf = UINT64_MAX };
+	struct survey sv = { .last_leaf = UINT64_MAX, .last_gpa = UINT64_MAX };
 	unsigned int i;
 
 	get_stats(s, &f->stats);
@@ -150,6 +198,9 @@ void check_space(struct findings *f, const struct run *run,
 		compare(f, "leaves of ", leaf_names[i], f->stats.leaves[i],
 			sv.leaves[i]);
 	compare(f, "bytes resident", "", f->stats.resident, sv.owned);
+	check_lookups(f, run, &sv);
+	if (!t->linear.length)
+		check_tables(f, &sv, s);
 	if (o->leaf == PAGE_SIZE)
 		compare(f, "pages resident", "",
 			f->stats.resident >> PAGE_SHIFT,
