@@ -334,6 +334,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_LEAF:
 		o->leaf = parse_number(state, "leaf", arg, 0, UINT64_MAX);
+		if (o->leaf == SIZE_1G)
+			argp_error(state, "--leaf 1G: the kernel allocates no frames of 1 GiB, so alloc areas have leaves of 2M at most; linear memory (--linear-hpa) has larger ones of itself");
 		if (o->leaf != PAGE_SIZE && o->leaf != SIZE_2M)
 			argp_error(state, "--leaf %s: not 4K or 2M", arg);
 		break;

@@ -369,3 +369,12 @@ class Walk(unittest.TestCase):
             r = model(*args, check=False)
             self.assertEqual(r.returncode, 2, given)
             self.assertIn(error, r.stderr, given)
+
+
+class Options(unittest.TestCase):
+    def test_leaves_of_1g_are_explained(self):
+        """Neither taken nor only refused."""
+        r = run(OUT + "/axas-replay", "--leaf", "1G", "-", check=False)
+        self.assertEqual(r.returncode, 2)
+        self.assertIn("allocates no frames of 1 GiB", r.stderr)
+        self.assertIn("linear memory (--linear-hpa) has larger ones", r.stderr)
