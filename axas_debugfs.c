@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A directory per live space in debugfs: figures, areas, devices on other
- * buses, the table with runs of alike leaves folded, and the tables it is made of.
+ * buses, trackers, the table with runs of alike leaves folded, and the tables it is
+ * made of.
  *
  * Lists are read while they change. Each piece is looked up under RCU by its
  * GPA, which is also what a file remembers of how far it has come; nothing is
@@ -34,6 +35,7 @@
  * @leaf: table: what all leaves of the run are like
  * @visited: table: leaves that the run has so far
  * @table: tables: one of them
+ * @tracker: trackers: one of them
  */
 struct debugfs_list {
 	struct axas_debugfs *debugfs;
@@ -45,6 +47,7 @@ struct debugfs_list {
 	struct axas_leaf leaf;
 	unsigned int visited;
 	struct axas_npt_table table;
+	struct axas_tracker_info tracker;
 };
 
 static const char *const leaf_names[] = { "-", "4K", "2M", "1G" };
@@ -443,6 +446,52 @@ static int tables_open(struct inode *inode, struct file *filp)
 	return list_open(inode, filp, &tables_ops);
 }
 
+/* ---- trackers: a position is the number of one ---- */
+
+static void *trackers_find(struct debugfs_list *list, u64 number)
+{
+	cond_resched();
+	list->tracker.number = number;
+	return axas_tracker_next(list->debugfs->space, &list->tracker) ? list :
+									 NULL;
+}
+
+static void *trackers_start(struct seq_file *m, loff_t *pos)
+{
+	return *pos ? trackers_find(m->private, *pos) : SEQ_START_TOKEN;
+}
+
+static void *trackers_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	struct debugfs_list *list = m->private;
+
+	*pos = v == SEQ_START_TOKEN ? 1 : list->tracker.number + 1;
+	return trackers_find(list, *pos);
+}
+
+static int trackers_show(struct seq_file *m, void *v)
+{
+	const struct debugfs_list *list = v;
+
+	if (v == SEQ_START_TOKEN)
+		seq_puts(m, "# number range what way opened marked\n");
+	else
+		axas_show_tracker(m, &list->tracker);
+	return 0;
+}
+
+static const struct seq_operations trackers_ops = {
+	.start = trackers_start,
+	.next = trackers_next,
+	.stop = list_stop,
+	.show = trackers_show,
+};
+
+static int trackers_open(struct inode *inode, struct file *filp)
+{
+	return list_open(inode, filp, &trackers_ops);
+}
+
 /* ---- figures ---- */
 
 static int stats_show(struct seq_file *m, void *v)
@@ -552,6 +601,7 @@ DEBUGFS_FILE(areas, seq_release_private);
 DEBUGFS_FILE(table, seq_release_private);
 DEBUGFS_FILE(tables, seq_release_private);
 DEBUGFS_FILE(devices, seq_release_private);
+DEBUGFS_FILE(trackers, seq_release_private);
 
 static struct dentry *debugfs_root;
 
@@ -593,6 +643,7 @@ void axas_debugfs_add(struct axas_debugfs *debugfs, struct axas_space *space)
 	debugfs_file("table", debugfs, &table_fops);
 	debugfs_file("tables", debugfs, &tables_fops);
 	debugfs_file("devices", debugfs, &devices_fops);
+	debugfs_file("trackers", debugfs, &trackers_fops);
 }
 
 /**

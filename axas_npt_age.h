@@ -8,7 +8,7 @@
 #ifndef FMT_ACCESSED
 #define FMT_ACCESSED	0
 #define FMT_LINK_ACCESSED	0
-#define FMT_AGES(npt)		((void)(npt), false)
+#define FMT_AGE_WAY(npt)	((void)(npt), AXAS_NPT_WAY_NONE)
 #define FMT_LINKS_AGE(npt)	((void)(npt), false)
 #endif
 
@@ -44,9 +44,9 @@ static int npt_use(struct axas_npt *npt, axas_gpa_t gpa)
 	}
 }
 
-static bool npt_can_age(const struct axas_npt *npt)
+static enum axas_npt_way npt_age_way(const struct axas_npt *npt)
 {
-	return FMT_AGES(npt);
+	return FMT_AGE_WAY(npt);
 }
 
 /* Is anything used in a table? */

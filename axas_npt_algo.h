@@ -34,8 +34,8 @@
  *	FMT_ACCESSED			the accessed flag of a leaf
  *	FMT_LINK_ACCESSED		that of a table entry, which fmt_table() sets; or a
  *					bit that the CPU ignores there
- *	FMT_AGES(npt)			is it set again by whoever uses a leaf?
- *	FMT_LINKS_AGE(npt)		and that of a table entry?
+ *	FMT_AGE_WAY(npt)		who sets it again where a leaf is used
+ *	FMT_LINKS_AGE(npt)		is that of a table entry set again as well?
  *
  * Who may write which entry when is said in Documentation/internals.rst. In
  * short: an empty entry is 0 or an epoch; a fault turns the very value that it

@@ -41,7 +41,7 @@
 /* 5.4.2: the CPU sets it in each entry that it uses, in any case. */
 #define FMT_ACCESSED	AMD_ACCESSED
 #define FMT_LINK_ACCESSED	AMD_ACCESSED
-#define FMT_AGES(npt)		((void)(npt), true)
+#define FMT_AGE_WAY(npt)	((void)(npt), AXAS_NPT_WAY_FLAGS)
 #define FMT_LINKS_AGE(npt)	((void)(npt), true)
 
 /*

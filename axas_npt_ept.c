@@ -41,8 +41,9 @@
 /* 29.3.5: the CPU sets it in each entry that it uses; ignored if it doesn't. */
 #define FMT_ACCESSED	EPT_ACCESSED
 #define FMT_LINK_ACCESSED	EPT_ACCESSED
-#define FMT_AGES(npt)		((npt)->features & AXAS_FEAT_AD)
-#define FMT_LINKS_AGE(npt)	FMT_AGES(npt)
+#define FMT_AGE_WAY(npt)						\
+	((npt)->features & AXAS_FEAT_AD ? AXAS_NPT_WAY_FLAGS : AXAS_NPT_WAY_NONE)
+#define FMT_LINKS_AGE(npt)	((npt)->features & AXAS_FEAT_AD)
 
 /* 29.3.7.1, from 12.3 table 12-2: encodings of memory types. */
 #define EPT_MT_UC	0

@@ -340,7 +340,7 @@ static const struct axas_npt_aging npt_aging = {
 	.allowed = npt_allowed_aged,
 	.use = npt_use,
 	.lead = npt_lead,
-	.can = npt_can_age,
+	.way = npt_age_way,
 };
 
 static const struct axas_npt_tracking npt_tracking = {

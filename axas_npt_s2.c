@@ -39,7 +39,8 @@
 /* D8.5.1: the CPU sets AF with VTCR_EL2.HA, and else takes a fault; in leaves alone. */
 #define FMT_ACCESSED	S2_AF
 #define FMT_LINK_ACCESSED	BIT_ULL(58)
-#define FMT_AGES(npt)		((void)(npt), true)
+#define FMT_AGE_WAY(npt)						\
+	((npt)->features & AXAS_FEAT_AD ? AXAS_NPT_WAY_FLAGS : AXAS_NPT_WAY_FAULTS)
 #define FMT_LINKS_AGE(npt)	(!((npt)->features & AXAS_FEAT_AD))
 
 /* D8.6.5: MemAttr without FWB, then with FWB (D8.6.6). */

@@ -30,6 +30,21 @@ void axas_show_faults(struct seq_file *m, const struct axas_stats *stats)
 }
 
 /**
+ * axas_show_tracker - print a tracker's line
+ * @m: where to
+ * @info: the tracker
+ */
+void axas_show_tracker(struct seq_file *m, const struct axas_tracker_info *info)
+{
+	seq_printf(m, "%llu 0x%016llx-0x%016llx ", info->number, info->start,
+		   info->last + 1);
+	seq_printf(m, "%s %s %llu %llu\n",
+		   info->what == AXAS_TRACK_WRITTEN ? "written" : "used",
+		   info->way == AXAS_NPT_WAY_FLAGS ? "flags" : "faults",
+		   info->opened, info->marked);
+}
+
+/**
  * axas_show_fdinfo - print a space's lines of its descriptor's fdinfo
  * @m: where to
  * @space: the space

@@ -4,6 +4,7 @@
  */
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/rculist.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -319,7 +320,7 @@ static int track_prepare_aging(struct axas_space *space)
 
 	if (npt->aged)
 		return 0;
-	if (!ops || !ops->aging || !ops->aging->can(npt))
+	if (!ops || !ops->aging || ops->aging->way(npt) == AXAS_NPT_WAY_NONE)
 		return -EOPNOTSUPP;
 	ret = track_prepare(space);
 	if (ret)
@@ -414,11 +415,20 @@ static void track_end(struct axas_space *space, u64 start, u64 last, bool join)
 	}
 }
 
+static void tracker_free_rcu(struct rcu_head *head)
+{
+	struct axas_tracker *tracker =
+		container_of(head, struct axas_tracker, rcu);
+
+	free_percpu(tracker->opened);
+	kfree(tracker);
+}
+
+/* Somebody may be looking at its figures. */
 static void tracker_free(struct axas_tracker *tracker)
 {
 	axas_tree_destroy(&tracker->written);
-	free_percpu(tracker->opened);
-	kfree(tracker);
+	call_rcu(&tracker->rcu, tracker_free_rcu);
 }
 
 static struct axas_tracker *tracker_alloc(struct axas_space *space,
@@ -457,7 +467,8 @@ static int tracker_start(struct axas_tracker *tracker)
 	ret = track_begin(space, tracker->what);
 	if (!ret) {
 		axas_hold_write(space->hold, &space->lock);
-		list_add(&tracker->node, &space->tracking->trackers);
+		tracker->number = ++space->tracking->made;
+		list_add_tail_rcu(&tracker->node, &space->tracking->trackers);
 		axas_hold_end(space->hold);
 	}
 	mutex_unlock(&space->lock);
@@ -532,7 +543,7 @@ void axas_tracker_destroy(struct axas_tracker *tracker)
 
 	mutex_lock(&space->lock);
 	axas_hold_write(space->hold, &space->lock);
-	list_del(&tracker->node);
+	list_del_rcu(&tracker->node);
 	WRITE_ONCE(space->npt.arms, track_arms(space));
 	if (written)
 		track_end(space, tracker->start, tracker->last, false);
@@ -543,6 +554,67 @@ void axas_tracker_destroy(struct axas_tracker *tracker)
 	tracker_free(tracker);
 }
 EXPORT_SYMBOL_GPL(axas_tracker_destroy);
+
+/* ---- looking ---- */
+
+static enum axas_npt_way tracker_way(const struct axas_tracker *tracker)
+{
+	const struct axas_npt *npt = &tracker->space->npt;
+
+	return tracker->what == AXAS_TRACK_WRITTEN ?
+		       AXAS_NPT_WAY_FAULTS :
+		       axas_npt_get_ops(npt)->tracking->aging->way(npt);
+}
+
+/**
+ * axas_tracker_info - what is shown of a tracker
+ * @tracker: the tracker
+ * @info: out
+ *
+ * Context: any. Figures are read as they are.
+ */
+void axas_tracker_info(const struct axas_tracker *tracker,
+		       struct axas_tracker_info *info)
+{
+	u64 opened = tracker_opened(tracker), listed = READ_ONCE(tracker->listed);
+
+	*info = (struct axas_tracker_info){
+		.number = tracker->number,
+		.start = tracker->start,
+		.last = tracker->last,
+		.what = tracker->what,
+		.way = tracker_way(tracker),
+		/* It may have been listed between the two. */
+		.opened = opened - min(opened, listed),
+		.marked = READ_ONCE(tracker->marked),
+	};
+}
+
+/**
+ * axas_tracker_next - the first tracker of a space from a number on
+ * @space: the space
+ * @info: in: the number; out: the tracker
+ *
+ * Context: any. Takes RCU.
+ * Return: false if there is none.
+ */
+bool axas_tracker_next(const struct axas_space *space,
+		       struct axas_tracker_info *info)
+{
+	const struct axas_tracker *tracker;
+
+	/* Pairs with the release in track_prepare(). */
+	if (!smp_load_acquire(&space->npt.tracked))
+		return false;
+	guard(rcu)();
+	list_for_each_entry_rcu(tracker, &space->tracking->trackers, node) {
+		if (tracker->number >= info->number) {
+			axas_tracker_info(tracker, info);
+			return true;
+		}
+	}
+	return false;
+}
 
 /**
  * axas_track_free - what is left of the trackers of a space that goes

@@ -11,12 +11,15 @@
  * struct axas_tracking - what a space has that was ever tracked
  * @ops: its format's, with those of &struct axas_npt_tracking
  * @aging: these, with those of &struct axas_npt_aging
- * @trackers: under the space's lock, and R for whoever changes it
+ * @trackers: under the space's lock, and R for whoever changes it; in the order of their
+ *	numbers
+ * @made: how many there have been
  */
 struct axas_tracking {
 	struct axas_npt_ops ops;
 	struct axas_npt_ops aging;
 	struct list_head trackers;
+	u64 made;
 };
 
 /* axas_track.c: what trackers have in common */

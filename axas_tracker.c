@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include <axas/show.h>
 #include <axas/track.h>
 
 #include "axas_file.h"
@@ -128,11 +129,12 @@ static int tracker_release(struct inode *inode, struct file *filp)
 static void tracker_show_fdinfo(struct seq_file *m, struct file *filp)
 {
 	const struct axas_tracker *tracker = filp->private_data;
+	struct axas_tracker_info info;
 
+	axas_tracker_info(tracker, &info);
 	seq_printf(m, "axas-id:\t%llu\n", tracker->space->npt.id);
-	seq_printf(m, "axas-track:\t%#llx %#llx %s\n", tracker->start,
-		   tracker->last - tracker->start + 1,
-		   tracker->what == AXAS_TRACK_WRITTEN ? "written" : "used");
+	seq_puts(m, "axas-tracker:\t");
+	axas_show_tracker(m, &info);
 }
 
 static const struct file_operations tracker_fops = {

@@ -12,7 +12,8 @@
 
 #define GPA	0x40000000ULL
 
-static const char * const names[] = { "stats", "areas", "table", "tables", "devices" };
+static const char * const names[] = { "stats", "areas", "table", "tables", "devices",
+				      "trackers" };
 #define NAMES	ARRAY_SIZE(names)
 
 TEST_F(space, in_small_pieces)
@@ -21,7 +22,7 @@ TEST_F(space, in_small_pieces)
 	unsigned int i, j;
 	char *all, *text;
 	char piece[41];
-	int fd;
+	int fd, tracker[20];
 
 	AX_NEED_DEBUGFS();
 	/* Every other page, each of them an area and a run. */
@@ -33,6 +34,13 @@ TEST_F(space, in_small_pieces)
 		ASSERT_EQ(0, ax_device(self->fd, AXAS_DEVICE_ADD, AXAS_BUS_SYSREG,
 				       3 * i, 3 * i + 1, i));
 	}
+	for (i = 0; i < ARRAY_SIZE(tracker); i++) {
+		tracker[i] = ax_track(self->fd, GPA + i * AX_PAGE, AX_PAGE);
+		ASSERT_LE(0, tracker[i]);
+	}
+	/* Numbers have gaps. */
+	for (i = 0; i < ARRAY_SIZE(tracker); i += 3)
+		close(tracker[i]);
 	for (i = 0; i < NAMES; i++) {
 		all = ax_debugfs(self->fd, names[i]);
 		ASSERT_NE(NULL, all);
@@ -53,6 +61,9 @@ TEST_F(space, in_small_pieces)
 		close(fd);
 		free(all);
 	}
+	for (i = 0; i < ARRAY_SIZE(tracker); i++)
+		if (i % 3)
+			close(tracker[i]);
 }
 
 TEST_F(space, belongs_to_root)
@@ -279,7 +290,17 @@ struct stress {
 	const char *wrong;
 };
 
-/* Leaves come, are split, change and go between LOW and HIGH. */
+/* A tracker. */
+static void come_and_go(int space, __u64 gpa, __u64 length)
+{
+	int tracker = ax_track(space, gpa, length);
+
+	ax_fault(space, gpa, AX_W);
+	if (tracker >= 0)
+		close(tracker);
+}
+
+/* Leaves, and trackers, come, are split, change and go between LOW and HIGH. */
 static void *change(void *arg)
 {
 	struct stress *s = arg;
@@ -289,7 +310,7 @@ static void *change(void *arg)
 		__u64 gpa = GPA + ax_rand(&seed) % 2048 * AX_PAGE;
 		__u64 length = (1 + ax_rand(&seed) % 700) * AX_PAGE;
 
-		switch (ax_rand(&seed) % 7) {
+		switch (ax_rand(&seed) % 8) {
 		case 0:
 			ax_map_alloc(s->space, gpa, length, AX_RW, 0, AX_2M);
 			break;
@@ -307,6 +328,9 @@ static void *change(void *arg)
 			break;
 		case 5:
 			ax_unmap(s->space, GPA, 8 * AX_2M);
+			break;
+		case 6:
+			come_and_go(s->space, gpa, length);
 			break;
 		default:
 			ax_fault(s->space, gpa, AX_W);
@@ -374,6 +398,7 @@ TEST_F_TIMEOUT(space, read_while_it_changes, 180)
 			look(&s, "areas",
 			     "0x0000000000010000-0x0000000000013000 rw- alloc wb 4K 0x0 - -\n",
 			     "0x0000000080000000-0x0000000080200000 rw- alloc wb 4K 0x0 - -\n");
+		free(ax_slurp(ax_debugfs_file(s.id, "trackers")));
 		free(ax_slurp(ax_debugfs_file(s.id, "stats")));
 	}
 	s.stop = true;

@@ -199,6 +199,80 @@ TEST_F(space, devices)
 	free(text);
 }
 
+/* What the file has, and the line of a tracker's descriptor, which is one of those. */
+static bool trackers_are(int fd, int tracker, const char *line, const char *want)
+{
+	char *text = ax_without_header(ax_debugfs(fd, "trackers")), *info;
+	char have[128];
+	bool same;
+
+	snprintf(have, sizeof(have), "axas-tracker:\t%s\n", line);
+	info = ax_fdinfo(tracker);
+	same = text && info && ax_same_text("trackers", want, text) && strstr(info, have);
+	if (info && !strstr(info, have))
+		printf("# fdinfo:\n%s", info);
+	free(text);
+	free(info);
+	return same;
+}
+
+TEST_F(space, trackers)
+{
+	static const struct axas_next_entry back = { GPA + AX_2M, 3 * AX_PAGE };
+	const bool s2 = variant->format == AXAS_FORMAT_S2;
+	__u64 gpa = GPA, length = AX_2M;
+	int written, other, used, empty;
+	struct axas_next_entry run[8];
+	char want[512], *text;
+
+	AX_NEED_DEBUGFS();
+	ASSERT_EQ(0, ax_map(self->fd, GPA, AX_1G));
+	text = ax_without_header(ax_debugfs(self->fd, "trackers"));
+	ASSERT_NE(NULL, text);
+	EXPECT_STREQ("", text);
+	free(text);
+	written = ax_track(self->fd, GPA, AX_1G);
+	ASSERT_LE(0, written);
+	EXPECT_TRUE(trackers_are(self->fd, written,
+		"1 0x0000000040000000-0x0000000080000000 written faults 0 0",
+		"1 0x0000000040000000-0x0000000080000000 written faults 0 0\n"));
+	other = ax_track(self->fd, 0, GPA + 2 * AX_2M);
+	ASSERT_LE(0, other);
+	empty = ax_track(self->fd, self->end - AX_PAGE, AX_PAGE);
+	ASSERT_LE(0, empty);
+	ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA, AX_W));
+	ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA + 7 * AX_PAGE, AX_W));
+	ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA + 2 * AX_2M, AX_W));
+	/* A read isn't counted, nor is a page twice. */
+	ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->fd, GPA + AX_PAGE, AX_R));
+	ASSERT_EQ(AXAS_FAULT_SPURIOUS, ax_fault(self->fd, GPA, AX_W));
+	ASSERT_EQ(0, ax_dirty_put(other, &back, 1));
+	snprintf(want, sizeof(want),
+		 "1 0x0000000040000000-0x0000000080000000 written faults 3 0\n"
+		 "2 0x0000000000000000-0x0000000040400000 written faults 2 3\n"
+		 "3 0x%016llx-0x%016llx written faults 0 0\n", self->end - AX_PAGE, self->end);
+	EXPECT_TRUE(trackers_are(self->fd, other,
+		"2 0x0000000000000000-0x0000000040400000 written faults 2 3", want));
+
+	/* What one has listed is marked for the other. */
+	ASSERT_EQ(2, ax_dirty(written, &gpa, &length, 0, run, 8));
+	EXPECT_EQ(0, close(empty));
+	used = ax_track_what(self->fd, GPA, AX_2M, AXAS_TRACK_ACCESSED, 0);
+	if (variant->format != AXAS_FORMAT_EPT)
+		ASSERT_LE(0, used);
+	snprintf(want, sizeof(want),
+		 "1 0x0000000040000000-0x0000000080000000 written faults 1 0\n"
+		 "2 0x0000000000000000-0x0000000040400000 written faults 0 5\n%s%s",
+		 used < 0 ? "" : "4 0x0000000040000000-0x0000000040200000 used ",
+		 used < 0 ? "" : s2 ? "faults 0 0\n" : "flags 0 0\n");
+	EXPECT_TRUE(trackers_are(self->fd, written,
+		"1 0x0000000040000000-0x0000000080000000 written faults 1 0", want));
+	EXPECT_EQ(0, close(written));
+	EXPECT_EQ(0, close(other));
+	if (used >= 0)
+		EXPECT_EQ(0, close(used));
+}
+
 /* ---- the table against AXAS_TRANSLATE, page by page ---- */
 
 /* Text that grows. */

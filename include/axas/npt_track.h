@@ -47,6 +47,18 @@ struct axas_npt_harvest {
 };
 
 /**
+ * enum axas_npt_way - how it is noticed what happens to a page
+ * @AXAS_NPT_WAY_NONE: not at all
+ * @AXAS_NPT_WAY_FAULTS: what would go unnoticed isn't allowed, and so is a fault
+ * @AXAS_NPT_WAY_FLAGS: the CPU sets a flag
+ */
+enum axas_npt_way {
+	AXAS_NPT_WAY_NONE,
+	AXAS_NPT_WAY_FAULTS,
+	AXAS_NPT_WAY_FLAGS,
+};
+
+/**
  * struct axas_npt_aging - what a format has where uses are noticed
  * @lookup: as in &struct axas_npt_tracking; an idle leaf allows nothing
  * @look: the same
@@ -55,7 +67,7 @@ struct axas_npt_harvest {
  *	is there. Under RCU, and R for reading.
  * @lead: mark all links of a range as used, for what comes there with its flags. May
  *	sleep. Lock and R held for writing.
- * @can: is a flag that was cleared set again where the table is used?
+ * @way: who sets a flag again that was cleared, where the table is used
  */
 struct axas_npt_aging {
 	bool (*lookup)(const struct axas_npt *npt, axas_gpa_t gpa,
@@ -69,7 +81,7 @@ struct axas_npt_aging {
 				unsigned int n, struct axas_npt_cursor *cursor);
 	int (*use)(struct axas_npt *npt, axas_gpa_t gpa);
 	void (*lead)(struct axas_npt *npt, axas_gpa_t gpa, u64 size);
-	bool (*can)(const struct axas_npt *npt);
+	enum axas_npt_way (*way)(const struct axas_npt *npt);
 };
 
 /**

@@ -3,6 +3,7 @@
 #define _AXAS_TRACK_API_H
 
 #include <linux/list.h>
+#include <linux/rcupdate.h>
 #include <linux/wait.h>
 
 #include <axas/npt_track.h>
@@ -19,8 +20,10 @@
 
 /**
  * struct axas_tracker - who wants to know what is written, or used
- * @node: in the list of the space's
+ * @node: in the list of the space's, which may be read under RCU
+ * @rcu: for that
  * @space: the space
+ * @number: among the trackers that this has had, from 1
  * @what: an &enum axas_track_what
  * @start: first byte of the range
  * @last: last byte of the range
@@ -34,7 +37,9 @@
  */
 struct axas_tracker {
 	struct list_head node;
+	struct rcu_head rcu;
 	struct axas_space *space;
+	u64 number;
 	u32 what;
 	u64 start;
 	u64 last;
@@ -46,6 +51,27 @@ struct axas_tracker {
 	u64 threshold;
 };
 
+/**
+ * struct axas_tracker_info - what is shown of a tracker
+ * @number: which one of its space
+ * @start: first byte of the range
+ * @last: last byte of the range
+ * @what: an &enum axas_track_what
+ * @way: how it is noticed
+ * @opened: pages that were opened there since they were listed; nobody counts those that
+ *	are used
+ * @marked: pages that will be listed whatever the table says
+ */
+struct axas_tracker_info {
+	u64 number;
+	u64 start;
+	u64 last;
+	u32 what;
+	enum axas_npt_way way;
+	u64 opened;
+	u64 marked;
+};
+
 struct axas_tracker *axas_tracker_create(struct axas_space *space,
 					 const struct axas_track *args);
 void axas_tracker_destroy(struct axas_tracker *tracker);
@@ -54,5 +80,9 @@ int axas_tracker_list(struct axas_tracker *tracker, struct axas_dirty *dirty,
 int axas_tracker_put(struct axas_tracker *tracker,
 		     const struct axas_next_entry *entries, unsigned int n);
 bool axas_tracker_ready(struct axas_tracker *tracker);
+void axas_tracker_info(const struct axas_tracker *tracker,
+		       struct axas_tracker_info *info);
+bool axas_tracker_next(const struct axas_space *space,
+		       struct axas_tracker_info *info);
 
 #endif /* _AXAS_TRACK_API_H */
