@@ -31,6 +31,8 @@
  *	FMT_SW_STALE			if the CPU doesn't ignore it: another bit there
  *					that it ignores
  *	FMT_SW_WRITTEN			a bit that it ignores in leaves
+ *	FMT_WRITE(npt)			the bit below 12 that only a leaf which allows writes
+ *					has, if one that doesn't is otherwise the same; or 0
  *	FMT_ACCESSED			the accessed flag of a leaf
  *	FMT_LINK_ACCESSED		that of a table entry, which fmt_table() sets; or a
  *					bit that the CPU ignores there

@@ -38,6 +38,7 @@
 #define FMT_SW_STALE	BIT_ULL(55)
 /* 5.6.3: a walk writes if all entries on its way allow that. */
 #define FMT_LINK_WRITE	AMD_WRITE
+#define FMT_WRITE(npt)	((void)(npt), AMD_WRITE)
 /* 5.4.2: the CPU sets it in each entry that it uses, in any case. */
 #define FMT_ACCESSED	AMD_ACCESSED
 #define FMT_LINK_ACCESSED	AMD_ACCESSED

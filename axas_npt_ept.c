@@ -38,6 +38,7 @@
 #define FMT_SW_STALE	BIT_ULL(55)
 /* 29.3.3.1: a walk writes if all entries on its way allow that. */
 #define FMT_LINK_WRITE	EPT_WRITE
+#define FMT_WRITE(npt)	((void)(npt), EPT_WRITE)
 /* 29.3.5: the CPU sets it in each entry that it uses; ignored if it doesn't. */
 #define FMT_ACCESSED	EPT_ACCESSED
 #define FMT_LINK_ACCESSED	EPT_ACCESSED

@@ -168,6 +168,48 @@ static __always_inline u64 npt_harvested(const struct axas_npt *npt, u64 entry,
 }
 
 /*
+ * In a table of level 1, what has a bit loses it and others; nothing else changes. Of those
+ * below 12, what isn't present has bit 9 or 11 at most. Return: the first that hasn't that bit.
+ */
+static __always_inline u64 *
+npt_harvest_bits(struct axas_npt *npt, u64 *ptr, u64 *end, u64 bit, u64 others,
+		 bool arm, bool wait)
+{
+	u64 entry;
+
+	for (; ptr < end; ptr++) {
+		entry = READ_ONCE(*ptr);
+		if (!(entry & bit))
+			break;
+		if (arm)
+			atomic64_and(~(bit | others), (atomic64_t *)ptr);
+		if (wait) {
+			/* As the exchange is. */
+			smp_mb__after_atomic();
+			npt_wait_armed(entry, 1);
+		}
+	}
+	return ptr;
+}
+
+/* The same where that is all there is to it. */
+static __always_inline u64 *npt_harvest_quick(struct axas_npt *npt, u64 *ptr,
+					      u64 *end, bool arm, bool wait,
+					      bool used)
+{
+	u64 bit = used ? FMT_ACCESSED : FMT_WRITE(npt);
+	u64 others = used ? 0 : FMT_SW_WRITTEN;
+
+	if (!bit)
+		return ptr;
+	if (!arm)
+		return npt_harvest_bits(npt, ptr, end, bit, others, false, false);
+	if (!wait)
+		return npt_harvest_bits(npt, ptr, end, bit, others, true, false);
+	return npt_harvest_bits(npt, ptr, end, bit, others, true, true);
+}
+
+/*
  * Report the run of open leaves that begins at ptr and, unless that is only a look, arm
  * them. Return: how many it is.
  */
@@ -185,7 +227,11 @@ npt_harvest_run(struct axas_npt_harvest *harvest, struct axas_npt *npt, u64 *ptr
 	harvest->full = !harvest->visit(harvest->arg, start, 0);
 	if (harvest->full)
 		return 0;
-	for (; ptr < end; ptr++) {
+	for (;; ptr++) {
+		if (level == 1)
+			ptr = npt_harvest_quick(npt, ptr, end, arm, wait, used);
+		if (ptr == end)
+			break;
 		entry = READ_ONCE(*ptr);
 		if (!npt_harvests(npt, entry, level, all, used))
 			break;

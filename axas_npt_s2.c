@@ -33,6 +33,8 @@
 #define S2_SW_DIRTY	BIT_ULL(56)
 #define FMT_SW_WRITTEN	BIT_ULL(57)
 #define S2_SW_ROM	BIT_ULL(58)
+/* D8.5.3: with DBM it is the dirty state as well, which has to be kept. */
+#define FMT_WRITE(npt)	((npt)->features & AXAS_FEAT_AD ? 0 : S2_S2AP_WRITE)
 /* D8.3.1: bits 58:51 of a table descriptor are ignored in stage 2. */
 #define FMT_LINK_WRITE	BIT_ULL(56)
 #define FMT_SW_FULL	BIT_ULL(57)

@@ -14,6 +14,9 @@
 #ifndef FMT_SW_WRITTEN
 #define FMT_SW_WRITTEN	0
 #endif
+#ifndef FMT_WRITE
+#define FMT_WRITE(npt)	((void)(npt), 0)
+#endif
 
 /* Where links have no bit for it none is ever armed. */
 static inline bool npt_link_armed(u64 link)
