@@ -2,6 +2,7 @@
 /*
  * What was written, or used, is listed, and armed again.
  */
+#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
@@ -308,6 +309,7 @@ int axas_tracker_list(struct axas_tracker *tracker, struct axas_dirty *dirty,
 	dirty->done = list.runs.done;
 	return 0;
 }
+EXPORT_SYMBOL_GPL(axas_tracker_list);
 
 /**
  * axas_tracker_put - pages were written, or used, as far as a tracker is concerned
@@ -335,6 +337,56 @@ int axas_tracker_put(struct axas_tracker *tracker,
 				  entries[i].gpa + entries[i].length - 1);
 	return 0;
 }
+EXPORT_SYMBOL_GPL(axas_tracker_put);
+
+/* For all trackers. A write is a use. */
+static void track_wrote(struct axas_space *space, u64 start, u64 end)
+{
+	axas_track_mark_all(space, AXAS_TRACK_WRITTEN, start, end - start);
+	axas_track_mark_all(space, AXAS_TRACK_ACCESSED, start, end - start);
+}
+
+/**
+ * axas_space_was_written - pages were written without the table having noticed
+ * @space: the space
+ * @gpas: an address in each page, in any order, as often as one likes
+ * @n: how many
+ *
+ * For who lets something write by other means than leaves that axas has made: a hypervisor
+ * that drains a log of the CPU's (SDM volume 3C, 29.3.6), a device with a log of its own.
+ * What neighbours what comes before it in the array costs little. It is listed by the next
+ * AXAS_DIRTY: who stops a guest to list for the last time has such logs drained before.
+ *
+ * Context: may sleep. Takes the space's lock, not killably, for nobody would write it down
+ * otherwise.
+ * Return: 0; -EINVAL if an address is wider than the space's, and then nothing has changed.
+ */
+int axas_space_was_written(struct axas_space *space, const u64 *gpas, unsigned int n)
+{
+	u64 start = 0, end = 0, page;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (gpas[i] >> space->npt.gpa_bits)
+			return -EINVAL;
+	guard(mutex)(&space->lock);
+	if (!space->npt.arms)
+		return 0;
+	for (i = 0; i < n; i++) {
+		page = ALIGN_DOWN(gpas[i], SZ_4K);
+		if (page != end && start < end) {
+			track_wrote(space, start, end);
+			cond_resched();
+		}
+		if (page != end)
+			start = page;
+		end = page + SZ_4K;
+	}
+	if (start < end)
+		track_wrote(space, start, end);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(axas_space_was_written);
 
 int axas_tracker_arm(struct axas_tracker *tracker)
 {

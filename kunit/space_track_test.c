@@ -78,6 +78,46 @@ void track_lists_what_the_owner_writes(struct kunit *test)
 	axas_check_space(test, space);
 }
 
+/* As a CPU's log has them: in any order, more than once, and of all of the space. */
+void track_lists_what_others_report(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	u64 end = BIT_ULL(space->npt.gpa_bits);
+	const u64 gpas[] = {
+		page_at(40), page_at(3), page_at(4), page_at(5) + 0x7ff, page_at(5),
+		page_at(2), page_at(900), page_at(100), page_at(101), 0, end - SZ_4K,
+		page_at(40) + 1,
+	};
+	const u64 wide[] = { page_at(7), end };
+	struct axas_tracker *all, *few, *used;
+
+	KUNIT_EXPECT_EQ(test, axas_space_was_written(space, gpas, ARRAY_SIZE(gpas)), 0);
+	all = track_begin(test, space, HERE, SZ_4M);
+	few = track_begin(test, space, page_at(4), 100 * SZ_4K);
+	KUNIT_EXPECT_EQ(test, axas_space_was_written(space, NULL, 0), 0);
+	KUNIT_EXPECT_EQ(test, axas_space_was_written(space, wide, 2), -EINVAL);
+	EXPECT_CLEAN(test, all);
+	KUNIT_EXPECT_EQ(test, axas_space_was_written(space, gpas, ARRAY_SIZE(gpas)), 0);
+	KUNIT_EXPECT_TRUE(test, axas_tracker_ready(few));
+	EXPECT_DIRTY(test, few, RUN(4, 2), RUN(40, 1), RUN(100, 2));
+	EXPECT_DIRTY(test, all, RUN(2, 4), RUN(40, 1), RUN(100, 2), RUN(900, 1));
+	EXPECT_CLEAN(test, few);
+	EXPECT_CLEAN(test, all);
+	axas_tracker_destroy(few);
+	used = axas_tracker_create(space, &(struct axas_track){
+		.gpa = HERE, .length = SZ_64K, .what = AXAS_TRACK_ACCESSED,
+	});
+	KUNIT_EXPECT_EQ(test, axas_space_was_written(space, gpas, 2), 0);
+	EXPECT_DIRTY(test, all, RUN(3, 1), RUN(40, 1));
+	/* Where there is one. */
+	if (!IS_ERR(used)) {
+		EXPECT_DIRTY(test, used, RUN(3, 1));
+		axas_tracker_destroy(used);
+	}
+	axas_tracker_destroy(all);
+	axas_check_space(test, space);
+}
+
 /* Guests never get a right to it, whatever its owner has done. */
 void track_lists_rom_that_its_owner_writes(struct kunit *test)
 {

@@ -3,6 +3,7 @@
 	AXAS_CASE(track_lists_faults_that_write)
 	AXAS_CASE(track_lists_what_the_owner_writes)
 	AXAS_CASE(track_lists_rom_that_its_owner_writes)
+	AXAS_CASE(track_lists_what_others_report)
 	AXAS_CASE(track_reads_rom_that_executes)
 	AXAS_CASE(track_lists_who_asks_for_a_page)
 	AXAS_CASE(track_ranges_that_overlap)

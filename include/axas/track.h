@@ -79,6 +79,7 @@ int axas_tracker_list(struct axas_tracker *tracker, struct axas_dirty *dirty,
 		      struct axas_next_entry *entries);
 int axas_tracker_put(struct axas_tracker *tracker,
 		     const struct axas_next_entry *entries, unsigned int n);
+int axas_space_was_written(struct axas_space *space, const u64 *gpas, unsigned int n);
 bool axas_tracker_ready(struct axas_tracker *tracker);
 void axas_tracker_info(const struct axas_tracker *tracker,
 		       struct axas_tracker_info *info);
