@@ -177,6 +177,10 @@ static bool actor_start(struct ctx *ctx, struct actor *a)
 			close(ctx->actor[i].to);
 			close(ctx->actor[i].from);
 		}
+		/* A tracker ends when it is closed here, not when the child is. */
+		for (i = 0; i < NR_TRACKS; i++)
+			if (ctx->track[i].len)
+				close(ctx->track[i].fd);
 		close(to[1]);
 		close(from[0]);
 		close(ctx->fd);

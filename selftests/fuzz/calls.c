@@ -364,8 +364,9 @@ static void judge_fault_entry(struct ctx *ctx, const struct call *c,
 
 	if (e->result < AXAS_NR_FAULT_RESULTS)
 		ctx->m.faults[e->result]++;
-	/* Where writes are noticed the first one takes a fault, and may a table. */
-	if (ctx->tracked && want == AXAS_FAULT_SPURIOUS && e->access & AX_W &&
+	/* Where it is noticed the first access takes a fault, and may a table. */
+	if (ctx->tracked && want == AXAS_FAULT_SPURIOUS &&
+	    (ctx->aged || e->access & AX_W) &&
 	    (e->result == AXAS_FAULT_RESOLVED ||
 	     (c->limited && e->result == AXAS_FAULT_NO_MEMORY)))
 		want = e->result;
@@ -382,6 +383,8 @@ static void judge_fault_entry(struct ctx *ctx, const struct call *c,
 		     e->gpa, e->cookie, e->offset, cookie, offset);
 	if (e->result == AXAS_FAULT_RESOLVED)
 		model_touched(ctx, e->gpa, 1);
+	if (e->result == AXAS_FAULT_RESOLVED || e->result == AXAS_FAULT_SPURIOUS)
+		tracks_used(ctx, e->gpa, 1);
 }
 
 static void judge_fault(struct ctx *ctx, struct mail *mail)
@@ -414,6 +417,7 @@ static void judge_copied(struct ctx *ctx, struct mail *mail, __u64 n)
 		model_fetched(ctx, c->gpa, n);
 	else
 		model_touched(ctx, c->gpa, n);
+	tracks_used(ctx, c->gpa, n);
 	if (c->op == CALL_WRITE || c->op == CALL_STORE) {
 		bytes_write(ctx, c->gpa, mail->data, n);
 		return;

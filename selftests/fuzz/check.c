@@ -13,6 +13,12 @@
 	}								\
 } while (0)
 
+/* May these rights be what is left, so that somebody hears of a write, or of a use? */
+static bool noticed(const struct ctx *ctx, const struct area *a, __u32 prot)
+{
+	return (ctx->tracked && prot == (a->prot & ~AX_W)) || (ctx->aged && !prot);
+}
+
 /* Compare what AXAS_TRANSLATE says of an address. */
 void check_page(struct ctx *ctx, const struct axas_translate_entry *e)
 {
@@ -37,11 +43,12 @@ void check_page(struct ctx *ctx, const struct axas_translate_entry *e)
 		       AXAS_TRANSLATE_DEVICE :
 		       mapped ? AXAS_TRANSLATE_MAPPED : AXAS_TRANSLATE_LAZY);
 	DIFFERS(limit, a->end - e->gpa);
-	if (!ctx->tracked || !mapped || e->prot != (a->prot & ~AX_W))
+	if (!mapped || !noticed(ctx, a, e->prot))
 		DIFFERS(prot, a->prot);
 	DIFFERS(memtype, a->memtype);
-	DIFFERS(flags, a->flags & AXAS_MAP_IGNORE_PAT ?
-		       AXAS_TRANSLATE_IGNORE_PAT : 0);
+	DIFFERS(flags, (a->flags & AXAS_MAP_IGNORE_PAT ?
+			AXAS_TRANSLATE_IGNORE_PAT : 0) |
+		       (ctx->aged ? e->flags & AXAS_TRANSLATE_ACCESSED : 0));
 	if (!mapped) {
 		DIFFERS(hpa, 0);
 		DIFFERS(leaf_size, 0);

@@ -124,8 +124,9 @@ struct zone {
 /* A tracker, and what it has to list. */
 struct track {
 	int fd;
+	__u32 what;
 	__u64 gpa, len;			/* 0: there is none */
-	struct areas written;
+	struct areas due;
 };
 
 /* Another space, which shows all zones of this one; and windows of it. */
@@ -180,6 +181,7 @@ struct ctx {
 	__u64 pinned_gpa, pinned;	/* bytes that a pipe has pages of */
 	struct track track[NR_TRACKS];
 	bool tracked;			/* there is, or was, a tracker */
+	bool aged;			/* ... of what is used */
 	struct peer peer;
 	struct note note[NR_NOTES];
 };
@@ -311,7 +313,9 @@ void step_device(struct ctx *ctx);
 
 /* track.c */
 void tracks_wrote(struct ctx *ctx, __u64 gpa, __u64 len);
+void tracks_used(struct ctx *ctx, __u64 gpa, __u64 len);
 void tracks_unmapped(struct ctx *ctx, __u64 gpa, __u64 len);
+void tracks_forget(struct ctx *ctx, __u64 gpa, __u64 len);
 void tracks_learn(struct ctx *ctx, __u64 gpa, __u64 len);
 void tracks_drop(struct ctx *ctx);
 void step_track(struct ctx *ctx);

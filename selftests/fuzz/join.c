@@ -293,6 +293,7 @@ static void model_lay(struct ctx *ctx, struct load *load, __u64 distance)
 		p->nr = PAGE_OF(p->nr * AX_PAGE + distance);
 		p->large &= size >= AX_2M;
 		page_put(ctx, p);
+		tracks_used(ctx, p->nr * AX_PAGE, AX_PAGE);
 	}
 	free(load->areas.at);
 	free(load->caps.at);
@@ -306,6 +307,8 @@ void model_move(struct ctx *ctx, const struct call *c)
 
 	tracks_wrote(ctx, c->gpa, c->len);
 	tracks_wrote(ctx, c->to, c->len);
+	tracks_forget(ctx, c->gpa, c->len);
+	tracks_forget(ctx, c->to, c->len);
 	model_lift(ctx, c->gpa, c->len, &there);
 	if (exchange)
 		model_lift(ctx, c->to, c->len, &back);
@@ -460,6 +463,8 @@ static bool pages_changed(struct ctx *ctx, __u64 gpa, __u64 len)
  */
 bool model_changed(struct ctx *ctx, const struct call *c)
 {
+	struct area *a;
+
 	if (!check_areas(ctx, true))
 		return true;
 	switch (c->op) {
@@ -467,9 +472,11 @@ bool model_changed(struct ctx *ctx, const struct call *c)
 		return pages_changed(ctx, c->gpa, c->len) ||
 		       pages_changed(ctx, c->to, c->len);
 	case CALL_MAP:
+		/* Linear memory has its leaves without ever being populated. */
+		a = areas_at(&ctx->m.mem, c->gpa);
 		return pages_changed(ctx, c->gpa, c->len) ||
-		       (c->flags & AXAS_MAP_POPULATE && !page_find(ctx, c->gpa) &&
-			leaf_is(ctx, c->gpa));
+		       (c->flags & AXAS_MAP_POPULATE && a && area_lazy(a) &&
+			!page_find(ctx, c->gpa) && leaf_is(ctx, c->gpa));
 	default:
 		return false;
 	}

@@ -175,6 +175,7 @@ void page_write(struct ctx *ctx, __u64 gpa, const void *buf, size_t len)
 
 	if (lin || p)
 		tracks_wrote(ctx, gpa, len);
+	tracks_used(ctx, gpa, len);
 	if (lin) {
 		memcpy(lin, buf, len);
 		return;
@@ -287,6 +288,7 @@ static void pages_drop(struct ctx *ctx, __u64 gpa, __u64 len)
 void model_unmap(struct ctx *ctx, __u64 gpa, __u64 len)
 {
 	tracks_unmapped(ctx, gpa, len);
+	tracks_forget(ctx, gpa, len);
 	model_cut(ctx, gpa);
 	model_cut(ctx, gpa + len);
 	areas_take(&ctx->m.mem, gpa, gpa + len);
@@ -354,6 +356,7 @@ unsigned int model_discard(struct ctx *ctx, __u64 gpa, __u64 len)
 	unsigned int before = ctx->m.nr_pages;
 
 	tracks_wrote(ctx, gpa, len);
+	tracks_forget(ctx, gpa, len);
 	pages_split(ctx, gpa);
 	pages_split(ctx, gpa + len);
 	pages_drop(ctx, gpa, len);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Trackers: what the model knows to be written since somebody asked is in the next list.
- * There may be more in it, for leaves are larger than pages, and whoever has a page may
- * write to it. What trackers do to leaves and rights isn't foretold, but looked at.
+ * Trackers: what the model knows to be written, or used, since somebody asked is in the
+ * next list. There may be more in it, for leaves are larger than pages, and whoever has a
+ * page may write to it. What trackers do to leaves and rights isn't foretold, but looked at.
  */
 #include "fuzz.h"
 
@@ -41,9 +41,9 @@ static __u64 set_hole(struct areas *set, __u64 start, __u64 end)
 	return lesser(start, end);
 }
 
-/* ---- what is written ---- */
+/* ---- what is written, and used ---- */
 
-void tracks_wrote(struct ctx *ctx, __u64 gpa, __u64 len)
+static void tracks_add(struct ctx *ctx, __u32 what, __u64 gpa, __u64 len)
 {
 	__u64 start = PAGE_DOWN(gpa), end = PAGE_UP(gpa + len);
 	unsigned int i;
@@ -51,10 +51,40 @@ void tracks_wrote(struct ctx *ctx, __u64 gpa, __u64 len)
 	for (i = 0; len && i < NR_TRACKS; i++) {
 		struct track *t = &ctx->track[i];
 
-		if (t->len)
-			set_add(&t->written, larger(start, t->gpa),
+		if (t->len && t->what == what)
+			set_add(&t->due, larger(start, t->gpa),
 				lesser(end, t->gpa + t->len));
 	}
+}
+
+void tracks_wrote(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	tracks_add(ctx, AXAS_TRACK_WRITTEN, gpa, len);
+}
+
+/* Of these pages, those that are there. */
+void tracks_used(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	struct area *a;
+	__u64 at;
+
+	if (!ctx->aged || !len)
+		return;
+	for (at = PAGE_DOWN(gpa); at < gpa + len; at += AX_PAGE) {
+		a = areas_at(&ctx->m.mem, at);
+		if (page_find(ctx, at) || (a && a->backend == AXAS_BACKEND_LINEAR))
+			tracks_add(ctx, AXAS_TRACK_ACCESSED, at, AX_PAGE);
+	}
+}
+
+/* What goes isn't used any more. */
+void tracks_forget(struct ctx *ctx, __u64 gpa, __u64 len)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_TRACKS; i++)
+		if (ctx->track[i].len && ctx->track[i].what == AXAS_TRACK_ACCESSED)
+			set_take(&ctx->track[i].due, gpa, gpa + len);
 }
 
 /* Of an unmap: what was there. */
@@ -91,8 +121,16 @@ static void track_end(struct ctx *ctx, struct track *t)
 {
 	note(ctx, "tracker %d ends", t->fd);
 	close(t->fd);
-	free(t->written.at);
+	free(t->due.at);
 	*t = (struct track){ 0 };
+}
+
+/* A module's format has what it has been built with; EPT has flags if it was asked. */
+static bool track_may_not(const struct ctx *ctx, __u32 what)
+{
+	return ctx->st.format >= AXAS_FORMAT_MODULE ||
+	       (what == AXAS_TRACK_ACCESSED && ctx->st.format == AXAS_FORMAT_EPT &&
+		!(ctx->features & AXAS_FEAT_AD));
 }
 
 static void track_begin(struct ctx *ctx, struct track *t)
@@ -108,15 +146,19 @@ static void track_begin(struct ctx *ctx, struct track *t)
 		len = larger(len, 1024 * AX_PAGE);
 		len = lesser(len, space_end(ctx) - gpa);
 	}
+	t->what = one_in(ctx, 3) ? AXAS_TRACK_ACCESSED : AXAS_TRACK_WRITTEN;
 	ctx->tracked = true;
-	t->fd = ax_track(ctx->fd, gpa, len);
-	note(ctx, "track %#llx+%#llx: %d", gpa, len, t->fd);
+	t->fd = ax_track_what(ctx->fd, gpa, len, t->what, 0);
+	note(ctx, "track %s %#llx+%#llx: %d", t->what == AXAS_TRACK_ACCESSED ? "uses of" :
+	     "writes to", gpa, len, t->fd);
 	if (t->fd >= 0) {
 		t->gpa = gpa;
 		t->len = len;
-	} else if (t->fd != -EOPNOTSUPP || ctx->info.format < AXAS_FORMAT_MODULE) {
-		fail(ctx, "it returned %d", t->fd);
+		ctx->aged |= t->what == AXAS_TRACK_ACCESSED;
 	}
+	if (t->fd == -EOPNOTSUPP ? !track_may_not(ctx, t->what) : t->fd < 0 ||
+	    (t->what == AXAS_TRACK_ACCESSED && track_may_not(ctx, t->what)))
+		fail(ctx, "it returned %d", t->fd);
 }
 
 /* Some part of what it is for. */
@@ -157,21 +199,21 @@ static bool runs_good(struct ctx *ctx, const struct axas_next_entry *runs, int n
 	return true;
 }
 
-/* All that was written in [start, end) was listed. */
+/* All that was written, or used, in [start, end) was listed. */
 static void track_compare(struct ctx *ctx, struct track *t, __u64 start, __u64 end,
 			  struct areas *got)
 {
 	__u64 from, to, hole;
 	struct area *a;
 
-	for (a = areas_next(&t->written, start); a && a->start < end;
-	     a = areas_next(&t->written, a->end)) {
+	for (a = areas_next(&t->due, start); a && a->start < end;
+	     a = areas_next(&t->due, a->end)) {
 		from = larger(a->start, start);
 		to = lesser(a->end, end);
 		hole = set_hole(got, from, to);
 		if (hole < to) {
-			fail(ctx, "tracker %d: %#llx was written and isn't listed", t->fd,
-			     hole);
+			fail(ctx, "tracker %d: %#llx was %s and isn't listed", t->fd, hole,
+			     t->what == AXAS_TRACK_ACCESSED ? "used" : "written");
 			return;
 		}
 	}
@@ -200,7 +242,7 @@ static void track_list(struct ctx *ctx, struct track *t)
 		else if (runs_good(ctx, runs, n, start, gpa, &got))
 			track_compare(ctx, t, start, gpa, &got);
 		if (!flags)
-			set_take(&t->written, start, gpa);
+			set_take(&t->due, start, gpa);
 		free(got.at);
 	} while (all && len && !ctx->failed);
 }
@@ -218,7 +260,7 @@ static void track_put(struct ctx *ctx, struct track *t)
 	if (ret)
 		fail(ctx, "it returned %d", ret);
 	for (i = 0; i < n; i++)
-		set_add(&t->written, runs[i].gpa, runs[i].gpa + runs[i].length);
+		set_add(&t->due, runs[i].gpa, runs[i].gpa + runs[i].length);
 }
 
 /* What is refused, and what has no place to go, changes nothing. */
