@@ -71,8 +71,8 @@ judge_clean() { # judge_clean CPU LOG
 		*) printf '  %s\n' "$line" ;;
 		esac
 	done < <(part "$2" clean |
-		grep -E '^ {4,}(not ok|ok) [0-9]+ ([0-9]+ bits|hw_(stale|host))|hw_(walks|stale)_test: |^not what the model says' |
-		grep -v 'marked slow\|pass:' | sed -E 's/^ *(# hw_(walks|stale)_test: )?//')
+		grep -E '^ {4,}(not ok|ok) [0-9]+ ([0-9]+ bits|hw_(stale|host))|hw_(walks|tracks|stale)_test: |^not what the model says' |
+		grep -v 'marked slow\|pass:' | sed -E 's/^ *(# hw_(walks|tracks|stale)_test: )?//')
 	[ "$n" -gt 0 ] || bad "$1: no configuration was walked; see $2"
 }
 

@@ -340,6 +340,14 @@ void hw_step(struct hw_run *run);
 bool hw_planted(void);
 u64 hw_random_gpa(struct hw_run *run);
 
+/* ---- what is tracked ---- */
+
+struct hw_tracks;
+
+struct hw_tracks *hw_track_begin(struct hw_run *run);
+void hw_track_steps(struct hw_tracks *tracks, unsigned int n);
+void hw_track_end(struct hw_tracks *tracks);
+
 /* ---- steps ---- */
 
 /* Pages that a step brings in, or splits leaves into. */

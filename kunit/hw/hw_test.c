@@ -246,6 +246,55 @@ static void hw_walks_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ret, 0);
 }
 
+/* Where the CPU is held, as hw_steps() does it. */
+static void hw_tracks(struct hw_run *run, unsigned int n)
+{
+	struct hw_tracks *tracks = hw_track_begin(run);
+
+	KUNIT_EXPECT_NOT_NULL(run->test, tracks);
+	for (; tracks && n && !run->failed; n -= min_t(unsigned int, n, HW_STAY)) {
+		hw_migrate(run);
+		if (hw_arch_hold(&run->space->npt)) {
+			hw_fail(run, 0, "the CPU", "can't be held");
+			break;
+		}
+		hw_track_steps(tracks, min_t(unsigned int, n, HW_STAY));
+		hw_arch_release();
+	}
+	hw_track_end(tracks);
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+}
+
+static void hw_tracks_test(struct kunit *test)
+{
+	const struct hw_config *config = test->param_value;
+	struct axas_probe_result result;
+	struct hw_run *run;
+	int ret;
+
+	if ((only >= 0 && config != &hw_configs[only]) || plant)
+		kunit_skip(test, "another one is to be run");
+	if (hw_supported(config))
+		kunit_skip(test, "not on this CPU");
+	run = hw_start(test, config);
+	KUNIT_ASSERT_NOT_NULL(test, run);
+	ret = axas_npt_probe(&run->space->npt, axas_gpa(0), AXAS_PROT_READ, &result);
+	if (!ret)
+		ret = axas_space_add_holder(run->space, &run->holder);
+	if (!ret) {
+		hw_tracks(run, steps ? steps : hw_arch_steps());
+		kunit_info(test, "%u bits, features %#x: %u steps, seed %llu, %llu probes, %llu without a fault; %llu pages listed%s\n",
+			   config->gpa_bits, config->features, run->step, run->seed,
+			   run->stats.probes, run->stats.kinds[AXAS_PROBE_MAPPED],
+			   run->stats.checks,
+			   run->sets_flags ? ", flags" : "");
+	}
+	hw_finish(run);
+	if (ret == -EOPNOTSUPP)
+		kunit_skip(test, "this CPU can't walk such a table");
+	KUNIT_EXPECT_EQ(test, ret, 0);
+}
+
 static void hw_config_desc(const struct hw_config *c, char *desc)
 {
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bits%s%s%s", c->gpa_bits,
@@ -273,6 +322,7 @@ static void hw_end(struct kunit_suite *suite)
 
 static struct kunit_case hw_cases[] = {
 	KUNIT_CASE_PARAM(hw_walks_test, hw_config_gen_params),
+	KUNIT_CASE_PARAM(hw_tracks_test, hw_config_gen_params),
 	{}
 };
 
