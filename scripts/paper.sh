@@ -16,7 +16,7 @@
 #   CPU       the CPU that is modelled (zen)
 #   GUEST     leaves of the guest's own tables: 4K, 2M or off (2M)
 #   OPTIONS   more for axas-replay (--no-data)
-#   ACCESSES  accesses of each program (8000000), and
+#   ACCESSES  accesses of each program (30000000), and
 #   SKIP      accesses before them, its start (40000000)
 #   SEED      of the programs' inputs (1)
 #   JOBS      guests at the same time (as many as CPUs)
@@ -33,7 +33,7 @@ help_wanted "$@"
 traces=${TRACES:-} policies=${POLICIES:-base thp ingens} formats=${FORMATS:-ept s2}
 programs=${PROGRAMS-cc1 sqlite3 python3 sort xz glpsol}
 cpu=${CPU:-zen} guest=${GUEST:-2M} options=${OPTIONS---no-data}
-accesses=${ACCESSES:-8000000} skip=${SKIP:-40000000} seed=${SEED:-1}
+accesses=${ACCESSES:-30000000} skip=${SKIP:-40000000} seed=${SEED:-1}
 jobs=${JOBS:-$(nproc)} out=${OUT:-$AXAS_TREE/build/paper}
 [ -n "$programs$traces" ] || usage_error "neither PROGRAMS nor TRACES"
 for n in "$accesses" "$skip" "$seed" "$jobs"; do
