@@ -52,6 +52,7 @@ demo                    | check | distro        |  20 | demo | make demo, and th
 guide                   | rest  | distro        |  60 | guide guide | what the guide says, step by step
 tutorials               | rest  | distro        | 300 | guide tutorial-vmm tutorial-research tutorial-kernel | ... and the tutorials
 monitors                | rest  | distro        | 150 | guide monitors tracking | ... and the pages for monitors, and of tracking
+walks                   | rest  | distro        |  60 | walks | axas-replay's walks beside those of QEMU's CPUs
 paper                   | rest  | distro        |  60 | paper | make paper, of one program, twice
 paper-page              | rest  | distro        | 120 | guide paper | ... and the page about it
 qemu                    | rest  | distro        | 400 | qemu | the distribution's QEMU, nested, with its RAM in a space

@@ -41,7 +41,7 @@ _axas_replay() {
 		--device,* | --convert,* | --series,*) ;;
 		*,-*)
 			words='--backend --device --format --gpa-bits --leaf --linear-hpa --linear-size'
-			words="$words --mmio --threads --batch --cpu --tlb --limit --no-data --convert --promote --json --csv --then"
+			words="$words --mmio --threads --batch --cpu --tlb --limit --no-data --probe --convert --promote --json --csv --then"
 			words="$words --walk-cache --nested-walk-cache --nested-tlb --policy --hint --series"
 			words="$words --guest-paging --guest-format --guest-layout --help --version"
 			;;

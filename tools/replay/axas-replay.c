@@ -43,6 +43,7 @@ enum {
 	OPT_DEVICE,
 	OPT_LIMIT,
 	OPT_NO_DATA,
+	OPT_PROBE,
 	OPT_CONVERT,
 	OPT_JSON,
 	OPT_CSV,
@@ -86,6 +87,9 @@ static const struct argp_option options[] = {
 	{ "limit", OPT_LIMIT, "N", 0, "Stop after N accesses", 0 },
 	{ "no-data", OPT_NO_DATA, NULL, 0,
 	  "Move no data and compare none: faults, tables and the CPU only", 0 },
+	{ "probe", OPT_PROBE, NULL, 0,
+	  "Have the CPU walk to each page at the end, and beside it at each level. Needs CONFIG_AXAS_PROBE and a CPU that walks the format",
+	  0 },
 	{ "convert", OPT_CONVERT, "FILE", 0,
 	  "Write the trace to FILE in a compact form, compressed if that ends in .zst, and run nothing. Needs no device; - is standard output",
 	  0 },
@@ -251,6 +255,8 @@ static void check_options(struct argp_state *state, struct options *o)
 		argp_error(state, "--json and --csv: only one of them");
 	if (o->series && o->threads > 1)
 		argp_error(state, "--series and --threads don't go together");
+	if (o->probe && (o->nr_mmio || o->linear_size))
+		argp_error(state, "--probe and --mmio or --linear-hpa don't go together");
 	if (o->no_data && o->nr_mmio)
 		argp_error(state, "--mmio and --no-data don't go together");
 	if (!o->linear_hpa != !o->linear_size)
@@ -383,6 +389,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_NO_DATA:
 		o->no_data = true;
 		break;
+	case OPT_PROBE:
+		o->probe = true;
+		break;
 	case OPT_CONVERT:
 		o->convert = arg;
 		break;
@@ -477,6 +486,8 @@ int main(int argc, char **argv)
 	run_trace(&run, &trace, &space, &o);
 	/* The figures first: reading back is not part of the trace. */
 	check_space(&findings, &run, &trace, &space, &o);
+	if (o.probe)
+		probe_space(&findings, &trace, &space);
 	verify_memory(&findings, &run, &trace, &space);
 	print = o.json ? print_json : o.csv ? print_csv : print_text;
 	print(&findings, &run, &trace, &space, &o);

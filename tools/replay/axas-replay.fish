@@ -34,6 +34,7 @@ complete -c axas-replay -l guest-format -x -a 'x86-64 x86-64-la57 s1' -d 'How th
 complete -c axas-replay -l guest-layout -x -a 'dense given' -d "Where the program's pages lie"
 complete -c axas-replay -l limit -x -d 'Stop after so many accesses'
 complete -c axas-replay -l no-data -d 'Move no data and compare none'
+complete -c axas-replay -l probe -d 'Have the CPU walk to each page, and beside it'
 complete -c axas-replay -l convert -r -d 'Write the trace in a compact form, and run nothing'
 complete -c axas-replay -l json -d 'Print JSON'
 complete -c axas-replay -l csv -d 'Print CSV'

@@ -13,7 +13,6 @@
 #define CHUNK		64	/* pages read or translated at a time */
 
 /* A check on the module's own figures, apart from the bytes. */
-static __attribute__((format(printf, 3, 4)))
 void check(struct findings *f, bool ok, const char *fmt, ...)
 {
 	char text[256];

@@ -22,6 +22,7 @@
  * access.c       what a virtual CPU does to memory and to devices
  * run.c          the virtual CPUs: bursts of accesses, TLBs, nested page faults
  * check.c        what is checked after a run
+ * probe.c        the CPU's own walks beside the model's
  * report.c       the result as text
  * json.c         ... as JSON
  * csv.c          ... and as CSV
@@ -102,6 +103,7 @@ struct options {
 	uint64_t linear_size;	/* 0: no linear area */
 	uint64_t limit;
 	bool no_data;
+	bool probe;
 	const struct policy *policy;	/* NULL: leaves are what they are */
 	unsigned int promote;	/* 0, or what its least() gives */
 	struct hint hint[HINTS_MAX];
@@ -257,6 +259,9 @@ struct findings {
 	struct axas_stats stats;
 	double walk_depth;
 	uint64_t verified;	/* bytes */
+	uint64_t probes;	/* walks of the CPU to a leaf */
+	uint64_t stops;		/* ... and to an empty entry */
+	uint64_t stops_named;	/* those of them whose level the CPU said */
 	unsigned int failed;	/* cross-checks */
 	bool ok;
 };
@@ -449,11 +454,16 @@ uint64_t all_faults(const struct run *run);
 double fault_ns(const struct run *run);
 
 /* check.c */
+void check(struct findings *f, bool ok, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 void check_space(struct findings *f, const struct run *run,
 		 const struct trace *t, const struct space *s,
 		 const struct options *o);
 void verify_memory(struct findings *f, struct run *run, const struct trace *t,
 		   const struct space *s);
+
+/* probe.c */
+void probe_space(struct findings *f, const struct trace *t, const struct space *s);
 
 /* report.c */
 void print_text(const struct findings *f, const struct run *run,

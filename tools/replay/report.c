@@ -171,6 +171,10 @@ void print_text(const struct findings *f, const struct run *run,
 	print_walks(&run->walk, t->nr, o);
 	printf("%-14s%.2f levels to the leaf of an access, without a TLB\n",
 	       "walk depth", f->walk_depth);
+	if (o->probe)
+		printf("%-14s%llu walks of the CPU to a leaf, %llu to an empty entry, at the level that it said for %llu\n",
+		       "probed", ULL(f->probes), ULL(f->stops),
+		       ULL(f->stops_named));
 	printf("%-14s%llu bytes read back, %lu mismatches, %u failed checks\n",
 	       "verified", ULL(f->verified), bad, f->failed);
 	printf("%-14s%s\n", "result", f->ok ? "ok" : "FAILED");
