@@ -12,7 +12,7 @@
 #   TRACES    files to take instead of, or with, PROGRAMS="", programs: whatever
 #             axas-replay reads
 #   POLICIES  policies of axas-replay (base thp ingens); N for --promote N
-#   FORMATS   formats of the tables (ept s2)
+#   FORMATS   formats of the tables (ept s2); what is in samples/plugins is there, too
 #   CPU       the CPU that is modelled (zen)
 #   GUEST     leaves of the guest's own tables: 4K, 2M or off (2M)
 #   OPTIONS   more for axas-replay (--no-data)
@@ -157,11 +157,18 @@ for i in "${!names[@]}"; do
 done
 [ "$jobs" -le "$nr" ] || jobs=$nr
 
+plugins=()
+for p in "$AXAS_TREE"/samples/plugins/*.c; do
+	p=$(basename "$p" .c).ko
+	plugins+=(--file "$build/distro-$k_arch/samples/plugins/$p:/plugins/$p")
+done
+
 # The guest's side: a run is between two marks, with its figures over time.
 for ((j = 0; j < jobs; j++)); do
 	{
 		echo '#!/bin/sh'
-		echo 'insmod /axas.ko || exit'
+		# shellcheck disable=SC2016 # for the guest's shell
+		echo 'insmod /axas.ko && for m in /plugins/*; do insmod $m || exit; done || exit'
 		while read -r n name policy trace how; do
 			[ $((n % jobs)) -eq "$j" ] || continue
 			echo "echo 'paper: begin $n $name $policy'"
@@ -169,11 +176,12 @@ for ((j = 0; j < jobs; j++)); do
 			echo 'echo "paper: series"; cat /tmp/series'
 			echo "echo \"paper: end $n \$s\""
 		done <"$work/runs"
-		echo 'rmmod axas; dmesg | grep "axas: unloaded"'
+		# shellcheck disable=SC2016 # the same
+		echo 'for m in /plugins/*; do rmmod $m; done; rmmod axas; dmesg | grep "axas: unloaded"'
 	} >"$work/run-$j.sh"
 	"$AXAS_TREE/scripts/boot.sh" --kernel "$k_image" --arch "$k_arch" --init "$work/run-$j.sh" --quiet \
 		--mem 2G --smp 1 --modules "$k_modules" --share "$out" --append loglevel=1 --timeout 7200 \
-		--file "$build/distro-$k_arch/axas.ko" --file "$bin/axas-replay:/bin/axas-replay" \
+		--file "$build/distro-$k_arch/axas.ko" "${plugins[@]}" --file "$bin/axas-replay:/bin/axas-replay" \
 		--log "$out/log/guest-$j.log" 2>"$out/log/guest-$j.err" &
 	pids+=($!)
 done
