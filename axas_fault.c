@@ -424,6 +424,37 @@ static unsigned int faults_allowed(struct axas_space *space,
 	return allowed;
 }
 
+/*
+ * How many of the next ones are writes as the last one was, and find an armed leaf beside
+ * its? Under R, in which nothing of an area goes once its epoch was looked at.
+ */
+static noinline unsigned int faults_opened(struct axas_space *space,
+					   struct axas_nested_fault *fault,
+					   struct axas_fault_entry *entries,
+					   unsigned int n)
+{
+	struct axas_npt *npt = &space->npt;
+	struct axas_npt_writes writes = {
+		.start = fault->start,
+		.last = fault->last,
+		.width = fault->width,
+	};
+	unsigned int i;
+
+	if (!fault->area || READ_ONCE(npt->aged) ||
+	    fault->epoch != READ_ONCE(npt->epoch))
+		return 0;
+	writes.prot = fault->area->attr.prot;
+	n = axas_npt_get_ops(npt)->tracking->open_run(npt, entries, n,
+						      &fault->cursor, &writes);
+	for (i = 0; i < n; i++) {
+		entries[i].result = AXAS_FAULT_RESOLVED;
+		axas_track_opened(space, entries[i].gpa);
+	}
+	this_cpu_add(space->faults->results[AXAS_FAULT_RESOLVED], n);
+	return n;
+}
+
 /**
  * axas_space_faults - resolve some nested page faults
  * @space: the space
@@ -458,6 +489,10 @@ void axas_space_faults(struct axas_space *space,
 			result = fault_entry(space, &fault, &entries[i]);
 		entries[i].result = result;
 		this_cpu_inc(space->faults->results[result]);
+		/* And so do those that have only to be opened. */
+		if (unlikely(fault.hold) && !trace_axas_fault_enabled())
+			i += faults_opened(space, &fault, entries + i + 1,
+					   n - i - 1);
 	}
 	fault_forget(&fault);
 	rcu_read_unlock();

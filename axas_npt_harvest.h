@@ -395,6 +395,7 @@ static const struct axas_npt_tracking npt_tracking = {
 	.allowed = npt_allowed_tracked,
 	.install = npt_install_tracked,
 	.open = npt_open,
+	.open_run = npt_open_run,
 	.split = npt_split_small,
 	.reopen = npt_reopen,
 	.harvest = npt_harvest,

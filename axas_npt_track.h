@@ -209,6 +209,15 @@ static noinline u64 *npt_open_path(struct axas_npt *npt, u64 gpa,
 	return ptr;
 }
 
+/* Is the way to the table of level 1 that the cursor is in known to be open? */
+static bool npt_cursor_open(const struct axas_npt *npt,
+			    const struct axas_npt_cursor *cursor)
+{
+	return cursor->base != AXAS_CURSOR_NONE &&
+	       cursor->epoch == READ_ONCE(npt->epoch) &&
+	       cursor->prot & AXAS_PROT_WRITE;
+}
+
 /*
  * Open the way to a leaf, from the root on, and then the leaf itself. Under R for
  * reading: nobody arms anything, and who does changes the epoch.
@@ -220,9 +229,7 @@ static int npt_open(struct axas_npt *npt, axas_gpa_t gpa,
 	unsigned int level = 1;
 	u64 *ptr;
 
-	if (cursor->base == gpa.val / SZ_2M &&
-	    cursor->epoch == READ_ONCE(npt->epoch) &&
-	    cursor->prot & AXAS_PROT_WRITE)
+	if (cursor->base == gpa.val / SZ_2M && npt_cursor_open(npt, cursor))
 		ptr = npt_entry(cursor->table, gpa.val, 1);
 	else
 		ptr = npt_open_path(npt, gpa.val, cursor, &level);
@@ -231,4 +238,34 @@ static int npt_open(struct axas_npt *npt, axas_gpa_t gpa,
 	if (level > max_level && npt_present(READ_ONCE(*ptr)))
 		return -E2BIG;
 	return npt_open_leaf(npt, ptr, level, owner) ? 0 : -EAGAIN;
+}
+
+/* One that isn't armed, or isn't there, is for others to look at. */
+static unsigned int npt_open_run(struct axas_npt *npt,
+				 const struct axas_fault_entry *entries,
+				 unsigned int n,
+				 const struct axas_npt_cursor *cursor,
+				 const struct axas_npt_writes *writes)
+{
+	unsigned int i;
+	u64 *ptr, leaf;
+
+	if (!npt_cursor_open(npt, cursor))
+		return 0;
+	for (i = 0; i < n; i++) {
+		const struct axas_fault_entry *entry = &entries[i];
+
+		if (entry->bus || entry->width != writes->width ||
+		    !(entry->access & AXAS_PROT_WRITE) ||
+		    entry->access & ~writes->prot ||
+		    entry->gpa < writes->start || entry->gpa > writes->last ||
+		    entry->gpa / SZ_2M != cursor->base)
+			break;
+		ptr = npt_entry(cursor->table, entry->gpa, 1);
+		leaf = READ_ONCE(*ptr);
+		if (!npt_present(leaf) || fmt_prot(leaf) & AXAS_PROT_WRITE ||
+		    !npt_open_leaf(npt, ptr, 1, false))
+			break;
+	}
+	return i;
 }

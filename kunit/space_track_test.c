@@ -54,6 +54,64 @@ void track_lists_faults_that_write(struct kunit *test)
 	axas_check_space(test, space);
 }
 
+#define RUN_PAGES	700
+
+/* One array over two tables and three areas, with others in it. Return: the resolved. */
+static u64 write_run(struct kunit *test, struct axas_space *space,
+		     enum axas_fault_result want)
+{
+	struct axas_fault_entry *entries =
+		kunit_kcalloc(test, RUN_PAGES, sizeof(*entries), GFP_KERNEL);
+	struct axas_stats before, after;
+	enum axas_fault_result result;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, entries);
+	for (i = 0; i < RUN_PAGES; i++)
+		entries[i] = (struct axas_fault_entry){
+			.gpa = page_at(i) + i, .access = i % 7 ? PROT_W : PROT_RW,
+			.width = i / 90 % 2 ? 4 : 0,
+		};
+	entries[33].access = PROT_R;
+	entries[44].width = 3;
+	entries[55].bus = AXAS_BUS_PORT;
+	entries[66].access = PROT_W | PROT_X;
+	axas_space_stats(space, &before);
+	axas_space_faults(space, entries, RUN_PAGES);
+	axas_space_stats(space, &after);
+	for (i = 0; i < RUN_PAGES; i++) {
+		result = i >= 600 && i < 620 ? AXAS_FAULT_DENIED : want;
+		if (i == 33)
+			result = AXAS_FAULT_SPURIOUS;
+		else if (i == 44 || i == 55)
+			result = AXAS_FAULT_INVALID;
+		else if (i == 66)
+			result = AXAS_FAULT_DENIED;
+		KUNIT_EXPECT_EQ_MSG(test, entries[i].result, result, "fault %u", i);
+	}
+	return after.faults[AXAS_FAULT_RESOLVED] - before.faults[AXAS_FAULT_RESOLVED];
+}
+
+void track_opens_what_comes_in_runs(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	struct axas_tracker *tracker;
+
+	map_small(test, space, 0, RUN_PAGES);
+	KUNIT_ASSERT_EQ(test, axas_space_protect(space, axas_gpa(page_at(600)),
+						 20 * SZ_4K, PROT_R), 0);
+	tracker = track_begin(test, space, HERE, SZ_4M);
+	KUNIT_EXPECT_EQ(test, write_run(test, space, AXAS_FAULT_RESOLVED), 676ULL);
+	EXPECT_LISTED(test, tracker, AXAS_DIRTY_PEEK, RUN(0, 33), RUN(34, 10),
+		      RUN(45, 10), RUN(56, 10), RUN(67, 533), RUN(620, 80));
+	KUNIT_EXPECT_EQ(test, write_run(test, space, AXAS_FAULT_SPURIOUS), 0ULL);
+	EXPECT_DIRTY(test, tracker, RUN(0, 33), RUN(34, 10), RUN(45, 10),
+		     RUN(56, 10), RUN(67, 533), RUN(620, 80));
+	KUNIT_EXPECT_EQ(test, write_run(test, space, AXAS_FAULT_RESOLVED), 676ULL);
+	axas_tracker_destroy(tracker);
+	axas_check_space(test, space);
+}
+
 void track_lists_what_the_owner_writes(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space(test);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Cases of space_track*_test.c, for all formats. Included where they are used. */
 	AXAS_CASE(track_lists_faults_that_write)
+	AXAS_CASE(track_opens_what_comes_in_runs)
 	AXAS_CASE(track_lists_what_the_owner_writes)
 	AXAS_CASE(track_lists_rom_that_its_owner_writes)
 	AXAS_CASE(track_lists_what_others_report)

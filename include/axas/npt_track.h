@@ -85,6 +85,20 @@ struct axas_npt_aging {
 };
 
 /**
+ * struct axas_npt_writes - which faults ask for nothing but to write to an area
+ * @start: first byte of its range
+ * @last: last byte
+ * @prot: what it allows, &enum axas_prot bits
+ * @width: bytes of each access, or 0
+ */
+struct axas_npt_writes {
+	u64 start;
+	u64 last;
+	unsigned int prot;
+	unsigned int width;
+};
+
+/**
  * struct axas_npt_tracking - what a format has where writes are noticed
  * @lookup: as in &struct axas_npt_ops; what the leaf allows is what a walk does
  * @look: the same
@@ -93,6 +107,9 @@ struct axas_npt_aging {
  * @open: let a leaf up to max_level be written to, by guests or by the owner alone;
  *	moves the cursor. Return: 0; -EAGAIN if it has changed; -E2BIG if it is larger.
  *	Under RCU, and R for reading.
+ * @open_run: open the leaves of the table that the cursor is in, for guests, for as many of
+ *	the first faults as are such writes and find one that is armed. Return: how many.
+ *	Context as @open
  * @split: leave no leaf at gpa larger than 4 KiB. May sleep. Lock and R held for writing.
  * @reopen: let all leaves of a range allow what their areas do; where nobody has written
  *	since they were armed those that protect has changed need not, unless it is
@@ -117,6 +134,11 @@ struct axas_npt_tracking {
 	int (*open)(struct axas_npt *npt, axas_gpa_t gpa,
 		    struct axas_npt_cursor *cursor, bool owner,
 		    unsigned int max_level);
+	unsigned int (*open_run)(struct axas_npt *npt,
+				 const struct axas_fault_entry *entries,
+				 unsigned int n,
+				 const struct axas_npt_cursor *cursor,
+				 const struct axas_npt_writes *writes);
 	void (*split)(struct axas_npt *npt, axas_gpa_t gpa,
 		      struct axas_npt_pool *pool);
 	void (*reopen)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
