@@ -7,7 +7,8 @@
 #                lists the kernels), replay, tools-live; odd-end, odd-hole and
 #                odd-nodes: programs that depend on the machine's memory, with its
 #                end amid a section and one CPU, with some kept from the kernel and
-#                four, and with two NUMA nodes
+#                four, and with two NUMA nodes; vcpu-KERNEL: those that run guests,
+#                where KVM leaves the CPUs free
 #   --only NAME  of KUnit the suites, of the selftests the programs of that name;
 #                * stands for anything
 #   --race N     threads of the selftests race each other for N percent of their
@@ -45,6 +46,7 @@ kunit-x86_64 | kunit-arm64 | kunit-rt | kunit-kcsan | kunit-gcov)
 	;;
 selftests-kcsan | selftests-gcov) what=selftests kname=6.12-${run#selftests-} ;;
 selftests-rt) what=selftests kname=distro-rt ;;
+vcpu-*) what=selftests kname=${run#vcpu-} ;;
 selftests-* | fuzz-*) what=${run%%-*} kname=${run#*-} ;;
 odd-end | odd-hole | odd-nodes) what=selftests kname=distro ;;
 replay) what=replay kname=distro ;;
@@ -102,6 +104,7 @@ programs() {
 	case "${only:+only}$run" in
 	odd-nodes) echo axas_{numa,uapi,memory}_test ;;
 	odd-*) echo axas_{linear,linear_window,memory,gup,stress}_test ;;
+	vcpu-*) echo axas_vcpu{,_race}_test ;;
 	selftests-kcsan) echo axas_{stress,memory,gup,softmmu,debugfs_file,device}_test ;;
 	*) sources selftests '*_test' ;;
 	esac
@@ -120,7 +123,8 @@ guest_selftests() {
 	done
 	[ "$n" -gt 0 ] || die "no program '$only' in selftests/"
 	files '' "$kname/samples/softmmu/axas_softmmu.ko"
-	keep_kvm
+	[ "$k_arch" != x86_64 ] || files '' "$kname/samples/vcpu/axas_vcpu.ko"
+	[[ "$run" == vcpu-* ]] || keep_kvm
 	args+=(--disk 64M --env "AXAS_RACE=$race")
 	append="$append loglevel=5"
 }
@@ -184,6 +188,8 @@ machine() {
 			-object memory-backend-ram,id=n1,size=256M -numa node,cpus=1,memdev=n1")
 		;;
 	*-kcsan) args+=(--smp 4) ;;
+	# KVM of newer kernels takes all CPUs when it is loaded, if it isn't told to wait.
+	vcpu-*) append="$append kvm.enable_virt_at_load=0" ;;
 	*-gcov) args+=(--qemu "-serial file:$logs/$run.tgz") ;;
 	selftests-distro-x86_64)
 		# A driver that shares nothing; memory that the guest plugs in.

@@ -40,6 +40,8 @@ selftests-distro-x86_64 | check | distro-x86_64 | 300 | guest --race 40 | ... on
 selftests-distro-arm64  | check | distro-arm64  | 350 | guest --race 40 | ... on that of arm64
 hw-arm64                | check | 6.12-arm64    | 200 | hw-arm64 KERNEL=debug STEPS=2000 | an emulated CPU walks the tables at EL2
 hw-amd                  | check | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | ... by SVM, with nested paging
+vcpu-distro             | check | distro-x86_64 |  60 | guest | guests run on spaces, by QEMU's SVM
+vcpu-6.12-x86_64        | check | 6.12-x86_64   | 120 | guest | ... on the debug kernel
 fuzz-distro             | check | distro        |  90 | guest | all of the interface at random, for a minute
 odd-hole                | check | distro        |  45 | guest | ... with memory kept from the kernel, four CPUs
 odd-end                 | check | distro        |  35 | guest | ... whose memory ends amid a section, one CPU

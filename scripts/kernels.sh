@@ -85,7 +85,8 @@ alone() {
 # build_for NAME: the module, its samples and, where there is KUnit, its tests, in
 # build/NAME; after kernel_get NAME
 build_for() {
-	local build=$AXAS_TREE/build config=(CONFIG_AXAS_SAMPLE_SOFTMMU=m CONFIG_AXAS_SAMPLE_PLUGINS=m)
+	local build=$AXAS_TREE/build config=(CONFIG_AXAS_SAMPLE_SOFTMMU=m CONFIG_AXAS_SAMPLE_PLUGINS=m
+		CONFIG_AXAS_SAMPLE_VCPU=m)
 	[ -z "$k_kunit" ] || config+=(CONFIG_AXAS_KUNIT_TEST=m)
 	[ "$1" != 6.12-gcov ] || config+=(GCOV_PROFILE=y)
 	alone "module-$1" run_logged "$build/log/module-$1.log" "building the module for $1" \

@@ -110,7 +110,8 @@ undefined_in() {
 
 # All that can be compiled
 everything=(CONFIG_AXAS_KUNIT_TEST=m CONFIG_AXAS_PROBE=y CONFIG_AXAS_HW_TEST=m
-	CONFIG_AXAS_SAMPLE_MINIVM=m CONFIG_AXAS_SAMPLE_SOFTMMU=m CONFIG_AXAS_SAMPLE_PLUGINS=m)
+	CONFIG_AXAS_SAMPLE_MINIVM=m CONFIG_AXAS_SAMPLE_SOFTMMU=m CONFIG_AXAS_SAMPLE_PLUGINS=m
+	CONFIG_AXAS_SAMPLE_VCPU=m)
 
 lint_kernel() { # lint_kernel SERIES ARCH FLAVOUR
 	local name=$1-$2 kernel src out log rc=0 found note=''
@@ -196,7 +197,7 @@ our_files() {
 # licence_of FILE: what a monitor includes, links or begins from is for any program
 licence_of() {
 	case "$1" in
-	include/uapi/* | samples/softmmu/softmmu.h) echo "GPL-2.0 WITH Linux-syscall-note" ;;
+	include/uapi/* | samples/softmmu/softmmu.h | samples/vcpu/axas_vcpu.h) echo "GPL-2.0 WITH Linux-syscall-note" ;;
 	tools/lib/* | tools/migrate/* | tools/python/* | samples/emulator/* | samples/kvm/* | samples/monitor/*) echo MIT ;;
 	*) echo GPL-2.0 ;;
 	esac

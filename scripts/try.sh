@@ -72,13 +72,18 @@ else
 	append="$append loglevel=4"
 	modules+=(axas_softmmu)
 	args+=(--file "$build/$kernel/samples/softmmu/axas_softmmu.ko")
+	[ "$k_arch" != x86_64 ] || {
+		modules+=(axas_vcpu)
+		args+=(--file "$build/$kernel/samples/vcpu/axas_vcpu.ko")
+	}
 	for f in "$AXAS_TREE"/samples/plugins/*.c; do
 		f=$(basename "$f" .c)
 		modules+=("plugins/$f")
 		args+=(--file "$build/$kernel/samples/plugins/$f.ko:/plugins/$f.ko")
 	done
 	mapfile -t tests < <(cd "$AXAS_TREE/selftests" && printf '%s\n' ./*_test.c | sed 's#^./##; s#\.c$##')
-	[ "$k_arch" = x86_64 ] || tests=("${tests[@]/axas_compat32_test/}")
+	[ "$k_arch" = x86_64 ] ||
+		mapfile -t tests < <(printf '%s\n' "${tests[@]}" | grep -Ev '_(compat32|vcpu|vcpu_race)_test$')
 	# shellcheck disable=SC2068 # one may be empty
 	programs selftests ${tests[@]}
 	# json-c is there for this machine only.
@@ -97,7 +102,7 @@ trap 'rm -rf "$work"' EXIT
 	echo "for m in ${modules[*]}; do insmod /\$m.ko; done"
 	if [ -n "$command" ]; then
 		printf 'cd /host 2>/dev/null\n( %s )\nstatus=$?\ncd /\n' "$command"
-		echo 'for m in /plugins/*.ko axas_kunit axas_softmmu axas; do'
+		echo 'for m in /plugins/*.ko axas_kunit axas_softmmu axas_vcpu axas; do'
 		echo '	m=$(basename $m .ko); [ ! -d /sys/module/$m ] || rmmod $m'
 		echo 'done'
 		echo 'exit $status'

@@ -25,7 +25,7 @@
  * axas_space_get_fd() to axas_space_put(). Who keeps translations of a space, in
  * a CPU or elsewhere, enters a &struct axas_holder before it makes the first,
  * and takes it out when it has none left, before the space goes.
- * samples/softmmu does all of that.
+ * samples/softmmu does all of that, and samples/vcpu with a real CPU.
  */
 
 /* With an access: it is the owner's of the space, and not its guest's. */

@@ -6,6 +6,7 @@
 
 cd /tests || exit
 load axas axas_softmmu
+[ ! -e /axas_vcpu.ko ] || load axas_vcpu
 for t in /tests/*_test; do
 	case "$t" in
 	*lockdown_test) ;;
@@ -17,6 +18,7 @@ for t in /tests/*_test; do
 	*) program "$t" ;;
 	esac
 done
+[ ! -e /axas_vcpu.ko ] || rmmod axas_vcpu || say "cannot unload axas_vcpu.ko"
 rmmod axas_softmmu || say "cannot unload axas_softmmu.ko"
 unload
 leaks

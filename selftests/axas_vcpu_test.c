@@ -1,0 +1,575 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A CPU that runs a guest on a space (samples/vcpu): every way out of it, what it
+ * gets for the next run, and what it does with nested faults and with registers that
+ * make no sense. What goes on at the same time is in axas_vcpu_race_test.c.
+ */
+#define AX_FEW_VARIANTS
+#include "axas_vcpu.h"
+#include <linux/kvm.h>
+#include <stddef.h>
+#include <sys/time.h>
+
+VM_GUEST(vm_ports,
+	 "mov $0x1122334455667788, %rax\n"
+	 "out %al, $0x70\n"
+	 "mov $0x1234, %edx\n"
+	 "out %ax, %dx\n"
+	 "out %eax, $0x71\n"
+	 "in $0x72, %al\n"
+	 "mov %rax, %rbx\n"
+	 "in (%dx), %ax\n"
+	 "mov %rax, %rcx\n"
+	 "in $0x74, %eax\n"
+	 "hlt");
+
+TEST_F(vcpu, ports)
+{
+	struct axas_vcpu_run run = {};
+	struct axas_vcpu_regs r;
+	static const struct { __u16 port; __u8 size; __u32 data; } outs[] = {
+		{ 0x70, 1, 0x88 }, { 0x1234, 2, 0x7788 }, { 0x71, 4, 0x55667788 },
+	}, ins[] = { { 0x72, 1 }, { 0x1234, 2 }, { 0x74, 4 } };
+	int i;
+
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_ports));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(AXAS_VCPU_EXIT_IO, vm_run(self->vm.cpu, &run));
+		EXPECT_EQ(outs[i].port, run.io.port);
+		EXPECT_EQ(outs[i].size, run.io.size);
+		EXPECT_EQ(1, run.io.out);
+		EXPECT_EQ(outs[i].data, run.io.data);
+	}
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(AXAS_VCPU_EXIT_IO, vm_run_with(self->vm.cpu, &run));
+		EXPECT_EQ(ins[i].port, run.io.port);
+		EXPECT_EQ(ins[i].size, run.io.size);
+		EXPECT_EQ(0, run.io.out);
+		run.answer = 0xaabbccddeeff0011;
+	}
+	ASSERT_EQ(AXAS_VCPU_EXIT_HLT, vm_run_with(self->vm.cpu, &run));
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	EXPECT_EQ(0x1122334455667711, r.gpr[AXAS_VCPU_RBX]);
+	EXPECT_EQ(0x1122334455660011, r.gpr[AXAS_VCPU_RCX]);
+	EXPECT_EQ(0xeeff0011, r.gpr[AXAS_VCPU_RAX]);
+	EXPECT_EQ(VM_CODE + vm_ports_end - vm_ports, r.rip);
+}
+
+VM_GUEST(vm_registers,
+	 "xchg %rax, %rbx\n xchg %rcx, %rdx\n xchg %rsi, %rdi\n"
+	 "xchg %rbp, %rsp\n xchg %r8, %r15\n xchg %r9, %r14\n"
+	 "xchg %r10, %r13\n xchg %r11, %r12\n hlt");
+
+TEST_F(vcpu, registers)
+{
+	static const int other[] = { 3, 2, 1, 0, 5, 4, 7, 6, 15, 14, 13, 12, 11, 10, 9, 8 };
+	struct axas_vcpu_regs r, was;
+	struct axas_vcpu_run run;
+	int i;
+
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_registers));
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	for (i = 0; i < 16; i++)
+		r.gpr[i] = 0x0101010101010101 * (i + 1);
+	r.kernel_gs_base = 0x1000;
+	r.star = 0x2000;
+	r.lstar = 0x3000;
+	r.cstar = 0x4000;
+	r.sfmask = 0x500;
+	r.sysenter_cs = 0x60;
+	r.sysenter_esp = 0x7000;
+	r.sysenter_eip = 0x8000;
+	r.cr2 = 0x9000;
+	r.cr8 = 10;
+	r.segments[AXAS_VCPU_FS].base = 0xb000;
+	r.segments[AXAS_VCPU_GS].base = 0xc000;
+	ASSERT_EQ(0, vm_set(self->vm.cpu, &r));
+	was = r;
+	EXPECT_EQ(AXAS_VCPU_EXIT_HLT, vm_run(self->vm.cpu, &run));
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	for (i = 0; i < 16; i++)
+		EXPECT_EQ(was.gpr[other[i]], r.gpr[i]);
+	/* All else is as it was. */
+	memcpy(r.gpr, was.gpr, sizeof(r.gpr));
+	EXPECT_EQ(was.rip + vm_registers_end - vm_registers, r.rip);
+	r.rip = was.rip;
+	EXPECT_EQ(0, memcmp(&was, &r, sizeof(r)));
+}
+
+VM_GUEST(vm_msrs,
+	 "mov $0x123, %ecx\n mov $0x55, %eax\n mov $0x66, %edx\n wrmsr\n"
+	 "rdmsr\n shl $32, %rdx\n or %rdx, %rax\n mov %rax, %rbx\n"
+	 "mov $0xc0000080, %ecx\n rdmsr\n and $~1, %eax\n wrmsr\n rdmsr\n mov %eax, %esi\n"
+	 "mov $0x277, %ecx\n mov $0x00070406, %eax\n mov %eax, %edx\n wrmsr\n rdmsr\n"
+	 "mov %edx, %edi\n"
+	 "mov $0xc0000082, %ecx\n mov $0x1234, %eax\n xor %edx, %edx\n wrmsr\n"
+	 "hlt");
+
+TEST_F(vcpu, msrs)
+{
+	struct axas_vcpu_run run = {};
+	struct axas_vcpu_regs r;
+
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_msrs));
+	ASSERT_EQ(AXAS_VCPU_EXIT_MSR, vm_run_with(self->vm.cpu, &run));
+	EXPECT_EQ(0x123, run.msr.index);
+	EXPECT_EQ(1, run.msr.write);
+	EXPECT_EQ(0x6600000055, run.msr.value);
+	ASSERT_EQ(AXAS_VCPU_EXIT_MSR, vm_run_with(self->vm.cpu, &run));
+	EXPECT_EQ(0, run.msr.write);
+	run.answer = 0x1234567890abcdef;
+	ASSERT_EQ(AXAS_VCPU_EXIT_HLT, vm_run_with(self->vm.cpu, &run));
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	EXPECT_EQ(0x1234567890abcdef, r.gpr[AXAS_VCPU_RBX]);
+	EXPECT_EQ(0xd00, r.gpr[AXAS_VCPU_RSI]);
+	EXPECT_EQ(0xd00, r.efer);
+	EXPECT_EQ(0x00070406, r.gpr[AXAS_VCPU_RDI]);
+	EXPECT_EQ(0x0007040600070406, r.pat);
+	EXPECT_EQ(0x1234, r.lstar);
+}
+
+/* An MSR that there isn't, for a guest without an IDT, is the end. */
+TEST_F(vcpu, shutdown)
+{
+	struct axas_vcpu_run run = {};
+
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_msrs));
+	ASSERT_EQ(AXAS_VCPU_EXIT_MSR, vm_run(self->vm.cpu, &run));
+	run.flags = AXAS_VCPU_RUN_FAIL;
+	ASSERT_EQ(AXAS_VCPU_EXIT_SHUTDOWN, vm_run_with(self->vm.cpu, &run));
+	EXPECT_EQ(0, run.flags);
+	EXPECT_EQ(0, run.ready);
+	EXPECT_EQ(AXAS_VCPU_EXIT_SHUTDOWN, vm_run(self->vm.cpu, &run));
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_halts));
+	EXPECT_EQ(AXAS_VCPU_EXIT_HLT, vm_run(self->vm.cpu, &run));
+}
+
+VM_GUEST(vm_cpuid,
+	 "mov $7, %eax\n mov $1, %ecx\n cpuid\n mov %eax, %esi\n mov %edx, %edi\n"
+	 "mov $7, %eax\n mov $2, %ecx\n cpuid\n mov %ecx, %ebp\n"
+	 "mov $9, %eax\n cpuid\n hlt");
+
+TEST_F(vcpu, cpuid)
+{
+	struct axas_vcpu_cpuid_entry e[] = {
+		{ 7, 1, 0xa, 0xb, 0xc, 0xd },
+		{ 7, AXAS_VCPU_ANY_INDEX, 0x1a, 0x1b, 0x1c, 0x1d },
+	};
+	struct axas_vcpu_cpuid c = { (__u64)(uintptr_t)e, 2, 0 };
+	struct axas_vcpu_run run = {};
+	struct axas_vcpu_regs r;
+
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_cpuid));
+	ASSERT_EQ(0, ax_ioctl(self->vm.cpu, AXAS_VCPU_SET_CPUID, &c));
+	ASSERT_EQ(AXAS_VCPU_EXIT_HLT, vm_run(self->vm.cpu, &run));
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	EXPECT_EQ(0xa, r.gpr[AXAS_VCPU_RSI]);
+	EXPECT_EQ(0xd, r.gpr[AXAS_VCPU_RDI]);
+	EXPECT_EQ(0x1c, r.gpr[AXAS_VCPU_RBP]);
+	EXPECT_EQ(0, r.gpr[AXAS_VCPU_RAX]);
+	EXPECT_EQ(0, r.gpr[AXAS_VCPU_RDX]);
+	c.nr = AXAS_VCPU_MAX_CPUID + 1;
+	EXPECT_EQ(-E2BIG, ax_ioctl(self->vm.cpu, AXAS_VCPU_SET_CPUID, &c));
+	c = (struct axas_vcpu_cpuid){ 8, 1, 0 };
+	EXPECT_EQ(-EFAULT, ax_ioctl(self->vm.cpu, AXAS_VCPU_SET_CPUID, &c));
+	c.reserved = 1;
+	EXPECT_EQ(-EINVAL, ax_ioctl(self->vm.cpu, AXAS_VCPU_SET_CPUID, &c));
+}
+
+/* What a guest may not do, it is told: #UD without an IDT is a shutdown. */
+VM_GUEST(vm_vmrun, "vmrun %rax\n hlt");
+VM_GUEST(vm_xsetbv, "xor %ecx, %ecx\n xsetbv\n hlt");
+VM_GUEST(vm_wbinvd, "wbinvd\n invd\n hlt");
+
+TEST_F(vcpu, instructions)
+{
+	struct axas_vcpu_run run;
+
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_vmrun));
+	EXPECT_EQ(AXAS_VCPU_EXIT_SHUTDOWN, vm_run(self->vm.cpu, &run));
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_xsetbv));
+	EXPECT_EQ(AXAS_VCPU_EXIT_SHUTDOWN, vm_run(self->vm.cpu, &run));
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_wbinvd));
+	EXPECT_EQ(AXAS_VCPU_EXIT_HLT, vm_run(self->vm.cpu, &run));
+}
+
+VM_GUEST(vm_string, "mov $0x70, %edx\n xor %esi, %esi\n outsb\n hlt");
+
+TEST_F(vcpu, string_port_is_other)
+{
+	struct axas_vcpu_run run;
+
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_string));
+	EXPECT_EQ(AXAS_VCPU_EXIT_OTHER, vm_run(self->vm.cpu, &run));
+	EXPECT_EQ(0x7b, run.other.code);
+}
+
+/* ---- nested faults ---- */
+
+VM_GUEST(vm_touches,
+	 "mov $0x200000, %rdi\n"
+	 "mov 0x10(%rdi), %rax\n"
+	 "movq $0x77, 0x18(%rdi)\n"
+	 "movb $0xf4, (%rdi)\n"		/* hlt */
+	 "jmp *%rdi");
+
+TEST_F(vcpu, faults)
+{
+	struct axas_vcpu_run run;
+	struct axas_vcpu_regs r;
+
+	ASSERT_EQ(0, ax_map_alloc(self->vm.fd, VM_DATA, AX_PAGE, AX_R, 0, 0));
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_touches));
+	ASSERT_EQ(AXAS_VCPU_EXIT_FAULT, vm_run(self->vm.cpu, &run));
+	EXPECT_EQ(VM_DATA + 0x10, run.fault.gpa);
+	EXPECT_EQ(AX_R, run.fault.access);
+	EXPECT_EQ(0, run.fault.walk);
+	ASSERT_EQ(AXAS_FAULT_RESOLVED, ax_fault(self->vm.fd, run.fault.gpa, run.fault.access));
+
+	ASSERT_EQ(AXAS_VCPU_EXIT_FAULT, vm_run(self->vm.cpu, &run));
+	EXPECT_EQ(VM_DATA + 0x18, run.fault.gpa);
+	EXPECT_EQ(AX_W, run.fault.access);
+	EXPECT_EQ(AXAS_FAULT_DENIED, ax_fault(self->vm.fd, run.fault.gpa, run.fault.access));
+	/* It comes as long as nobody sees to it. */
+	ASSERT_EQ(AXAS_VCPU_EXIT_FAULT, vm_run(self->vm.cpu, &run));
+	EXPECT_EQ(VM_DATA + 0x18, run.fault.gpa);
+	ASSERT_EQ(0, ax_protect(self->vm.fd, VM_DATA, AX_PAGE, AX_RW));
+
+	ASSERT_EQ(AXAS_VCPU_EXIT_FAULT, vm_run(self->vm.cpu, &run));
+	EXPECT_EQ(VM_DATA, run.fault.gpa);
+	EXPECT_EQ(AX_X, run.fault.access);
+	EXPECT_EQ(0x77, ax_get64(self->vm.fd, VM_DATA + 0x18));
+	ASSERT_EQ(0, ax_protect(self->vm.fd, VM_DATA, AX_PAGE, AX_RWX));
+	EXPECT_EQ(AXAS_VCPU_EXIT_HLT, vm_run(self->vm.cpu, &run));
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	EXPECT_EQ(VM_DATA + 1, r.rip);
+}
+
+/* The guest's own page tables, where there is nothing yet and where none may write. */
+TEST_F(vcpu, faults_of_walks)
+{
+	struct axas_vcpu_regs r;
+	struct axas_vcpu_run run;
+	int i;
+
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_halts));
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	r.cr3 = VM_DATA;
+	ASSERT_EQ(0, vm_set(self->vm.cpu, &r));
+	ASSERT_EQ(AXAS_VCPU_EXIT_FAULT, vm_run(self->vm.cpu, &run));
+	EXPECT_EQ(VM_DATA, run.fault.gpa);
+	EXPECT_EQ(1, run.fault.walk);
+	EXPECT_EQ(AXAS_FAULT_NO_AREA, ax_fault(self->vm.fd, run.fault.gpa, run.fault.access));
+
+	ASSERT_EQ(0, ax_map(self->vm.fd, VM_DATA, 3 * AX_PAGE));
+	ASSERT_EQ(0, vm_put_tables(self->vm.fd, VM_DATA));
+	ASSERT_EQ(0, ax_protect(self->vm.fd, VM_DATA, 3 * AX_PAGE, AX_R));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(AXAS_VCPU_EXIT_FAULT, vm_run(self->vm.cpu, &run));
+		EXPECT_EQ(VM_DATA + i * AX_PAGE, run.fault.gpa & ~(AX_PAGE - 1));
+		EXPECT_EQ(AX_W, run.fault.access);
+		EXPECT_EQ(1, run.fault.walk);
+		EXPECT_EQ(AXAS_FAULT_DENIED,
+			  ax_fault(self->vm.fd, run.fault.gpa, run.fault.access));
+		ASSERT_EQ(0, ax_protect(self->vm.fd, VM_DATA + i * AX_PAGE, AX_PAGE, AX_RW));
+		ASSERT_EQ(AXAS_FAULT_SPURIOUS,
+			  ax_fault(self->vm.fd, run.fault.gpa, AX_R));
+		ax_fault(self->vm.fd, run.fault.gpa, AX_W);
+	}
+	EXPECT_EQ(AXAS_VCPU_EXIT_HLT, vm_run(self->vm.cpu, &run));
+}
+
+/* ---- interrupts ---- */
+
+VM_GUEST(vm_interrupts,
+	 "cli\n nop\n out %al, $0x70\n"
+	 "sti\n nop\n nop\n"
+	 "1: pause\n jmp 1b");
+/* The handler, behind it. */
+VM_GUEST(vm_handler, "incq %r8\n out %al, $0x71\n iretq");
+
+static int vm_put_handler(int fd, __u64 idt, __u64 gpa)
+{
+	const size_t size = vm_handler_end - vm_handler;
+	__u64 gate = idt + 16 * VM_VECTOR;
+	int ret;
+
+	/* A null descriptor, and those of code and data. */
+	ret = ax_put64(fd, VM_GDT + 8, 0x00af9b000000ffff);
+	ret |= ax_put64(fd, VM_GDT + 16, 0x00cf93000000ffff);
+	ret |= ax_pwrite(fd, vm_handler, size, gpa) != (ssize_t)size;
+	/* Volume 2, 4.8.4: an interrupt gate */
+	ret |= ax_put64(fd, gate, (gpa & 0xffff) | 8 << 16 | 0x8e00ULL << 32 |
+				  (gpa & 0xffff0000) << 32);
+	return ret | ax_put64(fd, gate + 8, 0);
+}
+
+TEST_F(vcpu, interrupts)
+{
+	struct axas_vcpu_run run = { .flags = AXAS_VCPU_RUN_INTERRUPT, .vector = VM_VECTOR };
+	struct axas_vcpu_regs r;
+
+	ASSERT_EQ(0, vm_put_handler(self->vm.fd, VM_IDT, VM_CODE + 0x800));
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_interrupts));
+	EXPECT_EQ(-EAGAIN, vm_run_with(self->vm.cpu, &run));
+	EXPECT_EQ(AXAS_VCPU_RUN_INTERRUPT, run.flags);
+	run.vector = 31;
+	EXPECT_EQ(-EINVAL, vm_run_with(self->vm.cpu, &run));
+	ASSERT_EQ(AXAS_VCPU_EXIT_IO, vm_run(self->vm.cpu, &run));
+	EXPECT_EQ(0, run.ready);
+
+	run.flags = AXAS_VCPU_RUN_WINDOW;
+	ASSERT_EQ(AXAS_VCPU_EXIT_WINDOW, vm_run_with(self->vm.cpu, &run));
+	EXPECT_EQ(1, run.ready);
+	/* After sti, and the instruction behind it */
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	EXPECT_EQ(VM_CODE + 6, r.rip);
+	EXPECT_EQ(AXAS_VCPU_EXIT_WINDOW, vm_run_with(self->vm.cpu, &run));
+
+	run.flags = AXAS_VCPU_RUN_INTERRUPT;
+	run.vector = VM_VECTOR;
+	ASSERT_EQ(AXAS_VCPU_EXIT_IO, vm_run_with(self->vm.cpu, &run));
+	EXPECT_EQ(0x71, run.io.port);
+	EXPECT_EQ(0, run.flags);
+	EXPECT_EQ(0, run.ready);
+	run.flags = AXAS_VCPU_RUN_WINDOW;
+	ASSERT_EQ(AXAS_VCPU_EXIT_WINDOW, vm_run_with(self->vm.cpu, &run));
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	EXPECT_EQ(1, r.gpr[8]);
+	EXPECT_EQ(VM_STACK, r.gpr[AXAS_VCPU_RSP]);
+}
+
+/* The table of interrupts is where nothing is yet: one fault, one interrupt. */
+TEST_F(vcpu, interrupt_that_faults)
+{
+	struct axas_vcpu_run run = { .flags = AXAS_VCPU_RUN_WINDOW };
+	struct axas_vcpu_regs r;
+
+	ASSERT_EQ(0, ax_map(self->vm.fd, VM_DATA, 2 * AX_PAGE));
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_interrupts));
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	r.segments[AXAS_VCPU_IDTR].base = VM_DATA;
+	r.gpr[AXAS_VCPU_RSP] = VM_DATA + 2 * AX_PAGE;
+	ASSERT_EQ(0, vm_set(self->vm.cpu, &r));
+	ASSERT_EQ(AXAS_VCPU_EXIT_IO, vm_run_with(self->vm.cpu, &run));
+	ASSERT_EQ(AXAS_VCPU_EXIT_WINDOW, vm_run_with(self->vm.cpu, &run));
+	run.flags = AXAS_VCPU_RUN_INTERRUPT;
+	run.vector = VM_VECTOR;
+	ASSERT_EQ(AXAS_VCPU_EXIT_FAULT, vm_run_with(self->vm.cpu, &run));
+	EXPECT_EQ(VM_DATA + 16 * VM_VECTOR, run.fault.gpa);
+	EXPECT_EQ(0, run.ready);
+	ASSERT_EQ(0, vm_put_handler(self->vm.fd, VM_DATA, VM_CODE + 0x800));
+	/* The stack is in the other page. */
+	ASSERT_EQ(AXAS_VCPU_EXIT_FAULT, vm_run_with(self->vm.cpu, &run));
+	EXPECT_EQ(VM_DATA + AX_PAGE, run.fault.gpa & ~(AX_PAGE - 1));
+	EXPECT_EQ(AX_W, run.fault.access);
+	ASSERT_EQ(AXAS_VCPU_EXIT_IO, vm_run_faults(&self->vm, &run));
+	EXPECT_EQ(0x71, run.io.port);
+	run.flags = AXAS_VCPU_RUN_WINDOW;
+	ASSERT_EQ(AXAS_VCPU_EXIT_WINDOW, vm_run_with(self->vm.cpu, &run));
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	EXPECT_EQ(1, r.gpr[8]);
+}
+
+/* ---- what the guest has of the CPU, and the host ---- */
+
+VM_GUEST(vm_fpu,
+	 "fninit\n fldpi\n movq %rax, %xmm0\n movq %rbx, %xmm15\n"
+	 "mov $0x1234, %eax\n mov %rax, %db0\n mov %rax, %db3\n"
+	 "out %al, $0x70\n"
+	 "movq %xmm0, %rsi\n movq %xmm15, %rdi\n mov %db0, %rbp\n mov %db3, %r9\n"
+	 "fstpl (%rsp)\n mov (%rsp), %r8\n hlt");
+
+/* A run with the host's own in those registers; what is there afterwards. */
+static int vm_run_xmm(int cpu, struct axas_vcpu_run *run, __u64 in, __u64 *out)
+{
+	long ret;
+
+	memset(run, 0, sizeof(*run));
+	asm volatile("movq %2, %%xmm0\n\t movq %2, %%xmm15\n\t"
+		     "syscall\n\t"
+		     "movq %%xmm0, %1\n\t movq %%xmm15, %2"
+		     : "=a" (ret), "=&r" (out[0]), "+&r" (in)
+		     : "a" (SYS_ioctl), "D" ((long)cpu), "S" (AXAS_VCPU_RUN), "d" (run)
+		     : "rcx", "r11", "xmm0", "xmm15", "memory");
+	out[1] = in;
+	return ret ? ret : (int)run->reason;
+}
+
+TEST_F(vcpu, fpu_and_debug_registers)
+{
+	const double pi = 3.14159265358979323846;
+	struct axas_vcpu_regs r;
+	struct axas_vcpu_run run;
+	__u64 out[2], bits;
+
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_fpu));
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	r.gpr[AXAS_VCPU_RAX] = 0x1111;
+	r.gpr[AXAS_VCPU_RBX] = 0x2222;
+	ASSERT_EQ(0, vm_set(self->vm.cpu, &r));
+	ASSERT_EQ(AXAS_VCPU_EXIT_IO, vm_run_xmm(self->vm.cpu, &run, 0x3333, out));
+	EXPECT_EQ(0x3333, out[0]);
+	EXPECT_EQ(0x3333, out[1]);
+	ASSERT_EQ(AXAS_VCPU_EXIT_HLT, vm_run_xmm(self->vm.cpu, &run, 0x4444, out));
+	EXPECT_EQ(0x4444, out[0]);
+	EXPECT_EQ(0x4444, out[1]);
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	EXPECT_EQ(0x1111, r.gpr[AXAS_VCPU_RSI]);
+	EXPECT_EQ(0x2222, r.gpr[AXAS_VCPU_RDI]);
+	EXPECT_EQ(0x1234, r.gpr[AXAS_VCPU_RBP]);
+	EXPECT_EQ(0x1234, r.gpr[9]);
+	memcpy(&bits, &pi, sizeof(bits));
+	EXPECT_EQ(bits, r.gpr[8]);
+}
+
+/* ---- bad use ---- */
+
+/* What is refused when it is set, and what the CPU refuses. */
+TEST_F(vcpu, bad_registers)
+{
+	struct axas_vcpu_regs good = vm_regs(), r;
+	struct axas_vcpu_run run;
+	static const struct { size_t at; __u64 value; } cases[] = {
+#define BAD(field, value) { offsetof(struct axas_vcpu_regs, field), value }
+		BAD(efer, 0x1d01), BAD(efer, 1ULL << 40), BAD(cr8, 16), BAD(shadow, 2),
+		BAD(pat, 2), BAD(pat, 0x80), BAD(pat, 0xff00000000000000),
+		BAD(segments[0], 0x1c930010), BAD(segments[9], 0xffff0000),
+		/* 15.5.1 */
+		BAD(cr0, 0x1180010033), BAD(cr0, 0xa0010033), BAD(cr4, 0x600),
+		BAD(cr4, 1ULL << 40),
+	};
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		ASSERT_EQ(0, vm_begin(&self->vm, vm_halts));
+		r = good;
+		memcpy((char *)&r + cases[i].at, &cases[i].value, sizeof(__u64));
+		ret = vm_set(self->vm.cpu, &r);
+		if (!ret)
+			ret = vm_run(self->vm.cpu, &run);
+		EXPECT_EQ(-EINVAL, ret)
+			TH_LOG("case %u", i);
+	}
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_halts));
+	EXPECT_EQ(AXAS_VCPU_EXIT_HLT, vm_run(self->vm.cpu, &run));
+}
+
+static void nothing(int sig)
+{
+}
+
+/* Signals, a few a second, so that no run is for ever. */
+static void start_signals(void)
+{
+	struct itimerval often = { { 0, 20000 }, { 0, 20000 } };
+	struct sigaction sa = { .sa_handler = nothing };
+
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+}
+
+/* Whatever they are, it ends in one of the ways that there are. */
+TEST_F(vcpu, random_registers)
+{
+	__u64 rnd = ax_seed("random_registers");
+	unsigned int ends[AXAS_VCPU_NR_EXITS + 3] = {}, i, j, n;
+	struct axas_vcpu_regs r;
+	struct axas_vcpu_run run;
+	__u64 *word = (__u64 *)&r;
+	int ret;
+
+	start_signals();
+	for (i = 0; i < 2000; i++) {
+		r = vm_regs();
+		n = 1 + ax_rand(&rnd) % 4;
+		for (j = 0; j < n; j++)
+			word[ax_rand(&rnd) % (sizeof(r) / 8)] ^=
+				ax_rand(&rnd) % 2 ? ax_rand(&rnd) :
+						    1ULL << ax_rand(&rnd) % 64;
+		ret = vm_set(self->vm.cpu, &r);
+		if (!ret) {
+			memset(&run, 0, sizeof(run));
+			run.flags = ax_rand(&rnd) % 8;
+			run.vector = ax_rand(&rnd) % 300;
+			ret = vm_run_with(self->vm.cpu, &run);
+		}
+		if (ret == -EAGAIN)
+			ret = -EINVAL;
+		ASSERT_TRUE(ret == -EINTR || ret == -EINVAL ||
+			    (ret >= 0 && ret < AXAS_VCPU_NR_EXITS))
+			TH_LOG("%d", ret);
+		ends[ret == -EINTR ? AXAS_VCPU_NR_EXITS : ret < 0 ?
+		     AXAS_VCPU_NR_EXITS + 1 : ret]++;
+	}
+	printf("# faults %u, ports %u, msrs %u, hlt %u, shutdown %u, EINTR %u, EINVAL %u\n",
+	       ends[0], ends[1], ends[2], ends[3], ends[5], ends[7], ends[8]);
+	EXPECT_LT(0, ends[AXAS_VCPU_EXIT_HLT]);
+	EXPECT_LT(0, ends[AXAS_VCPU_NR_EXITS + 1]);
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_halts));
+	do {
+		ret = vm_run(self->vm.cpu, &run);
+	} while (ret == -EINTR);
+	EXPECT_EQ(AXAS_VCPU_EXIT_HLT, ret);
+}
+
+TEST_F(vcpu, refused)
+{
+	struct axas_vcpu_run run = { .flags = 8 };
+	int ept;
+
+	EXPECT_EQ(-EBADF, vm_create(self->vm.maker, -1));
+	EXPECT_EQ(-EINVAL, vm_create(self->vm.maker, self->vm.maker));
+	ept = ax_create(self->vm.dev, AXAS_FORMAT_EPT, 48);
+	ASSERT_LE(0, ept);
+	EXPECT_EQ(-EOPNOTSUPP, vm_create(self->vm.maker, ept));
+	close(ept);
+	EXPECT_EQ(-EINVAL, vm_run_with(self->vm.cpu, &run));
+	EXPECT_EQ(-EFAULT, ax_ioctl(self->vm.cpu, AXAS_VCPU_RUN, (void *)8));
+	EXPECT_EQ(-EFAULT, ax_ioctl(self->vm.cpu, AXAS_VCPU_SET_REGS, (void *)8));
+	EXPECT_EQ(-EFAULT, ax_ioctl(self->vm.cpu, AXAS_VCPU_GET_REGS, (void *)8));
+	EXPECT_EQ(-ENOTTY, ax_ioctl(self->vm.cpu, AXAS_VCPU_CREATE, 0));
+	EXPECT_EQ(-ENOTTY, ax_ioctl(self->vm.maker, AXAS_VCPU_RUN, 0));
+	/* One that has no registers yet. */
+	close(self->vm.cpu);
+	self->vm.cpu = vm_create(self->vm.maker, self->vm.fd);
+	ASSERT_LE(0, self->vm.cpu);
+	EXPECT_EQ(AXAS_VCPU_EXIT_SHUTDOWN, vm_run(self->vm.cpu, &run));
+}
+
+/* The space lives as long as its vCPUs. */
+TEST_F(vcpu, outlives_the_descriptor)
+{
+	struct axas_vcpu_run run;
+	int fd = self->vm.fd;
+
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_fpu));
+	close(self->vm.fd);
+	close(self->vm.maker);
+	close(self->vm.dev);
+	self->vm.fd = self->vm.maker = self->vm.dev = -1;
+	EXPECT_EQ(AXAS_VCPU_EXIT_IO, vm_run(self->vm.cpu, &run));
+	EXPECT_EQ(AXAS_VCPU_EXIT_HLT, vm_run(self->vm.cpu, &run));
+	EXPECT_EQ(-EBADF, vm_create(self->vm.maker, fd));
+}
+
+/* A CPU that KVM has is left alone, and is there again afterwards. */
+TEST_F(vcpu, leaves_kvm_alone)
+{
+	struct axas_vcpu_run run;
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), machine;
+
+	if (kvm < 0)
+		SKIP(return, "no KVM here");
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_fpu));
+	machine = ioctl(kvm, KVM_CREATE_VM, 0);
+	ASSERT_LE(0, machine);
+	EXPECT_EQ(-EBUSY, vm_run(self->vm.cpu, &run));
+	close(machine);
+	close(kvm);
+	ASSERT_EQ(AXAS_VCPU_EXIT_IO, vm_run(self->vm.cpu, &run));
+	EXPECT_EQ(AXAS_VCPU_EXIT_HLT, vm_run(self->vm.cpu, &run));
+}
+
+TEST_HARNESS_MAIN
