@@ -142,6 +142,7 @@ static void backend_alloc_setup_nodes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, area.ops->setup(&area, npt, &args), 0);
 	KUNIT_EXPECT_EQ(test, area.place.nid, NUMA_NO_NODE);
 	KUNIT_EXPECT_EQ(test, area.place.nodes, args.nodes);
+	KUNIT_EXPECT_TRUE(test, area.placed);
 	KUNIT_EXPECT_EQ(test, area.spread, 0U);
 	args.flags |= AXAS_MAP_NODE;
 	args.node = first_memory_node;
@@ -255,7 +256,7 @@ static void backend_alloc_bound_frame(struct kunit *test)
 	struct axas_nested_fault fault = backend_fault_at(SZ_1G, SZ_1G,
 							  SZ_1G + SZ_4K - 1);
 
-	area.place.nodes = ~BIT(first_memory_node);
+	area.place.nodes = ~(u32)BIT(first_memory_node);
 	fault.frame = axas_frame_alloc(0, NUMA_NO_NODE,
 				       GFP_KERNEL | __GFP_ZERO | __GFP_THISNODE);
 	KUNIT_ASSERT_TRUE(test, axas_frame_valid(fault.frame.hpa));

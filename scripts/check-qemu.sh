@@ -83,6 +83,7 @@ ram="-object memory-backend-file,id=m,size=256M,mem-path=/proc/self/fd/10,share=
 start() {
 	log=$1
 	shift
+	: >"$log"
 	set -- -append "$words" -device virtio-balloon-pci,id=balloon -monitor pipe:/tmp/mon "$@"
 	eval "exec $(cat /readme.command)" '"$@"' >"$log" </dev/null &
 	qemu=$!

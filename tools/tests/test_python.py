@@ -20,7 +20,7 @@ UAPI = read(TREE + "/include/uapi/linux/axas.h")
 # What is called otherwise than the header's names have it.
 NAMES = {"axas_memtype": "MemType", "axas_backend_id": "Backend"}
 PREFIXES = {"axas_memtype": "AXAS_MEM_", "axas_feature": "AXAS_FEAT_", "axas_backend_id": "AXAS_BACKEND_",
-            "axas_map_flags": "AXAS_MAP_", "axas_move_flags": "AXAS_MOVE_",
+            "axas_map_flags": "AXAS_MAP_", "axas_move_flags": "AXAS_MOVE_", "axas_ram_flags": "AXAS_RAM_",
             "axas_collapse_flags": "AXAS_COLLAPSE_", "axas_fault_result": "AXAS_FAULT_",
             "axas_translate_state": "AXAS_TRANSLATE_", "axas_translate_flags": "AXAS_TRANSLATE_",
             "axas_track_what": "AXAS_TRACK_", "axas_dirty_flags": "AXAS_DIRTY_",
