@@ -120,7 +120,7 @@ TEST_F(vcpu, no_store_after_unmap)
 		ASSERT_EQ(0, runner_begin(&r[i], i));
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, runner_runs, &r[i]));
 	}
-	while (ax_now() - begin < 5 || rounds < 10) {
+	while (ax_now() - begin < ax_race(5) || rounds < 10) {
 		unmap = rounds % 2;
 		read_all(src, before);
 		ASSERT_EQ(0, ax_map_alias(self->vm.fd, VM_DATA, size, src, 0, AX_RW));
