@@ -123,7 +123,7 @@ void axas_hal_split_frame(axas_hpa_t frame)
 EXPORT_SYMBOL_GPL(axas_hal_split_frame);
 
 /* The allocator keeps a page that has failed only if it comes alone. */
-static bool hal_has_failed(const struct page *page)
+static bool hal_has_failed(struct page *page)
 {
 	unsigned int i;
 
