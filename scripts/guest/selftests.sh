@@ -6,7 +6,6 @@
 
 cd /tests || exit
 load axas axas_softmmu
-[ ! -e /axas_vcpu.ko ] || load axas_vcpu
 for t in /tests/*_test; do
 	case "$t" in
 	*lockdown_test) ;;
@@ -15,10 +14,14 @@ for t in /tests/*_test; do
 		program "$t"
 		plugins rmmod
 		;;
+	*vcpu*_test)
+		load axas_vcpu
+		program "$t"
+		rmmod axas_vcpu || say "cannot unload axas_vcpu.ko"
+		;;
 	*) program "$t" ;;
 	esac
 done
-[ ! -e /axas_vcpu.ko ] || rmmod axas_vcpu || say "cannot unload axas_vcpu.ko"
 rmmod axas_softmmu || say "cannot unload axas_softmmu.ko"
 unload
 leaks
