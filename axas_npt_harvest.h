@@ -398,6 +398,7 @@ static const struct axas_npt_tracking npt_tracking = {
 	.open_run = npt_open_run,
 	.split = npt_split_small,
 	.reopen = npt_reopen,
+	.open_links = npt_open_links,
 	.harvest = npt_harvest,
 	.aging = FMT_ACCESSED ? &npt_aging : NULL,
 };

@@ -547,6 +547,8 @@ void axas_tracker_destroy(struct axas_tracker *tracker)
 	WRITE_ONCE(space->npt.arms, track_arms(space));
 	if (written)
 		track_end(space, tracker->start, tracker->last, false);
+	if (written && !(space->npt.arms & AXAS_TRACK_WRITTEN))
+		space->npt.ops->tracking->open_links(&space->npt);
 	axas_hold_end(space->hold);
 	if (written)
 		track_end(space, tracker->start, tracker->last, true);

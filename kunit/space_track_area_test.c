@@ -229,6 +229,35 @@ void track_outlives_protect(struct kunit *test)
 	axas_check_space(test, space);
 }
 
+/* A link was armed, and where it leads no area was left to be opened at the end. */
+void track_ends_where_nothing_is(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	struct axas_tracker *all, *some;
+	unsigned int page;
+
+	map_small(test, space, 0, 8);
+	all = track_begin(test, space, HERE, SZ_2M);
+	some = track_begin(test, space, HERE, 8 * SZ_4K);
+	EXPECT_CLEAN(test, all);
+	axas_tracker_destroy(all);
+	map_small(test, space, 16, 8);
+	KUNIT_EXPECT_EQ(test, axas_unmap_range(space, HERE, 8 * SZ_4K), 0);
+	axas_tracker_destroy(some);
+	KUNIT_EXPECT_EQ(test, axas_protect_range(space, page_at(16), 8 * SZ_4K,
+						 PROT_R), 0);
+	KUNIT_EXPECT_EQ(test, axas_protect_range(space, page_at(16), 8 * SZ_4K,
+						 PROT_RW), 0);
+	axas_check_space(test, space);
+	all = track_begin(test, space, HERE, SZ_2M);
+	for (page = 16; page < 24; page++)
+		KUNIT_EXPECT_FALSE(test, raw_writes(&space->npt, page_at(page)));
+	guest_writes(test, space, 17);
+	EXPECT_DIRTY(test, all, RUN(17, 1));
+	axas_tracker_destroy(all);
+	axas_check_space(test, space);
+}
+
 /* There and back leaves what was there, at the latest when nobody tracks it. */
 void track_joins_what_protect_split(struct kunit *test)
 {

@@ -24,6 +24,7 @@
 	AXAS_CASE(track_rights_are_those_of_areas)
 	AXAS_CASE(track_lists_what_changes)
 	AXAS_CASE(track_outlives_protect)
+	AXAS_CASE(track_ends_where_nothing_is)
 	AXAS_CASE(track_joins_what_protect_split)
 	AXAS_CASE(track_lists_both_ends_of_a_move)
 	AXAS_CASE(track_arms_what_is_moved_in)

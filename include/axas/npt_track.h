@@ -114,6 +114,8 @@ struct axas_npt_writes {
  * @reopen: let all leaves of a range allow what their areas do; where nobody has written
  *	since they were armed those that protect has changed need not, unless it is
  *	deep. May sleep. Lock and R held for writing.
+ * @open_links: open all links, when nobody tracks writes any more. May sleep. Lock and R
+ *	held for writing.
  * @harvest: report and arm what is open, or was used. May sleep. Lock held and, unless
  *	it only looks, R for writing.
  * @aging: what is otherwise where uses are noticed; NULL if they can't be
@@ -143,6 +145,7 @@ struct axas_npt_tracking {
 		      struct axas_npt_pool *pool);
 	void (*reopen)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		       unsigned int prot, bool deep);
+	void (*open_links)(struct axas_npt *npt);
 	void (*harvest)(struct axas_npt *npt, struct axas_npt_harvest *harvest);
 	const struct axas_npt_aging *aging;
 };
