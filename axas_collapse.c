@@ -155,8 +155,8 @@ static int collapse_next(struct collapse *collapse)
 /* Without one what lies there stays as it is. */
 static void collapse_get_frame(struct collapse *collapse)
 {
-	collapse->frame = axas_frame_alloc_placed(AXAS_ORDER_2M, collapse->place,
-					   AXAS_GFP_2M);
+	collapse->frame = axas_frame_alloc_placed(AXAS_ORDER_2M,
+						  collapse->place, AXAS_GFP_2M);
 	if (!axas_frame_valid(collapse->frame.hpa))
 		collapse->gpa += SZ_2M;
 }

@@ -47,7 +47,7 @@ struct debugfs_list {
 	struct axas_leaf leaf;
 	unsigned int visited;
 	struct axas_npt_table table;
-	struct axas_tracker_info tracker;
+	struct axas_tracker_figures tracker;
 };
 
 static const char *const leaf_names[] = { "-", "4K", "2M", "1G" };

@@ -620,8 +620,8 @@ static noinline int memory_poisoned(struct axas_space *space, axas_gpa_t gpa,
  * Context: may sleep. Takes the space's lock if the page's memory has failed, and the
  * first time in a frame of 2 MiB.
  * Return: 0; -EFAULT outside of areas and in devices; -EACCES; -ENOMEM;
- * -EHWPOISON; -EINTR where the lock is taken or writes are noticed; -ENOENT, with %AXAS_ACCESS_THERE and for
- * whatever reason, if there is no leaf.
+ * -EHWPOISON; -EINTR where the lock is taken or writes are noticed; -ENOENT, with
+ * %AXAS_ACCESS_THERE and for whatever reason, if there is no leaf.
  */
 int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 			  unsigned int access, struct axas_memory *memory)

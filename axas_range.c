@@ -358,7 +358,8 @@ static int populate_large(struct populate *populate,
 	int ret;
 
 	frame = axas_frame_alloc_placed(AXAS_ORDER_2M, look->place,
-				 axas_place_gfp_2m(look->place) | __GFP_ZERO);
+					axas_place_gfp_2m(look->place) |
+					__GFP_ZERO);
 	if (!axas_frame_valid(frame.hpa))
 		return -ENOMEM;
 	ret = populate_lock(populate);

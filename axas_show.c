@@ -34,7 +34,7 @@ void axas_show_faults(struct seq_file *m, const struct axas_stats *stats)
  * @m: where to
  * @info: the tracker
  */
-void axas_show_tracker(struct seq_file *m, const struct axas_tracker_info *info)
+void axas_show_tracker(struct seq_file *m, const struct axas_tracker_figures *info)
 {
 	seq_printf(m, "%llu 0x%016llx-0x%016llx ", info->number, info->start,
 		   info->last + 1);

@@ -576,11 +576,11 @@ static enum axas_npt_way tracker_way(const struct axas_tracker *tracker)
  * Context: any. Figures are read as they are.
  */
 void axas_tracker_info(const struct axas_tracker *tracker,
-		       struct axas_tracker_info *info)
+		       struct axas_tracker_figures *info)
 {
 	u64 opened = tracker_opened(tracker), listed = READ_ONCE(tracker->listed);
 
-	*info = (struct axas_tracker_info){
+	*info = (struct axas_tracker_figures){
 		.number = tracker->number,
 		.start = tracker->start,
 		.last = tracker->last,
@@ -601,7 +601,7 @@ void axas_tracker_info(const struct axas_tracker *tracker,
  * Return: false if there is none.
  */
 bool axas_tracker_next(const struct axas_space *space,
-		       struct axas_tracker_info *info)
+		       struct axas_tracker_figures *info)
 {
 	const struct axas_tracker *tracker;
 

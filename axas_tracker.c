@@ -129,7 +129,7 @@ static int tracker_release(struct inode *inode, struct file *filp)
 static void tracker_show_fdinfo(struct seq_file *m, struct file *filp)
 {
 	const struct axas_tracker *tracker = filp->private_data;
-	struct axas_tracker_info info;
+	struct axas_tracker_figures info;
 
 	axas_tracker_info(tracker, &info);
 	seq_printf(m, "axas-id:\t%llu\n", tracker->space->npt.id);

@@ -17,7 +17,7 @@
  */
 
 void axas_show_faults(struct seq_file *m, const struct axas_stats *stats);
-void axas_show_tracker(struct seq_file *m, const struct axas_tracker_info *info);
+void axas_show_tracker(struct seq_file *m, const struct axas_tracker_figures *info);
 void axas_show_fdinfo(struct seq_file *m, struct axas_space *space);
 
 /**

@@ -52,7 +52,7 @@ struct axas_tracker {
 };
 
 /**
- * struct axas_tracker_info - what is shown of a tracker
+ * struct axas_tracker_figures - what is shown of a tracker
  * @number: which one of its space
  * @start: first byte of the range
  * @last: last byte of the range
@@ -62,7 +62,7 @@ struct axas_tracker {
  *	are used
  * @marked: pages that will be listed whatever the table says
  */
-struct axas_tracker_info {
+struct axas_tracker_figures {
 	u64 number;
 	u64 start;
 	u64 last;
@@ -82,8 +82,8 @@ int axas_tracker_put(struct axas_tracker *tracker,
 int axas_space_was_written(struct axas_space *space, const u64 *gpas, unsigned int n);
 bool axas_tracker_ready(struct axas_tracker *tracker);
 void axas_tracker_info(const struct axas_tracker *tracker,
-		       struct axas_tracker_info *info);
+		       struct axas_tracker_figures *info);
 bool axas_tracker_next(const struct axas_space *space,
-		       struct axas_tracker_info *info);
+		       struct axas_tracker_figures *info);
 
 #endif /* _AXAS_TRACK_API_H */
