@@ -8,7 +8,6 @@
  * has nothing of ours. What stays is the address in VM_HSAVE_PA, by which we see
  * that nobody else has used ASIDs in between.
  */
-#include <linux/hw_breakpoint.h>
 #include <linux/percpu.h>
 #include <linux/sizes.h>
 
@@ -135,9 +134,10 @@ void svm_teardown(void)
 /* 13.5: bytes that XSAVE writes with what the kernel has enabled. */
 static size_t svm_fpu_size(void)
 {
-	u32 eax, ebx, ecx, edx;
+	u32 eax = XSAVE_LEAF, ebx, ecx = 0, edx;
 
-	cpuid_count(XSAVE_LEAF, 0, &eax, &ebx, &ecx, &edx);
+	/* The kernel's own has moved from one header to another. */
+	asm volatile("cpuid" : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
 	return ebx;
 }
 
@@ -319,35 +319,43 @@ static void svm_take_asid(struct vcpu *vcpu, struct svm_cpu *cpu)
 	vcpu->cpu = smp_processor_id();
 }
 
-static void svm_load_debug(struct vcpu *vcpu)
+static void svm_load_debug(const unsigned long *dr)
 {
-	set_debugreg(0UL, 7);
-	set_debugreg(vcpu->dr[0], 0);
-	set_debugreg(vcpu->dr[1], 1);
-	set_debugreg(vcpu->dr[2], 2);
-	set_debugreg(vcpu->dr[3], 3);
+	set_debugreg(dr[0], 0);
+	set_debugreg(dr[1], 1);
+	set_debugreg(dr[2], 2);
+	set_debugreg(dr[3], 3);
 }
 
-static void svm_save_debug(struct vcpu *vcpu)
+static void svm_save_debug(unsigned long *dr)
 {
-	get_debugreg(vcpu->dr[0], 0);
-	get_debugreg(vcpu->dr[1], 1);
-	get_debugreg(vcpu->dr[2], 2);
-	get_debugreg(vcpu->dr[3], 3);
+	get_debugreg(dr[0], 0);
+	get_debugreg(dr[1], 1);
+	get_debugreg(dr[2], 2);
+	get_debugreg(dr[3], 3);
 }
 
 /* VMRUN leaves the guest's DR6 behind, and DR7 as at reset (15.6). */
 static void svm_switch(struct vcpu *vcpu)
 {
-	if (vcpu->debugs)
-		svm_load_debug(vcpu);
+	unsigned long dr[4], dr7;
+
+	get_debugreg(dr7, 7);
+	if (vcpu->debugs) {
+		svm_save_debug(dr);
+		/* The host's are off while the guest's are there. */
+		set_debugreg(0UL, 7);
+		svm_load_debug(vcpu->dr);
+	}
 	asm volatile("vmsave %%rax" : : "a" (__pa(vcpu->host)) : "memory");
 	vcpu_enter(vcpu->gprs, __pa(vcpu->vmcb), __pa(vcpu->host));
-	if (vcpu->debugs)
-		svm_save_debug(vcpu);
+	if (vcpu->debugs) {
+		svm_save_debug(vcpu->dr);
+		svm_load_debug(dr);
+	}
 	set_debugreg(DR6_RESERVED, 6);
-	if (hw_breakpoint_active())
-		hw_breakpoint_restore();
+	if (dr7 != SVM_DR7_RESET)
+		set_debugreg(dr7, 7);
 }
 
 static int svm_enter(struct vcpu *vcpu)
