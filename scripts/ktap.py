@@ -134,7 +134,8 @@ def main():
         current = Program("kunit") if whole else None
         with open(path, errors="replace") as log:
             for raw in log:
-                text = raw.rstrip("\r\n")
+                # Progress that was wiped from its line.
+                text = raw.rstrip("\r\n").rsplit("\x1b[K", 1)[-1]
                 m = None if whole else BEGIN.match(text)
                 if m:
                     if current:
