@@ -73,7 +73,11 @@ static void npt_link_set_used(u64 *ptr, unsigned int level, bool used)
 	} while (!try_cmpxchg(ptr, &link, new));
 }
 
-static void npt_lead_range(u64 *ptr, unsigned int level, u64 gpa, u64 end)
+typedef void (*npt_link_fn)(struct axas_npt *npt, u64 *ptr, unsigned int level);
+
+/* All links that lead into [gpa, end), each before those below. */
+static void npt_each_link(struct axas_npt *npt, u64 *ptr, unsigned int level,
+			  u64 gpa, u64 end, npt_link_fn change)
 {
 	u64 next, entry;
 
@@ -82,19 +86,24 @@ static void npt_lead_range(u64 *ptr, unsigned int level, u64 gpa, u64 end)
 		entry = READ_ONCE(*ptr);
 		if (!fmt_is_table(entry, level))
 			continue;
-		npt_link_set_used(ptr, level, true);
+		change(npt, ptr, level);
 		if (level > 2)
-			npt_lead_range(npt_entry(npt_child(entry, level), gpa,
-						 level - 1),
-				       level - 1, gpa, next);
+			npt_each_link(npt, npt_entry(npt_child(entry, level),
+						     gpa, level - 1),
+				      level - 1, gpa, next, change);
 		cond_resched();
 	}
+}
+
+static void npt_lead_link(struct axas_npt *npt, u64 *ptr, unsigned int level)
+{
+	npt_link_set_used(ptr, level, true);
 }
 
 /* What comes into a range may be used already: so all links there lead to it. */
 static void npt_lead(struct axas_npt *npt, axas_gpa_t gpa, u64 size)
 {
 	lockdep_assert_held(npt->lock);
-	npt_lead_range(npt_root_entry(npt, gpa.val), npt->levels, gpa.val,
-		       gpa.val + size);
+	npt_each_link(npt, npt_root_entry(npt, gpa.val), npt->levels, gpa.val,
+		      gpa.val + size, npt_lead_link);
 }

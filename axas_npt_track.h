@@ -167,31 +167,18 @@ static bool npt_open_link(struct axas_npt *npt, u64 *ptr, unsigned int level,
 	return true;
 }
 
-static void npt_open_links_range(struct axas_npt *npt, u64 *ptr,
-				 unsigned int level, u64 gpa, u64 end)
+static void npt_open_all_of_link(struct axas_npt *npt, u64 *ptr,
+				 unsigned int level)
 {
-	u64 next, entry;
-
-	for (; gpa < end; gpa = next, ptr++) {
-		next = npt_next(gpa, end, level);
-		entry = READ_ONCE(*ptr);
-		if (!fmt_is_table(entry, level))
-			continue;
-		npt_open_link(npt, ptr, level, true);
-		if (level > 2)
-			npt_open_links_range(npt, npt_entry(npt_child(entry, level),
-							    gpa, level - 1),
-					     level - 1, gpa, next);
-		cond_resched();
-	}
+	npt_open_link(npt, ptr, level, true);
 }
 
 /* Nobody tracks writes any more: leaves come open, wherever that is. */
 static void npt_open_links(struct axas_npt *npt)
 {
 	lockdep_assert_held(npt->lock);
-	npt_open_links_range(npt, npt->root, npt->levels, 0,
-			     1ULL << npt->gpa_bits);
+	npt_each_link(npt, npt->root, npt->levels, 0, 1ULL << npt->gpa_bits,
+		      npt_open_all_of_link);
 }
 
 /* For guests, or for the owner of the space alone. Return: false if there is no leaf. */
