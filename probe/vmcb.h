@@ -148,13 +148,19 @@ static inline int svm_check(void)
 	return probe_rdmsr(MSR_EFER) & EFER_SVME ? -EBUSY : 0;
 }
 
-/* 15.16.1: ASIDs are below that. */
-static inline u32 svm_nr_asids(void)
+/* The kernel's own function has moved from one header to another. */
+static inline u32 svm_cpuid_ebx(u32 eax)
 {
-	u32 eax = SVM_CPUID, ebx, ecx = 0, edx;
+	u32 ebx, ecx = 0, edx;
 
 	asm volatile("cpuid" : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
 	return ebx;
+}
+
+/* 15.16.1: ASIDs are below that. */
+static inline u32 svm_nr_asids(void)
+{
+	return svm_cpuid_ebx(SVM_CPUID);
 }
 
 #endif /* _AXAS_VMCB_H */

@@ -181,7 +181,7 @@ static bool svm_write_efer(struct vcpu *vcpu, u64 value)
 {
 	struct svm_vmcb *vmcb = vcpu->vmcb;
 
-	if (value & ~(u64)(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX) ||
+	if (value & ~(u64)SVM_EFER ||
 	    ((value ^ vmcb->efer) & EFER_LME && vmcb->cr0 & X86_CR0_PG))
 		return false;
 	vmcb->efer = (value & ~(u64)EFER_LMA) | EFER_SVME |

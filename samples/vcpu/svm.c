@@ -35,7 +35,6 @@
 /* ASIDs of the probes (probe/svm.c), from the end. */
 #define SVM_PROBE_ASIDS		2
 
-#define SVM_EFER	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX)
 #define SVM_ATTRIBUTES	GENMASK(11, 0)
 
 /* 13.1.1.6: as at reset. */
@@ -134,11 +133,7 @@ void svm_teardown(void)
 /* 13.5: bytes that XSAVE writes with what the kernel has enabled. */
 static size_t svm_fpu_size(void)
 {
-	u32 eax = XSAVE_LEAF, ebx, ecx = 0, edx;
-
-	/* The kernel's own has moved from one header to another. */
-	asm volatile("cpuid" : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
-	return ebx;
+	return svm_cpuid_ebx(XSAVE_LEAF);
 }
 
 int svm_create(struct vcpu *vcpu)

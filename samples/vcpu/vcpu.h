@@ -27,6 +27,9 @@
 /* 15.9: in the first word of intercepts, the one for a virtual interrupt. */
 #define SVM_INTERCEPT_VINTR	BIT(4)
 
+/* 3.1.7: what a guest may set. */
+#define SVM_EFER	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX)
+
 /* What the guest waits for at the beginning of a run. */
 enum vcpu_pending {
 	VCPU_NOTHING,
