@@ -84,15 +84,13 @@ axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
 }
 EXPORT_SYMBOL_GPL(axas_hal_alloc_frame);
 
-axas_hpa_t axas_hal_alloc_placed(unsigned int order, struct axas_place place,
-				 gfp_t gfp)
+axas_hpa_t axas_hal_alloc_bound(unsigned int order, struct axas_place place,
+				gfp_t gfp)
 {
-	if (!place.nodes)
-		return axas_hal_alloc_frame(order, place.nid, gfp);
 	return hal_frame(hal_alloc_bound(order, place, gfp | __GFP_NOWARN),
 			 order);
 }
-EXPORT_SYMBOL_GPL(axas_hal_alloc_placed);
+EXPORT_SYMBOL_GPL(axas_hal_alloc_bound);
 
 static bool hal_is_whole(const struct page *page)
 {

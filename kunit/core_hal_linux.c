@@ -2,8 +2,8 @@
 /*
  * The HAL of axas.ko under other names, beside the fake one: for its own tests.
  */
+#define axas_hal_alloc_bound	linux_hal_alloc_bound
 #define axas_hal_alloc_frame	linux_hal_alloc_frame
-#define axas_hal_alloc_placed	linux_hal_alloc_placed
 #define axas_hal_dealloc_frame	linux_hal_dealloc_frame
 #define axas_hal_dealloc_pages	linux_hal_dealloc_pages
 #define axas_hal_invalidate	linux_hal_invalidate

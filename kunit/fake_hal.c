@@ -172,8 +172,8 @@ static struct page *hal_alloc_pages(unsigned int order,
 			     place.nodes ? &nodes : NULL);
 }
 
-axas_hpa_t axas_hal_alloc_placed(unsigned int order, struct axas_place place,
-				 gfp_t gfp)
+axas_hpa_t axas_hal_alloc_bound(unsigned int order, struct axas_place place,
+				gfp_t gfp)
 {
 	gfp_t real = (gfp & ~__GFP_ZERO) | __GFP_NOWARN;
 	struct fake_hal_watch *watch = hal_watching();
@@ -203,8 +203,8 @@ axas_hpa_t axas_hal_alloc_placed(unsigned int order, struct axas_place place,
 
 axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp)
 {
-	return axas_hal_alloc_placed(order, (struct axas_place){ .nid = nid },
-				     gfp);
+	return axas_hal_alloc_bound(order, (struct axas_place){ .nid = nid },
+				    gfp);
 }
 
 bool axas_hal_is_whole(axas_hpa_t frame)

@@ -61,8 +61,8 @@ bool fake_hal_shall_fail(gfp_t gfp);
 
 /* The real HAL, compiled into this module under other names. */
 axas_hpa_t linux_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp);
-axas_hpa_t linux_hal_alloc_placed(unsigned int order, struct axas_place place,
-				  gfp_t gfp);
+axas_hpa_t linux_hal_alloc_bound(unsigned int order, struct axas_place place,
+				 gfp_t gfp);
 void linux_hal_dealloc_frame(axas_hpa_t frame, unsigned int order);
 bool linux_hal_is_whole(axas_hpa_t frame);
 void linux_hal_split_frame(axas_hpa_t frame);

@@ -75,8 +75,8 @@ static void hal_frame_without_memory(struct kunit *test)
 struct hal_impl {
 	const char *name;
 	axas_hpa_t (*alloc)(unsigned int order, int nid, gfp_t gfp);
-	axas_hpa_t (*placed)(unsigned int order, struct axas_place place,
-			     gfp_t gfp);
+	axas_hpa_t (*bound)(unsigned int order, struct axas_place place,
+			    gfp_t gfp);
 	void (*dealloc)(axas_hpa_t hpa, unsigned int order);
 	bool (*is_whole)(axas_hpa_t hpa);
 	void (*split)(axas_hpa_t hpa);
@@ -84,10 +84,10 @@ struct hal_impl {
 };
 
 static const struct hal_impl hal_impls[] = {
-	{ "fake", axas_hal_alloc_frame, axas_hal_alloc_placed,
+	{ "fake", axas_hal_alloc_frame, axas_hal_alloc_bound,
 	  axas_hal_dealloc_frame, axas_hal_is_whole, axas_hal_split_frame,
 	  axas_hal_pages },
-	{ "linux", linux_hal_alloc_frame, linux_hal_alloc_placed,
+	{ "linux", linux_hal_alloc_frame, linux_hal_alloc_bound,
 	  linux_hal_dealloc_frame, linux_hal_is_whole, linux_hal_split_frame,
 	  linux_hal_pages },
 };
@@ -193,7 +193,7 @@ static void hal_node(struct kunit *test)
 	impl->dealloc(hpa, 0);
 	/* A set of one, and none of those that have memory. */
 	place = (struct axas_place){ NUMA_NO_NODE, BIT(nid) };
-	hpa = impl->placed(0, place, GFP_KERNEL);
+	hpa = impl->bound(0, place, GFP_KERNEL);
 	KUNIT_ASSERT_TRUE(test, axas_frame_valid(hpa));
 	KUNIT_EXPECT_EQ(test, page_to_nid(axas_hal_page(hpa)), nid);
 	impl->dealloc(hpa, 0);
@@ -201,7 +201,7 @@ static void hal_node(struct kunit *test)
 	/* Where there is one node, it has everything. */
 	if (!IS_ENABLED(CONFIG_NUMA) || node_state(31, N_MEMORY))
 		return;
-	KUNIT_EXPECT_FALSE(test, axas_frame_valid(impl->placed(0, place, AXAS_GFP)));
+	KUNIT_EXPECT_FALSE(test, axas_frame_valid(impl->bound(0, place, AXAS_GFP)));
 }
 
 static void hal_addresses_convert_both_ways(struct kunit *test)

@@ -19,10 +19,9 @@
  *
  * Four functions and an invalidation stand between axas and the machine (AxMmHal
  * in the Rust original), two for frames of 2 MiB, and on arm64 one that keeps caches
- * coherent. Which
- * implementation runs is decided by the linker: axas.ko has axas_hal_linux.c, the
- * KUnit module a second one that counts and fails on demand. Addresses are
- * converted inline.
+ * coherent. Which implementation runs is decided by the linker: axas.ko has
+ * axas_hal_linux.c, the KUnit module a second one that counts and fails on demand.
+ * Addresses are converted inline.
  */
 
 /*
@@ -97,16 +96,26 @@ static inline gfp_t axas_place_gfp_2m(struct axas_place place)
 axas_hpa_t axas_hal_alloc_frame(unsigned int order, int nid, gfp_t gfp);
 
 /**
- * axas_hal_alloc_placed - the same from one of several nodes
+ * axas_hal_alloc_bound - the same from nodes of a set and no others
  * @order: log2 of the number of 4 KiB pages
- * @place: where from
+ * @place: where from; its set isn't empty
  * @gfp: as there
  *
  * Context: may sleep unless @gfp says otherwise.
  * Return: as there.
  */
-axas_hpa_t axas_hal_alloc_placed(unsigned int order, struct axas_place place,
-				 gfp_t gfp);
+axas_hpa_t axas_hal_alloc_bound(unsigned int order, struct axas_place place,
+				gfp_t gfp);
+
+/* The same from wherever a place says. */
+static inline axas_hpa_t axas_hal_alloc_placed(unsigned int order,
+					       struct axas_place place,
+					       gfp_t gfp)
+{
+	if (likely(!place.nodes))
+		return axas_hal_alloc_frame(order, place.nid, gfp);
+	return axas_hal_alloc_bound(order, place, gfp);
+}
 
 /**
  * axas_hal_dealloc_frame - drop the owner's reference on each page of a frame
