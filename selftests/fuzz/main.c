@@ -181,13 +181,14 @@ void fail(struct ctx *ctx, const char *fmt, ...)
 		return;
 	ctx->failed = true;
 	pthread_mutex_lock(&talk);
-	notes_print(ctx);
+	/* First of all, as a report may show no more than the first lines. */
 	printf("# %s: MISMATCH at step %llu (seed %#llx): ", ctx->name,
 	       ctx->steps, options.seed);
 	va_start(args, fmt);
 	vprintf(fmt, args);
 	va_end(args);
 	printf("\n");
+	notes_print(ctx);
 	fflush(stdout);
 	pthread_mutex_unlock(&talk);
 }
