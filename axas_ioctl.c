@@ -458,7 +458,8 @@ static const struct axas_ioctl space_ioctls[] = {
 		   AXAS_WRITES_NOTHING, AXAS_RAM_PIN),
 	AXAS_IOCTL(AXAS_COLLAPSE, struct axas_collapse, joined, ioctl_collapse, AXAS_WRITES,
 		   AXAS_COLLAPSE_COPY),
-	AXAS_IOCTL(AXAS_TRACK, struct axas_track, threshold, ioctl_track, AXAS_WRITES_NOTHING, 0),
+	AXAS_IOCTL(AXAS_TRACK, struct axas_track, threshold, ioctl_track, AXAS_WRITES_NOTHING,
+		   AXAS_TRACK_BY_FLAGS),
 };
 
 /**

@@ -18,11 +18,6 @@ static inline u64 npt_used_flag(u64 entry, unsigned int level)
 	return fmt_is_table(entry, level) ? FMT_LINK_ACCESSED : FMT_ACCESSED;
 }
 
-static inline bool npt_is_used(u64 entry, unsigned int level)
-{
-	return npt_present(entry) && entry & npt_used_flag(entry, level);
-}
-
 /* Somebody uses it: the way there, from the root on, and then the leaf. */
 static int npt_use(struct axas_npt *npt, axas_gpa_t gpa)
 {
@@ -47,17 +42,6 @@ static int npt_use(struct axas_npt *npt, axas_gpa_t gpa)
 static enum axas_npt_way npt_age_way(const struct axas_npt *npt)
 {
 	return FMT_AGE_WAY(npt);
-}
-
-/* Is anything used in a table? */
-static bool npt_any_used(const u64 *table, unsigned int level)
-{
-	unsigned int i;
-
-	for (i = 0; i < AXAS_TABLE_ENTRIES; i++)
-		if (npt_is_used(READ_ONCE(table[i]), level))
-			return true;
-	return false;
 }
 
 /* A link is idle from now on, or used. The CPU may set flags in it meanwhile. */

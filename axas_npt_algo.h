@@ -38,6 +38,9 @@
  *					bit that the CPU ignores there
  *	FMT_AGE_WAY(npt)		who sets it again where a leaf is used
  *	FMT_LINKS_AGE(npt)		is that of a table entry set again as well?
+ *	FMT_DIRTY			the dirty flag of a leaf that allows writes
+ *	FMT_SW_DIRTY			a bit that says the same, if need be
+ *	FMT_DIRTY_WAY(npt)		does the CPU set it where a leaf is written?
  *
  * Who may write which entry when is said in Documentation/internals.rst. In
  * short: an empty entry is 0 or an epoch; a fault turns the very value that it

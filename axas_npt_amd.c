@@ -44,6 +44,8 @@
 #define FMT_LINK_ACCESSED	AMD_ACCESSED
 #define FMT_AGE_WAY(npt)	((void)(npt), AXAS_NPT_WAY_FLAGS)
 #define FMT_LINKS_AGE(npt)	((void)(npt), true)
+#define FMT_DIRTY	AMD_DIRTY
+#define FMT_DIRTY_WAY(npt)	((void)(npt), true)
 
 /*
  * 7.8.2: PWT, PCD and PAT, the low bit first, choose a field of the PAT register.

@@ -160,7 +160,7 @@ static u64 npt_refilled(const struct axas_npt *npt, const u64 *table, u64 leaf)
 		if (npt_present(entry) && npt_leaf_open(npt, entry, 1))
 			return leaf | (entry & FMT_SW_WRITTEN);
 	}
-	return npt_arm_entry(npt, leaf);
+	return npt_arm_entry(npt, leaf, 2);
 }
 
 static bool npt_refill(struct axas_npt *npt, const struct axas_npt_shut *shut,

@@ -45,6 +45,8 @@
 #define FMT_AGE_WAY(npt)						\
 	((npt)->features & AXAS_FEAT_AD ? AXAS_NPT_WAY_FLAGS : AXAS_NPT_WAY_NONE)
 #define FMT_LINKS_AGE(npt)	((npt)->features & AXAS_FEAT_AD)
+#define FMT_DIRTY	EPT_DIRTY
+#define FMT_DIRTY_WAY(npt)	((npt)->features & AXAS_FEAT_AD)
 
 /* 29.3.7.1, from 12.3 table 12-2: encodings of memory types. */
 #define EPT_MT_UC	0

@@ -72,6 +72,13 @@ static void npt_reopen(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 			 gpa.val, gpa.val + size);
 }
 
+/* What is looked for. Each is a flag of leaves, and one of the links that lead there. */
+enum npt_quest {
+	NPT_OPEN,
+	NPT_DIRTIED,		/* the same where the CPU says so */
+	NPT_USED,
+};
+
 /* Does somebody have a page who may write to it whatever the entry says? */
 static bool npt_leaf_pinned(u64 entry, unsigned int level)
 {
@@ -135,8 +142,18 @@ static u64 npt_open_bits(const struct axas_npt *npt)
 	u64 prot = fmt_set_prot(npt, 0, AXAS_PROT_READ | AXAS_PROT_WRITE) &
 		   ~fmt_set_prot(npt, 0, AXAS_PROT_READ);
 
+	if (npt_by_flags(npt))
+		prot = NPT_DIRTY;
 	return FMT_SW_WRITTEN && FMT_LINK_WRITE ?
 		       prot | FMT_SW_WRITTEN | FMT_LINK_WRITE : U64_MAX;
+}
+
+static __always_inline u64 npt_quest_bits(const struct axas_npt *npt,
+					  unsigned int level, enum npt_quest quest)
+{
+	if (quest == NPT_USED)
+		return FMT_ACCESSED | (level > 1 ? FMT_LINK_ACCESSED : 0);
+	return npt_open_bits(npt);
 }
 
 /* The first entry from ptr on that may be open, or end. */
@@ -153,23 +170,46 @@ static inline u64 *npt_skip_armed(u64 *ptr, u64 *end, u64 open)
 }
 
 static __always_inline bool npt_harvests(const struct axas_npt *npt, u64 entry,
-					 unsigned int level, bool all, bool used)
+					 unsigned int level, bool all,
+					 enum npt_quest quest)
 {
 	if (!npt_present(entry) || fmt_is_table(entry, level))
 		return false;
-	return (used ? entry & FMT_ACCESSED : npt_leaf_open(npt, entry, level)) ||
-	       all;
+	return (quest == NPT_USED ? entry & FMT_ACCESSED :
+				    npt_leaf_open(npt, entry, level)) || all;
 }
 
 static __always_inline u64 npt_harvested(const struct axas_npt *npt, u64 entry,
-					 bool used)
+					 unsigned int level, enum npt_quest quest)
 {
-	return used ? entry & ~FMT_ACCESSED : npt_arm_entry(npt, entry);
+	return quest == NPT_USED ? entry & ~FMT_ACCESSED :
+				   npt_arm_entry(npt, entry, level);
 }
 
+/* Does anything in a table have the flag, or lead there? */
+static bool npt_any_found(const struct axas_npt *npt, const u64 *table,
+			  unsigned int level, enum npt_quest quest)
+{
+	unsigned int i;
+
+	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
+		u64 entry = READ_ONCE(table[i]);
+
+		if (fmt_is_table(entry, level) ?
+			    entry & (quest == NPT_USED ? FMT_LINK_ACCESSED :
+							 FMT_LINK_WRITE) :
+			    npt_harvests(npt, entry, level, false, quest))
+			return true;
+	}
+	return false;
+}
+
+/* Of the bits below 12, what isn't present has one of these at most. */
+#define NPT_GONE_BITS	(AXAS_NPT_FROZEN | AXAS_NPT_POISONED)
+
 /*
- * In a table of level 1, what has a bit loses it and others; nothing else changes. Of those
- * below 12, what isn't present has bit 9 or 11 at most. Return: the first that hasn't that bit.
+ * In a table of level 1, leaves that have a bit lose it and others; nothing else changes.
+ * Return: the first entry that isn't such a leaf.
  */
 static __always_inline u64 *
 npt_harvest_bits(struct axas_npt *npt, u64 *ptr, u64 *end, u64 bit, u64 others,
@@ -179,7 +219,8 @@ npt_harvest_bits(struct axas_npt *npt, u64 *ptr, u64 *end, u64 bit, u64 others,
 
 	for (; ptr < end; ptr++) {
 		entry = READ_ONCE(*ptr);
-		if (!(entry & bit))
+		if (!(entry & bit) ||
+		    (bit & NPT_GONE_BITS && !npt_present(entry)))
 			break;
 		if (arm)
 			atomic64_and(~(bit | others), (atomic64_t *)ptr);
@@ -195,11 +236,14 @@ npt_harvest_bits(struct axas_npt *npt, u64 *ptr, u64 *end, u64 bit, u64 others,
 /* The same where that is all there is to it. */
 static __always_inline u64 *npt_harvest_quick(struct axas_npt *npt, u64 *ptr,
 					      u64 *end, bool arm, bool wait,
-					      bool used)
+					      enum npt_quest quest)
 {
-	u64 bit = used ? FMT_ACCESSED : FMT_WRITE(npt);
-	u64 others = used ? 0 : FMT_SW_WRITTEN;
+	u64 bit = quest == NPT_USED ? FMT_ACCESSED :
+		  quest == NPT_DIRTIED ? FMT_DIRTY : FMT_WRITE(npt);
+	u64 others = quest == NPT_USED ? 0 : FMT_SW_WRITTEN;
 
+	if (quest == NPT_DIRTIED)
+		others |= FMT_SW_DIRTY;
 	if (!bit)
 		return ptr;
 	if (!arm)
@@ -215,29 +259,31 @@ static __always_inline u64 *npt_harvest_quick(struct axas_npt *npt, u64 *ptr,
  */
 static __always_inline unsigned int
 npt_harvest_run(struct axas_npt_harvest *harvest, struct axas_npt *npt, u64 *ptr,
-		u64 *end, unsigned int level, bool used)
+		u64 *end, unsigned int level, enum npt_quest quest)
 {
 	u64 size = axas_level_size(level);
 	u64 start = ALIGN_DOWN(harvest->next, size), *first = ptr, entry;
 	const bool arm = !harvest->peek, all = harvest->all;
 	const bool wait = arm && !list_empty(&npt->holders);
 
-	if (!npt_harvests(npt, READ_ONCE(*ptr), level, all, used))
+	if (!npt_harvests(npt, READ_ONCE(*ptr), level, all, quest))
 		return 0;
 	harvest->full = !harvest->visit(harvest->arg, start, 0);
 	if (harvest->full)
 		return 0;
 	for (;; ptr++) {
 		if (level == 1)
-			ptr = npt_harvest_quick(npt, ptr, end, arm, wait, used);
+			ptr = npt_harvest_quick(npt, ptr, end, arm, wait,
+						quest);
 		if (ptr == end)
 			break;
 		entry = READ_ONCE(*ptr);
-		if (!npt_harvests(npt, entry, level, all, used))
+		if (!npt_harvests(npt, entry, level, all, quest))
 			break;
 		/* The CPU may set flags meanwhile. */
 		while (arm && !try_cmpxchg(ptr, &entry,
-					   npt_harvested(npt, entry, used)))
+					   npt_harvested(npt, entry, level,
+							 quest)))
 			;
 		if (unlikely(wait))
 			npt_wait_armed(entry, level);
@@ -249,8 +295,9 @@ npt_harvest_run(struct axas_npt_harvest *harvest, struct axas_npt *npt, u64 *ptr
 static void npt_harvest_table(struct axas_npt_harvest *harvest,
 			      struct axas_npt *npt, u64 *table,
 			      unsigned int level, u64 stop);
-static void npt_age_table(struct axas_npt_harvest *harvest, struct axas_npt *npt,
-			  u64 *table, unsigned int level, u64 stop, bool link);
+static void npt_flag_table(struct axas_npt_harvest *harvest, struct axas_npt *npt,
+			   u64 *table, unsigned int level, u64 stop, bool link,
+			   enum npt_quest quest);
 
 /*
  * What a link leads to, if it is one, up to next. If nothing is open there, it is armed;
@@ -275,37 +322,56 @@ static void npt_harvest_link(struct axas_npt_harvest *harvest,
 		npt_arm_link(ptr, level, 0);
 }
 
-/*
- * The same of what was used. The link is idle first: who uses it from then on says so.
- * A CPU that remembers it doesn't, until it has forgotten, and so there is another look.
- */
-static void npt_age_link(struct axas_npt_harvest *harvest, struct axas_npt *npt,
-			 u64 *ptr, unsigned int level, u64 next)
+/* Where the flags of links don't bind the CPU they are no index, and stay. */
+static void npt_set_link(struct axas_npt *npt, u64 *ptr, unsigned int level,
+			 bool set, enum npt_quest quest)
 {
-	bool idle = next - harvest->next == axas_level_size(level) &&
-		    !harvest->peek && FMT_LINKS_AGE(npt);
+	if (quest == NPT_USED)
+		npt_link_set_used(ptr, level, set);
+	else if (set)
+		npt_open_link(npt, ptr, level, false);
+	else
+		npt_arm_link(ptr, level, 0);
+}
+
+/*
+ * The same where a CPU sets the flags of leaves. The link loses its own first: who goes
+ * there from then on sets it again. A CPU that remembers it doesn't, until it has forgotten,
+ * and so there is another look.
+ */
+static void npt_flag_link(struct axas_npt_harvest *harvest, struct axas_npt *npt,
+			  u64 *ptr, unsigned int level, u64 next,
+			  enum npt_quest quest)
+{
+	bool binds = quest == NPT_USED ? FMT_LINKS_AGE(npt) : NPT_LINKS_BIND;
+	bool whole = next - harvest->next == axas_level_size(level);
+	bool clear = whole && binds && !harvest->peek;
 	u64 link = READ_ONCE(*ptr), *table;
 
 	if (!fmt_is_table(link, level) ||
-	    !(link & FMT_LINK_ACCESSED || harvest->all))
+	    !(link & (quest == NPT_USED ? FMT_LINK_ACCESSED : FMT_LINK_WRITE) ||
+	      harvest->all))
 		return;
+	if (clear && harvest->stale && quest == NPT_DIRTIED) {
+		npt_arm_link(ptr, level, FMT_SW_STALE);
+		return;
+	}
 	table = npt_child(link, level);
-	if (idle)
-		npt_link_set_used(ptr, level, false);
-	npt_age_table(harvest, npt, table, level - 1, next, idle);
-	if (idle && (harvest->full || (!list_empty(&npt->holders) &&
-				       npt_any_used(table, level - 1))))
-		npt_link_set_used(ptr, level, true);
+	if (clear)
+		npt_set_link(npt, ptr, level, false, quest);
+	npt_flag_table(harvest, npt, table, level - 1, next, clear, quest);
+	if (clear && (harvest->full || (!list_empty(&npt->holders) &&
+					npt_any_found(npt, table, level - 1, quest))))
+		npt_set_link(npt, ptr, level, true, quest);
 }
 
 /* From @harvest.next on, as far as it lies in the table. */
 static __always_inline void
 npt_harvest_entries(struct axas_npt_harvest *harvest, struct axas_npt *npt,
 		    u64 *table, unsigned int level, u64 stop, bool link,
-		    bool used)
+		    enum npt_quest quest)
 {
-	u64 open = used ? FMT_ACCESSED | (level > 1 ? FMT_LINK_ACCESSED : 0) :
-			  npt_open_bits(npt);
+	u64 open = npt_quest_bits(npt, level, quest);
 	u64 size = axas_level_size(level);
 	u64 base = ALIGN_DOWN(harvest->next, size * AXAS_TABLE_ENTRIES);
 	DECLARE_BITMAP(armed, AXAS_TABLE_ENTRIES) = {};
@@ -322,16 +388,16 @@ npt_harvest_entries(struct axas_npt_harvest *harvest, struct axas_npt *npt,
 		harvest->next = clamp(base + i * size, harvest->next, stop);
 		if (ptr == end)
 			break;
-		n = npt_harvest_run(harvest, npt, ptr, end, level, used);
+		n = npt_harvest_run(harvest, npt, ptr, end, level, quest);
 		if (n && !harvest->peek)
 			bitmap_set(armed, i, n);
 		/* Large ones are far apart. */
 		if (n && level > 1 && !link)
 			npt_harvest_flush(harvest, npt, table, level, base,
 					  armed, false);
-		if (!n && !harvest->full && used)
-			npt_age_link(harvest, npt, ptr, level,
-				     min(base + (i + 1) * size, stop));
+		if (!n && !harvest->full && quest != NPT_OPEN)
+			npt_flag_link(harvest, npt, ptr, level,
+				      min(base + (i + 1) * size, stop), quest);
 		else if (!n && !harvest->full)
 			npt_harvest_link(harvest, npt, ptr, level,
 					 min(base + (i + 1) * size, stop));
@@ -347,15 +413,21 @@ static noinline void npt_harvest_table(struct axas_npt_harvest *harvest,
 				       struct axas_npt *npt, u64 *table,
 				       unsigned int level, u64 stop)
 {
-	npt_harvest_entries(harvest, npt, table, level, stop, false, false);
+	npt_harvest_entries(harvest, npt, table, level, stop, false, NPT_OPEN);
 }
 
-/* @link: it was used, and is idle now. */
-static noinline void npt_age_table(struct axas_npt_harvest *harvest,
-				   struct axas_npt *npt, u64 *table,
-				   unsigned int level, u64 stop, bool link)
+/* @link: it has just lost its flag. */
+static noinline void npt_flag_table(struct axas_npt_harvest *harvest,
+				    struct axas_npt *npt, u64 *table,
+				    unsigned int level, u64 stop, bool link,
+				    enum npt_quest quest)
 {
-	npt_harvest_entries(harvest, npt, table, level, stop, link, true);
+	if (quest == NPT_USED)
+		npt_harvest_entries(harvest, npt, table, level, stop, link,
+				    NPT_USED);
+	else
+		npt_harvest_entries(harvest, npt, table, level, stop, link,
+				    NPT_DIRTIED);
 }
 
 /* The root may be several tables. */
@@ -372,8 +444,11 @@ static void npt_harvest(struct axas_npt *npt, struct axas_npt_harvest *harvest)
 		table = npt->root + (harvest->next >> shift) * AXAS_TABLE_ENTRIES;
 		stop = npt_next(harvest->next, harvest->end, npt->levels + 1);
 		if (harvest->used)
-			npt_age_table(harvest, npt, table, npt->levels, stop,
-				      false);
+			npt_flag_table(harvest, npt, table, npt->levels, stop,
+				       false, NPT_USED);
+		else if (npt_by_flags(npt))
+			npt_flag_table(harvest, npt, table, npt->levels, stop,
+				       false, NPT_DIRTIED);
 		else
 			npt_harvest_table(harvest, npt, table, npt->levels,
 					  stop);
@@ -400,5 +475,6 @@ static const struct axas_npt_tracking npt_tracking = {
 	.reopen = npt_reopen,
 	.open_links = npt_open_links,
 	.harvest = npt_harvest,
+	.dirty_way = npt_dirty_way,
 	.aging = FMT_ACCESSED ? &npt_aging : NULL,
 };

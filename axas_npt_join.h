@@ -29,7 +29,7 @@ static u64 npt_joined(const struct axas_npt *npt, const u64 *table, u64 leaf)
 {
 	unsigned int i;
 
-	if (!(npt->features & AXAS_FEAT_AD) && !npt->aged)
+	if (!(npt->features & AXAS_FEAT_AD) && !npt->aged && !npt_by_flags(npt))
 		return leaf;
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++)
 		leaf |= READ_ONCE(table[i]) & fmt_flags(leaf);

@@ -77,7 +77,8 @@ static bool npt_lookup_tracked(const struct axas_npt *npt, axas_gpa_t gpa,
 	if (!npt_present(slot->old))
 		return false;
 	npt_decode(npt, slot->old, slot->level, leaf);
-	leaf->attr.prot &= npt_path_prot(path);
+	leaf->attr.prot = npt_unnoticed(npt, slot->old,
+					leaf->attr.prot & npt_path_prot(path));
 	leaf->attr.rom = leaf->attr.rom && npt_rom_open(slot->old, path);
 	return true;
 }
@@ -130,7 +131,7 @@ npt_find(const struct axas_npt *npt, u64 gpa, unsigned int access,
 	if (npt_present(slot->old)) {
 		prot = fmt_prot(slot->old);
 		if (tracked)
-			prot &= cursor->prot;
+			prot = npt_unnoticed(npt, slot->old, prot & cursor->prot);
 		if (access & ~prot)
 			return AXAS_LOOK_DENIED;
 		if (aged && !(slot->old & FMT_ACCESSED))

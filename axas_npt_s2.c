@@ -30,7 +30,7 @@
 /* D8.3.2: bits 58:55 are for software. */
 #define S2_SW_OWNED	BIT_ULL(55)
 /* Was dirty when it lost its write permission, which held the dirty state. */
-#define S2_SW_DIRTY	BIT_ULL(56)
+#define FMT_SW_DIRTY	BIT_ULL(56)
 #define FMT_SW_WRITTEN	BIT_ULL(57)
 #define S2_SW_ROM	BIT_ULL(58)
 /* D8.5.3: with DBM it is the dirty state as well, which has to be kept. */
@@ -44,6 +44,9 @@
 #define FMT_AGE_WAY(npt)						\
 	((npt)->features & AXAS_FEAT_AD ? AXAS_NPT_WAY_FLAGS : AXAS_NPT_WAY_FAULTS)
 #define FMT_LINKS_AGE(npt)	(!((npt)->features & AXAS_FEAT_AD))
+/* D8.5.3: set by the CPU with VTCR_EL2.HD; no leaf has it otherwise then. */
+#define FMT_DIRTY	S2_S2AP_WRITE
+#define FMT_DIRTY_WAY(npt)	((npt)->features & AXAS_FEAT_AD)
 
 /* D8.6.5: MemAttr without FWB, then with FWB (D8.6.6). */
 #define S2_ATTR_DEVICE_NGNRNE	0x0
@@ -140,14 +143,14 @@ static inline unsigned int fmt_prot(u64 entry)
 
 static inline bool s2_dirty(u64 entry)
 {
-	return entry & S2_SW_DIRTY ||
+	return entry & FMT_SW_DIRTY ||
 	       (entry & S2_DBM && entry & S2_S2AP_WRITE);
 }
 
 static inline u64 fmt_set_prot(const struct axas_npt *npt, u64 entry,
 			       unsigned int prot)
 {
-	u64 dirty = s2_dirty(entry) ? S2_SW_DIRTY : 0;
+	u64 dirty = s2_dirty(entry) ? FMT_SW_DIRTY : 0;
 
 	return (entry & ~(S2_S2AP_READ | S2_S2AP_WRITE | S2_DBM | S2_XN1)) |
 	       s2_prot(npt, prot) | dirty;
@@ -166,7 +169,7 @@ static inline u64 fmt_parent(u64 entry, unsigned int level)
 /* S2AP[1] says that a leaf is dirty only where DBM says that it may become so. */
 static inline u64 fmt_flags(u64 entry)
 {
-	return S2_AF | S2_SW_DIRTY | (entry & S2_DBM ? S2_S2AP_WRITE : 0);
+	return S2_AF | FMT_SW_DIRTY | (entry & S2_DBM ? S2_S2AP_WRITE : 0);
 }
 
 static inline void fmt_decode(const struct axas_npt *npt, u64 entry,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Part of axas_npt_algo.h: where a table notices what is written. A leaf is *open* if
- * it allows writes, and *armed* if it doesn't though its area does. A link is armed
- * if nothing below is open. Documentation/internals.rst has the rules.
+ * it allows writes, and *armed* if it doesn't though its area does; or where the CPU says
+ * what was written, if it is dirty, and if it is clean. A link is armed if nothing below is
+ * open. Documentation/internals.rst has the rules.
  */
 
 #ifndef FMT_LINK_WRITE
@@ -17,6 +18,29 @@
 #ifndef FMT_WRITE
 #define FMT_WRITE(npt)	((void)(npt), 0)
 #endif
+#ifndef FMT_DIRTY
+#define FMT_DIRTY	0
+#define FMT_DIRTY_WAY(npt)	((void)(npt), false)
+#endif
+#ifndef FMT_SW_DIRTY
+#define FMT_SW_DIRTY	0
+#endif
+
+/* A leaf is dirty if it has one of them. */
+#define NPT_DIRTY	(FMT_DIRTY | FMT_SW_DIRTY)
+/* A link that doesn't allow writes keeps the CPU from them, too. */
+#define NPT_LINKS_BIND	(FMT_SW_STALE != 0)
+
+/* Does the CPU say what was written? */
+static inline bool npt_by_flags(const struct axas_npt *npt)
+{
+	return FMT_DIRTY && READ_ONCE(npt->arms) & AXAS_NPT_BY_FLAGS;
+}
+
+static bool npt_dirty_way(const struct axas_npt *npt)
+{
+	return FMT_DIRTY_WAY(npt);
+}
 
 /* Where links have no bit for it none is ever armed. */
 static inline bool npt_link_armed(u64 link)
@@ -29,6 +53,14 @@ static inline unsigned int npt_path_prot(u64 path)
 {
 	return ~path & FMT_LINK_WRITE ? AXAS_PROT_ALL & ~AXAS_PROT_WRITE :
 					AXAS_PROT_ALL;
+}
+
+/* What of these rights a leaf gives without anybody having to know. */
+static inline unsigned int npt_unnoticed(const struct axas_npt *npt, u64 entry,
+					 unsigned int prot)
+{
+	return npt_by_flags(npt) && !(entry & NPT_DIRTY) ?
+		       prot & ~AXAS_PROT_WRITE : prot;
 }
 
 /* May the owner of the space write to a page of ROM without anybody noticing? */
@@ -44,7 +76,8 @@ static inline bool npt_leaf_open(const struct axas_npt *npt, u64 entry,
 {
 	struct axas_leaf leaf = { .level = level };
 
-	if (fmt_prot(entry) & AXAS_PROT_WRITE)
+	if (npt_by_flags(npt) ? entry & NPT_DIRTY :
+				fmt_prot(entry) & AXAS_PROT_WRITE)
 		return true;
 	if (FMT_SW_WRITTEN)
 		return entry & FMT_SW_WRITTEN;
@@ -52,10 +85,17 @@ static inline bool npt_leaf_open(const struct axas_npt *npt, u64 entry,
 	return leaf.attr.rom;
 }
 
-static inline u64 npt_arm_entry(const struct axas_npt *npt, u64 entry)
+/* Where the CPU says what was written, a small leaf need only be clean. */
+static inline u64 npt_arm_entry(const struct axas_npt *npt, u64 entry,
+				unsigned int level)
 {
-	return fmt_set_prot(npt, entry & ~FMT_SW_WRITTEN,
-			    fmt_prot(entry) & ~AXAS_PROT_WRITE);
+	entry &= ~FMT_SW_WRITTEN;
+	if (npt_by_flags(npt)) {
+		entry &= ~NPT_DIRTY;
+		if (level == 1)
+			return entry;
+	}
+	return fmt_set_prot(npt, entry, fmt_prot(entry) & ~AXAS_PROT_WRITE);
 }
 
 /* While somebody wants to know of writes or uses a leaf comes armed, or idle. */
@@ -65,7 +105,7 @@ static u64 npt_noticed(const struct axas_npt *npt, u64 shared)
 
 	if (arms & AXAS_TRACK_ACCESSED)
 		shared &= ~FMT_ACCESSED;
-	return arms & AXAS_TRACK_WRITTEN ? npt_arm_entry(npt, shared) : shared;
+	return arms & AXAS_TRACK_WRITTEN ? npt_arm_entry(npt, shared, 1) : shared;
 }
 
 /* The same, whoever makes it. */
@@ -78,7 +118,7 @@ static inline u64 npt_born(const struct axas_npt *npt, u64 shared)
 static inline unsigned int npt_born_prot(const struct axas_npt *npt,
 					 unsigned int prot)
 {
-	return unlikely(npt->arms & AXAS_TRACK_WRITTEN) ?
+	return unlikely(npt->arms & AXAS_TRACK_WRITTEN) && !npt_by_flags(npt) ?
 		       prot & ~AXAS_PROT_WRITE : prot;
 }
 
@@ -95,7 +135,7 @@ static bool npt_arm_leaf(const struct axas_npt *npt, u64 *ptr,
 		if (!npt_present(entry) || fmt_is_table(entry, level) ||
 		    !npt_leaf_open(npt, entry, level))
 			return false;
-	} while (!try_cmpxchg(ptr, &entry, npt_arm_entry(npt, entry)));
+	} while (!try_cmpxchg(ptr, &entry, npt_arm_entry(npt, entry, level)));
 	return true;
 }
 
@@ -193,6 +233,8 @@ static bool npt_open_leaf(const struct axas_npt *npt, u64 *ptr,
 		open = owner ? entry | FMT_SW_WRITTEN :
 			       fmt_set_prot(npt, entry,
 					    fmt_prot(entry) | AXAS_PROT_WRITE);
+		if (!owner && npt_by_flags(npt))
+			open |= FMT_DIRTY;
 	} while (open != entry && !try_cmpxchg(ptr, &entry, open));
 	return true;
 }
@@ -277,7 +319,8 @@ static unsigned int npt_open_run(struct axas_npt *npt,
 			break;
 		ptr = npt_entry(cursor->table, entry->gpa, 1);
 		leaf = READ_ONCE(*ptr);
-		if (!npt_present(leaf) || fmt_prot(leaf) & AXAS_PROT_WRITE ||
+		if (!npt_present(leaf) ||
+		    npt_unnoticed(npt, leaf, fmt_prot(leaf)) & AXAS_PROT_WRITE ||
 		    !npt_open_leaf(npt, ptr, 1, false))
 			break;
 	}

@@ -337,15 +337,36 @@ static int track_prepare_aging(struct axas_space *space)
 	return 0;
 }
 
-/* Before the first entry is armed, whoever doesn't know of that is through. */
-static int track_begin(struct axas_space *space, u32 what)
+/* All that wait for writes do so in one way. */
+static int track_prepare_writes(struct axas_space *space, bool by_flags)
 {
-	int ret = what == AXAS_TRACK_WRITTEN ? track_prepare(space) :
-					       track_prepare_aging(space);
+	const struct axas_npt *npt = &space->npt;
+	const struct axas_npt_tracking *ops = npt->ops->tracking;
 
-	if (ret || space->npt.arms & what)
+	if (npt->arms & AXAS_TRACK_WRITTEN &&
+	    !(npt->arms & AXAS_NPT_BY_FLAGS) == by_flags)
+		return -EBUSY;
+	if (by_flags && !(ops && ops->dirty_way(npt)))
+		return -EOPNOTSUPP;
+	return track_prepare(space);
+}
+
+static u8 tracker_arms(const struct axas_tracker *tracker)
+{
+	return tracker->what | (tracker->by_flags ? AXAS_NPT_BY_FLAGS : 0);
+}
+
+/* Before the first entry is armed, whoever doesn't know of that is through. */
+static int track_begin(struct axas_space *space, const struct axas_tracker *tracker)
+{
+	u8 arms = space->npt.arms | tracker_arms(tracker);
+	int ret = tracker->what == AXAS_TRACK_WRITTEN ?
+			  track_prepare_writes(space, tracker->by_flags) :
+			  track_prepare_aging(space);
+
+	if (ret || space->npt.arms == arms)
 		return ret;
-	WRITE_ONCE(space->npt.arms, space->npt.arms | what);
+	WRITE_ONCE(space->npt.arms, arms);
 	synchronize_rcu();
 	return 0;
 }
@@ -357,7 +378,7 @@ static u8 track_arms(const struct axas_space *space)
 	u8 arms = 0;
 
 	list_for_each_entry(tracker, &space->tracking->trackers, node)
-		arms |= tracker->what;
+		arms |= tracker_arms(tracker);
 	return arms;
 }
 
@@ -431,6 +452,13 @@ static void tracker_free(struct axas_tracker *tracker)
 	call_rcu(&tracker->rcu, tracker_free_rcu);
 }
 
+/* Nobody hears of a use, nor of what the CPU's flags say, and can count it. */
+static bool track_counts(const struct axas_track *args)
+{
+	return args->what == AXAS_TRACK_WRITTEN &&
+	       !(args->flags & AXAS_TRACK_BY_FLAGS);
+}
+
 static struct axas_tracker *tracker_alloc(struct axas_space *space,
 					  const struct axas_track *args)
 {
@@ -442,8 +470,8 @@ static struct axas_tracker *tracker_alloc(struct axas_space *space,
 	tracker->what = args->what;
 	tracker->start = args->gpa;
 	tracker->last = args->gpa + args->length - 1;
-	tracker->threshold = args->what == AXAS_TRACK_WRITTEN ?
-				     args->threshold ?: 1 : U64_MAX;
+	tracker->by_flags = args->flags & AXAS_TRACK_BY_FLAGS;
+	tracker->threshold = track_counts(args) ? args->threshold ?: 1 : U64_MAX;
 	init_waitqueue_head(&tracker->wait);
 	axas_tree_init(&tracker->written, &written_ops);
 	tracker->opened = alloc_percpu_gfp(u64, AXAS_GFP | __GFP_ZERO);
@@ -464,7 +492,7 @@ static int tracker_start(struct axas_tracker *tracker)
 		ret = mutex_lock_killable(&space->lock);
 	if (ret)
 		return ret;
-	ret = track_begin(space, tracker->what);
+	ret = track_begin(space, tracker);
 	if (!ret) {
 		axas_hold_write(space->hold, &space->lock);
 		tracker->number = ++space->tracking->made;
@@ -475,11 +503,13 @@ static int tracker_start(struct axas_tracker *tracker)
 	return ret;
 }
 
-/* One of both, as a write is a use too. Nobody hears of a use, and can count it. */
+/* One of both, as a write is a use too. */
 static bool track_what_ok(const struct axas_track *args)
 {
+	if (args->threshold && !track_counts(args))
+		return false;
 	return args->what == AXAS_TRACK_WRITTEN ||
-	       (args->what == AXAS_TRACK_ACCESSED && !args->threshold);
+	       (args->what == AXAS_TRACK_ACCESSED && !args->flags);
 }
 
 static struct axas_tracker *tracker_create(struct axas_space *space,
@@ -512,7 +542,7 @@ static struct axas_tracker *tracker_create(struct axas_space *space,
 /**
  * axas_tracker_create - begin to notice what is written, or used
  * @space: the space, which outlives the tracker
- * @args: as for AXAS_TRACK; @size and @flags are not looked at
+ * @args: as for AXAS_TRACK; @size is not looked at
  *
  * Context: may sleep. Takes the space's lock and R. The first one of a space waits for
  * a grace period.
@@ -563,9 +593,9 @@ static enum axas_npt_way tracker_way(const struct axas_tracker *tracker)
 {
 	const struct axas_npt *npt = &tracker->space->npt;
 
-	return tracker->what == AXAS_TRACK_WRITTEN ?
-		       AXAS_NPT_WAY_FAULTS :
-		       axas_npt_get_ops(npt)->tracking->aging->way(npt);
+	if (tracker->what == AXAS_TRACK_ACCESSED)
+		return axas_npt_get_ops(npt)->tracking->aging->way(npt);
+	return tracker->by_flags ? AXAS_NPT_WAY_FLAGS : AXAS_NPT_WAY_FAULTS;
 }
 
 /**

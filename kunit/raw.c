@@ -4,6 +4,8 @@
  * 29-1 to 29-7; Arm ARM DDI 0487, D8.3; AMD64 APM volume 2, 5.3.3 to 5.3.5. No
  * name of the module's own definitions is used for a bit.
  */
+#include <axas/npt_track.h>
+
 #include "raw.h"
 
 struct raw_format {
@@ -386,6 +388,36 @@ bool raw_use(const struct axas_npt *npt, u64 gpa, unsigned int remembered)
 	return format != AXAS_FORMAT_S2 || *leaf & raw->flags.accessed;
 }
 
+/**
+ * raw_write - a CPU goes to a GPA, to write
+ * @npt: the table
+ * @gpa: the address
+ * @remembered: the lowest level of which it has kept an entry from before, when all on the way
+ *	there allowed writes; 0 if none
+ *
+ * EPT, 29.3.5: it sets the dirty flag of the leaf where it is told to. AMD, 5.4.2: always.
+ * Stage 2, D8.5.3: it sets S2AP[1] where the leaf has DBM and it is told to.
+ *
+ * Return: false for a fault.
+ */
+bool raw_write(const struct axas_npt *npt, u64 gpa, unsigned int remembered)
+{
+	enum axas_format format = npt->ops->format;
+	unsigned int level, found;
+	u64 *leaf = raw_entry_ptr(npt, gpa, &found);
+
+	for (level = npt->levels; level > found; level--)
+		if ((!remembered || level < remembered) &&
+		    !raw_link_writes(format, *raw_entry_at(npt, gpa, level)))
+			return false;
+	if (!raw_present(format, *leaf) || !raw_leaf_writes(format, *leaf) ||
+	    !raw_use(npt, gpa, remembered))
+		return false;
+	if (format == AXAS_FORMAT_AMD || npt->features & AXAS_FEAT_AD)
+		*leaf |= raw_formats[format].flags.dirty;
+	return true;
+}
+
 /* An entry as it would be if nobody had ever tracked what is written. */
 static u64 raw_untracked(const struct axas_npt *npt, u64 entry, bool leaf)
 {
@@ -397,9 +429,10 @@ static u64 raw_untracked(const struct axas_npt *npt, u64 entry, bool leaf)
 		      (entry & ~raw->stale) | raw->link_open;
 }
 
-/* Below a link: nothing is open, nothing was used. */
+/* Below a link: nothing is open, nothing was used, nothing is dirty. */
 #define SHUT	1
 #define IDLE	2
+#define CLEAN	4
 
 /* What this link says of what is below, beside what those above have said. */
 static unsigned int raw_shuts(const struct axas_npt *npt, u64 entry,
@@ -413,6 +446,9 @@ static unsigned int raw_shuts(const struct axas_npt *npt, u64 entry,
 	/* Elsewhere leaves come used when nobody wants to know. */
 	if (npt->aged && npt->features & AXAS_FEAT_AD && !(entry & raw->link_used))
 		shut |= IDLE;
+	if (npt->arms & AXAS_NPT_BY_FLAGS && raw->link_write && !raw_link_writes(npt->ops->format, entry) &&
+	    !(entry & raw->stale))
+		shut |= CLEAN;
 	return shut;
 }
 
@@ -430,6 +466,8 @@ static const char *raw_track_bad(const struct axas_npt *npt, u64 entry, bool lea
 		return NULL;
 	if (shut & IDLE && entry & (leaf ? raw->flags.accessed : raw->link_used))
 		return "something was used below a link that says no";
+	if (shut & CLEAN && leaf && entry & raw->flags.dirty)
+		return "a dirty leaf below a link that is armed";
 	shut &= SHUT;
 	if (!leaf)
 		return entry & raw->stale && !raw_link_armed(format, entry) ?

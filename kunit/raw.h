@@ -90,6 +90,7 @@ bool raw_writes(const struct axas_npt *npt, u64 gpa);
 u64 *raw_entry_ptr(const struct axas_npt *npt, u64 gpa, unsigned int *level);
 bool raw_reaches(const struct axas_npt *npt, u64 gpa, u64 hpa);
 bool raw_use(const struct axas_npt *npt, u64 gpa, unsigned int remembered);
+bool raw_write(const struct axas_npt *npt, u64 gpa, unsigned int remembered);
 void raw_read(struct raw_reader *reader);
 u64 raw_hash(u64 hash, u64 value);
 

@@ -32,6 +32,7 @@ struct track_set {
  * @rnd: random numbers
  * @sets: trackers
  * @ages: trackers may be of what was used
+ * @by_flags: the CPU says what was written
  * @exact: a list holds nothing else: all leaves are small and stay where they are
  * @step: number of the operation
  * @what: its name
@@ -45,6 +46,7 @@ struct track_model {
 	struct rnd_state rnd;
 	struct track_set sets[TRACKERS];
 	bool ages;
+	bool by_flags;
 	bool exact;
 	unsigned int step;
 	const char *what;
@@ -159,28 +161,35 @@ static void model_changed(struct track_model *model, unsigned int page,
 
 /* ---- accesses ---- */
 
-/* Whatever came of it, what is open can be written to without anybody noticing. */
+/*
+ * Whatever came of it, what is open can be written to without anybody noticing, but for the
+ * CPU if it is asked.
+ */
 static void model_accessed(struct track_model *model, unsigned int page, bool wrote)
 {
-	if (wrote || raw_writes(&model->space->npt, gpa_of(page)))
+	if (wrote || (!model->by_flags &&
+		      raw_writes(&model->space->npt, gpa_of(page))))
 		model_written(model, page, 1);
 }
 
 static void op_fault(struct track_model *model, unsigned int page)
 {
 	unsigned int access = 1 << rnd(model, 3);
+	bool good, writes;
 	int result;
 
 	rnd_fail(model);
 	result = axas_fault_at(model->space, gpa_of(page), access);
 	fake_hal_set_fail(NULL);
-	if (result == AXAS_FAULT_RESOLVED || result == AXAS_FAULT_SPURIOUS)
+	good = result == AXAS_FAULT_RESOLVED || result == AXAS_FAULT_SPURIOUS;
+	if (good)
 		model_used(model, page);
 	if (access != PROT_W)
 		return;
-	model_accessed(model, page, false);
-	if (raw_writes(&model->space->npt, gpa_of(page)) !=
-	    (result == AXAS_FAULT_RESOLVED || result == AXAS_FAULT_SPURIOUS))
+	model_accessed(model, page, good);
+	writes = raw_writes(&model->space->npt, gpa_of(page));
+	/* Who has a page that is clean needs no fault to write to it. */
+	if (model->by_flags ? good && !writes : good != writes)
 		model_fail(model, "the fault says otherwise", page);
 }
 
@@ -227,9 +236,12 @@ static void op_get(struct track_model *model, unsigned int page)
 		model_accessed(model, page, true);
 }
 
-/* A guest's CPU goes there, and reads. */
+/* A guest's CPU goes there, to read or, if it says so, to write. */
 static void op_cpu(struct track_model *model, unsigned int page)
 {
+	if (model->by_flags && rnd(model, 2) &&
+	    raw_write(&model->space->npt, gpa_of(page), 0))
+		model_written(model, page, 1);
 	if (raw_use(&model->space->npt, gpa_of(page), 0))
 		model_used(model, page);
 }
@@ -241,7 +253,7 @@ static void op_access(struct track_model *model)
 	rnd_range(model, &page, &n);
 	for (i = 0; i < 12; i++) {
 		at = page + rnd(model, n);
-		switch (rnd(model, model->ages ? 8 : 5)) {
+		switch (rnd(model, model->ages || model->by_flags ? 8 : 5)) {
 		case 5 ... 7:
 			model->what = "cpu";
 			op_cpu(model, at);
@@ -403,6 +415,8 @@ static void op_begin(struct track_model *model, struct track_set *set)
 		rnd_range(model, &page, &n);
 	args.gpa = gpa_of(page);
 	args.length = n * (u64)SZ_4K;
+	if (model->by_flags && args.what == AXAS_TRACK_WRITTEN)
+		args.flags = AXAS_TRACK_BY_FLAGS;
 	rnd_fail(model);
 	tracker = axas_tracker_create(model->space, &args);
 	fake_hal_set_fail(NULL);
@@ -588,23 +602,31 @@ static void model_step(struct track_model *model)
 	}
 }
 
-/* @features of a space where uses are noticed, or NULL. */
+/* What is noticed in a space, beside what faults write, and how. */
+struct model_kind {
+	u32 features;
+	bool ages;
+	bool by_flags;
+};
+
 static void model_run(struct kunit *test, bool exact, unsigned int steps,
-		      const u32 *features)
+		      struct model_kind kind)
 {
 	const struct axas_create create = {
-		.gpa_bits = 48, .features = features ? *features : 0,
+		.gpa_bits = 48, .features = kind.features,
 	};
 	struct track_model *model = kunit_kzalloc(test, sizeof(*model),
 						  GFP_KERNEL);
+	bool plain = !kind.ages && !kind.by_flags;
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, model);
 	model->test = test;
 	model->exact = exact;
-	model->ages = features;
-	model->space = features ? axas_test_space_with(test, &create) :
-				  axas_test_space(test);
+	model->ages = kind.ages;
+	model->by_flags = kind.by_flags;
+	model->space = plain ? axas_test_space(test) :
+			       axas_test_space_with(test, &create);
 	axas_test_seed(test, &model->rnd);
 	for (model->step = 1; model->step <= steps && !model->failed;
 	     model->step++) {
@@ -625,13 +647,13 @@ static void model_run(struct kunit *test, bool exact, unsigned int steps,
 /* Small leaves that stay where they are: no page is listed that wasn't written. */
 void track_model_exact(struct kunit *test)
 {
-	model_run(test, true, 1200, NULL);
+	model_run(test, true, 1200, (struct model_kind){ 0 });
 }
 
 /* Leaves of all sizes that come and go, with and without memory: none is left out. */
 void track_model_all(struct kunit *test)
 {
-	model_run(test, false, 1200, NULL);
+	model_run(test, false, 1200, (struct model_kind){ 0 });
 }
 
 /* EPT has no flags unless they are asked for. */
@@ -641,7 +663,9 @@ static void model_ages(struct kunit *test, bool exact)
 	unsigned int i, n = axas_is_ept(test) ? 1 : 2;
 
 	for (i = 0; i < n; i++)
-		model_run(test, exact, 1200, &features[i]);
+		model_run(test, exact, 1200, (struct model_kind){
+			.features = features[i], .ages = true,
+		});
 }
 
 /* The same of what was used. */
@@ -653,4 +677,25 @@ void age_model_exact(struct kunit *test)
 void age_model_all(struct kunit *test)
 {
 	model_ages(test, false);
+}
+
+/* The same where the CPU says what was written, and may what was used. */
+static void model_flags(struct kunit *test, bool exact)
+{
+	unsigned int ages;
+
+	for (ages = 0; ages < 2; ages++)
+		model_run(test, exact, 1200, (struct model_kind){
+			.features = AXAS_FEAT_AD, .ages = ages, .by_flags = true,
+		});
+}
+
+void flags_model_exact(struct kunit *test)
+{
+	model_flags(test, true);
+}
+
+void flags_model_all(struct kunit *test)
+{
+	model_flags(test, false);
 }

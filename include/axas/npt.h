@@ -215,7 +215,8 @@ struct axas_npt_freed {
  * @tracked: writes may be noticed: @ops are those of &struct axas_npt_tracking as
  *	far as it has any; never false again
  * @aged: uses may be noticed as well, as @tracked
- * @arms: what somebody wants to know of, &enum axas_track_what bits; under @lock
+ * @arms: what somebody wants to know of, &enum axas_track_what bits, and
+ *	%AXAS_NPT_BY_FLAGS; under @lock
  * @features: &enum axas_feature bits in force
  * @stale: whoever arms what lies below a stale link holds it
  */

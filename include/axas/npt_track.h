@@ -11,6 +11,9 @@
  * know of it. Documentation/internals.rst says what is open and what is armed.
  */
 
+/* Among what a table arms: the CPU's dirty flags say what was written. */
+#define AXAS_NPT_BY_FLAGS	BIT(7)
+
 /**
  * struct axas_npt_harvest - a search for what is open
  * @next: in: where it begins; out: where it goes on
@@ -118,6 +121,7 @@ struct axas_npt_writes {
  *	held for writing.
  * @harvest: report and arm what is open, or was used. May sleep. Lock held and, unless
  *	it only looks, R for writing.
+ * @dirty_way: can the CPU say what was written?
  * @aging: what is otherwise where uses are noticed; NULL if they can't be
  */
 struct axas_npt_tracking {
@@ -147,6 +151,7 @@ struct axas_npt_tracking {
 		       unsigned int prot, bool deep);
 	void (*open_links)(struct axas_npt *npt);
 	void (*harvest)(struct axas_npt *npt, struct axas_npt_harvest *harvest);
+	bool (*dirty_way)(const struct axas_npt *npt);
 	const struct axas_npt_aging *aging;
 };
 

@@ -25,6 +25,7 @@
  * @space: the space
  * @number: among the trackers that this has had, from 1
  * @what: an &enum axas_track_what
+ * @by_flags: the CPU's flags say what was written
  * @start: first byte of the range
  * @last: last byte of the range
  * @written: what was written, or used, there as far as the table doesn't know; under the
@@ -33,7 +34,7 @@
  * @opened: pages that were opened in the range, per CPU
  * @listed: how many of these it has said, or marked; under the space's lock
  * @wait: who waits for @threshold of them
- * @threshold: pages; nobody counts those that are used
+ * @threshold: pages; nobody counts those that the CPU's flags tell of, nor uses
  */
 struct axas_tracker {
 	struct list_head node;
@@ -41,6 +42,7 @@ struct axas_tracker {
 	struct axas_space *space;
 	u64 number;
 	u32 what;
+	bool by_flags;
 	u64 start;
 	u64 last;
 	struct axas_tree written;

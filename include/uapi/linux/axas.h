@@ -1183,16 +1183,24 @@ enum axas_track_what {
 };
 
 /**
+ * enum axas_track_flags - flags of AXAS_TRACK
+ * @AXAS_TRACK_BY_FLAGS: with %AXAS_TRACK_WRITTEN, the CPU's dirty flags say what was written
+ */
+enum axas_track_flags {
+	AXAS_TRACK_BY_FLAGS = 1 << 0,
+};
+
+/**
  * struct axas_track - notice what is written, or used, from now on (space)
  * @size: sizeof(struct axas_track)
- * @flags: must be 0
+ * @flags: &enum axas_track_flags
  * @gpa: first GPA, aligned to 4096
  * @length: bytes, a multiple of 4096
  * @what: one of &enum axas_track_what
  * @reserved: must be 0
  * @threshold: pages: poll(2) says that the descriptor can be read when as many have
- *	been written that AXAS_DIRTY hasn't listed; 0 is 1. 0 with %AXAS_TRACK_ACCESSED,
- *	where it never says so
+ *	been written that AXAS_DIRTY hasn't listed; 0 is 1. 0 with %AXAS_TRACK_ACCESSED
+ *	and %AXAS_TRACK_BY_FLAGS, where it never says so
  *
  * The call returns a new descriptor, closed on exec: a tracker. It ends when that is
  * closed; the space lives as long as it. A space may have many, over any ranges, and
@@ -1210,6 +1218,14 @@ enum axas_track_what {
  * AXAS_TRANSLATE says so; areas stay as they are. A larger leaf is split by the first write
  * to it, and joined again when the last tracker of the range ends.
  *
+ * With %AXAS_TRACK_BY_FLAGS a write to a page of 4 KiB takes no fault: the CPU sets the
+ * page's dirty flag, and the list looks at flags. With EPT and AMD the first write to 2 MiB
+ * after they were listed takes one, so that a list looks at nothing else; with stage 2 none
+ * does, and a list looks at all there is. A space of EPT or stage 2 needs %AXAS_FEAT_AD for
+ * that. Whoever walks the table by software sets the flag, or injects a fault, which does so.
+ * A larger leaf that has come since it was listed last is listed as a whole. All
+ * trackers of writes that a space has at a time go by flags, or none.
+ *
  * With %AXAS_TRACK_ACCESSED a page counts as used when a guest, or anybody else of those,
  * has touched it in any way, when AXAS_MOVE has moved it, and when AXAS_POPULATE has found
  * it in an area of another backend than %AXAS_BACKEND_ALLOC. What else has come, or gone, by
@@ -1220,8 +1236,9 @@ enum axas_track_what {
  * until AXAS_FAULT has said so. A larger leaf is used as a whole, and isn't split.
  *
  * Errors: EINVAL; ERANGE; EOPNOTSUPP in a space that has aliases, with a format of a module
- * that doesn't know of it, and with %AXAS_TRACK_ACCESSED where nobody keeps such flags;
- * EMFILE; ENFILE; ENOMEM; EINTR.
+ * that doesn't know of it, and with %AXAS_TRACK_ACCESSED or %AXAS_TRACK_BY_FLAGS where nobody
+ * keeps such flags; EBUSY if another tracker goes by flags and this one doesn't, or the other
+ * way round; EMFILE; ENFILE; ENOMEM; EINTR.
  */
 struct axas_track {
 	__u32 size;
