@@ -555,7 +555,8 @@ struct axas_tracker *axas_tracker_create(struct axas_space *space,
 	struct axas_tracker *tracker = tracker_create(space, args);
 
 	trace_axas_track(space->npt.id, args->gpa, args->length, args->what,
-			 PTR_ERR_OR_ZERO(tracker), axas_trace_ns(begin));
+			 args->flags, PTR_ERR_OR_ZERO(tracker),
+			 axas_trace_ns(begin));
 	return tracker;
 }
 EXPORT_SYMBOL_GPL(axas_tracker_create);

@@ -25,7 +25,7 @@ static __u64 page(__u64 n)
 
 static int age(int fd)
 {
-	return ax_track_what(fd, RAM, SIZE, AXAS_TRACK_ACCESSED, 0);
+	return ax_track_what(fd, RAM, SIZE, AXAS_TRACK_ACCESSED, 0, 0);
 }
 
 static int list_with(int tracker, __u32 flags)
@@ -225,9 +225,10 @@ TEST_F(aged, nobody_waits_for_a_use)
 	struct pollfd poll_fd = { .events = POLLIN };
 	int fd = self->fd;
 
-	EXPECT_EQ(-EINVAL, ax_track_what(fd, RAM, SIZE, AXAS_TRACK_ACCESSED, 1));
+	EXPECT_EQ(-EINVAL, ax_track_what(fd, RAM, SIZE, AXAS_TRACK_ACCESSED, 0, 1));
 	EXPECT_EQ(-EINVAL, ax_track_what(fd, RAM, SIZE,
-					 AXAS_TRACK_ACCESSED | AXAS_TRACK_WRITTEN, 0));
+					 AXAS_TRACK_ACCESSED | AXAS_TRACK_WRITTEN,
+					 0, 0));
 	poll_fd.fd = age(fd);
 	ASSERT_LE(0, poll_fd.fd);
 	ax_fault(fd, page(3), AX_R);

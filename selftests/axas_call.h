@@ -59,6 +59,16 @@ static inline int ax_create_range(int dev, __u32 format, __u32 bits,
 	return ax_ioctl(dev, AXAS_CREATE, &c);
 }
 
+static inline int ax_create_with(int dev, __u32 format, __u32 bits, __u32 features)
+{
+	struct axas_create c = {
+		.size = sizeof(c), .format = format, .gpa_bits = bits,
+		.features = features,
+	};
+
+	return ax_ioctl(dev, AXAS_CREATE, &c);
+}
+
 static inline int ax_create(int dev, __u32 format, __u32 bits)
 {
 	return ax_create_range(dev, format, bits, 0, 0);
@@ -252,10 +262,10 @@ static inline int ax_next(int fd, __u64 *gpa, __u64 *length,
 }
 
 static inline int ax_track_what(int fd, __u64 gpa, __u64 length, __u32 what,
-				__u64 threshold)
+				__u32 flags, __u64 threshold)
 {
 	struct axas_track t = {
-		.size = sizeof(t), .gpa = gpa, .length = length,
+		.size = sizeof(t), .flags = flags, .gpa = gpa, .length = length,
 		.what = what, .threshold = threshold,
 	};
 
@@ -265,7 +275,7 @@ static inline int ax_track_what(int fd, __u64 gpa, __u64 length, __u32 what,
 /* A tracker, which poll(2) says something of at @threshold pages. */
 static inline int ax_track_at(int fd, __u64 gpa, __u64 length, __u64 threshold)
 {
-	return ax_track_what(fd, gpa, length, AXAS_TRACK_WRITTEN, threshold);
+	return ax_track_what(fd, gpa, length, AXAS_TRACK_WRITTEN, 0, threshold);
 }
 
 static inline int ax_track(int fd, __u64 gpa, __u64 length)

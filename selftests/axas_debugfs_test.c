@@ -257,7 +257,7 @@ TEST_F(space, trackers)
 	/* What one has listed is marked for the other. */
 	ASSERT_EQ(2, ax_dirty(written, &gpa, &length, 0, run, 8));
 	EXPECT_EQ(0, close(empty));
-	used = ax_track_what(self->fd, GPA, AX_2M, AXAS_TRACK_ACCESSED, 0);
+	used = ax_track_what(self->fd, GPA, AX_2M, AXAS_TRACK_ACCESSED, 0, 0);
 	if (variant->format != AXAS_FORMAT_EPT)
 		ASSERT_LE(0, used);
 	snprintf(want, sizeof(want),

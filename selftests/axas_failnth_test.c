@@ -615,8 +615,8 @@ static int track_ages(int fd, int tracker)
 	struct axas_next_entry e[NR_TRACKED];
 	int a, b, n = -ENOMEM;
 
-	a = ax_track_what(fd, GPA, length, AXAS_TRACK_ACCESSED, 0);
-	b = ax_track_what(fd, GPA, length, AXAS_TRACK_ACCESSED, 0);
+	a = ax_track_what(fd, GPA, length, AXAS_TRACK_ACCESSED, 0, 0);
+	b = ax_track_what(fd, GPA, length, AXAS_TRACK_ACCESSED, 0, 0);
 	if (a == -EOPNOTSUPP)
 		return 0;
 	if (a >= 0 && b >= 0) {

@@ -3,7 +3,8 @@
  * One space of each format and of several widths: a test that says
  * TEST_F(space, ...) runs once in each. AX_FEW_VARIANTS leaves out all widths but
  * one of each format, and AX_TWO_FORMATS AMD's: what takes long, and asks for
- * nothing in which it isn't as EPT's; AX_MODULE_TOO adds one of a module's.
+ * nothing in which it isn't as EPT's; AX_MODULE_TOO adds one of a module's, and
+ * AX_FLAGS_TOO some whose trackers go by the CPU's flags.
  */
 #ifndef AXAS_FIXTURE_H
 #define AXAS_FIXTURE_H
@@ -22,6 +23,8 @@ FIXTURE(space) {
 FIXTURE_VARIANT(space) {
 	__u32 format;
 	__u32 bits;
+	__u32 features;
+	__u32 track;		/* flags of trackers */
 };
 
 /* As the module calls what those below are in. */
@@ -50,6 +53,16 @@ AX_VARIANT(s2_40, AXAS_FORMAT_S2, 40);
 AX_VARIANT(amd48, AXAS_FORMAT_AMD, 48);
 #endif
 #endif
+#ifdef AX_FLAGS_TOO
+FIXTURE_VARIANT_ADD(space, ept48_flags) {
+	.format = AXAS_FORMAT_EPT, .bits = 48,
+	.features = AXAS_FEAT_AD, .track = AXAS_TRACK_BY_FLAGS,
+};
+FIXTURE_VARIANT_ADD(space, s2_40_flags) {
+	.format = AXAS_FORMAT_S2, .bits = 40,
+	.features = AXAS_FEAT_AD, .track = AXAS_TRACK_BY_FLAGS,
+};
+#endif
 #ifndef AX_FEW_VARIANTS
 AX_VARIANT(ept39, AXAS_FORMAT_EPT, 39);
 AX_VARIANT(ept57, AXAS_FORMAT_EPT, 57);
@@ -71,7 +84,10 @@ FIXTURE_SETUP(space)
 		SKIP(return, "axas_gstage isn't loaded");
 	ASSERT_EQ(0, ax_info(self->dev, variant->format, &self->info));
 	self->end = 1ULL << variant->bits;
-	self->fd = ax_create(self->dev, variant->format, variant->bits);
+	self->fd = ax_create_with(self->dev, variant->format, variant->bits,
+				  variant->features & self->info.features);
+	if (variant->features & ~self->info.features)
+		SKIP(return, "this CPU's spaces don't have these features");
 	if (!(self->info.gpa_bits >> variant->bits & 1)) {
 		ASSERT_EQ(-EOPNOTSUPP, self->fd);
 		SKIP(return, "this machine has no spaces of %u bits", variant->bits);

@@ -301,7 +301,7 @@ TEST_F(space, reads_are_writes)
 
 	ASSERT_LE(0, ram);
 	ASSERT_EQ(0, ax_protect(self->fd, GPA + 0x4000, 0x1000, AX_R));
-	tracker = ax_track_what(self->fd, GPA, LENGTH, AXAS_TRACK_WRITTEN, 0);
+	tracker = ax_track_what(self->fd, GPA, LENGTH, AXAS_TRACK_WRITTEN, 0, 0);
 	ASSERT_LE(0, tracker);
 	w = ax_window(ram, 0, LENGTH, PROT_READ);
 	ASSERT_NE(MAP_FAILED, (void *)w);

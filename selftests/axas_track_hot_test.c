@@ -5,6 +5,7 @@
  */
 #define AX_FEW_VARIANTS
 #define AX_MODULE_TOO
+#define AX_FLAGS_TOO
 #include "axas_track_race.h"
 
 /* ---- few pages, listed all the time ---- */
@@ -111,7 +112,8 @@ static void hot_pages(struct __test_metadata *_metadata, struct hot *hot, double
 		      __u64 *rnd)
 {
 	void *(*const run[])(void *) = { write_hot, write_hot, change_hot };
-	int tracker = ax_track(hot->r.fd, RAM, SIZE);
+	int tracker = ax_track_what(hot->r.fd, RAM, SIZE, AXAS_TRACK_WRITTEN,
+				    hot->r.track, 0);
 	struct hot_writer h[ARRAY_SIZE(run)] = {};
 	pthread_t thread[ARRAY_SIZE(run)];
 	double end = ax_now() + ax_race(seconds);
@@ -158,6 +160,7 @@ TEST_F_TIMEOUT(space, pages_that_are_written_all_the_time, 120)
 			continue;
 		memset(&hot, 0, sizeof(hot));
 		hot.r.fd = self->fd;
+		hot.r.track = variant->track;
 		for (i = 0; i < HOT; i++)
 			hot.page[i] = i < HOT / 2 ? 3 * i : i < HOT - 1 ? LARGE + 7 * i : ROM;
 		hot.r.routes = route < NR_WRITES ? 1u << route : ~(1u << DIRECT);
@@ -183,6 +186,7 @@ TEST_F_TIMEOUT(space, linear_pages_that_are_written_all_the_time, 60)
 	ASSERT_EQ(0, ax_map_linear(self->fd, RAM, SIZE, strtoull(hpa, NULL, 0), AX_RW, 0));
 	memset(&hot, 0, sizeof(hot));
 	hot.r.fd = self->fd;
+	hot.r.track = variant->track;
 	hot.r.routes = 1u << STORE | 1u << PWRITE | 1u << VECTOR | 1u << FAULT | 1u << PROC_MEM |
 		       1u << PROTECT;
 	for (i = 0; i < HOT; i++) {

@@ -54,6 +54,7 @@ struct watch {
 struct race {
 	int fd, disk, file, mem;
 	unsigned int routes;		/* a bit for each */
+	__u32 track;			/* flags of trackers */
 	char *w;
 	volatile bool stop, all_written;
 	volatile unsigned int bad;

@@ -12,6 +12,7 @@
  * them; without it each is taken alone, then all at once.
  */
 #define AX_FEW_VARIANTS
+#define AX_FLAGS_TOO
 #define AX_MODULE_TOO
 #include "axas_track_race.h"
 #include "axas_loop.h"
@@ -287,7 +288,8 @@ static void list_round(struct watch *w)
 
 static bool watch_begin(struct watch *w, unsigned int round)
 {
-	w->fd = ax_track(w->race->fd, at(w->first), w->pages * AX_PAGE);
+	w->fd = ax_track_what(w->race->fd, at(w->first), w->pages * AX_PAGE,
+			      AXAS_TRACK_WRITTEN, w->race->track, 0);
 	if (w->fd < 0) {
 		bad(w->race, "AXAS_TRACK", w->first, w->fd);
 		return false;
@@ -420,8 +422,8 @@ static void race_threads(struct __test_metadata *_metadata, struct race *r, doub
 		pthread_join(watcher[i], NULL);
 }
 
-static void race(struct __test_metadata *_metadata, int fd, unsigned int routes,
-		 double seconds, __u64 *rnd)
+static void race(struct __test_metadata *_metadata, int fd, __u32 track,
+		 unsigned int routes, double seconds, __u64 *rnd)
 {
 	static struct race r;
 	const char *why = NULL;
@@ -430,6 +432,7 @@ static void race(struct __test_metadata *_metadata, int fd, unsigned int routes,
 	memset(&r, 0, sizeof(r));
 	r.fd = fd;
 	r.routes = routes;
+	r.track = track;
 	r.file = -1;
 	r.disk = -1;
 	if (taken(&r, DIRECT))
@@ -494,7 +497,7 @@ TEST_F_TIMEOUT(space, each_route_alone, 120)
 		if (i >= NR_WRITES)
 			routes |= 1u << (i % 2 ? STORE : PWRITE);
 		printf("# %s\n", route_names[i]);
-		race(_metadata, self->fd, routes, 0.3, &rnd);
+		race(_metadata, self->fd, variant->track, routes, 0.3, &rnd);
 	}
 }
 
@@ -504,7 +507,8 @@ TEST_F_TIMEOUT(space, all_routes_at_once, 120)
 	const char *names = getenv("AXAS_ROUTES");
 
 	ax_access_arm();
-	race(_metadata, self->fd, names ? routes_named(names) : (1u << NR_ROUTES) - 1, 4, &rnd);
+	race(_metadata, self->fd, variant->track,
+	     names ? routes_named(names) : (1u << NR_ROUTES) - 1, 4, &rnd);
 }
 
 TEST_HARNESS_MAIN

@@ -191,13 +191,14 @@ DEFINE_EVENT(axas_range, axas_resize,
 );
 
 TRACE_EVENT(axas_track,
-	TP_PROTO(u64 space, u64 gpa, u64 size, u32 what, int ret, u64 ns),
-	TP_ARGS(space, gpa, size, what, ret, ns),
+	TP_PROTO(u64 space, u64 gpa, u64 size, u32 what, u32 flags, int ret, u64 ns),
+	TP_ARGS(space, gpa, size, what, flags, ret, ns),
 	TP_STRUCT__entry(
 		__field(u64, space)
 		__field(u64, gpa)
 		__field(u64, size)
 		__field(u32, what)
+		__field(u32, flags)
 		__field(int, ret)
 		__field(u64, ns)
 	),
@@ -206,12 +207,13 @@ TRACE_EVENT(axas_track,
 		__entry->gpa = gpa;
 		__entry->size = size;
 		__entry->what = what;
+		__entry->flags = flags;
 		__entry->ret = ret;
 		__entry->ns = ns;
 	),
-	TP_printk("space=%llu gpa=0x%llx size=0x%llx what=%#x ret=%d ns=%llu",
+	TP_printk("space=%llu gpa=0x%llx size=0x%llx what=%#x flags=%#x ret=%d ns=%llu",
 		  __entry->space, __entry->gpa, __entry->size, __entry->what,
-		  __entry->ret, __entry->ns)
+		  __entry->flags, __entry->ret, __entry->ns)
 );
 
 TRACE_EVENT(axas_dirty,

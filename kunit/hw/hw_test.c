@@ -283,11 +283,12 @@ static void hw_tracks_test(struct kunit *test)
 		ret = axas_space_add_holder(run->space, &run->holder);
 	if (!ret) {
 		hw_tracks(run, steps ? steps : hw_arch_steps());
-		kunit_info(test, "%u bits, features %#x: %u steps, seed %llu, %llu probes, %llu without a fault; %llu pages listed%s\n",
+		kunit_info(test, "%u bits, features %#x: %u steps, seed %llu, %llu probes, %llu without a fault; %llu pages listed%s%s\n",
 			   config->gpa_bits, config->features, run->step, run->seed,
 			   run->stats.probes, run->stats.kinds[AXAS_PROBE_MAPPED],
 			   run->stats.checks,
-			   run->sets_flags ? ", flags" : "");
+			   run->sets_flags & HW_ACCESSED ? ", accessed flags" : "",
+			   run->sets_flags & HW_DIRTY ? ", dirty flags" : "");
 	}
 	hw_finish(run);
 	if (ret == -EOPNOTSUPP)

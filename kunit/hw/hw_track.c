@@ -39,6 +39,7 @@ struct hw_tracker {
  * struct hw_tracks - a run
  * @run: the space, and where chance comes from
  * @base: GPA of the first page
+ * @by_flags: the CPU says what was written
  * @what: for messages: the step
  * @trackers: some of what is written, and one of what is used where that can be
  * @got: what was listed
@@ -47,6 +48,7 @@ struct hw_tracker {
 struct hw_tracks {
 	struct hw_run *run;
 	u64 base;
+	bool by_flags;
 	const char *what;
 	struct hw_tracker trackers[NR_TRACKERS];
 	DECLARE_BITMAP(got, TRACK_PAGES);
@@ -74,8 +76,8 @@ static void some_pages(struct hw_run *run, unsigned int *first, unsigned int *en
 
 /* ---- what the CPU does ---- */
 
-/* Does the CPU say that it has used a page? Where it doesn't nobody can know. */
-static bool says_used(struct hw_tracks *tracks, u64 gpa)
+/* Does the CPU say that it has used a page, or written? Where it doesn't nobody can know. */
+static bool says(struct hw_tracks *tracks, u64 gpa, unsigned int flag)
 {
 	struct hw_run *run = tracks->run;
 	struct hw_walk walk;
@@ -83,8 +85,8 @@ static bool says_used(struct hw_tracks *tracks, u64 gpa)
 
 	hw_raw_walk(&run->space->npt, gpa, &walk);
 	hw_raw_flags(&run->space->npt, walk.entries[walk.nr - 1], &flags);
-	run->sets_flags |= flags & HW_ACCESSED;
-	return run->sets_flags & HW_ACCESSED;
+	run->sets_flags |= flags & flag;
+	return run->sets_flags & flag;
 }
 
 /* Does a tracker of that want to know? */
@@ -103,7 +105,10 @@ static void track_expect_little_more(struct hw_tracks *tracks)
 		track_fail(tracks, 0, "much is listed that nobody did");
 }
 
-/* A leaf is used as a whole, and written as a whole where nobody tracks it. */
+/*
+ * A leaf is used as a whole, and written as a whole where nobody tracks it, or for the
+ * first time where the CPU says so.
+ */
 static void track_may(struct hw_tracks *tracks, u32 what, unsigned int page, bool whole)
 {
 	unsigned int first = whole ? ALIGN_DOWN(page, 512) : page, i;
@@ -125,14 +130,17 @@ static void track_did(struct hw_tracks *tracks, u32 what, unsigned int page)
 		known = true;
 	}
 	track_may(tracks, what, page, page >= TRACK_SMALL &&
-		  (what == AXAS_TRACK_ACCESSED || !known));
+		  (what == AXAS_TRACK_ACCESSED || !known || tracks->by_flags));
 }
 
 static void track_note(struct hw_tracks *tracks, unsigned int page, unsigned int access)
 {
-	if (access == AXAS_PROT_WRITE)
+	u64 gpa = track_gpa(tracks, page);
+
+	if (access == AXAS_PROT_WRITE &&
+	    (!tracks->by_flags || says(tracks, gpa, HW_DIRTY)))
 		track_did(tracks, AXAS_TRACK_WRITTEN, page);
-	if (says_used(tracks, track_gpa(tracks, page)))
+	if (says(tracks, gpa, HW_ACCESSED))
 		track_did(tracks, AXAS_TRACK_ACCESSED, page);
 	else
 		track_may(tracks, AXAS_TRACK_ACCESSED, page, page >= TRACK_SMALL);
@@ -269,6 +277,8 @@ static void track_begin(struct hw_tracks *tracks, struct hw_tracker *t)
 	};
 	struct axas_tracker *tracker;
 
+	if (tracks->by_flags && t->what == AXAS_TRACK_WRITTEN)
+		args.flags = AXAS_TRACK_BY_FLAGS;
 	bitmap_zero(t->must, TRACK_PAGES);
 	bitmap_zero(t->may, TRACK_PAGES);
 	tracker = axas_tracker_create(tracks->run->space, &args);
@@ -402,6 +412,8 @@ struct hw_tracks *hw_track_begin(struct hw_run *run)
 		return NULL;
 	tracks->run = run;
 	tracks->what = "the beginning";
+	tracks->by_flags = run->space->npt.ops->tracking->dirty_way(&run->space->npt) &&
+			   hw_one_in(run, 2);
 	tracks->base = ALIGN_DOWN(hw_random64(run) % (run->limit - TRACK_SIZE), SZ_2M);
 	if (track_map(tracks))
 		track_fail(tracks, 0, "there is no memory");

@@ -128,6 +128,7 @@ static bool ctx_open(struct ctx *ctx, const struct host *host,
 		create.length = (4096 + below(ctx, 1 << 19)) * AX_PAGE;
 	}
 	ctx->features = create.features;
+	ctx->by_flags = one_in(ctx, 2);
 	ctx->fd = ax_ioctl(ctx->dev, AXAS_CREATE, &create);
 	if (ctx->fd < 0 || ax_stats(ctx->fd, &ctx->st))
 		return false;

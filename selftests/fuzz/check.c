@@ -48,7 +48,8 @@ void check_page(struct ctx *ctx, const struct axas_translate_entry *e)
 	DIFFERS(memtype, a->memtype);
 	DIFFERS(flags, (a->flags & AXAS_MAP_IGNORE_PAT ?
 			AXAS_TRANSLATE_IGNORE_PAT : 0) |
-		       (ctx->aged ? e->flags & AXAS_TRANSLATE_ACCESSED : 0));
+		       (ctx->aged ? e->flags & AXAS_TRANSLATE_ACCESSED : 0) |
+		       (ctx->flagged ? e->flags & AXAS_TRANSLATE_DIRTY : 0));
 	if (!mapped) {
 		DIFFERS(hpa, 0);
 		DIFFERS(leaf_size, 0);

@@ -124,7 +124,7 @@ struct zone {
 /* A tracker, and what it has to list. */
 struct track {
 	int fd;
-	__u32 what;
+	__u32 what, flags;
 	__u64 gpa, len;			/* 0: there is none */
 	struct areas due;
 };
@@ -182,6 +182,8 @@ struct ctx {
 	struct track track[NR_TRACKS];
 	bool tracked;			/* there is, or was, a tracker */
 	bool aged;			/* ... of what is used */
+	bool flagged;			/* ... by the CPU's dirty flags */
+	bool by_flags;			/* and so most are */
 	struct peer peer;
 	struct note note[NR_NOTES];
 };

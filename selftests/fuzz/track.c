@@ -125,12 +125,25 @@ static void track_end(struct ctx *ctx, struct track *t)
 	*t = (struct track){ 0 };
 }
 
-/* A module's format has what it has been built with; EPT has flags if it was asked. */
-static bool track_may_not(const struct ctx *ctx, __u32 what)
+/* A module's format has what it has been built with; others have flags if they were asked. */
+static bool track_may_not(const struct ctx *ctx, __u32 what, __u32 flags)
 {
-	return ctx->st.format >= AXAS_FORMAT_MODULE ||
+	bool asked = ctx->features & AXAS_FEAT_AD || ctx->st.format == AXAS_FORMAT_AMD;
+
+	return ctx->st.format >= AXAS_FORMAT_MODULE || (flags && !asked) ||
 	       (what == AXAS_TRACK_ACCESSED && ctx->st.format == AXAS_FORMAT_EPT &&
-		!(ctx->features & AXAS_FEAT_AD));
+		!asked);
+}
+
+/* All that are of what was written go by flags, or none. */
+static bool track_busy(const struct ctx *ctx, __u32 flags)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_TRACKS; i++)
+		if (ctx->track[i].len && ctx->track[i].what == AXAS_TRACK_WRITTEN)
+			return ctx->track[i].flags != flags;
+	return false;
 }
 
 static void track_begin(struct ctx *ctx, struct track *t)
@@ -147,17 +160,26 @@ static void track_begin(struct ctx *ctx, struct track *t)
 		len = lesser(len, space_end(ctx) - gpa);
 	}
 	t->what = one_in(ctx, 3) ? AXAS_TRACK_ACCESSED : AXAS_TRACK_WRITTEN;
+	t->flags = t->what == AXAS_TRACK_WRITTEN && ctx->by_flags != one_in(ctx, 8) ?
+			   AXAS_TRACK_BY_FLAGS : 0;
 	ctx->tracked = true;
-	t->fd = ax_track_what(ctx->fd, gpa, len, t->what, 0);
-	note(ctx, "track %s %#llx+%#llx: %d", t->what == AXAS_TRACK_ACCESSED ? "uses of" :
-	     "writes to", gpa, len, t->fd);
+	t->fd = ax_track_what(ctx->fd, gpa, len, t->what, t->flags, 0);
+	note(ctx, "track %s %#llx+%#llx%s: %d", t->what == AXAS_TRACK_ACCESSED ? "uses of" :
+	     "writes to", gpa, len, t->flags ? " by flags" : "", t->fd);
+	if (t->what == AXAS_TRACK_WRITTEN && track_busy(ctx, t->flags)) {
+		if (t->fd != -EBUSY)
+			fail(ctx, "it returned %d beside others", t->fd);
+		return;
+	}
 	if (t->fd >= 0) {
 		t->gpa = gpa;
 		t->len = len;
 		ctx->aged |= t->what == AXAS_TRACK_ACCESSED;
+		ctx->flagged |= t->flags;
 	}
-	if (t->fd == -EOPNOTSUPP ? !track_may_not(ctx, t->what) : t->fd < 0 ||
-	    (t->what == AXAS_TRACK_ACCESSED && track_may_not(ctx, t->what)))
+	if (t->fd == -EOPNOTSUPP ? !track_may_not(ctx, t->what, t->flags) : t->fd < 0 ||
+	    ((t->flags || t->what == AXAS_TRACK_ACCESSED) &&
+	     track_may_not(ctx, t->what, t->flags)))
 		fail(ctx, "it returned %d", t->fd);
 }
 

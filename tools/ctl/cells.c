@@ -96,14 +96,18 @@ static int open_space(const struct figures *f, int *pid)
 /* A tracker keeps the space alive: @owner says when nobody needs it any more. */
 void start_tracking(struct tracked *t, const struct figures *f)
 {
+	uint32_t what = t->used ? AXAS_TRACK_ACCESSED : AXAS_TRACK_WRITTEN;
 	int space, pid;
 
 	space = open_space(f, &pid);
 	t->owner = (int)syscall(SYS_pidfd_open, pid, 0);
 	t->base = f->base;
 	t->length = f->length;
-	t->tracker = axas_track(space, f->base, f->length,
-				t->used ? AXAS_TRACK_ACCESSED : AXAS_TRACK_WRITTEN, 0);
+	t->tracker = axas_track(space, f->base, f->length, what, 0, 0);
+	/* The owner's trackers go by flags, and so do all. */
+	if (t->tracker == -EBUSY)
+		t->tracker = axas_track(space, f->base, f->length, what,
+					AXAS_TRACK_BY_FLAGS, 0);
 	close(space);
 	if (t->tracker == -ENOTTY)
 		die("the module has no trackers: it is older than 0.3");

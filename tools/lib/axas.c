@@ -282,11 +282,11 @@ int axas_ram_file(int space, uint64_t gpa, uint64_t length, uint32_t prot,
 }
 
 int axas_track(int space, uint64_t gpa, uint64_t length, uint32_t what,
-	       uint64_t threshold)
+	       uint32_t flags, uint64_t threshold)
 {
 	struct axas_track track = {
-		.size = sizeof(track), .gpa = gpa, .length = length,
-		.what = what, .threshold = threshold,
+		.size = sizeof(track), .flags = flags, .gpa = gpa,
+		.length = length, .what = what, .threshold = threshold,
 	};
 
 	return call(space, AXAS_TRACK, &track);

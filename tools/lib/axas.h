@@ -241,12 +241,14 @@ int axas_ram_file(int space, uint64_t gpa, uint64_t length, uint32_t prot,
  * @gpa: first address
  * @length: bytes
  * @what: %AXAS_TRACK_WRITTEN or %AXAS_TRACK_ACCESSED
- * @threshold: pages that poll(2) waits for; 0 is 1. Of uses there is nothing to wait for: 0
+ * @flags: 0, or %AXAS_TRACK_BY_FLAGS with %AXAS_TRACK_WRITTEN
+ * @threshold: pages that poll(2) waits for; 0 is 1. Of uses, and of what the CPU's flags say,
+ *	there is nothing to wait for: 0
  *
  * Return: a descriptor, closed on exec, or -errno. The tracker ends when it is closed.
  */
 int axas_track(int space, uint64_t gpa, uint64_t length, uint32_t what,
-	       uint64_t threshold);
+	       uint32_t flags, uint64_t threshold);
 
 /**
  * axas_dirty() - list what has been written, or used, since it was listed last

@@ -626,7 +626,7 @@ int send_guest(const struct options *o)
 	if (getrandom(&s->session, sizeof(s->session), 0) < 0)
 		die("getrandom: %s", strerror(errno));
 	s->tracker = axas_track(s->guest.space, s->hello.base, s->hello.length,
-				AXAS_TRACK_WRITTEN, 0);
+				AXAS_TRACK_WRITTEN, 0, 0);
 	if (s->tracker < 0)
 		die("cannot track what is written: %s", strerror(-s->tracker));
 	connect_again(s);

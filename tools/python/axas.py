@@ -130,6 +130,10 @@ class TrackWhat(enum.IntFlag):
     ACCESSED = 1 << 1
 
 
+class TrackFlags(enum.IntFlag):
+    BY_FLAGS = 1 << 0
+
+
 class DirtyFlags(enum.IntFlag):
     PEEK = 1 << 0
     PUT = 1 << 1
@@ -277,7 +281,7 @@ _FUNCTIONS = {
     "axas_resize": (_INT, *_RANGE),
     "axas_root": (_INT, _INT, _PTR),
     "axas_stats": (_INT, _INT, _PTR),
-    "axas_track": (_INT, *_RANGE, _U32, _U64),
+    "axas_track": (_INT, *_RANGE, _U32, _U32, _U64),
     "axas_translations": (_INT, _INT, _PTR, ctypes.c_uint),
     "axas_unmap": (_INT, *_RANGE),
     "axas_write": (_INT, _INT, _U64, _TEXT, _SIZE),
@@ -527,9 +531,9 @@ class Space(_Memory):
                       entries, len(entries))
             yield from [(entry.gpa, entry.length) for entry in entries[:n]]
 
-    def track(self, gpa, length, what=TrackWhat.WRITTEN, threshold=0):
+    def track(self, gpa, length, what=TrackWhat.WRITTEN, flags=0, threshold=0):
         """Make a Tracker of a range, which notices what is written, or used, from now on."""
-        return Tracker(_call("axas_track", self.fileno(), gpa, length, what, threshold),
+        return Tracker(_call("axas_track", self.fileno(), gpa, length, what, flags, threshold),
                        gpa, length)
 
     def ram_file(self, gpa, length, prot=RW, flags=0):

@@ -23,8 +23,8 @@ PREFIXES = {"axas_memtype": "AXAS_MEM_", "axas_feature": "AXAS_FEAT_", "axas_bac
             "axas_map_flags": "AXAS_MAP_", "axas_move_flags": "AXAS_MOVE_", "axas_ram_flags": "AXAS_RAM_",
             "axas_collapse_flags": "AXAS_COLLAPSE_", "axas_fault_result": "AXAS_FAULT_",
             "axas_translate_state": "AXAS_TRANSLATE_", "axas_translate_flags": "AXAS_TRANSLATE_",
-            "axas_track_what": "AXAS_TRACK_", "axas_dirty_flags": "AXAS_DIRTY_",
-            "axas_probe_kind": "AXAS_PROBE_"}
+            "axas_track_what": "AXAS_TRACK_", "axas_track_flags": "AXAS_TRACK_",
+            "axas_dirty_flags": "AXAS_DIRTY_", "axas_probe_kind": "AXAS_PROBE_"}
 
 
 def python_name(name):

@@ -84,7 +84,7 @@ int main(void)
 	expect(axas_resize(-1, 0, 4096) == -EBADF, "resize");
 	expect(axas_move(-1, 0, 4096, 4096, 0) == -EBADF, "move");
 	expect(axas_collapse(-1, 0, 4096, 0, NULL) == -EBADF, "collapse");
-	expect(axas_track(-1, 0, 4096, AXAS_TRACK_WRITTEN, 0) == -EBADF, "track");
+	expect(axas_track(-1, 0, 4096, AXAS_TRACK_WRITTEN, 0, 0) == -EBADF, "track");
 	expect(axas_dirty(-1, &gpa, &length, 0, &run, 1) == -EBADF, "dirty");
 	expect(axas_dirty(-1, &gpa, &length, AXAS_DIRTY_PUT, &run, 1) == -EINVAL,
 	       "dirty, flags");

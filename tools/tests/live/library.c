@@ -294,9 +294,10 @@ void test_track(void)
 
 	EXPECT(!axas_map_alloc(s, G, M, RW));
 	EXPECT(!axas_populate(s, G, M, NULL));
-	EXPECT(axas_track(s, G, M, 0, 0) == -EINVAL);
-	EXPECT(axas_track(s, UINT64_C(1) << 62, M, AXAS_TRACK_WRITTEN, 0) == -ERANGE);
-	t = axas_track(s, G, M, AXAS_TRACK_WRITTEN, 3);
+	EXPECT(axas_track(s, G, M, 0, 0, 0) == -EINVAL);
+	EXPECT(axas_track(s, G, M, AXAS_TRACK_WRITTEN, AXAS_TRACK_BY_FLAGS, 3) == -EINVAL);
+	EXPECT(axas_track(s, UINT64_C(1) << 62, M, AXAS_TRACK_WRITTEN, 0, 0) == -ERANGE);
+	t = axas_track(s, G, M, AXAS_TRACK_WRITTEN, 0, 3);
 	EXPECT(t >= 0 && fcntl(t, F_GETFD) == FD_CLOEXEC);
 	ready = (struct pollfd){ .fd = t, .events = POLLIN };
 	EXPECT(!axas_write(s, G + 8 * K - 1, "ab", 2));
