@@ -262,9 +262,9 @@ static void track_things(struct events *events, bool s2, int fd, int *tracker)
 	if (s2)
 		expect(events, false, "invalidate", "gpa=0x40000000 size=0x200000");
 	*tracker = ax_track(fd, GPA, AX_2M);
-	expect(events, true, "track", "gpa=0x40000000 size=0x200000 what=0x1 ret=0");
+	expect(events, true, "track", "gpa=0x40000000 size=0x200000 what=0x1 flags=0x0 ret=0");
 	ax_track(fd, GPA, 1);
-	expect(events, true, "track", "gpa=0x40000000 size=0x1 what=0x1 ret=%d", -EINVAL);
+	expect(events, true, "track", "gpa=0x40000000 size=0x1 what=0x1 flags=0x0 ret=%d", -EINVAL);
 	fault(events, fd, GPA + 0x2008, AX_R, "r", "spurious");
 	fault(events, fd, GPA + 0x2008, AX_W, "w", "resolved");
 	ax_dirty(*tracker, &gpa, &length, AXAS_DIRTY_PEEK, e, 2);
