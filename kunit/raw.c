@@ -446,8 +446,8 @@ static unsigned int raw_shuts(const struct axas_npt *npt, u64 entry,
 	/* Elsewhere leaves come used when nobody wants to know. */
 	if (npt->aged && npt->features & AXAS_FEAT_AD && !(entry & raw->link_used))
 		shut |= IDLE;
-	if (npt->arms & AXAS_NPT_BY_FLAGS && raw->link_write && !raw_link_writes(npt->ops->format, entry) &&
-	    !(entry & raw->stale))
+	if (npt->arms & AXAS_NPT_BY_FLAGS && raw->link_write &&
+	    !raw_link_writes(npt->ops->format, entry) && !(entry & raw->stale))
 		shut |= CLEAN;
 	return shut;
 }

@@ -58,6 +58,7 @@ FIXTURE_VARIANT_ADD(space, ept48_flags) {
 	.format = AXAS_FORMAT_EPT, .bits = 48,
 	.features = AXAS_FEAT_AD, .track = AXAS_TRACK_BY_FLAGS,
 };
+
 FIXTURE_VARIANT_ADD(space, s2_40_flags) {
 	.format = AXAS_FORMAT_S2, .bits = 40,
 	.features = AXAS_FEAT_AD, .track = AXAS_TRACK_BY_FLAGS,
