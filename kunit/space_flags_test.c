@@ -70,6 +70,8 @@ void flags_list_what_cpus_write(struct kunit *test)
 		EXPECT_FAULT(test, space, 600, PROT_W, AXAS_FAULT_RESOLVED);
 		EXPECT_FAULT(test, space, 601, PROT_R, AXAS_FAULT_RESOLVED);
 		KUNIT_EXPECT_FALSE(test, cpu_writes(test, space, 601));
+		/* It comes clean. */
+		EXPECT_FAULT(test, space, 602, PROT_R, AXAS_FAULT_RESOLVED);
 		KUNIT_EXPECT_EQ(test, owner_writes(space, page_at(11), 1), 0);
 		KUNIT_EXPECT_EQ(test, track_copy(space, page_at(12), &word, false),
 				0);
