@@ -90,6 +90,7 @@ installed_files() {
 		bin/axas-replay
 		bin/axas-run
 		bin/axas-trace
+		bin/axas-vmm
 		include/axas.h
 		include/linux/axas.h
 		lib/libaxas.a
@@ -105,22 +106,26 @@ installed_files() {
 		share/bash-completion/completions/axas-replay
 		share/bash-completion/completions/axas-run
 		share/bash-completion/completions/axas-trace
+		share/bash-completion/completions/axas-vmm
 		share/bash-completion/completions/axasctl
 		share/fish/vendor_completions.d/axas-migrate.fish
 		share/fish/vendor_completions.d/axas-replay.fish
 		share/fish/vendor_completions.d/axas-run.fish
 		share/fish/vendor_completions.d/axas-trace.fish
+		share/fish/vendor_completions.d/axas-vmm.fish
 		share/fish/vendor_completions.d/axasctl.fish
 		share/man/man1/axas-migrate.1
 		share/man/man1/axas-replay.1
 		share/man/man1/axas-run.1
 		share/man/man1/axas-trace.1
+		share/man/man1/axas-vmm.1
 		share/man/man1/axasctl.1
 		share/man/man3/axas.3
 		share/zsh/site-functions/_axas-migrate
 		share/zsh/site-functions/_axas-replay
 		share/zsh/site-functions/_axas-run
 		share/zsh/site-functions/_axas-trace
+		share/zsh/site-functions/_axas-vmm
 		share/zsh/site-functions/_axasctl
 	END
 	sed -n 's#^\t\(axas_[a-z_]*\);$#share/man/man3/\1.3#p' "$tree/tools/lib/libaxas.map"

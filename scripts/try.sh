@@ -87,7 +87,9 @@ else
 	# shellcheck disable=SC2068 # one may be empty
 	programs selftests ${tests[@]}
 	# json-c is there for this machine only.
-	[ -n "$(cross_of "$k_arch")" ] || programs tools axasctl axas-migrate axas-replay axas-run example
+	tools=(axasctl axas-migrate axas-replay axas-run example)
+	[ "$k_arch" != x86_64 ] || tools+=(axas-vmm)
+	[ -n "$(cross_of "$k_arch")" ] || programs tools "${tools[@]}"
 fi
 if [ "$k_arch" = x86_64 ]; then
 	append="$append memmap=64M\$0x30000000"

@@ -104,10 +104,9 @@ void check_range(struct ctx *ctx, __u64 gpa, __u64 len)
 
 	if (ctx->failed)
 		return;
+	tracks_learn(ctx, gpa, len);
 	if (!len)
 		last = first;
-	/* With the pages beside it, which may be of another GiB. */
-	tracks_learn(ctx, first ? first - AX_PAGE : first, last - first + 3 * AX_PAGE);
 	if (first >= ctx->zone[0].base + AX_PAGE || ctx->exact)
 		e[nr++].gpa = first - 1;
 	e[nr++].gpa = first;

@@ -181,14 +181,13 @@ void fail(struct ctx *ctx, const char *fmt, ...)
 		return;
 	ctx->failed = true;
 	pthread_mutex_lock(&talk);
-	/* First of all, as a report may show no more than the first lines. */
+	notes_print(ctx);
 	printf("# %s: MISMATCH at step %llu (seed %#llx): ", ctx->name,
 	       ctx->steps, options.seed);
 	va_start(args, fmt);
 	vprintf(fmt, args);
 	va_end(args);
 	printf("\n");
-	notes_print(ctx);
 	fflush(stdout);
 	pthread_mutex_unlock(&talk);
 }

@@ -192,7 +192,7 @@ class Install(unittest.TestCase):
     def test_files(self):
         names = ["share/man/man3/axas.3", "lib/libaxas.a", "include/axas.h", "include/linux/axas.h",
                  "lib/python3/dist-packages/axas.py"]
-        for name in ("axasctl", "axas-migrate", "axas-replay", "axas-run"):
+        for name in ("axasctl", "axas-migrate", "axas-replay", "axas-run", "axas-vmm"):
             names += ["bin/" + name, f"share/man/man1/{name}.1",
                       "share/bash-completion/completions/" + name,
                       "share/zsh/site-functions/_" + name,

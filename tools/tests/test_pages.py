@@ -17,7 +17,7 @@ from base import HERE, OUT, TOOLS, read, run
 class Pages(unittest.TestCase):
     def test_man_pages_are_clean(self):
         for page in ("ctl/axasctl.1", "migrate/axas-migrate.1", "replay/axas-replay.1",
-                     "run/axas-run.1", "trace/axas-trace.1", "lib/axas.3"):
+                     "run/axas-run.1", "trace/axas-trace.1", "vmm/axas-vmm.1", "lib/axas.3"):
             r = run("groff", "-man", "-ww", "-z", "-Tutf8", f"{TOOLS}/{page}")
             self.assertEqual(r.stderr, "", page)
 
@@ -31,7 +31,7 @@ class Pages(unittest.TestCase):
                 ("axasctl", "ctl", [[c] for c in ("info", "list", "stats", "dump", "resident", "map", "watch",
                                                        "heat")]),
                 ("axas-migrate", "migrate", [[]]), ("axas-replay", "replay", [[]]),
-                ("axas-run", "run", [[]]), ("axas-trace", "trace", [[]])):
+                ("axas-run", "run", [[]]), ("axas-trace", "trace", [[]]), ("axas-vmm", "vmm", [[]])):
             texts = [read(f"{TOOLS}/{part}/{name}").replace("\\-", "-")
                      for name in (program + ".1", program + ".bash", "_" + program)]
             # --font-size is "-l font-size" there
@@ -106,6 +106,10 @@ LINES = (
     ("axas-run --ram 4K --leaf 4K mktem", "mktemp", "trace.txt 4K"),
     ("axas-run --ram 4K -- mktem", "mktemp", "--leaf"),
     ("axas-run --ram 4K -- cat trace", "trace.txt", "--leaf"),
+    ("axas-vmm --", "--ram --leaf --initrd --append --then --json --help --version", "--format"),
+    ("axas-vmm --leaf=", "4K 2M", "trace.txt"),
+    ("axas-vmm --initrd trace", "trace.txt", "--json"),
+    ("axas-vmm --ram 64M trace", "trace.txt", "--json"),
 )
 
 
@@ -151,7 +155,8 @@ class Completion(unittest.TestCase):
     def fish(self, line):
         script = f"source {TOOLS}/ctl/axasctl.fish; source {TOOLS}/replay/axas-replay.fish; " \
             f"source {TOOLS}/migrate/axas-migrate.fish; " \
-            f"source {TOOLS}/run/axas-run.fish; source {TOOLS}/trace/axas-trace.fish; complete -C $argv[1]"
+            f"source {TOOLS}/run/axas-run.fish; source {TOOLS}/trace/axas-trace.fish; " \
+            f"source {TOOLS}/vmm/axas-vmm.fish; complete -C $argv[1]"
         out = run("fish", "-N", "-c", script, line, env=self.environment(), cwd=self.tmp.name).stdout
         return [word.split("\t")[0] for word in out.splitlines()]
 
@@ -168,7 +173,7 @@ class Completion(unittest.TestCase):
             os.chdir(self.tmp.name)
             os.execvp("zsh", ["zsh", "-f", "-i"])
         fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
-        os.write(fd, f"fpath=({TOOLS}/ctl {TOOLS}/migrate {TOOLS}/replay {TOOLS}/run {TOOLS}/trace $fpath) PS1= LISTMAX=0\n"
+        os.write(fd, f"fpath=({TOOLS}/ctl {TOOLS}/migrate {TOOLS}/replay {TOOLS}/run {TOOLS}/trace {TOOLS}/vmm $fpath) PS1= LISTMAX=0\n"
                      "autoload -Uz compinit; compinit -u -D; bindkey '^T' list-choices\n"
                      "zle-line-init() { print RE''ADY }; zle -N zle-line-init\n".encode())
         # Now it reads keys itself: the terminal echoes none.

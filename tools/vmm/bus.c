@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * axas-vmm: ports and MSRs. They are registered with the space, which says for each
+ * access whose it is and where in it.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "vmm.h"
+
+static const struct device *const devices[] = {
+	&uart_device, &pit_device, &pic_master_device, &pic_slave_device,
+	&keyboard_device, &speaker_device, &delay_device, &cmos_device,
+	&exit_device, &tsc_device,
+};
+
+static void add(struct vmm *vmm, const struct device *d)
+{
+	int err = axas_device_add(vmm->space, d->bus, d->first, d->last,
+				  (uintptr_t)d);
+
+	if (err)
+		die("cannot register the %s: %s", d->name, strerror(-err));
+}
+
+/**
+ * bus_begin() - register all devices with the space
+ * @vmm: the guest
+ */
+void bus_begin(struct vmm *vmm)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(devices) / sizeof(*devices); i++)
+		add(vmm, devices[i]);
+	for (i = 0; i < nr_msr_devices; i++)
+		add(vmm, &msr_devices[i]);
+}
+
+static const struct device *
+find(struct vmm *vmm, struct axas_fault_entry *access)
+{
+	int done = axas_faults(vmm->space, access, 1);
+
+	if (done != 1)
+		die("AXAS_FAULT: %s", strerror(-done));
+	vmm->counts.results[access->bus][access->result]++;
+	return access->result == AXAS_FAULT_DEVICE ?
+	       (const struct device *)(uintptr_t)access->cookie : NULL;
+}
+
+/* Ports have a byte each. */
+static unsigned int step(uint32_t bus, unsigned int width)
+{
+	return bus == AXAS_BUS_PORT ? 1 : width;
+}
+
+/**
+ * bus_read() - the guest reads a port or an MSR
+ * @vmm: the guest
+ * @bus: an &enum axas_bus
+ * @address: of it
+ * @width: bytes
+ * @value: where the answer goes
+ *
+ * Return: false if nobody is there.
+ */
+bool bus_read(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int width,
+	      uint64_t *value)
+{
+	struct axas_fault_entry access = {
+		.gpa = address,
+		.access = AXAS_PROT_READ,
+		.width = width,
+		.bus = bus,
+	};
+	const struct device *d = find(vmm, &access);
+	unsigned int i;
+
+	if (!d)
+		return false;
+	*value = 0;
+	for (i = 0; i < width; i += step(bus, width))
+		*value |= d->read(vmm, access.offset + i) << 8 * i;
+	return true;
+}
+
+/**
+ * bus_write() - the guest writes a port or an MSR
+ * @vmm: the guest
+ * @bus: an &enum axas_bus
+ * @address: of it
+ * @width: bytes
+ * @value: what
+ *
+ * Return: false if nobody is there.
+ */
+bool bus_write(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int width,
+	       uint64_t value)
+{
+	struct axas_fault_entry access = {
+		.gpa = address,
+		.access = AXAS_PROT_WRITE,
+		.width = width,
+		.bus = bus,
+	};
+	const struct device *d = find(vmm, &access);
+	unsigned int i;
+
+	if (!d)
+		return false;
+	for (i = 0; i < width; i += step(bus, width))
+		d->write(vmm, access.offset + i,
+			 bus == AXAS_BUS_PORT ? value >> 8 * i & 0xff : value);
+	return true;
+}
