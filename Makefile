@@ -69,6 +69,9 @@ shell: ## a shell in a guest with the module loaded, on this terminal
 demo: ## see it work: boot the distribution's kernel in QEMU and replay a trace
 	@scripts/demo.sh
 
+demo-guest: ## see guests run on spaces: one that is built in, and Linux, in QEMU
+	@scripts/demo-guest.sh
+
 check: ## run what every change has to pass; a part of it by its name (WHAT=kunit)
 	@scripts/check.sh $(or $(WHAT),check)
 
@@ -114,5 +117,5 @@ help: ## list the targets
 	@sed -n 's/^\([a-z_-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 .PHONY: all modules no-modules modules_install tools install install-user uninstall \
-	dkms-source shell demo check check-all check-hw \
+	dkms-source shell demo demo-guest check check-all check-hw \
 	litmus coverage fuzz bench paper lint docs clean help

@@ -14,27 +14,23 @@ static const struct device *const devices[] = {
 	&exit_device, &tsc_device,
 };
 
-static void add(struct vmm *vmm, const struct device *d)
-{
-	int err = axas_device_add(vmm->space, d->bus, d->first, d->last,
-				  (uintptr_t)d);
-
-	if (err)
-		die("cannot register the %s: %s", d->name, strerror(-err));
-}
-
 /**
  * bus_begin() - register all devices with the space
  * @vmm: the guest
  */
 void bus_begin(struct vmm *vmm)
 {
+	const struct device *d;
 	unsigned int i;
+	int err;
 
-	for (i = 0; i < sizeof(devices) / sizeof(*devices); i++)
-		add(vmm, devices[i]);
-	for (i = 0; i < nr_msr_devices; i++)
-		add(vmm, &msr_devices[i]);
+	for (i = 0; i < sizeof(devices) / sizeof(*devices); i++) {
+		d = devices[i];
+		err = axas_device_add(vmm->space, d->bus, d->first, d->last, i);
+		if (err)
+			die("cannot register the %s: %s", d->name,
+			    strerror(-err));
+	}
 }
 
 static const struct device *
@@ -46,7 +42,7 @@ find(struct vmm *vmm, struct axas_fault_entry *access)
 		die("AXAS_FAULT: %s", strerror(-done));
 	vmm->counts.results[access->bus][access->result]++;
 	return access->result == AXAS_FAULT_DEVICE ?
-	       (const struct device *)(uintptr_t)access->cookie : NULL;
+	       devices[access->cookie] : NULL;
 }
 
 /* Ports have a byte each. */

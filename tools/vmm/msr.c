@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * axas-vmm: MSRs. Those that a CPU swaps with its guest, EFER and PAT never come here; of
- * others there are few, and the guest gets #GP.
+ * others there is one, and else the guest gets #GP.
  */
 #include <x86intrin.h>
 
@@ -21,19 +21,7 @@ static void ignore(struct vmm *vmm, uint32_t offset, uint64_t value)
 	(void)value;
 }
 
-static uint64_t zero(struct vmm *vmm, uint32_t offset)
-{
-	(void)vmm;
-	(void)offset;
-	return 0;
-}
-
 /* The guest's is the host's. */
 const struct device tsc_device = {
 	"time-stamp counter", AXAS_BUS_SYSREG, 0x10, 0x10, tsc_read, ignore,
 };
-
-const struct device msr_devices[] = {
-	{ "microcode revision", AXAS_BUS_SYSREG, 0x8b, 0x8b, zero, ignore },
-};
-const unsigned int nr_msr_devices = sizeof(msr_devices) / sizeof(*msr_devices);

@@ -175,8 +175,7 @@ bool bus_write(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int wid
 /* the devices */
 extern const struct device uart_device, pit_device, pic_master_device,
 	pic_slave_device, keyboard_device, speaker_device, delay_device,
-	cmos_device, exit_device, tsc_device, msr_devices[];
-extern const unsigned int nr_msr_devices;
+	cmos_device, exit_device, tsc_device;
 
 void pic_set(struct vmm *vmm, unsigned int irq, bool level);
 bool pic_wants(const struct vmm *vmm);
