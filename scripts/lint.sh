@@ -240,7 +240,7 @@ if [ -n "$do_style" ]; then
 
 	# What cannot have the line: texts of licences, what Debian's own
 	# debian/copyright covers, recorded data, and what tools have made.
-	found=$(git ls-files | grep -Ev '^(LICENSES/|debian/|VERSION$|tools/tests/(odd|spaces)/|Documentation/(heat.svg|space.svg|paper/.*)$)|\.gz$' |
+	found=$(git ls-files | grep -Ev '^(LICENSES/|debian/|VERSION$|tools/tests/(odd|spaces)/|Documentation/(guest.svg|heat.svg|space.svg|paper/.*)$)|\.gz$' |
 		while read -r f; do
 			is=$(head -n 5 "$f" | sed -n 's/.*SPDX[-]License-Identifier: *//p' | sed 's/ *\(-->\|\*\/\)$//')
 			[ "$is" = "$(licence_of "$f")" ] ||
