@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <axas.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -50,9 +51,9 @@ static void with_writer(int s, const char *command)
 	pthread_join(thread, NULL);
 }
 
-static int make_space(void)
+static int make_space(const struct axas_create *args)
 {
-	int s = must(axas_create(dev, NULL), "create");
+	int s = must(axas_create(dev, args), "create");
 
 	must(axas_map_alloc(s, G, 16 * M, RW), "map");
 	must(axas_map_device(s, 2 * G, M, 1), "map");
@@ -85,7 +86,7 @@ static void check_interval(struct json_object *o)
 
 void test_ctl_heat(void)
 {
-	int s = make_space(), n;
+	int s = make_space(NULL), n;
 	char line[32 * K];
 	FILE *f;
 
@@ -112,7 +113,7 @@ void test_ctl_heat(void)
 
 void test_ctl_heat_text(void)
 {
-	int s = make_space();
+	int s = make_space(NULL);
 
 	with_writer(s, "axasctl heat %d --csv --count 2 --interval 0.5 >/tmp/heat");
 	EXPECT(runs("[ $(wc -l </tmp/heat) -eq 289 ] && grep -q '^from,to,start,end,size,written$' /tmp/heat"));
@@ -128,6 +129,20 @@ void test_ctl_heat_text(void)
 	with_writer(s, "axasctl heat %d --count 4 --interval 0.2 --svg - >/tmp/heat");
 	EXPECT(runs("tail -n 1 /tmp/heat | grep -q '^</svg>$'"));
 	EXPECT(runs("grep -q '>0x40000000000<' /tmp/heat && grep -q 'time (seconds)' /tmp/heat"));
+	close(s);
+}
+
+/* All trackers of a space go by flags, or none. */
+void test_ctl_heat_by_flags(void)
+{
+	const struct axas_create args = { .features = AXAS_FEAT_AD };
+	int s = make_space(&args), t;
+
+	t = must(axas_track(s, G, 16 * M, AXAS_TRACK_WRITTEN, AXAS_TRACK_BY_FLAGS, 0), "track");
+	EXPECT(axas_track(s, G, M, AXAS_TRACK_WRITTEN, 0, 0) == -EBUSY);
+	with_writer(s, "axasctl heat %d --csv --count 2 --interval 0.5 >/tmp/heat");
+	EXPECT(runs("grep -q '^[0-9.]*,[0-9.]*,0x40400000,0x40420000,131072,131072$' /tmp/heat"));
+	close(t);
 	close(s);
 }
 

@@ -195,6 +195,7 @@ int main(int argc, char **argv)
 		{ "ctl_watch_is_interrupted", test_ctl_watch_is_interrupted },
 		{ "ctl_heat", test_ctl_heat },
 		{ "ctl_heat_text", test_ctl_heat_text },
+		{ "ctl_heat_by_flags", test_ctl_heat_by_flags },
 		{ "ctl_heat_ends_with_its_process",
 		  test_ctl_heat_ends_with_its_process },
 		{ "ctl_space_ends", test_ctl_space_ends },

@@ -92,6 +92,7 @@ void test_ctl_watch_is_interrupted(void);
 /* heat.c */
 void test_ctl_heat(void);
 void test_ctl_heat_text(void);
+void test_ctl_heat_by_flags(void);
 void test_ctl_heat_ends_with_its_process(void);
 
 /* run.c */
