@@ -20,6 +20,8 @@
 #   --mem SIZE         memory (1G)
 #   --smp N            CPUs (2)
 #   --cpu MODEL        CPU model (the largest QEMU emulates, with EL2 or SVM)
+#   --accel ACCEL      how QEMU emulates (tcg; tcg,thread=single for one CPU after
+#                      the other)
 #   --append "ARG..."  more for the kernel's command line
 #   --qemu "ARG..."    more for QEMU's
 #   --timeout SEC      stop after SEC seconds (300)
@@ -39,7 +41,7 @@
 . "$(dirname "$0")/common.sh"
 help_wanted "$@"
 
-kernel='' init='' arch=$(host_arch) mem=1G smp=2 cpu='' append='' qemu_extra='' limit=300
+kernel='' init='' arch=$(host_arch) mem=1G smp=2 cpu='' accel=tcg append='' qemu_extra='' limit=300
 log='' quiet='' interactive='' share='' disk='' ivshmem='' moddir='' initrd='' files=() modprobe=() env=()
 while [ $# -gt 0 ]; do
 	case "$1" in
@@ -68,6 +70,7 @@ while [ $# -gt 0 ]; do
 	--mem) mem=$2 ;;
 	--smp) smp=$2 ;;
 	--cpu) cpu=$2 ;;
+	--accel) accel=$2 ;;
 	--append) append="$append $2" ;;
 	--qemu) qemu_extra="$qemu_extra $2" ;;
 	--timeout) limit=$2 ;;
@@ -202,7 +205,7 @@ if [ -n "$initrd" ]; then
 	exit 0
 fi
 
-cmd+=(-accel tcg -nodefaults -no-user-config -display none -no-reboot -serial "${interactive:+mon:}stdio"
+cmd+=(-accel "$accel" -nodefaults -no-user-config -display none -no-reboot -serial "${interactive:+mon:}stdio"
 	-m "$mem" -smp "$smp" -kernel "$kernel" -initrd "$work/initrd"
 	-append "console=$console panic=-1 rcupdate.rcu_cpu_stall_timeout=120 random.trust_cpu=on$append")
 [ -z "$ivshmem" ] || cmd+=(-object "memory-backend-ram,id=shmem,size=$ivshmem,share=on"

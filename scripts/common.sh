@@ -173,12 +173,15 @@ suite_uri() {
 	[ -n "$uri" ] && echo "$uri"
 }
 
-# suite_apt SUITE[/ARCH] apt-get|apt-cache ARGS...: run apt over another suite
-# (or architecture) of this machine's archive with a private state in the
-# cache; the machine's own apt configuration is not touched
+# suite_apt SUITE[/ARCH|/source] apt-get|apt-cache ARGS...: run apt over another
+# suite (or architecture, or source packages) of this machine's archive with a
+# private state in the cache; the machine's own apt configuration is not touched
 suite_apt() {
-	local suite=${1%%/*} arch='' dir tool=$2 uri opts
-	case "$1" in */*) arch=${1#*/} ;; esac
+	local suite=${1%%/*} arch='' type=deb dir tool=$2 uri opts
+	case "$1" in
+	*/source) type="deb-src" ;;
+	*/*) arch=${1#*/} ;;
+	esac
 	dir=$AXAS_CACHE/apt/${1//\//-}
 	shift 2
 	mkdir -p "$dir/none"
@@ -193,7 +196,7 @@ suite_apt() {
 		uri=$(suite_uri) || { update_lists && uri=$(suite_uri); } ||
 			die "this machine's apt has no source for its own suite; add one to /etc/apt"
 		mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$AXAS_CACHE/log"
-		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" \
+		echo "$type [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" \
 			>"$dir/sources.list"
 		run_logged "$AXAS_CACHE/log/apt-$suite.log" \
 			"reading the package lists of $suite${arch:+ ($arch)}" \
