@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# bench.sh [QUICK=1] [native] [calls] [smp] [report] - measure axas and its peers
+# bench.sh [QUICK=1] [native] [calls] [smp] [scale] [report] - measure axas and its peers
 #
 #   QUICK=1  one boot of each kind and fewer repetitions; below five minutes
 #            once the kernels are built
 #   native   nanoseconds: User Mode Linux, pinned to one CPU
 #   calls    instructions: QEMU -icount, with and without erms
 #   smp      two threads: QEMU -smp 2
+#   scale    counts: which CPU writes which cache line while 1, 2, 8 and 64 fault;
+#            the 64 not with QUICK=1
 #   report   the table, the JSON and the plots, from what the last runs left
 #
 # Without a name it does all of them.  What was measured is in build/bench/;
@@ -24,11 +26,11 @@ for arg; do
 	case "$arg" in
 	QUICK=0) quick='' ;;
 	QUICK=*) quick=1 ;;
-	native | calls | smp | report) what+=("$arg") ;;
+	native | calls | smp | scale | report) what+=("$arg") ;;
 	*) usage_error "unknown argument '$arg'" ;;
 	esac
 done
-[ "${#what[@]}" -gt 0 ] || what=(native calls smp)
+[ "${#what[@]}" -gt 0 ] || what=(native calls smp scale)
 
 if [ -n "$quick" ]; then
 	boots=1 reps=5 call_pages=8192 smp_reps=25
@@ -165,9 +167,85 @@ smp() {
 	finished "$raw/smp.log" 1 || die "the figures are not complete; see $raw/smp.log"
 }
 
+# build_scale KERNEL DIR: axas, and beside it what counts
+build_scale() {
+	local f m=$2/tools/bench/scale
+	"$AXAS_TREE/scripts/build-module.sh" "$1" "$2"
+	mkdir -p "$m"
+	for f in "$AXAS_TREE"/tools/bench/scale/{Kbuild,*.[ch]}; do
+		cmp -s "$f" "$m/${f##*/}" || cp "$f" "$m/"
+	done
+	make -C "$1" M="$m" ARCH=x86_64 KBUILD_EXTRA_SYMBOLS="$2/Module.symvers" modules
+	gcc -O2 -Wall -Wextra -static -pthread -D_GNU_SOURCE -I"$AXAS_TREE/include/uapi" \
+		-o "$raw/axas-scale" "$m/axas-scale.c"
+	# shellcheck disable=SC2086 # a list of words
+	gcc -O2 -Wall -Wextra -shared -fPIC -fvisibility=hidden -I"$qemu_header" $glib \
+		-o "$raw/axas_lines.so" "$m/lines.c"
+}
+
+# symbols_of IMAGE: the symbols of a kernel that comes without them, from itself
+symbols_of() {
+	local dst=$raw/symbols-${1##*/}
+	if [ ! -s "$dst" ]; then
+		printf '#!/bin/sh\necho; gzip -c /proc/kallsyms | base64\n' >"$raw/symbols.sh"
+		run_logged "$raw/symbols.boot.log" "asking the kernel for its symbols" \
+			"$AXAS_TREE/scripts/boot.sh" --kernel "$1" --arch x86_64 --init "$raw/symbols.sh" \
+			--append "loglevel=0 nokaslr" --quiet --log "$raw/symbols.log"
+		grep -xE '[A-Za-z0-9+/=]{70,}|[A-Za-z0-9+/]+={0,2}' "$raw/symbols.log" | base64 -d | gunzip >"$dst.new"
+		mv "$dst.new" "$dst"
+	fi
+	echo "$dst"
+}
+
+# scale_guest CPUS KERNEL IMAGE SYMBOLS COUNTS: count in a guest with so many CPUs.
+# What is on the command line last keeps CPUs that share a thread from measuring time.
+scale_guest() {
+	local n=$1 dir=$raw/scale-module-$1
+	run_logged "$dir.log" "building what counts" build_scale "$2" "$dir" || die "could not build it"
+	cat >"$raw/scale.sh" <<-EOF
+		#!/bin/sh
+		insmod /axas.ko && insmod /axas_scale.ko || exit
+		grep axas /proc/kallsyms | sed 's/^/AXS-sym /'
+		/axas-scale $5
+	EOF
+	run_logged "$raw/scale-$n.boot.log" "QEMU: $n CPUs, counted" \
+		"$AXAS_TREE/scripts/boot.sh" --kernel "$3" --arch x86_64 --init "$raw/scale.sh" \
+		--file "$dir/axas.ko" --file "$dir/tools/bench/scale/axas_scale.ko" \
+		--file "$raw/axas-scale" --smp "$n" --mem 3G --timeout 900 --quiet \
+		--log "$raw/scale-$n.console" --cpu max,+svm,+npt,-erms,-fsrm,-la57 \
+		--accel tcg,thread=single \
+		--qemu "-plugin $raw/axas_lines.so,map=$4,out=$raw/scale-$n.lines" \
+		--append "loglevel=4 nokaslr lpj=1000000 tsc=reliable nowatchdog no_timer_check" ||
+		die "the guest failed; see $raw/scale-$n.console"
+	run_logged "$raw/scale-$n.log" "whose the lines are" \
+		python3 "$AXAS_TREE/tools/bench/scale/count.py" "$4" "$raw/scale-$n.console" \
+		"$raw/scale-$n.lines" || die "the counts are not right"
+	about "$raw/scale-$n.log" "$2"
+}
+
+scale() {
+	local lines image symbols qemu_header glib=''
+	need gcc libc6-dev
+	rm -f "$raw"/scale-{8,64}.log
+	qemu_header=$("$AXAS_TREE/scripts/fetch-qemu.sh")
+	if grep -q '<glib.h>' "$qemu_header/qemu-plugin.h"; then # from QEMU 9 on
+		need libglib2.0-dev pkg-config
+		glib=$(pkg-config --cflags glib-2.0)
+	fi
+	kernel=$("$AXAS_TREE/scripts/build-kernel.sh" newest x86_64 bench)
+	scale_guest 8 "$kernel" "$kernel/image" "$kernel/System.map" "1 2 8"
+	[ -z "$quick" ] || return 0
+	# That of the benchmark is for 16 CPUs at most.
+	lines=$("$AXAS_TREE/scripts/fetch-distro.sh" x86_64)
+	image=$(sed -n 1p <<<"$lines") kernel=$(sed -n 3p <<<"$lines")
+	symbols=$(symbols_of "$image")
+	scale_guest 64 "$kernel" "$image" "$symbols" "1 64"
+}
+
 need gcc libc6-dev python3
 if wanted calls || wanted smp; then build_x86; fi
 if wanted calls; then calls; fi
 if wanted smp; then smp; fi
+if wanted scale; then scale; fi
 if wanted native; then native; fi
 exec python3 "$AXAS_TREE/tools/bench/report.py" "$raw" "$build"

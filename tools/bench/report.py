@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """report.py RAW OUT - the table, the JSON and the plots of what bench.sh ran
 
-Reads RAW/{native-*,calls-erms,calls-noerms,smp}.log, of which any may be
-missing, and writes OUT/bench.txt (also printed), OUT/bench.json,
+Reads RAW/{native-*,calls-erms,calls-noerms,smp,scale-8,scale-64}.log, of which any
+may be missing, and writes OUT/bench.txt (also printed), OUT/bench.json,
 OUT/bench-GROUP.svg, and OUT/bench-peers.svg, which the documentation shows.
 """
 import glob
@@ -149,6 +149,29 @@ SMP_GROUPS = [
     ]),
 ]
 
+# The machines, by how many CPUs they have, and how many of those fault.
+SCALE_CPUS = {8: (1, 2, 8), 64: (1, 64)}
+SCALE_WHERE = (('disjoint', 'a GiB each'), ('same2m', 'all in the same 2 MiB'),
+               ('mapper', 'a GiB each, one of them maps and unmaps'))
+
+
+def scale_groups(counts):
+    """The groups for runs with so many CPUs."""
+    groups = []
+    for name, title in (
+            ('insn', 'Instructions per fault, a page per call'),
+            ('atomic', 'Locked instructions per fault'),
+            ('shared', 'Lines per fault that another CPU wrote last'),
+            ('added', '... beside those that the page allocator shares')):
+        rows = []
+        for where, label in SCALE_WHERE:
+            for n in counts:
+                rows.append(('n_%s_%s_%d' % (name, where, n), '%d CPU%s, %s' % (n, 's'[:n > 1], label),
+                             'n_%s_disjoint_%d' % (name, n) if where == 'same2m' else None))
+        groups.append(('scale-' + name, title, rows))
+    return groups
+
+
 # peers.md: the Rust crate axaddrspace 0.3.0 in user space with a mock
 # allocator on such a machine, ns. Not part of these runs.
 ELSEWHERE = [
@@ -204,6 +227,7 @@ class Source:
         self.about = {}
         boots = {}
         self.boots = len(files)
+        self.shared = []
         for path in files:
             self.read(path, boots, rdtsc)
         self.figures = {}
@@ -217,6 +241,8 @@ class Source:
             for line in log:
                 if found := re.search(r'AXB-about\|(\w+)\|(.*)', line):
                     self.about.setdefault(found[1], []).append(found[2].strip())
+                if line.startswith('AXB-shared|'):
+                    self.shared.append(line.strip().split('|')[1:])
                 found = re.search(r'AXB\|(\w+)\|([^|]+)\|(\d+)\|([\d ]+)', line)
                 if not found or found[1] == 'end':
                     continue
@@ -294,13 +320,23 @@ def group_table(source, group):
     return print_table(lines) if len(lines) > 1 else []
 
 
+def shared_table(source, counts):
+    """Whose the lines are, with the most CPUs."""
+    lines = [['Lines per fault that another CPU wrote last, %d CPUs' % counts[-1], 'subject', '', '']]
+    for where, label in SCALE_WHERE:
+        for what, cpus, subject, each, owner in source.shared:
+            if what == where and int(cpus) == counts[-1]:
+                lines.append([label, subject, each, owner])
+    return print_table(lines) if len(lines) > 1 else []
+
+
 # Subjects that aren't someone's way to do the same, but parts of the floor.
-VARIANTS = ('zeroed tables', 'unzeroed tables', 'unrolled loop', 'with free')
+VARIANTS = ('zeroed tables', 'unzeroed tables', 'unrolled loop', 'with free', 'ioctl')
 
 
 # Beside these rows KVM does only part of the work: it allocates or frees no
 # memory. It is shown, and isn't the best peer.
-DOES_LESS = {'kvm-populated': ('u_fault', 'u_unmap'), 'kvm-memfd': ('u_unmap',)}
+DOES_LESS = {'kvm-populated': ('u_fault', 'u_unmap', 'n_'), 'kvm-memfd': ('u_unmap',)}
 
 
 def is_peer(subject):
@@ -376,7 +412,19 @@ def track_targets(t, noerms):
            if write[f] is not None and spurious[f] is not None else None for f in AXAS})
 
 
-def targets(native, noerms, smp):
+def scale_targets(t, source, n):
+    """No line of axas's own on disjoint memory, one entry's line in the same tables."""
+    if n == max(SCALE_CPUS):
+        t.add('instructions of a fault, %d CPUs / 1, disjoint' % n, 1.05,
+              within(source, 'n_insn_disjoint_%d' % n, 'n_insn_disjoint_1'))
+    for where, label, limit in (('disjoint', 'disjoint', 0.01),
+                                ('mapper', 'beside a mapper', 0.01),
+                                ('same2m', 'within one 2 MiB', 1.01)):
+        t.add("shared lines per fault beside the allocator's, %d CPUs, %s" % (n, label), limit,
+              {f: source.get('n_added_%s_%d' % (where, n), f) if source else None for f in AXAS})
+
+
+def targets(native, noerms, smp, scale):
     t = Targets()
     for row, label, limit in (('map4k_new', 'map range 4K, tables new', 1.5),
                               ('map4k_present', 'map range 4K, tables present', 1.15),
@@ -422,6 +470,8 @@ def targets(native, noerms, smp):
           within(smp, 'u_smp_same2m', 'u_smp_one', invert=True), at_least=True)
     t.add('faults beside a mapper / alone', 0.9,
           within(smp, 'u_smp_mapper', 'u_smp_one', invert=True), at_least=True)
+    for n, source in scale.items():
+        scale_targets(t, source, n)
     t.add('bytes of tables / what the format demands', 1.01,
           against(native, 'tables_1g', 'tables_1g', 'floor'))
     return t
@@ -561,6 +611,8 @@ def main():
     # Whoever else uses the machine's CPUs makes two threads wait for each
     # other: the best repetition is one that was left alone.
     smp = load('two CPUs, QEMU, best of many', 'ns', 'smp.log', fast=True)
+    scale = {n: load('counted while up to %d CPUs fault' % n, 'count', 'scale-%d.log' % n)
+             for n in SCALE_CPUS}
 
     text = ['axas and its peers.  EPT, S2 and AMD are the formats of axas; /floor and /peer are',
             'ratios to the floor and to the best peer, of medians; spread is from the 10th to',
@@ -572,7 +624,9 @@ def main():
                                 (erms, 'insn-erms', CALL_GROUPS + [
                                     g for g in KERNEL_GROUPS
                                     if g[0] in ('fault', 'fault2m', 'alloc')]),
-                                (smp, 'smp', SMP_GROUPS)):
+                                (smp, 'smp', SMP_GROUPS),
+                                *((s, 'n%d' % n, scale_groups(SCALE_CPUS[n]))
+                                  for n, s in scale.items())):
         if not source:
             continue
         head = '==== %s ====' % source.name
@@ -587,6 +641,9 @@ def main():
                                      '%s-%s' % (tag, group[0]))
             if plot(os.path.join(out, name), source, group):
                 plots.append(name)
+        for n, s in scale.items():
+            if s is source:
+                text += shared_table(s, SCALE_CPUS[n]) + ['']
         result['sources'][tag] = {
             'name': source.name, 'unit': source.unit, 'boots': source.boots,
             'about': source.about,
@@ -603,10 +660,10 @@ def main():
         result['elsewhere'].append({'operation': label, 'ns': value, 'row': row})
     text += print_table(lines) + ['']
 
-    t = targets(native, noerms, smp)
+    t = targets(native, noerms, smp, scale)
     result['targets'] = t.json
     rows = [(j['target'], j['measured']) for j in t.json
-            if any(p in j['target'].rsplit(' / ', 1)[1] for p in PEERS)]
+            if any(p in j['target'].rsplit(' / ', 1)[-1] for p in PEERS)]
     if rows:
         plot_peers(os.path.join(out, 'bench-peers.svg'), rows)
         plots.append('bench-peers.svg')
