@@ -211,7 +211,7 @@ static int npt_populate(struct axas_npt *npt, axas_gpa_t gpa,
 		}
 		if (unlikely(entry == AXAS_NPT_POISONED)) {
 			ret = -EHWPOISON;
-			continue;
+			break;
 		}
 		if (unlikely(!left)) {
 			ret = -EAGAIN;

@@ -124,6 +124,14 @@ void populate_says_how_far_it_came(struct kunit *test)
 	expect_done(test, space, -EHWPOISON, 700);
 	KUNIT_EXPECT_EQ(test, axas_stats_of(space).resident,
 			(600ULL + 399) * SZ_4K);
+	/* What is behind it doesn't come. */
+	KUNIT_ASSERT_EQ(test, axas_discard_range(space, bad - SZ_4K, SZ_4K, NULL),
+			0);
+	KUNIT_ASSERT_EQ(test, axas_discard_range(space, bad + SZ_4K, SZ_8K, NULL),
+			0);
+	expect_done(test, space, -EHWPOISON, 700);
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).resident,
+			(600ULL + 397) * SZ_4K);
 }
 
 /* Someone who looks on while memory is allocated. */
