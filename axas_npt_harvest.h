@@ -148,11 +148,17 @@ static u64 npt_open_bits(const struct axas_npt *npt)
 		       prot | FMT_SW_WRITTEN | FMT_LINK_WRITE : U64_MAX;
 }
 
+/* The flag of the links that lead there. */
+static __always_inline u64 npt_quest_link(enum npt_quest quest)
+{
+	return quest == NPT_USED ? FMT_LINK_ACCESSED : FMT_LINK_WRITE;
+}
+
 static __always_inline u64 npt_quest_bits(const struct axas_npt *npt,
 					  unsigned int level, enum npt_quest quest)
 {
 	if (quest == NPT_USED)
-		return FMT_ACCESSED | (level > 1 ? FMT_LINK_ACCESSED : 0);
+		return FMT_ACCESSED | (level > 1 ? npt_quest_link(quest) : 0);
 	return npt_open_bits(npt);
 }
 
@@ -196,8 +202,7 @@ static bool npt_any_found(const struct axas_npt *npt, const u64 *table,
 		u64 entry = READ_ONCE(table[i]);
 
 		if (fmt_is_table(entry, level) ?
-			    entry & (quest == NPT_USED ? FMT_LINK_ACCESSED :
-							 FMT_LINK_WRITE) :
+			    entry & npt_quest_link(quest) :
 			    npt_harvests(npt, entry, level, false, quest))
 			return true;
 	}
@@ -349,8 +354,7 @@ static void npt_flag_link(struct axas_npt_harvest *harvest, struct axas_npt *npt
 	u64 link = READ_ONCE(*ptr), *table;
 
 	if (!fmt_is_table(link, level) ||
-	    !(link & (quest == NPT_USED ? FMT_LINK_ACCESSED : FMT_LINK_WRITE) ||
-	      harvest->all))
+	    !(link & npt_quest_link(quest) || harvest->all))
 		return;
 	if (clear && harvest->stale && quest == NPT_DIRTIED) {
 		npt_arm_link(ptr, level, FMT_SW_STALE);
