@@ -33,16 +33,25 @@ void bus_begin(struct vmm *vmm)
 	}
 }
 
+/* Whose an access is, and where in it; NULL if nobody is there. */
 static const struct device *
-find(struct vmm *vmm, struct axas_fault_entry *access)
+find(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int width,
+     uint32_t rights, uint32_t *offset)
 {
-	int done = axas_faults(vmm->space, access, 1);
+	struct axas_fault_entry access = {
+		.gpa = address,
+		.access = rights,
+		.width = width,
+		.bus = bus,
+	};
+	int done = axas_faults(vmm->space, &access, 1);
 
 	if (done != 1)
 		die("AXAS_FAULT: %s", strerror(-done));
-	vmm->counts.results[access->bus][access->result]++;
-	return access->result == AXAS_FAULT_DEVICE ?
-	       devices[access->cookie] : NULL;
+	vmm->counts.results[bus][access.result]++;
+	*offset = access.offset;
+	return access.result == AXAS_FAULT_DEVICE ?
+	       devices[access.cookie] : NULL;
 }
 
 /* Ports have a byte each. */
@@ -64,20 +73,16 @@ static unsigned int step(uint32_t bus, unsigned int width)
 bool bus_read(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int width,
 	      uint64_t *value)
 {
-	struct axas_fault_entry access = {
-		.gpa = address,
-		.access = AXAS_PROT_READ,
-		.width = width,
-		.bus = bus,
-	};
-	const struct device *d = find(vmm, &access);
+	uint32_t offset;
+	const struct device *d = find(vmm, bus, address, width, AXAS_PROT_READ,
+				      &offset);
 	unsigned int i;
 
 	if (!d)
 		return false;
 	*value = 0;
 	for (i = 0; i < width; i += step(bus, width))
-		*value |= d->read(vmm, access.offset + i) << 8 * i;
+		*value |= d->read(vmm, offset + i) << 8 * i;
 	return true;
 }
 
@@ -94,19 +99,15 @@ bool bus_read(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int widt
 bool bus_write(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int width,
 	       uint64_t value)
 {
-	struct axas_fault_entry access = {
-		.gpa = address,
-		.access = AXAS_PROT_WRITE,
-		.width = width,
-		.bus = bus,
-	};
-	const struct device *d = find(vmm, &access);
+	uint32_t offset;
+	const struct device *d = find(vmm, bus, address, width, AXAS_PROT_WRITE,
+				      &offset);
 	unsigned int i;
 
 	if (!d)
 		return false;
 	for (i = 0; i < width; i += step(bus, width))
-		d->write(vmm, access.offset + i,
+		d->write(vmm, offset + i,
 			 bus == AXAS_BUS_PORT ? value >> 8 * i & 0xff : value);
 	return true;
 }
