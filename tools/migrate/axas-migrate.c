@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/units.h"
 #include "migrate.h"
 
 const char *argp_program_version = "axas-migrate " VERSION;
@@ -91,22 +92,15 @@ static double parse_seconds(struct argp_state *state, const char *what,
 static uint64_t parse_number(struct argp_state *state, const char *what,
 			     const char *arg, uint64_t max, bool unit)
 {
-	static const char units[] = "KMGT";
 	unsigned long long n;
-	const char *found;
+	unsigned int shift;
 	char *end;
 
-	errno = 0;
-	n = strtoull(arg, &end, 0);
-	found = unit && *end ? strchr(units, *end) : NULL;
-	if (found && n <= max >> (10 * (found - units + 1))) {
-		n <<= 10 * (found - units + 1);
-		end++;
-	}
-	if (*arg < '0' || *arg > '9' || *end || errno || !n || n > max)
+	n = number_with_unit(arg, unit ? "KMGT" : "", &end, &shift);
+	if (*arg < '0' || *arg > '9' || *end || errno || !n || n > max >> shift)
 		argp_error(state, "%s %s: not a number from 1 to %llu", what, arg,
 			   (unsigned long long)max);
-	return n;
+	return n << shift;
 }
 
 static void check(struct argp_state *state, struct parse *p)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/units.h"
 #include "replay.h"
 
 const char *argp_program_version = "axas-replay " VERSION;
@@ -137,21 +138,11 @@ static const char doc[] =
 static uint64_t parse_number(struct argp_state *state, const char *name,
 			     const char *arg, uint64_t min, uint64_t max)
 {
-	static const char units[] = "KMG";
 	unsigned long long n;
-	unsigned int shift = 0;
-	const char *unit;
+	unsigned int shift;
 	char *end;
 
-	errno = 0;
-	n = strtoull(arg, &end, 0);
-	if (end != arg && *end) {
-		unit = strchr(units, *end);
-		if (unit && !end[1]) {
-			shift = 10 * (unit - units + 1);
-			end++;
-		}
-	}
+	n = number_with_unit(arg, "KMG", &end, &shift);
 	if (end == arg || *end || errno || *arg == '-' ||
 	    n > UINT64_MAX >> shift || n << shift < min || n << shift > max)
 		argp_error(state, "--%s %s: not a number from %llu to %llu",

@@ -22,6 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/units.h"
+
 const char *argp_program_version = "axas-run " VERSION;
 
 #define PAGE_SIZE	4096U
@@ -99,21 +101,13 @@ die(const char *fmt, ...)
 /* A number at *@text, perhaps with a unit. Return: whether it is one. */
 static bool parse_number(const char **text, uint64_t *number)
 {
-	static const char units[] = "KMGT";
 	unsigned long long n;
-	unsigned int shift = 0;
-	const char *unit;
+	unsigned int shift;
 	char *end;
 
 	if (**text < '0' || **text > '9')
 		return false;
-	errno = 0;
-	n = strtoull(*text, &end, 0);
-	unit = *end ? strchr(units, *end) : NULL;
-	if (unit) {
-		shift = 10 * (unit - units + 1);
-		end++;
-	}
+	n = number_with_unit(*text, "KMGT", &end, &shift);
 	*text = end;
 	*number = n << shift;
 	return !errno && n <= UINT64_MAX >> shift;

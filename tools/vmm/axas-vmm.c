@@ -15,6 +15,7 @@
 #include <time.h>
 #include <x86intrin.h>
 
+#include "../lib/units.h"
 #include "vmm.h"
 
 const char *argp_program_version = "axas-vmm " VERSION;
@@ -73,19 +74,11 @@ void die(const char *fmt, ...)
 
 static uint64_t parse_ram(struct argp_state *state, const char *arg)
 {
-	static const char units[] = "KMG";
-	unsigned int shift = 0;
 	unsigned long long n;
-	const char *unit;
+	unsigned int shift;
 	char *end;
 
-	errno = 0;
-	n = strtoull(arg, &end, 0);
-	unit = *end ? strchr(units, *end) : NULL;
-	if (unit) {
-		shift = 10 * (unit - units + 1);
-		end++;
-	}
+	n = number_with_unit(arg, "KMG", &end, &shift);
 	if (*arg < '0' || *arg > '9' || *end || errno)
 		argp_error(state, "--ram %s: not a size, like 256M", arg);
 	if (n > VMM_MAX_RAM >> shift || n << shift < VMM_MIN_RAM ||
