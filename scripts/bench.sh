@@ -177,7 +177,7 @@ build_scale() {
 	done
 	make -C "$1" M="$m" ARCH=x86_64 KBUILD_EXTRA_SYMBOLS="$2/Module.symvers" modules
 	gcc -O2 -Wall -Wextra -static -pthread -D_GNU_SOURCE -I"$AXAS_TREE/include/uapi" \
-		-o "$raw/axas-scale" "$m/axas-scale.c"
+		-o "$raw/axas-scale" "$AXAS_TREE/tools/bench/scale/axas-scale.c"
 	# shellcheck disable=SC2086 # a list of words
 	gcc -O2 -Wall -Wextra -shared -fPIC -fvisibility=hidden -I"$qemu_header" $glib \
 		-o "$raw/axas_lines.so" "$m/lines.c"

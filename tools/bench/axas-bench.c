@@ -22,19 +22,9 @@
 #include <linux/kvm.h>
 
 #include "axas-bench.h"
+#include "newer.h"
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE	23
-#endif
-
-/* Newer than the C library's copy of linux/kvm.h may be. */
-struct pre_fault_memory {
-	uint64_t gpa;
-	uint64_t size;
-	uint64_t flags;
-	uint64_t padding[5];
-};
-
+/* Newer than the C library's copy of linux/kvm.h may be, too. */
 struct create_guest_memfd {
 	uint64_t size;
 	uint64_t flags;
@@ -53,7 +43,6 @@ struct memory_region2 {
 	uint64_t pad2[14];
 };
 
-#define PRE_FAULT_MEMORY	_IOWR(KVMIO, 0xd5, struct pre_fault_memory)
 #define CREATE_GUEST_MEMFD	_IOWR(KVMIO, 0xd4, struct create_guest_memfd)
 #define SET_MEMORY_REGION2	_IOW(KVMIO, 0x49, struct memory_region2)
 #define MEM_GUEST_MEMFD		(1u << 2)

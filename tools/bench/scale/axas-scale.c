@@ -22,23 +22,9 @@
 #include <linux/axas.h>
 #include <linux/kvm.h>
 
+#include "../newer.h"
 #include "marker.h"
 #include "scale.h"
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE	23
-#endif
-
-/* Newer than the C library's copy of linux/kvm.h may be. */
-struct pre_fault_memory {
-	uint64_t gpa;
-	uint64_t size;
-	uint64_t flags;
-	uint64_t padding[5];
-};
-
-#define CAP_PRE_FAULT_MEMORY	236
-#define PRE_FAULT_MEMORY	_IOWR(KVMIO, 0xd5, struct pre_fault_memory)
 
 #define PAGE		4096ul
 #define LARGE		(2ul << 20)
