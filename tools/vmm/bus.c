@@ -34,9 +34,9 @@ void bus_begin(struct vmm *vmm)
 }
 
 /* Whose an access is, and where in it; NULL if nobody is there. */
-static const struct device *
-find(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int width,
-     uint32_t rights, uint32_t *offset)
+static const struct device *find(struct vmm *vmm, uint32_t bus, uint32_t address,
+				 unsigned int width, uint32_t rights,
+				 uint32_t *offset)
 {
 	struct axas_fault_entry access = {
 		.gpa = address,
