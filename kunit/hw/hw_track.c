@@ -146,6 +146,21 @@ static void track_note(struct hw_tracks *tracks, unsigned int page, unsigned int
 		track_may(tracks, AXAS_TRACK_ACCESSED, page, page >= TRACK_SMALL);
 }
 
+/* Of small leaves that became a large one, outside the tracker's range, too, one was used. */
+static void track_joined(struct hw_tracks *tracks, unsigned int first, unsigned int end)
+{
+	const struct axas_npt *npt = &tracks->run->space->npt;
+	struct hw_walk walk;
+	unsigned int flags, page = max(ALIGN_DOWN(first, 512), TRACK_SMALL);
+
+	for (; page < end; page += 512) {
+		hw_raw_walk(npt, track_gpa(tracks, page), &walk);
+		hw_raw_flags(npt, walk.entries[walk.nr - 1], &flags);
+		if (walk.levels[walk.nr - 1] == 2 && flags & HW_ACCESSED)
+			track_may(tracks, AXAS_TRACK_ACCESSED, page, true);
+	}
+}
+
 static bool track_probe(struct hw_tracks *tracks, unsigned int page,
 			unsigned int access, enum axas_probe_kind *kind)
 {
@@ -296,6 +311,7 @@ static void step_anew(struct hw_tracks *tracks)
 	if (!t->tracker)
 		return;
 	axas_tracker_destroy(t->tracker);
+	track_joined(tracks, 0, TRACK_PAGES);
 	t->first = 0;
 	t->end = TRACK_PAGES;
 	if (hw_one_in(tracks->run, 2))
@@ -345,6 +361,7 @@ static void step_protect(struct hw_tracks *tracks)
 		track_fail(tracks, first, "the CPU writes what it may not");
 	if (axas_space_protect(space, gpa, size, AXAS_PROT_READ | AXAS_PROT_WRITE))
 		track_fail(tracks, first, "it returns an error");
+	track_joined(tracks, first, end);
 }
 
 static void track_step(struct hw_tracks *tracks)
