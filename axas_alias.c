@@ -570,7 +570,7 @@ void axas_alias_protect(struct axas_space *space, u64 gpa, u64 size,
 		end = min(end, last);
 		if (area && area->alias)
 			ops->unmap(&space->npt, axas_gpa(start), end - start + 1,
-				   pool);
+				   NULL, pool);
 		else
 			ops->protect(&space->npt, axas_gpa(start),
 				     end - start + 1, prot, pool);

@@ -276,8 +276,12 @@ int axas_area_fill_pool(struct axas_space *space, u64 start, u64 size,
 void axas_area_clear(struct axas_space *space, u64 gpa, u64 size,
 		     struct axas_npt_pool *pool)
 {
+	struct axas_npt_gap gap;
+	bool gone = axas_tree_gap(&space->areas, gpa, &gap.start, &gap.last);
+
 	axas_hold_write(space->hold, &space->lock);
-	space->npt.ops->unmap(&space->npt, axas_gpa(gpa), size, pool);
+	space->npt.ops->unmap(&space->npt, axas_gpa(gpa), size,
+			      gone ? &gap : NULL, pool);
 	axas_hold_end(space->hold);
 }
 

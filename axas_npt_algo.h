@@ -85,7 +85,7 @@ struct axas_npt_gather {
  * State of one unmap, freeze or protect of [start, end): the permissions that are
  * left, 0 where nothing is; what an empty entry becomes; and whether that is so
  * only with a thaw, as faults may come meanwhile. A move has another range as large
- * that waits for it.
+ * that waits for it. Where it's known, no area is left in a gap around the range.
  */
 struct npt_change {
 	struct axas_npt *npt;
@@ -93,6 +93,7 @@ struct npt_change {
 	u64 start;
 	u64 end;
 	u64 other;
+	const struct axas_npt_gap *gap;
 	unsigned int prot;
 	u64 empty;
 	bool faults;

@@ -236,18 +236,19 @@ static u64 *npt_descend(struct npt_change *change, u64 gpa, u64 **path,
 	u64 *ptr = npt_root_entry(change->npt, gpa);
 	u64 entry = READ_ONCE(*ptr);
 
-	while (l > 1 && npt_present(entry)) {
-		if (npt_goes_whole(change, entry, l, gpa))
-			break;
-		if (!fmt_is_table(entry, l)) {
-			if (npt_covers(change, gpa, l))
+	while (l > 1) {
+		if (unlikely(!fmt_is_table(entry, l))) {
+			if (!npt_present(entry) || npt_covers(change, gpa, l))
 				break;
 			npt_split(change, ptr, l, gpa);
 			entry = READ_ONCE(*ptr);
 		}
-		/* Leaves below may go one by one from here on. */
-		if (entry & FMT_SW_FULL)
+		if (unlikely(entry & FMT_SW_FULL)) {
+			if (npt_goes_whole(change, entry, l, gpa))
+				break;
+			/* Leaves below may go one by one from here on. */
 			npt_clear_full(ptr);
+		}
 		path[l] = ptr;
 		ptr = npt_entry(npt_child(entry, l), gpa, l - 1);
 		entry = READ_ONCE(*ptr);

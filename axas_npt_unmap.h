@@ -14,6 +14,12 @@ static inline bool npt_can_close(u64 entry)
 
 static inline bool npt_none_kept(const u64 *ptr, const u64 *end)
 {
+	for (; end - ptr >= 8; ptr += 8)
+		if (!npt_can_close(READ_ONCE(ptr[0]) | READ_ONCE(ptr[1]) |
+				   READ_ONCE(ptr[2]) | READ_ONCE(ptr[3]) |
+				   READ_ONCE(ptr[4]) | READ_ONCE(ptr[5]) |
+				   READ_ONCE(ptr[6]) | READ_ONCE(ptr[7])))
+			return false;
 	for (; ptr < end; ptr++)
 		if (!npt_can_close(READ_ONCE(*ptr)))
 			return false;
@@ -34,14 +40,33 @@ static inline bool npt_stays_frozen(const struct npt_change *change, u64 gpa,
 				   change->other < end));
 }
 
+/* Does what an entry of this level from @start on covers lie where no area is? */
+static inline bool npt_in_gap(const struct npt_change *change, u64 start,
+			      unsigned int level)
+{
+	return change->gap && start >= change->gap->start &&
+	       start + axas_level_size(level) - 1 <= change->gap->last;
+}
+
+/* Make all entries of a table the same. */
+static inline void npt_fill_same(u64 *ptr, u64 entry)
+{
+	u64 *end = ptr + AXAS_TABLE_ENTRIES;
+
+	unrolled_count(8)
+	for (; ptr < end; ptr++)
+		WRITE_ONCE(*ptr, entry);
+}
+
 /*
  * Freeze a table that reaches out of the range, if it has no valid entry and no
  * poisoned one. level is that of its entries, end where the change has come to. The
  * search begins behind that, where a valid entry is most likely. If it fails, what
  * the change has left frozen stays so: before end the entry of a table that
- * npt_reap() took out, and where faults come all that lies in a range.
+ * npt_reap() took out, and where faults come all that lies in a range. In a gap it
+ * can't fail, nor does it take an exchange.
  */
-static bool npt_freeze_table(const struct npt_change *change, u64 *table,
+static noinline bool npt_freeze_table(const struct npt_change *change, u64 *table,
 			     unsigned int level, u64 end)
 {
 	u64 start = ALIGN_DOWN(end - 1, axas_level_size(level + 1)), entry;
@@ -52,6 +77,10 @@ static bool npt_freeze_table(const struct npt_change *change, u64 *table,
 	if (!npt_none_kept(table + last + 1, table + AXAS_TABLE_ENTRIES) ||
 	    !npt_none_kept(table, table + last + 1))
 		return false;
+	if (npt_in_gap(change, start, level + 1)) {
+		npt_fill_same(table, AXAS_NPT_FROZEN);
+		return true;
+	}
 
 	for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
 		entry = READ_ONCE(table[i]);
@@ -160,10 +189,15 @@ static bool npt_close(struct npt_change *change, u64 *ptr, unsigned int level,
 		      u64 end)
 {
 	u64 *table = npt_child(READ_ONCE(*ptr), level);
+	u64 *next = npt_entry(table, end - 1, level - 1) + 1;
 
-	if (!npt_covers(change, end - 1, level) &&
-	    !npt_freeze_table(change, table, level - 1, end))
-		return false;
+	if (!npt_covers(change, end - 1, level)) {
+		/* Who unmaps one page after the other meets the next one here. */
+		if (!PAGE_ALIGNED(next) && !npt_can_close(READ_ONCE(*next)))
+			return false;
+		if (!npt_freeze_table(change, table, level - 1, end))
+			return false;
+	}
 	npt_reap(change, ptr, level, end - 1);
 	return true;
 }
@@ -210,13 +244,14 @@ static void npt_clear(struct npt_change *change)
 }
 
 static void npt_unmap(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
-		      struct axas_npt_pool *pool)
+		      const struct axas_npt_gap *gap, struct axas_npt_pool *pool)
 {
 	struct npt_change change = {
 		.npt = npt,
 		.pool = pool,
 		.start = gpa.val,
 		.end = gpa.val + size,
+		.gap = gap,
 		.empty = npt_new_epoch(npt),
 	};
 

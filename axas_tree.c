@@ -117,6 +117,28 @@ void *axas_tree_find(struct axas_tree *tree, u64 *first, u64 *last)
 }
 
 /**
+ * axas_tree_gap - how far around an address there is no range
+ * @tree: the tree
+ * @addr: the address
+ * @first: out: the first address of the gap
+ * @last: out: the last one
+ *
+ * Context: any; takes RCU. That is so while the tree isn't changed.
+ * Return: false if there is a range.
+ */
+bool axas_tree_gap(struct axas_tree *tree, u64 addr, u64 *first, u64 *last)
+{
+	MA_STATE(mas, &tree->mt, addr, addr);
+
+	guard(rcu)();
+	if (mas_walk(&mas))
+		return false;
+	*first = mas.index;
+	*last = mas.last;
+	return true;
+}
+
+/**
  * axas_tree_insert - enter a range
  * @tree: the tree
  * @first: its first address

@@ -49,7 +49,8 @@ u64 entry_of(struct kunit *test, u64 hpa, unsigned int level,
 	if (attr.owned)
 		*raw_entry_ptr(npt, gpa, &found) &= ~owned;
 	mutex_lock(npt->lock);
-	npt->ops->unmap(npt, axas_gpa(gpa), 4096ULL << 9 * (level - 1), &pool);
+	npt->ops->unmap(npt, axas_gpa(gpa), 4096ULL << 9 * (level - 1), NULL,
+			&pool);
 	mutex_unlock(npt->lock);
 	KUNIT_EXPECT_EQ(test, found, level);
 	return entry;

@@ -16,6 +16,7 @@
 	AXAS_CASE(npt_install_without_memory_leaves_nothing)
 	AXAS_CASE(npt_install_into_a_changed_slot)
 	AXAS_CASE(npt_unmap_stops_faults_that_looked_before)
+	AXAS_CASE(npt_unmap_in_a_gap)
 	AXAS_CASE(npt_protect_stops_faults_that_looked_before)
 	AXAS_CASE(npt_unmap_frees_a_full_gather)
 	AXAS_CASE(npt_full_table_goes_unseen)

@@ -28,13 +28,19 @@ static int npt_do_populate(struct axas_npt *npt, u64 gpa, unsigned int pages,
 	return ret;
 }
 
-static void npt_do_unmap(struct axas_npt *npt, u64 gpa, u64 size)
+static void npt_do_unmap_in(struct axas_npt *npt, u64 gpa, u64 size,
+			    const struct axas_npt_gap *gap)
 {
 	struct axas_npt_pool pool = {};
 
 	mutex_lock(npt->lock);
-	npt->ops->unmap(npt, axas_gpa(gpa), size, &pool);
+	npt->ops->unmap(npt, axas_gpa(gpa), size, gap, &pool);
 	mutex_unlock(npt->lock);
+}
+
+static void npt_do_unmap(struct axas_npt *npt, u64 gpa, u64 size)
+{
+	npt_do_unmap_in(npt, gpa, size, NULL);
 }
 
 static void npt_do_protect(struct axas_npt *npt, u64 gpa, u64 size,
@@ -412,6 +418,38 @@ void npt_unmap_stops_faults_that_looked_before(struct kunit *test)
 	npt_do_unmap(npt, SZ_1G, SZ_4K);
 	KUNIT_EXPECT_EQ(test, npt_do_install(npt, &leaf, SZ_1G + SZ_4K, 0, 1),
 			0);
+}
+
+/*
+ * The table that goes with its last page takes no install from who is in it still,
+ * however far the gap around the page is known to reach.
+ */
+void npt_unmap_in_a_gap(struct kunit *test)
+{
+	const struct axas_npt_gap gaps[] = {
+		{ SZ_1G, SZ_1G + SZ_4K - 1 },
+		{ SZ_1G, SZ_1G + SZ_2M - SZ_4K - 1 },
+		{ SZ_1G, SZ_1G + SZ_2M - 1 },
+		{ 0, U64_MAX },
+	};
+	struct axas_npt *npt = axas_test_npt(test, 48, 0);
+	struct axas_npt_slot slot;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(gaps); i++) {
+		KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G, 0, 2 * SZ_4K, 1), 0);
+		npt_do_unmap_in(npt, SZ_1G + SZ_4K, SZ_4K, &gaps[i]);
+		expect_shape(test, npt, 1, 0, 0, 3);
+
+		slot = npt_do_peek(npt, SZ_1G + SZ_2M - SZ_4K);
+		KUNIT_ASSERT_EQ(test, slot.level, 1U);
+		get_page(virt_to_page(slot.ptr));
+		npt_do_unmap_in(npt, SZ_1G, SZ_4K, &gaps[i]);
+		expect_shape(test, npt, 0, 0, 0, 0);
+		KUNIT_EXPECT_EQ(test, npt_do_install(npt, &slot, SZ_1G + SZ_2M - SZ_4K,
+						     0, 1), -EAGAIN);
+		put_page(virt_to_page(slot.ptr));
+	}
 }
 
 void npt_protect_stops_faults_that_looked_before(struct kunit *test)

@@ -173,6 +173,16 @@ enum axas_look {
 #define AXAS_POOL_MAX	4
 
 /**
+ * struct axas_npt_gap - addresses that no area has, while the lock is held
+ * @start: the first GPA
+ * @last: the last one
+ */
+struct axas_npt_gap {
+	u64 start;
+	u64 last;
+};
+
+/**
  * struct axas_npt_pool - table pages set aside, so that what uses them can't
  *	fail
  * @nr: number of @tables
@@ -334,7 +344,8 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @split_cost: tables needed at most to split all leaves up to max_level that
  *	gpa lies inside of. Lock held.
  * @unmap: clear the range, invalidate, free frames and tables; splits come out
- *	of the pool. No area may allow faults in the range. May sleep. Lock
+ *	of the pool. No area may allow faults in the range, nor in a gap around it, if
+ *	one is known: what has become empty there goes without ado. May sleep. Lock
  *	held.
  * @draft: begin a draft of a range; @map and @populate fill it. May sleep. Return: 0
  *	or -ENOMEM.
@@ -409,6 +420,7 @@ struct axas_npt_ops {
 	unsigned int (*split_cost)(const struct axas_npt *npt, axas_gpa_t gpa,
 				   unsigned int max_level);
 	void (*unmap)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
+		      const struct axas_npt_gap *gap,
 		      struct axas_npt_pool *pool);
 	int (*draft)(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		     struct axas_npt_draft *draft);

@@ -52,6 +52,7 @@ struct axas_tree {
 void axas_tree_init(struct axas_tree *tree, const struct axas_tree_ops *ops);
 void axas_tree_destroy(struct axas_tree *tree);
 void *axas_tree_find(struct axas_tree *tree, u64 *first, u64 *last);
+bool axas_tree_gap(struct axas_tree *tree, u64 addr, u64 *first, u64 *last);
 int axas_tree_insert(struct axas_tree *tree, u64 first, u64 last, void *entry);
 int axas_tree_erase(struct axas_tree *tree, u64 first, u64 last);
 int axas_tree_cut(struct axas_tree *tree, u64 first, u64 last);

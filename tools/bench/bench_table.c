@@ -91,9 +91,10 @@ static __always_inline void axas_unmap(void *table, u64 gpa, u64 size,
 				       unsigned int level)
 {
 	struct axas_npt *npt = &((struct axas_space *)table)->npt;
+	const struct axas_npt_gap all = { .last = U64_MAX };
 	struct axas_npt_pool pool = {};
 
-	npt->ops->unmap(npt, axas_gpa(gpa), size, &pool);
+	npt->ops->unmap(npt, axas_gpa(gpa), size, &all, &pool);
 }
 
 static __always_inline u64 axas_lookup(void *table, u64 gpa)
