@@ -229,17 +229,26 @@ const struct axas_tree_ops axas_area_tree_ops = {
 
 /* ---- the table of areas that change ---- */
 
-/* Tables that splitting the leaves around gpa can take. */
-static unsigned int area_split_cost(struct axas_space *space, u64 gpa)
+/* Tables that splitting the leaves at both ends of a range can take. */
+static unsigned int area_split_cost(struct axas_space *space, u64 gpa, u64 size)
 {
-	u64 start = gpa, last = gpa;
-	const struct axas_area *area = axas_tree_find(&space->areas, &start,
-						      &last);
+	const struct axas_npt *npt = &space->npt;
+	u64 last = gpa + size - 1, start = gpa, end = last;
+	const struct axas_area *area;
+	unsigned int cost = 0;
 
-	if (!area || start == gpa)
-		return 0;
-	return space->npt.ops->split_cost(&space->npt, axas_gpa(gpa),
-					  area->max_level);
+	area = axas_tree_find(&space->areas, &start, &end);
+	if (area && start < gpa)
+		cost = npt->ops->split_cost(npt, axas_gpa(gpa), area->max_level);
+	if (area && end < last) {
+		start = end = last;
+		area = axas_tree_find(&space->areas, &start, &end);
+	}
+	/* One that goes on behind the range is the last in it. */
+	if (area && end > last)
+		cost += npt->ops->split_cost(npt, axas_gpa(last + 1),
+					     area->max_level);
+	return cost;
 }
 
 /**
@@ -255,11 +264,9 @@ static unsigned int area_split_cost(struct axas_space *space, u64 gpa)
 int axas_area_fill_pool(struct axas_space *space, u64 start, u64 size,
 			struct axas_npt_pool *pool)
 {
-	unsigned int cost = area_split_cost(space, start) +
-			    area_split_cost(space, start + size);
-
 	/* A split writes all of its table. */
-	return axas_npt_pool_fill(pool, cost, AXAS_GFP);
+	return axas_npt_pool_fill(pool, area_split_cost(space, start, size),
+				  AXAS_GFP);
 }
 
 /**
