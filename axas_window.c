@@ -236,6 +236,28 @@ static void window_fault_around(const struct vm_fault *vmf)
 }
 
 /*
+ * A page that is written gets a PTE that lets it be: the kernel would make one that
+ * doesn't, and ask window_page_mkwrite() at once. One that is there is left alone.
+ */
+static vm_fault_t window_insert_page(const struct vm_fault *vmf, axas_gpa_t gpa,
+				     unsigned int access,
+				     struct axas_memory *memory)
+{
+	struct vm_area_struct lent = *vmf->vma;
+	vm_fault_t ret;
+	int err;
+
+	ret = window_lock_page(lent.vm_file->private_data, gpa, access, memory);
+	if (ret != VM_FAULT_LOCKED)
+		return ret;
+	lent.vm_page_prot = vm_get_page_prot(lent.vm_flags);
+	vm_flags_init(&lent, lent.vm_flags | VM_MIXEDMAP);
+	err = vm_insert_page(&lent, vmf->address & PAGE_MASK, memory->page);
+	unlock_page(memory->page);
+	return err && err != -EBUSY ? vmf_error(err) : VM_FAULT_NOPAGE;
+}
+
+/*
  * The kernel hears of no store in a window whose pages can be pinned for long, and makes
  * PTEs writable as it likes.
  */
@@ -265,15 +287,27 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 		return window_error(file, err);
 	if (!write)
 		window_fault_around(vmf);
-	if (memory.page && !(vmf->vma->vm_flags & VM_PFNMAP))
-		ret = window_lock_page(file, gpa, access, &memory);
-	else
+	if (!memory.page || vmf->vma->vm_flags & VM_PFNMAP)
 		ret = window_insert_pfn(vmf, gpa, access, &memory);
+	else if (write && !(vmf->vma->vm_flags & VM_LOCKED))
+		ret = window_insert_page(vmf, gpa, access, &memory);
+	else
+		ret = window_lock_page(file, gpa, access, &memory);
 	if (ret == VM_FAULT_LOCKED)
 		vmf->page = memory.page;
 	else if (memory.page)
 		put_page(memory.page);
 	return ret;
+}
+
+/*
+ * Nothing: window_fault() does that, and may sleep. But where there is no such function the
+ * kernel takes faults under the process's lock, and not under that of the VMA alone.
+ */
+static vm_fault_t window_map_pages(struct vm_fault *vmf, pgoff_t first,
+				   pgoff_t last)
+{
+	return 0;
 }
 
 /* A PTE that was made for reading is to become writable. */
@@ -335,6 +369,7 @@ static int __maybe_unused window_set_policy(struct vm_area_struct *vma,
 
 static const struct vm_operations_struct window_ops = {
 	.fault = window_fault,
+	.map_pages = window_map_pages,
 	.page_mkwrite = window_page_mkwrite,
 	.pfn_mkwrite = window_pfn_mkwrite,
 	.access = window_access,
@@ -362,6 +397,7 @@ static const struct vm_operations_struct window_pin_ops = {
 	.open = window_open,
 	.close = window_close,
 	.fault = window_fault,
+	.map_pages = window_map_pages,
 	.access = window_access,
 #ifdef CONFIG_NUMA
 	.set_policy = window_set_policy,
