@@ -162,19 +162,6 @@ static __always_inline u64 npt_quest_bits(const struct axas_npt *npt,
 	return npt_open_bits(npt);
 }
 
-/* The first entry from ptr on that may be open, or end. */
-static inline u64 *npt_skip_armed(u64 *ptr, u64 *end, u64 open)
-{
-	for (; ptr + 8 <= end; ptr += 8)
-		if ((READ_ONCE(ptr[0]) | READ_ONCE(ptr[1]) | READ_ONCE(ptr[2]) |
-		     READ_ONCE(ptr[3]) | READ_ONCE(ptr[4]) | READ_ONCE(ptr[5]) |
-		     READ_ONCE(ptr[6]) | READ_ONCE(ptr[7])) & open)
-			break;
-	while (ptr < end && !(READ_ONCE(*ptr) & open))
-		ptr++;
-	return ptr;
-}
-
 static __always_inline bool npt_harvests(const struct axas_npt *npt, u64 entry,
 					 unsigned int level, bool all,
 					 enum npt_quest quest)
@@ -387,7 +374,7 @@ npt_harvest_entries(struct axas_npt_harvest *harvest, struct axas_npt *npt,
 		open = U64_MAX;
 	harvest->full = !harvest->budget--;
 	while (!harvest->full) {
-		ptr = npt_skip_armed(ptr, end, open);
+		ptr = npt_skip(ptr, end, open);
 		i = ptr - table;
 		harvest->next = clamp(base + i * size, harvest->next, stop);
 		if (ptr == end)

@@ -3,27 +3,13 @@
  * Part of axas_npt_algo.h: unmap, and what freeze takes of it. Under the lock.
  */
 
-/*
- * May a table with this entry be closed? In a leaf the bit means something else.
- * Hundreds are looked at: one test of both.
- */
+/* An entry with any of these keeps its table. In a leaf the latter means something else. */
+#define NPT_KEPT	(FMT_PRESENT | AXAS_NPT_POISONED)
+
+/* May a table with this entry be closed? */
 static inline bool npt_can_close(u64 entry)
 {
-	return !(entry & (FMT_PRESENT | AXAS_NPT_POISONED));
-}
-
-static inline bool npt_none_kept(const u64 *ptr, const u64 *end)
-{
-	for (; end - ptr >= 8; ptr += 8)
-		if (!npt_can_close(READ_ONCE(ptr[0]) | READ_ONCE(ptr[1]) |
-				   READ_ONCE(ptr[2]) | READ_ONCE(ptr[3]) |
-				   READ_ONCE(ptr[4]) | READ_ONCE(ptr[5]) |
-				   READ_ONCE(ptr[6]) | READ_ONCE(ptr[7])))
-			return false;
-	for (; ptr < end; ptr++)
-		if (!npt_can_close(READ_ONCE(*ptr)))
-			return false;
-	return true;
+	return !(entry & NPT_KEPT);
 }
 
 /*
@@ -66,16 +52,18 @@ static inline void npt_fill_same(u64 *ptr, u64 entry)
  * npt_reap() took out, and where faults come all that lies in a range. In a gap it
  * can't fail, nor does it take an exchange.
  */
-static noinline bool npt_freeze_table(const struct npt_change *change, u64 *table,
-			     unsigned int level, u64 end)
+static noinline bool npt_freeze_table(const struct npt_change *change,
+				      u64 *table, unsigned int level, u64 end)
 {
 	u64 start = ALIGN_DOWN(end - 1, axas_level_size(level + 1)), entry;
-	unsigned int last = npt_entry(table, end - 1, level) - table;
+	u64 *behind = npt_entry(table, end - 1, level) + 1;
+	u64 *stop = table + AXAS_TABLE_ENTRIES;
+	unsigned int last = behind - 1 - table;
 	bool frozen = READ_ONCE(table[last]) == AXAS_NPT_FROZEN;
 	unsigned int i;
 
-	if (!npt_none_kept(table + last + 1, table + AXAS_TABLE_ENTRIES) ||
-	    !npt_none_kept(table, table + last + 1))
+	if (npt_skip(behind, stop, NPT_KEPT) != stop ||
+	    npt_skip(table, behind, NPT_KEPT) != behind)
 		return false;
 	if (npt_in_gap(change, start, level + 1)) {
 		npt_fill_same(table, AXAS_NPT_FROZEN);
