@@ -241,7 +241,8 @@ static unsigned int area_split_cost(struct axas_space *space, u64 gpa, u64 size)
 	if (area && start < gpa)
 		cost = npt->ops->split_cost(npt, axas_gpa(gpa), area->max_level);
 	if (area && end < last) {
-		start = end = last;
+		start = last;
+		end = last;
 		area = axas_tree_find(&space->areas, &start, &end);
 	}
 	/* One that goes on behind the range is the last in it. */
