@@ -13,6 +13,7 @@
 #include <asm/cpufeature.h>
 #endif
 
+#include <axas/compat.h>
 #include <axas/hal.h>
 
 /* page_private() of the first page of a frame of 2 MiB that is one allocation. */
@@ -123,10 +124,11 @@ EXPORT_SYMBOL_GPL(axas_hal_split_frame);
 /* The allocator keeps a page that has failed only if it comes alone. */
 static bool hal_has_failed(struct page *page)
 {
-	unsigned int i;
+	struct page *end = page + (1U << AXAS_ORDER_2M);
 
-	for (i = 0; i < 1U << AXAS_ORDER_2M; i++)
-		if (PageHWPoison(page + i))
+	unrolled_count(8)
+	for (; page < end; page++)
+		if (PageHWPoison(page))
 			return true;
 	return false;
 }
