@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -431,6 +432,29 @@ static uint64_t unmap(int space, uint64_t gpa, uint64_t size)
 	return now() - t;
 }
 
+#define CREATES	64
+
+/* What a descriptor costs that has something behind it, and its end. */
+static void bench_create(uint32_t format, const char *name)
+{
+	uint64_t t = now();
+	unsigned int i;
+
+	for (i = 0; i < CREATES; i++)
+		close(new_space(format));
+	note("create", name, CREATES, now() - t);
+}
+
+static void bench_eventfd(void)
+{
+	uint64_t t = now();
+	unsigned int i;
+
+	for (i = 0; i < CREATES; i++)
+		close(eventfd(0, EFD_CLOEXEC));
+	note("create", "eventfd", CREATES, now() - t);
+}
+
 /*
  * Fault n pages, @step bytes from one to the next, @batch in a call; filling in
  * the array isn't timed. Returns the ticks.
@@ -552,6 +576,7 @@ static void bench_axas(uint32_t format, const char *name)
 	size_t size = pages * PAGE;
 	char *p, *q;
 
+	bench_create(format, name);
 	bench_faults(space, name);
 	note("eager4k", name, pages,
 	     map(space, GPA, size, AXAS_MAP_POPULATE, 0));
@@ -766,6 +791,7 @@ int main(int argc, char **argv)
 			bench_axas(AXAS_FORMAT_EPT, "ept");
 			bench_axas(AXAS_FORMAT_S2, "s2");
 			bench_axas(AXAS_FORMAT_AMD, "amd");
+			bench_eventfd();
 			bench_mm();
 			bench_memfd();
 			bench_kvm();

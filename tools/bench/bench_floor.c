@@ -249,8 +249,12 @@ static int floor_large(void)
 	end = bench_now();
 	if (!ret)
 		bench_note("fault2m", "floor", n, end - start);
+	start = bench_now();
 	while (i--)
 		__free_pages(pfn_to_page(PHYS_PFN(tables[i])), 9);
+	end = bench_now();
+	if (!ret)
+		bench_note("alloc2m_free", "floor", n, end - start);
 	return ret;
 }
 

@@ -59,6 +59,49 @@ static int discard_rows(struct axas_space *space, const char *name)
 	return clear(space);
 }
 
+/* The same in frames of 2 MiB. */
+static int large_rows(struct axas_space *space, const char *name)
+{
+	u64 size = (u64)bench_pages * SZ_4K, start, middle, end, done;
+	int ret;
+
+	ret = bench_map(space, BENCH_GPA, size, AXAS_BACKEND_ALLOC, 0, SZ_2M);
+	start = bench_now();
+	if (!ret)
+		ret = axas_space_populate(space, axas_gpa(BENCH_GPA), size,
+					  &done);
+	middle = bench_now();
+	if (!ret)
+		ret = axas_space_unmap(space, axas_gpa(BENCH_GPA), size);
+	end = bench_now();
+	if (ret)
+		return ret;
+	bench_note("populate2m", name, size / SZ_2M, middle - start);
+	bench_note("space_unmap2m", name, size / SZ_2M, end - middle);
+	return clear(space);
+}
+
+/* An area of a GiB goes, of which one page in 2 MiB was touched. */
+static int sparse_rows(struct axas_space *space, const char *name)
+{
+	unsigned int i, n = SZ_1G / SZ_2M, bad = 0;
+	u64 start, end;
+	int ret;
+
+	ret = bench_map(space, BENCH_GPA, SZ_1G, AXAS_BACKEND_ALLOC, 0, 0);
+	for (i = 0; i < n && !ret; i++)
+		bad += axas_space_fault(space, axas_gpa(BENCH_GPA + i * (u64)SZ_2M),
+					AXAS_PROT_WRITE) != AXAS_FAULT_RESOLVED;
+	start = bench_now();
+	if (!ret)
+		ret = axas_space_unmap(space, axas_gpa(BENCH_GPA), SZ_1G);
+	end = bench_now();
+	if (ret || bad)
+		return ret ? ret : -EIO;
+	bench_note("unmap_sparse", name, n, end - start);
+	return clear(space);
+}
+
 /* A page in the middle of an area becomes linear memory, here and there. */
 static int replace_rows(struct axas_space *space, const char *name)
 {
@@ -217,6 +260,10 @@ int bench_range(struct axas_space *space, const char *name)
 {
 	int ret = discard_rows(space, name);
 
+	if (!ret)
+		ret = large_rows(space, name);
+	if (!ret)
+		ret = sparse_rows(space, name);
 	if (!ret)
 		ret = replace_rows(space, name);
 	if (!ret)

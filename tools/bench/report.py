@@ -68,6 +68,9 @@ KERNEL_GROUPS = [
     ]),
     ('ranges', 'Memory that is there already', [
         ('populate4k', 'populate, per 4K page', 'alloc'),
+        ('populate2m', 'populate with 2M frames, per frame', 'fault2m'),
+        ('space_unmap2m', '... and unmap', 'alloc2m_free'),
+        ('unmap_sparse', 'unmap of a page in each 2 MiB of 1 GiB, per page', 'alloc_free'),
         ('discard4k', 'discard, per 4K page', 'alloc_free'),
         ('protect_page', 'protect of a page', None),
         ('replace_page', 'replace of a page', None),
@@ -133,6 +136,9 @@ CALL_GROUPS = [
     ('calls-age', 'What was used of 1 GiB, per round', [
         ('u_age_some', 'list, 1 % was used', None),
         ('u_age_all', 'list, all of it was used', None),
+    ]),
+    ('calls-create', 'A descriptor with something behind it', [
+        ('u_create', 'AXAS_CREATE, and close', None),
     ]),
     ('calls-file', '64 MiB in pieces of 1 MiB, per 4K page', [
         ('u_pread', 'pread', None),
@@ -438,6 +444,9 @@ def targets(native, noerms, smp, scale):
                        ('unmap4k_call', 'unmap a page per call')):
         for peer in ('generic_pt', 'io-pgtable'):
             t.add('%s / %s' % (label, peer), 1, against(native, row, row, peer))
+    t.add('unmap a 2M leaf per call / io-pgtable', 1,
+          against(native, 'unmap2m_call', 'unmap2m_call', 'io-pgtable'))
+    t.add('unmap 1 GiB as 2M / io-pgtable', 0.7, against(native, 'unmap2m', 'unmap2m', 'io-pgtable'))
     for row, label in (('lookup4k', 'lookup 4K'), ('lookup2m', 'lookup 2M')):
         for peer in ('generic_pt', 'io-pgtable'):
             t.add('%s / %s' % (label, peer), 0.25, against(native, row, row, peer))
@@ -457,6 +466,18 @@ def targets(native, noerms, smp, scale):
     t.add("unmap with free 4K / allocator's free", 1.25,
           against(noerms, 'u_unmap4k', 'alloc_free', 'floor'))
     t.add('unmap with free 2M / munmap', 0.5, against(noerms, 'u_unmap2m', 'u_unmap2m', 'munmap'))
+    t.add('unmap mapped in a window / munmap', 0.6,
+          against(noerms, 'u_unmap4k', 'u_unmap4k', 'munmap', own='u_unmap4k_window'))
+    t.add('first touch through a window / anonymous memory', 1,
+          against(noerms, 'u_touch4k', 'u_touch4k', 'mm'))
+    t.add('first touch through a window / memfd', 1,
+          against(noerms, 'u_touch4k', 'u_touch4k', 'memfd'))
+    t.add("populate with 2M frames / allocator's order 9", 1.05,
+          against(noerms, 'populate2m', 'fault2m', 'floor'))
+    t.add("unmap of 2M frames / allocator's free of order 9", 1.05,
+          against(noerms, 'space_unmap2m', 'alloc2m_free', 'floor'))
+    t.add('split of a 2M leaf / a table and its entries', 1.5,
+          against(noerms, 'split2m', 'split2m', 'floor'))
     track_targets(t, noerms)
     t.add('lazy map: time of 64 TiB / 64 MiB (same: 10 %)', 1.1,
           within(native, 'lazy_64t', 'lazy_64m'))
