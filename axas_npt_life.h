@@ -59,7 +59,9 @@ static void npt_destroy_range(struct axas_npt *npt, u64 *ptr,
 		if (fmt_is_table(entry, level))
 			npt_destroy_table(npt, entry, level,
 					  max(first + i * size, gpa), end);
-		else if (npt_present(entry) && fmt_owned(entry))
+		else if (!npt_present(entry))
+			i = npt_skip(ptr + i, ptr + n, FMT_PRESENT) - ptr - 1;
+		else if (fmt_owned(entry))
 			/* All of it has been invalidated. */
 			npt_gather_pages(npt, fmt_hpa(entry, level),
 					 1U << 9 * (level - 1), 0, 0);
