@@ -23,6 +23,11 @@
  *	FMT_SW_FULL			a bit that the CPU ignores where an entry
  *					points to a table
  *
+ * and, if its entries hold an address in two pieces:
+ *
+ *	FMT_HPA_RUN			where the upper one begins: across multiples of it
+ *					leaves aren't a constant apart
+ *
  * and, if it has them, for trackers (axas_npt_track.h):
  *
  *	FMT_LINK_WRITE			the bit of a table entry without which nothing
@@ -57,6 +62,10 @@
 #include <axas/device.h>
 #include <axas/npt_track.h>
 #include <axas/trace.h>
+
+#ifndef FMT_HPA_RUN
+#define FMT_HPA_RUN	0
+#endif
 
 /* Pages that are cleared and not yet invalidated. */
 #define NPT_GATHER_MAX	1016

@@ -82,6 +82,25 @@ static inline void npt_fill(u64 *ptr, unsigned int n, u64 leaf,
 		WRITE_ONCE(*ptr, leaf);
 }
 
+/*
+ * Leaves of this level from hpa on. They end with their table, which covers 512 GiB at
+ * most, so that there is one step at most that FMT_HPA_RUN speaks of.
+ */
+static inline void npt_fill_run(u64 *ptr, unsigned int n, u64 shared,
+				axas_hpa_t hpa, unsigned int level)
+{
+	u64 stop = ALIGN(hpa.val + 1, FMT_HPA_RUN ? FMT_HPA_RUN : 1);
+	u64 first = (stop - hpa.val) >> axas_level_shift(level);
+
+	if (FMT_HPA_RUN && first < n) {
+		npt_fill(ptr, first, fmt_leaf(shared, hpa, level), level);
+		hpa = axas_hpa(stop);
+		ptr += first;
+		n -= first;
+	}
+	npt_fill(ptr, n, fmt_leaf(shared, hpa, level), level);
+}
+
 /* Does the rest of the range fill what an entry of this level covers? */
 static inline bool npt_map_fills(const struct npt_map *map, unsigned int level)
 {
@@ -104,7 +123,7 @@ static void npt_map_leaves(struct npt_map *map, u64 *ptr, unsigned int level)
 	unsigned int n = (stop - map->gpa) >> axas_level_shift(level);
 	axas_hpa_t hpa = axas_hpa(map->gpa + map->offset);
 
-	npt_fill(ptr, n, fmt_leaf(map->shared, hpa, level), level);
+	npt_fill_run(ptr, n, map->shared, hpa, level);
 	npt_count_leaves(map->npt, level, n, map->owned ? n : 0);
 	map->gpa += n * axas_level_size(level);
 }

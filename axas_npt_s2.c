@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Armv8-A stage 2, VMSAv8-64 with the 4 KB granule.
+ * Armv8-A stage 2, VMSAv8-64 with the 4 KB granule, in either of its two encodings:
+ * axas_npt_s2_lpa2.c defines S2_LPA2 and includes this file.
  *
  * Section numbers are those of the Arm ARM (DDI 0487), chapter D8 "The AArch64
  * Virtual Memory System Architecture". The architecture counts levels from the
@@ -13,11 +14,22 @@
 
 #include <axas/npt.h>
 
+/* FEAT_LPA2: with VTCR_EL2.DS set descriptors hold 52 bits of address. */
+#ifndef S2_LPA2
+#define S2_LPA2		0
+#define S2_OPS		axas_npt_s2_ops
+#endif
+
 /* D8.3: in every descriptor. */
 #define S2_VALID	BIT_ULL(0)
 /* D8.3.1: table if set, block if clear; at the last level a page has it set. */
 #define S2_TABLE	BIT_ULL(1)
-#define S2_ADDR		GENMASK_ULL(47, 12)
+#define S2_ADDR		GENMASK_ULL(S2_LPA2 ? 49 : 47, 12)
+/* D8.3.1 and D8.3.2: bits 51:50 of the address, where SH is without DS. */
+#define S2_ADDR_HIGH	GENMASK_ULL(9, 8)
+#define S2_ADDR_SPLIT	50
+/* From here on leaves hold other bits there: they don't add up across it. */
+#define FMT_HPA_RUN	(S2_LPA2 ? BIT_ULL(S2_ADDR_SPLIT) : 0)
 /* D8.3.2: stage 2 attributes in block and page descriptors. */
 #define S2_MEMATTR	GENMASK_ULL(5, 2)
 #define S2_S2AP_READ	BIT_ULL(6)
@@ -55,7 +67,10 @@
 #define S2_ATTR_NORMAL_WB	0xf
 #define S2_ATTR_FWB_WB		0x6
 
-/* D8.6.2: shareability; what isn't write-back is outer shareable anyway. */
+/*
+ * D8.6.2: shareability; what isn't write-back is outer shareable anyway. With DS
+ * VTCR_EL2.SH0 says it for the guest's memory as for the tables.
+ */
 #define S2_SH_OUTER	2
 #define S2_SH_INNER	3
 
@@ -66,10 +81,17 @@
 #define VTCR_ORGN0	GENMASK_ULL(11, 10)
 #define VTCR_SH0	GENMASK_ULL(13, 12)
 #define VTCR_PS		GENMASK_ULL(18, 16)
+#define VTCR_PS_48	5
+#define VTCR_PS_52	6
 #define VTCR_HA		BIT_ULL(21)
 #define VTCR_HD		BIT_ULL(22)
 #define VTCR_RES1	BIT_ULL(31)
+#define VTCR_DS		BIT_ULL(32)
+#define VTCR_SL2	BIT_ULL(33)
 #define VTCR_WBWA	1
+
+/* D24.2: VTTBR_EL2: bits 51:48 of the root's address, which are 0 without DS. */
+#define VTTBR_HIGH	GENMASK_ULL(5, 2)
 
 #define FMT_PRESENT		S2_VALID
 #define FMT_BREAK_BEFORE_MAKE	1
@@ -80,9 +102,17 @@ static inline bool fmt_is_table(u64 entry, unsigned int level)
 	       (entry & (S2_VALID | S2_TABLE)) == (S2_VALID | S2_TABLE);
 }
 
+static inline u64 s2_addr(axas_hpa_t hpa)
+{
+	if (!S2_LPA2)
+		return hpa.val;
+	return (hpa.val & S2_ADDR) |
+	       FIELD_PREP(S2_ADDR_HIGH, hpa.val >> S2_ADDR_SPLIT);
+}
+
 static inline u64 fmt_table(axas_hpa_t hpa)
 {
-	return hpa.val | S2_VALID | S2_TABLE | FMT_LINK_WRITE |
+	return s2_addr(hpa) | S2_VALID | S2_TABLE | FMT_LINK_WRITE |
 	       FMT_LINK_ACCESSED;
 }
 
@@ -108,12 +138,13 @@ static inline u64 fmt_attr(const struct axas_npt *npt, struct axas_attr attr)
 		[AXAS_MEM_DEVICE] = S2_ATTR_DEVICE_NGNRE,
 	};
 	bool wb = attr.memtype == AXAS_MEM_WB;
+	u8 sh = wb ? S2_SH_INNER : S2_SH_OUTER;
 	u8 memattr = memattrs[attr.memtype];
 
 	if (wb && npt->features & AXAS_FEAT_FWB)
 		memattr = S2_ATTR_FWB_WB;
 	return S2_VALID | FIELD_PREP(S2_MEMATTR, memattr) |
-	       FIELD_PREP(S2_SH, wb ? S2_SH_INNER : S2_SH_OUTER) |
+	       (S2_LPA2 ? 0 : FIELD_PREP(S2_SH, sh)) |
 	       s2_prot(npt, attr.prot) |
 	       (npt->features & AXAS_FEAT_AD ? 0 : S2_AF) |
 	       (attr.owned ? S2_SW_OWNED : 0) | (attr.rom ? S2_SW_ROM : 0);
@@ -121,12 +152,14 @@ static inline u64 fmt_attr(const struct axas_npt *npt, struct axas_attr attr)
 
 static inline u64 fmt_leaf(u64 shared, axas_hpa_t hpa, unsigned int level)
 {
-	return shared | hpa.val | (level > 1 ? 0 : S2_TABLE);
+	return shared | s2_addr(hpa) | (level > 1 ? 0 : S2_TABLE);
 }
 
 static inline axas_hpa_t fmt_hpa(u64 entry, unsigned int level)
 {
-	return axas_hpa(entry & S2_ADDR);
+	u64 high = S2_LPA2 ? FIELD_GET(S2_ADDR_HIGH, entry) : 0;
+
+	return axas_hpa((entry & S2_ADDR) | high << S2_ADDR_SPLIT);
 }
 
 static inline bool fmt_owned(u64 entry)
@@ -205,6 +238,29 @@ static inline unsigned int fmt_sync(u64 entry)
 }
 
 #ifdef CONFIG_ARM64
+/* D24.2: ID_AA64MMFR0_EL1.PARange; 52 bits take LPA2. */
+static u32 s2_cpu_pa_bits(void)
+{
+	u64 mmfr0 = read_sanitised_ftr_reg(SYS_ID_AA64MMFR0_EL1);
+
+	return id_aa64mmfr0_parange_to_phys_shift(FIELD_GET(GENMASK_ULL(3, 0),
+							    mmfr0));
+}
+
+/*
+ * D24.2: ID_AA64MMFR0_EL1.TGRAN4_2 is 3 with LPA2, and 0 if that is for TGRAN4 to say,
+ * which is 1 then. A CPU whose addresses have fewer bits has no use for it.
+ */
+static bool s2_cpu_has_lpa2(void)
+{
+	u64 mmfr0 = read_sanitised_ftr_reg(SYS_ID_AA64MMFR0_EL1);
+	u64 tgran4 = FIELD_GET(GENMASK_ULL(31, 28), mmfr0);
+	u64 tgran4_2 = FIELD_GET(GENMASK_ULL(43, 40), mmfr0);
+
+	return s2_cpu_pa_bits() == 52 &&
+	       (tgran4_2 == 3 || (!tgran4_2 && tgran4 == 1));
+}
+
 /* D24.2: what ID_AA64MMFR1_EL1.HAFDBS and ID_AA64MMFR2_EL1.FWB say. */
 static u32 s2_cpu_features(void)
 {
@@ -213,28 +269,24 @@ static u32 s2_cpu_features(void)
 
 	return AXAS_FEAT_EXEC_ONLY |
 	       (FIELD_GET(GENMASK_ULL(3, 0), mmfr1) >= 2 ? AXAS_FEAT_AD : 0) |
-	       (FIELD_GET(GENMASK_ULL(43, 40), mmfr2) ? AXAS_FEAT_FWB : 0);
-}
-
-/* D24.2: ID_AA64MMFR0_EL1.PARange; 52 bits take LPA2. */
-static u32 s2_cpu_hpa_bits(void)
-{
-	u64 mmfr0 = read_sanitised_ftr_reg(SYS_ID_AA64MMFR0_EL1);
-	u64 parange = FIELD_GET(GENMASK_ULL(3, 0), mmfr0);
-
-	return min_t(u32, 48, id_aa64mmfr0_parange_to_phys_shift(parange));
+	       (FIELD_GET(GENMASK_ULL(43, 40), mmfr2) ? AXAS_FEAT_FWB : 0) |
+	       (s2_cpu_has_lpa2() ? AXAS_FEAT_LPA2 : 0);
 }
 #else
-static u32 s2_cpu_features(void)
+static u32 s2_cpu_pa_bits(void)
 {
-	return AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB;
+	return 52;
 }
 
-static u32 s2_cpu_hpa_bits(void)
+static u32 s2_cpu_features(void)
 {
-	return 48;
+	return AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB |
+	       AXAS_FEAT_LPA2;
 }
 #endif
+
+/* Widths of GPAs, and of HPAs. */
+#define S2_BITS		(S2_LPA2 ? 52 : 48)
 
 static void s2_caps(struct axas_npt_caps *caps)
 {
@@ -242,58 +294,79 @@ static void s2_caps(struct axas_npt_caps *caps)
 		.features = s2_cpu_features(),
 		.memtypes = BIT(AXAS_MEM_WB) | BIT(AXAS_MEM_NC) |
 			    BIT(AXAS_MEM_UC) | BIT(AXAS_MEM_DEVICE),
-		.gpa_bits = GENMASK_ULL(48, 32),
-		.control_bits = GENMASK_ULL(48, 32),
+		.gpa_bits = GENMASK_ULL(S2_BITS, 32),
+		.control_bits = GENMASK_ULL(S2_BITS, 32),
 		.leaf_sizes = SZ_4K | SZ_2M | SZ_1G,
-		.hpa_bits = s2_cpu_hpa_bits(),
+		.hpa_bits = min_t(u32, S2_BITS, s2_cpu_pa_bits()),
 		.default_gpa_bits = 40,
 	};
 }
 
 /*
  * D8.2.3: where the first table would have 16 entries or fewer in use, the
- * walk begins one level below, at up to 16 concatenated tables.
+ * walk begins one level below, at up to 16 concatenated tables. Not so above 48
+ * bits: there it begins at Arm's level -1, and nobody has to find 64 KiB in one
+ * piece for a space of 52.
  */
 static void fmt_setup(struct axas_npt *npt)
 {
 	unsigned int bits;
 
-	npt->levels = (npt->gpa_bits - 4 - 4) / 9;
+	npt->levels = npt->gpa_bits > 48 ? 5 : (npt->gpa_bits - 4 - 4) / 9;
 	bits = 12 + 9 * npt->levels;
 	npt->root_order = npt->gpa_bits > bits ? npt->gpa_bits - bits : 0;
 }
 
 /* D24.2: VTTBR_EL2 for VMID 0. */
+static inline u64 s2_vttbr(axas_hpa_t root)
+{
+	return (root.val & GENMASK_ULL(47, 12)) |
+	       FIELD_PREP(VTTBR_HIGH, root.val >> 48);
+}
+
 static int s2_control(const struct axas_npt *npt, u64 *value)
 {
-	*value = axas_hal_virt_to_phys(npt->root).val;
+	*value = s2_vttbr(axas_hal_virt_to_phys(npt->root));
 	return 0;
+}
+
+#if !S2_LPA2
+/* D24.2: SL0 counts Arm's levels down from 2; -1 has a bit of its own. */
+static u64 s2_vtcr_start(const struct axas_npt *npt)
+{
+	return npt->levels == 5 ? VTCR_SL2 :
+				  FIELD_PREP(VTCR_SL0, npt->levels - 2);
 }
 
 /**
  * axas_s2_vtcr - VTCR_EL2 for a stage 2 table
  * @npt: the table
  *
- * Physical addresses are 48 bits wide (PS) and VMIDs 8; whoever loads the
- * register narrows PS to what its CPU has.
+ * Physical addresses are 48 bits wide (PS), or 52 with %AXAS_FEAT_LPA2, which sets
+ * DS, and VMIDs 8; whoever loads the register narrows PS to what its CPU has.
  *
  * Return: the value.
  */
 u64 axas_s2_vtcr(const struct axas_npt *npt)
 {
 	u64 ad = npt->features & AXAS_FEAT_AD ? VTCR_HA | VTCR_HD : 0;
+	u64 wide = npt->features & AXAS_FEAT_LPA2 ?
+			   VTCR_DS | FIELD_PREP(VTCR_PS, VTCR_PS_52) :
+			   FIELD_PREP(VTCR_PS, VTCR_PS_48);
 
-	return VTCR_RES1 | ad | FIELD_PREP(VTCR_T0SZ, 64 - npt->gpa_bits) |
-	       FIELD_PREP(VTCR_SL0, npt->levels - 2) |
+	return VTCR_RES1 | ad | wide | s2_vtcr_start(npt) |
+	       FIELD_PREP(VTCR_T0SZ, 64 - npt->gpa_bits) |
 	       FIELD_PREP(VTCR_IRGN0, VTCR_WBWA) |
 	       FIELD_PREP(VTCR_ORGN0, VTCR_WBWA) |
-	       FIELD_PREP(VTCR_SH0, S2_SH_INNER) | FIELD_PREP(VTCR_PS, 5);
+	       FIELD_PREP(VTCR_SH0, S2_SH_INNER);
 }
+#endif
 
 #include "axas_npt_algo.h"
 
-const struct axas_npt_ops axas_npt_s2_ops = {
+const struct axas_npt_ops S2_OPS = {
 	.format = AXAS_FORMAT_S2,
+	.lpa2 = &axas_npt_s2_lpa2_ops,
 	.name = "s2",
 	.caps = s2_caps,
 	.control = s2_control,

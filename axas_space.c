@@ -16,7 +16,8 @@
 #include "axas_hold.h"
 #include "axas_track.h"
 
-#define AXAS_FEAT_ALL	(AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB)
+#define AXAS_FEAT_ALL	(AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB | \
+			 AXAS_FEAT_LPA2)
 
 /* ---- birth and death ---- */
 
@@ -29,6 +30,7 @@ static int space_init_npt(struct axas_space *space,
 	npt->ops = axas_format_get(args->format);
 	if (!npt->ops || args->features & ~AXAS_FEAT_ALL)
 		return -EINVAL;
+	npt->ops = axas_npt_with(npt->ops, args->features);
 	npt->ops->caps(&npt->caps);
 	/* An entry has to hold whatever the allocator may return. */
 	if ((axas_hal_memory_end() - 1) >> npt->caps.hpa_bits)

@@ -90,6 +90,21 @@ int axas_test_init_s2(struct kunit *test)
 }
 
 /**
+ * axas_test_init_lpa2 - for suites over stage 2 with LPA2
+ * @test: the test
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int axas_test_init_lpa2(struct kunit *test)
+{
+	int ret = test_init(test, AXAS_FORMAT_S2);
+
+	if (!ret)
+		axas_context(test)->features = AXAS_FEAT_LPA2;
+	return ret;
+}
+
+/**
  * axas_test_init_amd - for suites over AMD's nested paging
  * @test: the test
  *
@@ -132,6 +147,20 @@ void axas_format_desc(const enum axas_format *format, char *desc)
 }
 
 /**
+ * axas_test_ops - the format under test
+ * @test: the test
+ *
+ * Return: its operations.
+ */
+const struct axas_npt_ops *axas_test_ops(struct kunit *test)
+{
+	const struct axas_context *context = axas_context(test);
+
+	return axas_npt_with(axas_npt_format(context->format),
+			     context->features);
+}
+
+/**
  * axas_test_space_with - make the space under test
  * @test: the test
  * @args: how; the format is the test's
@@ -147,6 +176,7 @@ struct axas_space *axas_test_space_with(struct kunit *test,
 
 	axas_test_drop_space(test);
 	create.format = context->format;
+	create.features |= context->features;
 	space = axas_space_create(&create);
 	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR(space), "no space: %d",
 			       PTR_ERR_OR_ZERO(space));
@@ -187,7 +217,7 @@ void axas_test_drop_space(struct kunit *test)
  * axas_test_npt - make a table without a space
  * @test: the test
  * @gpa_bits: its width
- * @features: &enum axas_feature bits, whatever this CPU has
+ * @features: &enum axas_feature bits, whatever this CPU has, beside the test's own
  *
  * Return: the table; the test ends if it can't be had.
  */
@@ -199,10 +229,10 @@ struct axas_npt *axas_test_npt(struct kunit *test, unsigned int gpa_bits,
 
 	axas_test_drop_npt(test);
 	*npt = (struct axas_npt){
-		.ops = axas_npt_format(context->format),
+		.ops = axas_test_ops(test),
 		.lock = &context->lock,
 		.gpa_bits = gpa_bits,
-		.features = features,
+		.features = features | context->features,
 	};
 	npt->ops->caps(&npt->caps);
 	KUNIT_ASSERT_EQ(test, npt->ops->init(npt), 0);

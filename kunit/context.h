@@ -24,6 +24,7 @@
 /**
  * struct axas_context - what each test of tables and above starts with
  * @format: the format under test
+ * @features: what all its tables have, &enum axas_feature bits
  * @space: the space under test, if any
  * @npt: a table without a space
  * @lock: of @npt
@@ -34,6 +35,7 @@
  */
 struct axas_context {
 	enum axas_format format;
+	u32 features;
 	struct axas_space *space;
 	struct axas_npt npt;
 	struct mutex lock; /* stands for the space's */
@@ -46,6 +48,7 @@ int axas_test_init_none(struct kunit *test);
 int axas_test_init_param(struct kunit *test);
 int axas_test_init_ept(struct kunit *test);
 int axas_test_init_s2(struct kunit *test);
+int axas_test_init_lpa2(struct kunit *test);
 int axas_test_init_amd(struct kunit *test);
 void axas_test_exit(struct kunit *test);
 
@@ -68,6 +71,11 @@ static inline bool axas_is_s2(struct kunit *test)
 	return axas_context(test)->format == AXAS_FORMAT_S2;
 }
 
+static inline bool axas_is_lpa2(struct kunit *test)
+{
+	return axas_context(test)->features & AXAS_FEAT_LPA2;
+}
+
 /* The fewest rights with which a guest may execute. */
 static inline unsigned int axas_exec_prot(struct kunit *test)
 {
@@ -80,6 +88,7 @@ static inline u32 axas_exec_only(struct kunit *test)
 	return axas_exec_prot(test) == PROT_X ? AXAS_FEAT_EXEC_ONLY : 0;
 }
 
+const struct axas_npt_ops *axas_test_ops(struct kunit *test);
 struct axas_space *axas_test_space(struct kunit *test);
 struct axas_space *axas_test_space_with(struct kunit *test,
 					const struct axas_create *args);

@@ -645,7 +645,7 @@ void npt_init_without_memory(struct kunit *test)
 	struct axas_npt *npt = &context->npt;
 
 	*npt = (struct axas_npt){
-		.ops = axas_npt_format(context->format),
+		.ops = axas_test_ops(test),
 		.lock = &context->lock,
 		.gpa_bits = 48,
 	};

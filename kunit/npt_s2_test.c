@@ -5,6 +5,8 @@
  * concatenated tables, D24.2 for the registers.
  */
 #include "entry.h"
+#include "lpa2.h"
+#include "npt_range.h"
 #include "suites.h"
 #include "cases.h"
 
@@ -209,7 +211,9 @@ static void s2_last_page(struct kunit *test)
 		table = __va(entry & 0x0000fffffffff000ULL);
 		KUNIT_ASSERT_TRUE(test, fake_hal_owns(axas_hpa(__pa(table))));
 	}
-	KUNIT_EXPECT_EQ(test, table[511], 0x0040000000abc77fULL);
+	/* SH is 3 where it is in the descriptor. */
+	KUNIT_EXPECT_EQ(test, table[511], axas_is_lpa2(test) ?
+			0x0040000000abc47fULL : 0x0040000000abc77fULL);
 }
 
 /* D8.5: AF is bit 10; writable-dirty has DBM and S2AP[1], D8.5.3. */
@@ -288,6 +292,160 @@ static void s2_limits(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, caps.ignore_pat);
 }
 
+/* ---- LPA2: VTCR_EL2.DS set ---- */
+
+struct lpa2_row {
+	unsigned int level;
+	u32 features;
+	u64 hpa;
+	struct axas_attr attr;
+	u64 expected;
+};
+
+/*
+ * D8.3.1 and D8.3.2 with DS: bits 49:12 of the address stand where they did, 51:50
+ * in bits 9:8; DBM stays in 51, and bit 50 is 0. There is no SH.
+ */
+static const struct lpa2_row lpa2_rows[] = {
+	{ 1, 0, 0x0000fedcba987000ULL, { PROT_RWX, AXAS_MEM_WB },
+	  0x0000fedcba9874ffULL },
+	{ 1, 0, 0x0001fedcba987000ULL, { PROT_RWX, AXAS_MEM_WB },
+	  0x0001fedcba9874ffULL },
+	{ 1, 0, 0x0002fedcba987000ULL, { PROT_RWX, AXAS_MEM_NC },
+	  0x0002fedcba9874d7ULL },
+	{ 1, 0, 0x0004fedcba987000ULL, { PROT_RWX, AXAS_MEM_WB },
+	  0x0000fedcba9875ffULL },
+	{ 1, 0, 0x0008fedcba987000ULL, { PROT_RX, AXAS_MEM_UC },
+	  0x0000fedcba987643ULL },
+	{ 1, 0, 0x000ffedcba987000ULL, { PROT_RW, AXAS_MEM_DEVICE, false, true },
+	  0x00c3fedcba9877c7ULL },
+	{ 1, FWB, 0x000bfedcba987000ULL, { PROT_X, AXAS_MEM_WB },
+	  0x0003fedcba98761bULL },
+	{ 1, AD, 0x0007fedcba987000ULL, { PROT_RWX, AXAS_MEM_WB },
+	  0x000bfedcba98717fULL },
+	{ 1, AD | FWB, 0x000cfedcba987000ULL, { PROT_RW, AXAS_MEM_WB },
+	  0x0048fedcba98735bULL },
+	{ 2, 0, 0x000bfedcba800000ULL, { PROT_RWX, AXAS_MEM_WB },
+	  0x0003fedcba8006fdULL },
+	{ 2, AD, 0x0004fedcba800000ULL, { PROT_RW, AXAS_MEM_WB, false, true },
+	  0x00c8fedcba80017dULL },
+	{ 3, 0, 0x000ffedc80000000ULL, { PROT_R, AXAS_MEM_WB },
+	  0x0043fedc8000077dULL },
+	{ 3, FWB, 0x0008fedc80000000ULL, { PROT_RX, AXAS_MEM_WB },
+	  0x0000fedc80000659ULL },
+};
+
+static void lpa2_leaf_values(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(lpa2_rows); i++) {
+		const struct lpa2_row *row = &lpa2_rows[i];
+		struct axas_npt *npt = axas_test_npt(test, 52, row->features);
+		struct axas_leaf leaf;
+
+		KUNIT_EXPECT_EQ_MSG(test, entry_of(test, row->hpa, row->level,
+						   row->attr, 1ULL << 55),
+				    row->expected, "row %u", i);
+		if (row->attr.owned)
+			continue;
+		entry_map(test, row->hpa, row->level, row->attr);
+		KUNIT_ASSERT_EQ(test, axas_lookup_at(npt, entry_gpa(row->level),
+						     &leaf), 0);
+		KUNIT_EXPECT_EQ(test, leaf.hpa.val, row->hpa);
+		KUNIT_EXPECT_EQ(test, leaf.attr.prot, row->attr.prot);
+		KUNIT_EXPECT_EQ(test, leaf.attr.memtype, row->attr.memtype);
+	}
+}
+
+/*
+ * D8.3.1 with DS: 49:12 and 9:8 as in leaves; bits 0 and 1, and two that are ours. D24.2,
+ * VTTBR_EL2: 47:12 where they are, 51:48 in bits 5:2.
+ */
+static void lpa2_tables_anywhere(struct kunit *test)
+{
+	static const struct { u64 hpa, link, vttbr; } rows[] = {
+		{ 0x0000fedcba987000ULL, 0x0500fedcba987003ULL,
+		  0x0000fedcba987000ULL },
+		{ 0x0003000000001000ULL, 0x0503000000001003ULL,
+		  0x000000000000100cULL },
+		{ 0x0004fedcba987000ULL, 0x0500fedcba987103ULL,
+		  0x0000fedcba987010ULL },
+		{ 0x0009fedcba987000ULL, 0x0501fedcba987203ULL,
+		  0x0000fedcba987024ULL },
+		{ 0x000ffffffffff000ULL, 0x0503fffffffff303ULL,
+		  0x0000fffffffff03cULL },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		KUNIT_EXPECT_EQ(test, lpa2_link(rows[i].hpa), rows[i].link);
+		KUNIT_EXPECT_EQ(test, lpa2_hpa(rows[i].link), rows[i].hpa);
+		KUNIT_EXPECT_EQ(test, lpa2_vttbr(rows[i].hpa), rows[i].vttbr);
+	}
+}
+
+/*
+ * Runs of leaves that begin three leaves below 2^50, where the address goes on in other bits,
+ * and below 2^51 and 3 * 2^50.
+ */
+static void lpa2_runs_across(struct kunit *test)
+{
+	unsigned int i, level, found;
+
+	for (i = 1; i <= 3; i++)
+		for (level = 1; level <= 3; level++) {
+			struct axas_npt *npt = axas_test_npt(test, 52, 0);
+			u64 size = 4096ULL << 9 * (level - 1), n;
+			u64 entry = level == 1 ? 0x4ff : 0x4fd;
+
+			KUNIT_ASSERT_EQ(test, npt_do_map(npt, size,
+							 ((u64)i << 50) - 3 * size,
+							 300 * size, level), 0);
+			for (n = 0; n < 300; n++) {
+				u64 low = n < 3 ? (1ULL << 50) - (3 - n) * size :
+						  (n - 3) * size;
+				u64 high = (n < 3 ? i - 1 : i) * 0x100;
+
+				KUNIT_EXPECT_EQ(test, raw_entry(npt, (n + 1) * size,
+								&found),
+						low + high + entry);
+				KUNIT_EXPECT_EQ(test, found, level);
+			}
+		}
+}
+
+/*
+ * D8.2.3 with DS: as without it up to 48 bits; above, from Arm's level -1. VTCR_EL2: as
+ * above, but PS = 6, DS in bit 32, and SL2 in bit 33, with SL0 = 0, for level -1.
+ */
+static const struct s2_width lpa2_widths[] = {
+	{ 32, 2, 4, 0x180063520 },  { 34, 2, 16, 0x18006351e },
+	{ 35, 3, 1, 0x18006355d },  { 40, 3, 2, 0x180063558 },
+	{ 43, 3, 16, 0x180063555 }, { 44, 4, 1, 0x180063594 },
+	{ 48, 4, 1, 0x180063590 },  { 49, 5, 1, 0x38006350f },
+	{ 50, 5, 1, 0x38006350e },  { 51, 5, 1, 0x38006350d },
+	{ 52, 5, 1, 0x38006350c },
+};
+
+KUNIT_ARRAY_PARAM(lpa2_width, lpa2_widths, s2_width_desc);
+
+static void lpa2_limits(struct kunit *test)
+{
+	struct axas_npt_caps caps, plain;
+
+	axas_npt_s2_ops.caps(&plain);
+	axas_test_ops(test)->caps(&caps);
+	KUNIT_EXPECT_EQ(test, caps.gpa_bits, 0x001fffff00000000ULL);
+	KUNIT_EXPECT_EQ(test, caps.control_bits, caps.gpa_bits);
+	KUNIT_EXPECT_EQ(test, caps.features, plain.features);
+	if (caps.features & AXAS_FEAT_LPA2)
+		KUNIT_EXPECT_EQ(test, caps.hpa_bits, 52U);
+	KUNIT_EXPECT_EQ(test, caps.leaf_sizes, plain.leaf_sizes);
+	KUNIT_EXPECT_EQ(test, caps.memtypes, plain.memtypes);
+	KUNIT_EXPECT_EQ(test, caps.default_gpa_bits, 40U);
+}
+
 static struct kunit_case s2_cases[] = {
 	KUNIT_CASE(s2_leaf_values),
 	KUNIT_CASE(s2_leaf_all_combinations),
@@ -305,4 +463,24 @@ struct kunit_suite axas_npt_s2_suite = {
 	.init = axas_test_init_s2,
 	.exit = axas_test_exit,
 	.test_cases = s2_cases,
+};
+
+static struct kunit_case lpa2_cases[] = {
+	KUNIT_CASE(lpa2_leaf_values),
+	KUNIT_CASE(lpa2_tables_anywhere),
+	KUNIT_CASE(lpa2_runs_across),
+	KUNIT_CASE_PARAM(s2_root_and_registers, lpa2_width_gen_params),
+	KUNIT_CASE_PARAM(s2_last_page, lpa2_width_gen_params),
+	KUNIT_CASE(lpa2_limits),
+	KUNIT_CASE(errno_map_format),
+	KUNIT_CASE(model_narrow_or_wide),
+#include "npt_case_list.h"
+	{}
+};
+
+struct kunit_suite axas_npt_lpa2_suite = {
+	.name = "axas_npt_lpa2",
+	.init = axas_test_init_lpa2,
+	.exit = axas_test_exit,
+	.test_cases = lpa2_cases,
 };

@@ -26,6 +26,9 @@ struct raw_format {
 	struct raw_flags flags;
 };
 
+/* Stage 2 with LPA2, which is no format of its own. */
+#define RAW_LPA2	(AXAS_FORMAT_AMD + 1)
+
 /*
  * EPT: any of bits 2:0 makes an entry present; flags in 29.3.5. Stage 2: bit 0; flags
  * in D8.5.2 and D8.5.3, where DBM is in the leaf already. AMD: bit 0; flags in 5.4.2.
@@ -37,10 +40,24 @@ static const struct raw_format raw_formats[] = {
 	[AXAS_FORMAT_S2] = { 1, 0x0000fffffffff000ULL, 1ULL << 55, 1ULL << 57,
 			     0, 1ULL << 56, 0, 1ULL << 57, 1ULL << 58,
 			     { 0x400, 0x80 } },
+	/* D8.3.1 and D8.3.2: bits 49:12, beside those in raw_addr(). */
+	[RAW_LPA2] = { 1, 0x0003fffffffff000ULL, 1ULL << 55, 1ULL << 57,
+		       0, 1ULL << 56, 0, 1ULL << 57, 1ULL << 58,
+		       { 0x400, 0x80 } },
 	[AXAS_FORMAT_AMD] = { 1, 0x000ffffffffff000ULL, 1ULL << 52, 1ULL << 53,
 			      2, 2, 1ULL << 55, 1ULL << 55, 0x20,
 			      { 0x20, 0x40 } },
 };
+
+static unsigned int raw_kind(const struct axas_npt *npt)
+{
+	return npt->features & AXAS_FEAT_LPA2 ? RAW_LPA2 : npt->ops->format;
+}
+
+static bool raw_is_s2(unsigned int format)
+{
+	return format == AXAS_FORMAT_S2 || format == RAW_LPA2;
+}
 
 /**
  * raw_hash - add a number to a hash (FNV-1a, eight bytes at a time)
@@ -78,27 +95,29 @@ struct raw_flags raw_flags(enum axas_format format)
 }
 
 /* Above level 1, EPT and AMD: bit 7 clear. Stage 2: bit 1 set. */
-static bool raw_is_table(enum axas_format format, u64 entry, unsigned int level)
+static bool raw_is_table(unsigned int format, u64 entry, unsigned int level)
 {
 	if (level == 1 || !raw_present(format, entry))
 		return false;
-	return format == AXAS_FORMAT_S2 ? !!(entry & 2) : !(entry & 0x80);
+	return raw_is_s2(format) ? !!(entry & 2) : !(entry & 0x80);
 }
 
-static u64 raw_addr(enum axas_format format, u64 entry)
+static u64 raw_addr(unsigned int format, u64 entry)
 {
-	return entry & raw_formats[format].addr;
+	u64 high = format == RAW_LPA2 ? (entry & 0x300) << 42 : 0;
+
+	return (entry & raw_formats[format].addr) | high;
 }
 
 /* AMD, 5.3.4 and 5.3.5: bit 12 of a leaf above level 1 is PAT. */
-static u64 raw_leaf_addr(enum axas_format format, u64 entry, unsigned int level)
+static u64 raw_leaf_addr(unsigned int format, u64 entry, unsigned int level)
 {
 	u64 pat = format == AXAS_FORMAT_AMD && level > 1 ? 0x1000 : 0;
 
 	return raw_addr(format, entry) & ~pat;
 }
 
-static u64 *raw_child(enum axas_format format, u64 entry)
+static u64 *raw_child(unsigned int format, u64 entry)
 {
 	return __va(raw_addr(format, entry));
 }
@@ -113,7 +132,7 @@ static u64 *raw_child(enum axas_format format, u64 entry)
  */
 u64 *raw_entry_ptr(const struct axas_npt *npt, u64 gpa, unsigned int *level)
 {
-	enum axas_format format = npt->ops->format;
+	unsigned int format = raw_kind(npt);
 	unsigned int l = npt->levels;
 	u64 *ptr = npt->root + (gpa >> (12 + 9 * (l - 1)));
 
@@ -136,7 +155,7 @@ u64 *raw_entry_ptr(const struct axas_npt *npt, u64 gpa, unsigned int *level)
  */
 u64 *raw_entry_at(const struct axas_npt *npt, u64 gpa, unsigned int level)
 {
-	enum axas_format format = npt->ops->format;
+	unsigned int format = raw_kind(npt);
 	unsigned int l = npt->levels;
 	u64 *ptr = npt->root + (gpa >> (12 + 9 * (l - 1)));
 
@@ -172,7 +191,7 @@ u64 raw_entry(const struct axas_npt *npt, u64 gpa, unsigned int *level)
  */
 bool raw_reaches(const struct axas_npt *npt, u64 gpa, u64 hpa)
 {
-	enum axas_format format = npt->ops->format;
+	unsigned int format = raw_kind(npt);
 	unsigned int level = npt->levels;
 	const u64 *table = npt->root;
 	unsigned int index = gpa >> (12 + 9 * (level - 1));
@@ -214,19 +233,22 @@ static const char *ept_bad(u64 entry, unsigned int level, bool leaf)
 }
 
 /* D8.3.1 and D8.3.2. Of what is ignored in a table, bits 58:56 are ours. */
-static const char *s2_bad(u64 entry, unsigned int level, bool leaf)
+static const char *s2_bad(unsigned int format, u64 entry, unsigned int level,
+			  bool leaf)
 {
+	u64 table = format == RAW_LPA2 ? 0x0703fffffffff303ULL :
+					 0x0700fffffffff003ULL;
 	unsigned int attr = entry >> 2 & 15;
 
 	if (!leaf)
-		return entry & ~0x0700fffffffff003ULL ?
+		return entry & ~table ?
 			       "stage 2: bits beside the address of a table" :
 			       NULL;
 	if (level == 1 && !(entry & 2))
 		return "stage 2: bit 1 clear at the last level";
 	if (level > 3)
 		return "stage 2: block above 1 GiB";
-	if (raw_addr(AXAS_FORMAT_S2, entry) &
+	if (raw_addr(format, entry) &
 	    ((4096ULL << 9 * (level - 1)) - 1))
 		return "stage 2: address of a block isn't aligned to it";
 	if (attr != 0 && attr != 1 && attr != 5 && attr != 6 && attr != 15)
@@ -268,14 +290,15 @@ static const char *amd_bad(u64 entry, unsigned int level, bool leaf)
 		       "AMD: bits that shall be zero" : NULL;
 }
 
-static const char *raw_bad(enum axas_format format, u64 entry,
+static const char *raw_bad(unsigned int format, u64 entry,
 			   unsigned int level, bool leaf)
 {
 	switch (format) {
 	case AXAS_FORMAT_EPT:
 		return ept_bad(entry, level, leaf);
 	case AXAS_FORMAT_S2:
-		return s2_bad(entry, level, leaf);
+	case RAW_LPA2:
+		return s2_bad(format, entry, level, leaf);
 	case AXAS_FORMAT_AMD:
 		return amd_bad(entry, level, leaf);
 	default:
@@ -320,22 +343,22 @@ static void amd_leaf(u64 entry, struct raw_leaf *leaf)
  * May a CPU write through a link? EPT 29.3.3.1, AMD 5.6.3: not if it lacks bit 1. A
  * stage 2 table descriptor has no rights (D8.3.1).
  */
-static bool raw_link_writes(enum axas_format format, u64 entry)
+static bool raw_link_writes(unsigned int format, u64 entry)
 {
 	u64 write = raw_formats[format].link_write;
 
 	return (entry & write) == write;
 }
 
-static bool raw_link_armed(enum axas_format format, u64 entry)
+static bool raw_link_armed(unsigned int format, u64 entry)
 {
 	return !(entry & raw_formats[format].link_open);
 }
 
 /* EPT and AMD: bit 1. Stage 2: S2AP[1], or the DBM bit that lets the CPU set it. */
-static bool raw_leaf_writes(enum axas_format format, u64 entry)
+static bool raw_leaf_writes(unsigned int format, u64 entry)
 {
-	return entry & (format == AXAS_FORMAT_S2 ? 0x0008000000000080ULL : 2);
+	return entry & (raw_is_s2(format) ? 0x0008000000000080ULL : 2);
 }
 
 /**
@@ -347,7 +370,7 @@ static bool raw_leaf_writes(enum axas_format format, u64 entry)
  */
 bool raw_writes(const struct axas_npt *npt, u64 gpa)
 {
-	enum axas_format format = npt->ops->format;
+	unsigned int format = raw_kind(npt);
 	unsigned int level = npt->levels, found;
 	u64 entry = raw_entry(npt, gpa, &found);
 
@@ -371,7 +394,7 @@ bool raw_writes(const struct axas_npt *npt, u64 gpa)
  */
 bool raw_use(const struct axas_npt *npt, u64 gpa, unsigned int remembered)
 {
-	enum axas_format format = npt->ops->format;
+	unsigned int format = raw_kind(npt);
 	const struct raw_format *raw = &raw_formats[format];
 	bool sets = format == AXAS_FORMAT_AMD || npt->features & AXAS_FEAT_AD;
 	unsigned int level, found;
@@ -380,12 +403,12 @@ bool raw_use(const struct axas_npt *npt, u64 gpa, unsigned int remembered)
 	if (!raw_present(format, *leaf))
 		return false;
 	for (level = npt->levels; level > found; level--)
-		if (sets && format != AXAS_FORMAT_S2 &&
+		if (sets && !raw_is_s2(format) &&
 		    (!remembered || level < remembered))
 			*raw_entry_at(npt, gpa, level) |= raw->link_used;
 	if (sets)
 		*leaf |= raw->flags.accessed;
-	return format != AXAS_FORMAT_S2 || *leaf & raw->flags.accessed;
+	return !raw_is_s2(format) || *leaf & raw->flags.accessed;
 }
 
 /**
@@ -402,7 +425,7 @@ bool raw_use(const struct axas_npt *npt, u64 gpa, unsigned int remembered)
  */
 bool raw_write(const struct axas_npt *npt, u64 gpa, unsigned int remembered)
 {
-	enum axas_format format = npt->ops->format;
+	unsigned int format = raw_kind(npt);
 	unsigned int level, found;
 	u64 *leaf = raw_entry_ptr(npt, gpa, &found);
 
@@ -421,7 +444,7 @@ bool raw_write(const struct axas_npt *npt, u64 gpa, unsigned int remembered)
 /* An entry as it would be if nobody had ever tracked what is written. */
 static u64 raw_untracked(const struct axas_npt *npt, u64 entry, bool leaf)
 {
-	const struct raw_format *raw = &raw_formats[npt->ops->format];
+	const struct raw_format *raw = &raw_formats[raw_kind(npt)];
 
 	if (!npt->tracked)
 		return entry;
@@ -438,16 +461,16 @@ static u64 raw_untracked(const struct axas_npt *npt, u64 entry, bool leaf)
 static unsigned int raw_shuts(const struct axas_npt *npt, u64 entry,
 			      unsigned int shut)
 {
-	const struct raw_format *raw = &raw_formats[npt->ops->format];
+	const struct raw_format *raw = &raw_formats[raw_kind(npt)];
 
 	if (npt->tracked && !raw->link_write &&
-	    raw_link_armed(npt->ops->format, entry))
+	    raw_link_armed(raw_kind(npt), entry))
 		shut |= SHUT;
 	/* Elsewhere leaves come used when nobody wants to know. */
 	if (npt->aged && npt->features & AXAS_FEAT_AD && !(entry & raw->link_used))
 		shut |= IDLE;
 	if (npt->arms & AXAS_NPT_BY_FLAGS && raw->link_write &&
-	    !raw_link_writes(npt->ops->format, entry) && !(entry & raw->stale))
+	    !raw_link_writes(raw_kind(npt), entry) && !(entry & raw->stale))
 		shut |= CLEAN;
 	return shut;
 }
@@ -459,7 +482,7 @@ static unsigned int raw_shuts(const struct axas_npt *npt, u64 entry,
 static const char *raw_track_bad(const struct axas_npt *npt, u64 entry, bool leaf,
 				 unsigned int shut)
 {
-	enum axas_format format = npt->ops->format;
+	unsigned int format = raw_kind(npt);
 	const struct raw_format *raw = &raw_formats[format];
 
 	if (!npt->tracked)
@@ -485,7 +508,7 @@ static void raw_note_bad(struct raw_reader *reader, const char *bad, u64 entry)
 }
 
 /* A bit says that a table is full of leaves that own nothing. */
-static const char *raw_full_bad(enum axas_format format, u64 entry,
+static const char *raw_full_bad(unsigned int format, u64 entry,
 				unsigned int level)
 {
 	const struct raw_format *raw = &raw_formats[format];
@@ -525,7 +548,7 @@ static const char *raw_empty_bad(u64 entry)
 static void raw_read_leaf(struct raw_reader *reader, u64 entry, u64 gpa,
 			  unsigned int level)
 {
-	enum axas_format format = reader->npt->ops->format;
+	unsigned int format = raw_kind(reader->npt);
 	struct raw_sum *sum = &reader->sum;
 	struct raw_leaf leaf = {
 		.gpa = gpa,
@@ -537,7 +560,7 @@ static void raw_read_leaf(struct raw_reader *reader, u64 entry, u64 gpa,
 
 	if (format == AXAS_FORMAT_EPT)
 		ept_leaf(entry, &leaf);
-	else if (format == AXAS_FORMAT_S2)
+	else if (raw_is_s2(format))
 		s2_leaf(entry, &leaf);
 	else
 		amd_leaf(entry, &leaf);
@@ -554,7 +577,7 @@ static void raw_read_table(struct raw_reader *reader, const u64 *table,
 			   unsigned int entries, u64 gpa, unsigned int level,
 			   unsigned int shut)
 {
-	enum axas_format format = reader->npt->ops->format;
+	unsigned int format = raw_kind(reader->npt);
 	u64 step = 1ULL << (12 + 9 * (level - 1));
 	bool empty = level < reader->npt->levels;
 	unsigned int i;

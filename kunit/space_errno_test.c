@@ -31,7 +31,7 @@ static void expect_create(struct kunit *test, struct axas_create args, int err)
 static const struct create_row create_rows[] = {
 	{ { .format = 4 }, -EINVAL },
 	{ { .format = U32_MAX }, -EINVAL },
-	{ { .features = 8 }, -EINVAL },
+	{ { .features = 16 }, -EINVAL },
 	{ { .features = 1U << 31 }, -EINVAL },
 	{ { .gpa_bits = 31 }, -EOPNOTSUPP },
 	{ { .gpa_bits = 49 }, -EOPNOTSUPP },
@@ -58,6 +58,26 @@ static const struct create_row create_rows[] = {
 	{ { .gpa_bits = 48, .length = 1ULL << 48 }, 0 },
 	{ { }, 0 },
 };
+
+/* LPA2: 52 bits in place of 48, where the CPU has it. */
+static void errno_create_lpa2(struct kunit *test, bool there)
+{
+	struct axas_create args = { .features = AXAS_FEAT_LPA2 };
+
+	expect_create(test, args, there ? 0 : -EOPNOTSUPP);
+	for (args.gpa_bits = 1; args.gpa_bits < 64; args.gpa_bits++) {
+		bool ok = there && args.gpa_bits >= 32 && args.gpa_bits <= 52;
+
+		expect_create(test, args, ok ? 0 : -EOPNOTSUPP);
+	}
+	if (!there)
+		return;
+	args.gpa_bits = 52;
+	args.base = (1ULL << 52) - SZ_4K;
+	expect_create(test, args, 0);
+	args.base = 1ULL << 52;
+	expect_create(test, args, -ERANGE);
+}
 
 /* EPT's 57 bits, where the CPU has them. */
 static bool create_has_width(struct kunit *test, unsigned int bits, bool wide)
@@ -94,6 +114,7 @@ void errno_create(struct kunit *test)
 	if (~caps.features & AXAS_FEAT_AD)
 		expect_create(test, (struct axas_create){
 				.features = AXAS_FEAT_AD }, -EOPNOTSUPP);
+	errno_create_lpa2(test, caps.features & AXAS_FEAT_LPA2);
 }
 
 struct map_row {
@@ -282,7 +303,8 @@ void errno_map(struct kunit *test)
 void errno_map_format(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space_with(test, &two_gigabytes);
-	const u64 hpa_end = 1ULL << (axas_is_s2(test) ? 48 : 52);
+	const bool narrow = axas_is_s2(test) && !axas_is_lpa2(test);
+	const u64 hpa_end = 1ULL << (narrow ? 48 : 52);
 	struct axas_map args = { HERE, LIN, .prot = PROT_R };
 	static const bool has[2][6] = {
 		[false] = { true, true, true, true, true, false },

@@ -65,7 +65,9 @@ static u64 rnd_hpa(struct model *model, u64 gpa)
 	static const u64 aligns[] = { SZ_4K, SZ_2M, SZ_1G, SZ_1G };
 	u64 align = max(aligns[rnd(model, 4)],
 			model->unit_size > SZ_4K ? (u64)SZ_2M : 0);
-	u64 hpa = (u64)rnd(model, 1U << 30) << 16;
+	/* Below 46 bits, or anywhere in the lower three quarters of 52. */
+	u64 hpa = axas_is_lpa2(model->test) ? (u64)rnd(model, 3U << 28) << 22 :
+					      (u64)rnd(model, 1U << 30) << 16;
 
 	return hpa / align * align + gpa % align;
 }
@@ -633,17 +635,20 @@ void model_sparse(struct kunit *test)
 	model_run(model, 300);
 }
 
-/* x86: five levels. Stage 2: three, from two concatenated tables. */
+/* x86, LPA2: five levels. Stage 2: three, from two concatenated tables. */
 void model_narrow_or_wide(struct kunit *test)
 {
+	const bool narrow = axas_is_s2(test) && !axas_is_lpa2(test);
 	struct axas_npt_caps caps;
 	struct model *model;
 
 	axas_npt_format(axas_context(test)->format)->caps(&caps);
 	if (axas_is_ept(test) && !(caps.gpa_bits >> 57))
 		kunit_skip(test, "this CPU has no five-level EPT");
-	model = model_new(test, axas_is_s2(test) ? 40 : 57);
-	model->base[0] = (axas_is_s2(test) ? 1ULL << 39 : 1ULL << 48) - SZ_8M;
+	if (axas_is_lpa2(test) && !(caps.features & AXAS_FEAT_LPA2))
+		kunit_skip(test, "this CPU has no LPA2");
+	model = model_new(test, axas_is_lpa2(test) ? 52 : narrow ? 40 : 57);
+	model->base[0] = (narrow ? 1ULL << 39 : 1ULL << 48) - SZ_8M;
 	model->per_chunk = 4096;
 	model_run(model, 120);
 }

@@ -8,6 +8,7 @@ extern struct kunit_suite axas_addr_suite;
 extern struct kunit_suite axas_hal_suite;
 extern struct kunit_suite axas_npt_ept_suite;
 extern struct kunit_suite axas_npt_s2_suite;
+extern struct kunit_suite axas_npt_lpa2_suite;
 extern struct kunit_suite axas_npt_amd_suite;
 extern struct kunit_suite axas_npt_track_suite;
 extern struct kunit_suite axas_backend_suite;

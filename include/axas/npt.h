@@ -314,6 +314,7 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * struct axas_npt_ops - a format
  * @format: which
  * @owner: the module that brings it; NULL for those of axas
+ * @lpa2: the same format with %AXAS_FEAT_LPA2; NULL if there is none
  * @name: for people
  * @caps: fill in what the format can do on this machine
  * @init: make an empty table. ops, lock, gpa_bits and features of @npt are
@@ -390,6 +391,7 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
 struct axas_npt_ops {
 	enum axas_format format;
 	struct module *owner;
+	const struct axas_npt_ops *lpa2;
 	const char *name;
 	void (*caps)(struct axas_npt_caps *caps);
 	int (*init)(struct axas_npt *npt);
@@ -455,6 +457,7 @@ struct axas_npt_ops {
 
 extern const struct axas_npt_ops axas_npt_ept_ops;
 extern const struct axas_npt_ops axas_npt_s2_ops;
+extern const struct axas_npt_ops axas_npt_s2_lpa2_ops;
 extern const struct axas_npt_ops axas_npt_amd_ops;
 
 enum axas_format axas_npt_host(void);
@@ -479,6 +482,19 @@ static inline const struct axas_npt_ops *axas_npt_format(u32 format)
 	default:
 		return NULL;
 	}
+}
+
+/**
+ * axas_npt_with - a format as a table with these features has it
+ * @ops: the format
+ * @features: &enum axas_feature bits
+ *
+ * Return: its operations; whether it has the features is for their caps to say.
+ */
+static inline const struct axas_npt_ops *
+axas_npt_with(const struct axas_npt_ops *ops, u32 features)
+{
+	return features & AXAS_FEAT_LPA2 && ops->lpa2 ? ops->lpa2 : ops;
 }
 
 const struct axas_npt_ops *axas_format_get(u32 format);

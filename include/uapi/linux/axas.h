@@ -237,11 +237,15 @@ enum axas_memtype {
  *	always does: without this they are set from the start, and not shown
  * @AXAS_FEAT_FWB: stage 2 memory attributes as with HCR_EL2.FWB set. Without it
  *	each frame is cleaned from the caches when it comes into the space
+ * @AXAS_FEAT_LPA2: stage 2 entries as with VTCR_EL2.DS set: they hold HPAs of 52
+ *	bits, and the space may be 32 to 52 bits wide; above 48 it has 5 levels. An
+ *	Arm CPU has it whose physical addresses have 52 bits with pages of 4 KiB
  */
 enum axas_feature {
 	AXAS_FEAT_EXEC_ONLY = 1 << 0,
 	AXAS_FEAT_AD = 1 << 1,
 	AXAS_FEAT_FWB = 1 << 2,
+	AXAS_FEAT_LPA2 = 1 << 3,
 };
 
 /**
@@ -262,6 +266,10 @@ enum axas_feature {
  *	39, whose three levels no EPTP can hold
  * @name: out: the name of @format, "ept", "s2" or "amd" or what the module that
  *	has brought it calls it; cut after 15 bytes, which a 0 ends
+ *
+ * For stage 2 @gpa_bits, @hpa_bits and @control_bits are those of a space without
+ * %AXAS_FEAT_LPA2. If @features has it, a space with it may be 32 to 52 bits wide, its
+ * entries hold 52, and there is a control value for each width.
  *
  * For the host's own format these are the limits of the CPU. A format that the
  * CPU doesn't walk has the limits of its architecture.
@@ -301,7 +309,8 @@ struct axas_info {
  * @flags: must be 0
  * @format: an &enum axas_format
  * @gpa_bits: width of a GPA; 0 takes the default. EPT: 39, 48 or 57, for 3, 4
- *	and 5 levels. Stage 2: 32 to 48. AMD: 48 or 57, for 4 and 5 levels.
+ *	and 5 levels. Stage 2: 32 to 48, with %AXAS_FEAT_LPA2 to 52. AMD: 48 or
+ *	57, for 4 and 5 levels.
  * @base: first GPA of the space, aligned to 4096
  * @length: bytes in the space, a multiple of 4096; 0 means all up to the end
  *	of the width
