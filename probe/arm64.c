@@ -82,6 +82,9 @@
 #define PROBE_FSC_ACCESS_FLAG	2
 #define PROBE_FSC_PERMISSION	3
 #define PROBE_FSC_EXTERNAL	0x10
+/* Arm's level -1 has codes of its own. */
+#define PROBE_FSC_ADDRESS_SIZE_M1	0x29
+#define PROBE_FSC_TRANSLATION_M1	0x2b
 
 /* How EL1 was left; the numbers stand in the vectors below. */
 #define PROBE_EXIT_SYNC		0
@@ -164,7 +167,7 @@ static u64 probe_vttbr(u64 root)
 								    0xff);
 }
 
-/* D24.2: PS must not say more than the CPU has (it is at most 48 bits here). */
+/* D24.2: PS must not say more than the CPU has. */
 static u64 probe_vtcr(const struct axas_npt *npt)
 {
 	u64 mmfr0 = read_sanitised_ftr_reg(SYS_ID_AA64MMFR0_EL1);
@@ -235,6 +238,17 @@ static void probe_switch(const struct probe_tag *tag)
 	isb();
 }
 
+/* What went wrong at Arm's level -1, where no leaf is. Return: as below. */
+static bool probe_decode_fault_m1(u64 fsc, struct axas_probe_result *result)
+{
+	result->level = 5;
+	result->kind = fsc == PROBE_FSC_TRANSLATION_M1 ?
+			       AXAS_PROBE_TRANSLATION :
+			       AXAS_PROBE_ADDRESS_SIZE;
+	return fsc == PROBE_FSC_TRANSLATION_M1 ||
+	       fsc == PROBE_FSC_ADDRESS_SIZE_M1;
+}
+
 /* Return: false if the CPU doesn't speak of a walk of the table. */
 static bool probe_decode_fault(u64 fsc, struct axas_probe_result *result)
 {
@@ -252,7 +266,7 @@ static bool probe_decode_fault(u64 fsc, struct axas_probe_result *result)
 		result->kind = AXAS_PROBE_PERMISSION;
 		break;
 	default:
-		return false;
+		return probe_decode_fault_m1(fsc, result);
 	}
 	result->level = 4 - FIELD_GET(PROBE_FSC_LEVEL, fsc);
 	return true;

@@ -124,7 +124,7 @@ enum hw_plant_id {
 /* ---- what depends on the architecture ---- */
 
 #ifdef CONFIG_ARM64
-#define HW_NR_CONFIGS	19
+#define HW_NR_CONFIGS	23
 #else
 #define HW_NR_CONFIGS	7
 #endif
@@ -133,25 +133,29 @@ enum hw_plant_id {
  * struct hw_config - a kind of table to be walked
  * @gpa_bits: width
  * @features: &enum axas_feature bits
+ * @pa_bits: arm64: take the CPU's physical addresses for as wide as that and no wider; or 0
  */
 struct hw_config {
 	u32 gpa_bits;
 	u32 features;
+	u32 pa_bits;
 };
 
 extern const struct hw_config hw_configs[HW_NR_CONFIGS];
 
 unsigned int hw_arch_steps(void);
 int hw_arch_init(void);
+void hw_arch_choose(const struct hw_config *config);
 void hw_arch_exit(void);
 void hw_arch_own(u64 hpa);
-u64 hw_arch_hpa(struct rnd_state *rnd, u64 size, u64 align);
+u64 hw_arch_hpa(struct rnd_state *rnd, unsigned int bits, u64 size, u64 align);
 bool hw_arch_may_skip(const struct hw_page *page, unsigned int access);
 bool hw_arch_raw_ok(const struct axas_probe_result *result,
 		    const struct hw_page *page, unsigned int access);
 unsigned int hw_arch_pa_bits(void);
 unsigned int hw_arch_gpa_bits(void);
-const char *hw_arch_blind(enum hw_plant_id id);
+const char *hw_arch_blind(const struct hw_config *config,
+			  enum hw_plant_id id);
 int hw_arch_hold(const struct axas_npt *npt);
 void hw_arch_release(void);
 
@@ -331,6 +335,13 @@ static inline u64 hw_random64(struct hw_run *run)
 {
 	return (u64)prandom_u32_state(&run->rnd) << 32 |
 	       prandom_u32_state(&run->rnd);
+}
+
+/* Width of the HPAs that both the CPU and an entry have. */
+static inline unsigned int hw_hpa_bits(const struct hw_run *run)
+{
+	return min_t(unsigned int, run->space->npt.caps.hpa_bits,
+		     hw_arch_pa_bits());
 }
 
 void hw_fail(struct hw_run *run, u64 gpa, const char *who, const char *what);

@@ -1,8 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the test knows of Arm. The probe itself is compiled in, so that its
- * registers can be held between probes.
+ * registers can be held between probes, and the CPU be taken for a narrower one.
  */
+#include <asm/cpufeature.h>
+
+/* The most that ID_AA64MMFR0_EL1.PARange is to say. */
+static u64 hw_parange;
+
+static u64 hw_read_ftr_reg(u32 id)
+{
+	u64 reg = read_sanitised_ftr_reg(id);
+
+	if (id == SYS_ID_AA64MMFR0_EL1 && (reg & 15) > hw_parange)
+		reg = (reg & ~15ULL) | hw_parange;
+	return reg;
+}
+
+#define read_sanitised_ftr_reg(id)	hw_read_ftr_reg(id)
 #include "../../probe/arm64.c"
 
 #include "hw.h"
@@ -10,8 +25,12 @@
 #define ALL	AXAS_FEAT_EXEC_ONLY
 #define AD	AXAS_FEAT_AD
 #define FWB	AXAS_FEAT_FWB
+#define LPA2	AXAS_FEAT_LPA2
 
-/* Every input size, and so every root from 1 to 16 concatenated tables. */
+/*
+ * Every input size up to 48 bits, and so every root from 1 to 16 concatenated tables.
+ * Above, QEMU 7.2 begins at Arm's level -1 for 52 bits alone.
+ */
 const struct hw_config hw_configs[HW_NR_CONFIGS] = {
 	{ 32, ALL },		/* 2 levels, 4 tables */
 	{ 34, ALL | AD },	/* 2 levels, 16 tables */
@@ -32,6 +51,10 @@ const struct hw_config hw_configs[HW_NR_CONFIGS] = {
 	{ 45, ALL },
 	{ 46, ALL | AD },
 	{ 47, ALL | FWB },
+	{ 52, ALL | AD | FWB | LPA2 },	/* 5 levels */
+	{ 52, ALL | LPA2 },
+	{ 40, AD | LPA2 },	/* 3 levels, 2 tables */
+	{ 48, ALL | FWB | LPA2, 48 },	/* 4 levels; what is wider is a fault */
 };
 
 unsigned int hw_arch_steps(void)
@@ -42,6 +65,12 @@ unsigned int hw_arch_steps(void)
 int hw_arch_init(void)
 {
 	return 0;
+}
+
+/* D24.2, PARange: 5 is 48 bits, 6 is 52. */
+void hw_arch_choose(const struct hw_config *config)
+{
+	hw_parange = config->pa_bits == 48 ? 5 : 6;
 }
 
 void hw_arch_exit(void)
@@ -55,7 +84,7 @@ void hw_arch_own(u64 hpa)
 
 unsigned int hw_arch_pa_bits(void)
 {
-	return min(probe_pa_bits(), 48U);
+	return probe_pa_bits();
 }
 
 /* A table that is wider than that isn't walked at all. */
@@ -68,9 +97,9 @@ unsigned int hw_arch_gpa_bits(void)
  * Anywhere: AT doesn't read what it finds, and fetches only read RAM. Half of
  * the time RAM, so that there are fetches.
  */
-u64 hw_arch_hpa(struct rnd_state *rnd, u64 size, u64 align)
+u64 hw_arch_hpa(struct rnd_state *rnd, unsigned int bits, u64 size, u64 align)
 {
-	u64 limit = 1ULL << hw_arch_pa_bits();
+	u64 limit = 1ULL << bits;
 	u64 hpa = (u64)prandom_u32_state(rnd) << 32 | prandom_u32_state(rnd);
 	u64 ram = __pa(high_memory - 1) + 1 - memstart_addr;
 
@@ -103,9 +132,12 @@ bool hw_arch_raw_ok(const struct axas_probe_result *result,
 	return (result->raw >> 7 & 3) == (wb ? 3 : 2);
 }
 
-const char *hw_arch_blind(enum hw_plant_id id)
+const char *hw_arch_blind(const struct hw_config *config,
+			  enum hw_plant_id id)
 {
-	if (id == HW_PLANT_WIDE && hw_arch_pa_bits() == 48)
+	unsigned int bits = config->features & LPA2 ? 52 : 48;
+
+	if (id == HW_PLANT_WIDE && hw_arch_pa_bits() >= bits)
 		return "the CPU's addresses are as wide as an entry's";
 	return NULL;
 }

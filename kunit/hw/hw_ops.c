@@ -293,7 +293,8 @@ static struct hw_seg random_linear(struct hw_run *run, struct hw_range range)
 		seg.max_leaf = 0;
 	seg.start = range.start;
 	seg.end = range.end;
-	hpa = hw_arch_hpa(&run->rnd, seg.end - seg.start + align, align) +
+	hpa = hw_arch_hpa(&run->rnd, hw_hpa_bits(run),
+			  seg.end - seg.start + align, align) +
 	      (seg.start & (align - 1));
 	seg.offset = hpa - seg.start;
 	return seg;

@@ -22,7 +22,7 @@ static const char *const plant_names[] = {
 	[HW_PLANT_TABLE] = "another table in the place of one",
 	[HW_PLANT_FLAGS] = "accessed flag lost",
 	[HW_PLANT_WIDE] = "output address wider than the CPU's",
-	[HW_PLANT_SHARE] = "wrong shareability",
+	[HW_PLANT_SHARE] = "wrong shareability, or bits 51:50 of the address with LPA2",
 	[HW_PLANT_CLEAN] = "writable leaf that can't become dirty",
 };
 
@@ -50,6 +50,17 @@ static bool plant_amd(const struct hw_run *run)
 static bool plant_s2(const struct hw_run *run)
 {
 	return run->space->npt.ops->format == AXAS_FORMAT_S2;
+}
+
+static bool plant_lpa2(const struct hw_run *run)
+{
+	return run->config->features & AXAS_FEAT_LPA2;
+}
+
+/* Width of the address that an entry has room for. */
+static unsigned int plant_entry_bits(const struct hw_run *run)
+{
+	return plant_s2(run) && !plant_lpa2(run) ? 48 : 52;
 }
 
 /* Tables are walked by others too: a whole entry at a time. */
@@ -91,15 +102,16 @@ void hw_plant_before(struct hw_run *run, u64 gpa)
 	plant->before_ptr = walk.ptrs[walk.nr - 1];
 }
 
-/* One bit of the address, as wide as the CPU's, that the leaf may have. */
+/*
+ * One bit of the address, as wide as the CPU's, that the leaf may have. LPA2: bits 51:50
+ * are 9:8 of the leaf.
+ */
 static u64 random_address_bit(struct hw_run *run, unsigned int level)
 {
 	unsigned int low = 12 + 9 * (level - 1);
-	unsigned int high = min_t(unsigned int, AXAS_HAL_PHYS_BITS,
-				  run->space->npt.caps.hpa_bits);
+	unsigned int bit = low + hw_below(run, hw_hpa_bits(run) - low);
 
-	high = min(high, hw_arch_pa_bits());
-	return BIT_ULL(low + hw_below(run, high - low));
+	return BIT_ULL(plant_lpa2(run) && bit >= 50 ? bit - 42 : bit);
 }
 
 /* EPT: type of a 4 KiB leaf in bits 5:3. Stage 2: MemAttr in bits 5:2. */
@@ -161,6 +173,8 @@ static void plant_level(struct hw_run *run, const struct hw_walk *walk)
 	unsigned int i = walk->nr - 2, level = walk->levels[i];
 	u64 size = 1ULL << (12 + 9 * (level - 1));
 	u64 addr = walk->entries[i] & GENMASK_ULL(47, 12) & ~(size - 1);
+	u64 s2_addr = plant_lpa2(run) ? GENMASK_ULL(49, 12) | GENMASK_ULL(9, 8) :
+					GENMASK_ULL(47, 12);
 	u64 leaf = walk->entries[i + 1];
 
 	if (level > 3)
@@ -170,7 +184,7 @@ static void plant_level(struct hw_run *run, const struct hw_walk *walk)
 	else if (plant_amd(run))
 		leaf = (leaf & (BIT_ULL(63) | 0x7f)) | BIT_ULL(7);
 	else
-		leaf &= ~(GENMASK_ULL(47, 12) | 2);
+		leaf &= ~(s2_addr | 2);
 	plant_write(run, walk->ptrs[i], walk->entries[i], leaf | addr);
 }
 
@@ -215,11 +229,11 @@ static void plant_leaf(struct hw_run *run, u64 *ptr, u64 entry,
 		new = reserved(run, entry, level);
 		break;
 	case HW_PLANT_WIDE:
-		if (hw_arch_pa_bits() < (plant_s2(run) ? 48 : 52))
+		if (hw_arch_pa_bits() < plant_entry_bits(run))
 			new |= BIT_ULL(hw_arch_pa_bits());
 		break;
 	case HW_PLANT_SHARE:
-		/* SH, bits 9:8: of what is write-back, Inner becomes Non-. */
+		/* SH, bits 9:8: of what is write-back, Inner becomes Non-. Or an address. */
 		if (plant_s2(run))
 			new &= ~GENMASK_ULL(9, 8);
 		break;

@@ -64,6 +64,19 @@ static bool raw_is_table(const struct axas_npt *npt, u64 entry,
 	return raw_s2(npt) ? entry & BIT_ULL(1) : !(entry & BIT_ULL(7));
 }
 
+/*
+ * Where an entry that leads to a table points. Stage 2: bits 47:12; with LPA2 49:12, and bits
+ * 51:50 of the address in 9:8.
+ */
+static u64 raw_addr(const struct axas_npt *npt, u64 entry)
+{
+	if (!raw_s2(npt))
+		return entry & GENMASK_ULL(51, 12);
+	if (!(npt->features & AXAS_FEAT_LPA2))
+		return entry & GENMASK_ULL(47, 12);
+	return (entry & GENMASK_ULL(49, 12)) | (entry & GENMASK_ULL(9, 8)) << 42;
+}
+
 /**
  * hw_raw_walk - read the entries that a CPU meets
  * @npt: the table
@@ -85,7 +98,7 @@ void hw_raw_walk(const struct axas_npt *npt, u64 gpa, struct hw_walk *walk)
 		if (!raw_is_table(npt, entry, level))
 			return;
 		level--;
-		ptr = __va(entry & GENMASK_ULL(raw_s2(npt) ? 47 : 51, 12));
+		ptr = __va(raw_addr(npt, entry));
 		ptr += gpa >> (12 + 9 * (level - 1)) & 511;
 	}
 }

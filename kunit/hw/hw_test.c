@@ -87,7 +87,7 @@ static bool hw_go_on(const struct hw_run *run, unsigned int n)
 {
 	if (run->failed)
 		return false;
-	if (run->plant.id && !run->stats.plants && !hw_arch_blind(run->plant.id))
+	if (run->plant.id && !run->stats.plants && !hw_arch_blind(run->config, run->plant.id))
 		n *= 8;
 	return run->step < n;
 }
@@ -117,11 +117,12 @@ static void print_run(const struct hw_run *run)
 	const struct axas_npt *npt = &run->space->npt;
 	struct kunit *test = run->test;
 
-	kunit_info(test, "%u bits, %u levels, root of %u, features%s%s%s%s: %u steps, seed %llu\n",
+	kunit_info(test, "%u bits, %u levels, root of %u, features%s%s%s%s%s: %u steps, seed %llu\n",
 		   npt->gpa_bits, npt->levels, 1U << npt->root_order,
 		   npt->features & AXAS_FEAT_EXEC_ONLY ? " exec-only" : "",
 		   npt->features & AXAS_FEAT_AD ? " ad" : "",
 		   npt->features & AXAS_FEAT_FWB ? " fwb" : "",
+		   npt->features & AXAS_FEAT_LPA2 ? " lpa2" : "",
 		   npt->features ? "" : " none", run->step, run->seed);
 	kunit_info(test, "  steps: map %llu linear %llu alloc %llu refused, unmap %llu, protect %llu, fault %llu, clear %llu; %llu split a leaf\n",
 		   s->ops[HW_OP_MAP_LINEAR], s->ops[HW_OP_MAP_ALLOC],
@@ -210,7 +211,7 @@ static int hw_supported(const struct hw_config *config)
 	const struct axas_npt_ops *ops = axas_npt_format(AXAS_FORMAT_HOST);
 	struct axas_npt_caps caps;
 
-	ops->caps(&caps);
+	axas_npt_with(ops, config->features)->caps(&caps);
 	if (!(caps.gpa_bits & BIT_ULL(config->gpa_bits)) ||
 	    config->features & ~caps.features)
 		return -EOPNOTSUPP;
@@ -226,9 +227,10 @@ static void hw_walks_test(struct kunit *test)
 
 	if (only >= 0 && config != &hw_configs[only])
 		kunit_skip(test, "another one is to be run");
+	hw_arch_choose(config);
 	if (hw_supported(config))
 		kunit_skip(test, "not on this CPU");
-	if (plant && hw_arch_blind(plant))
+	if (plant && hw_arch_blind(config, plant))
 		kunit_skip(test, "what is planted can't be seen");
 	run = hw_start(test, config);
 	KUNIT_ASSERT_NOT_NULL(test, run);
@@ -274,6 +276,7 @@ static void hw_tracks_test(struct kunit *test)
 
 	if ((only >= 0 && config != &hw_configs[only]) || plant)
 		kunit_skip(test, "another one is to be run");
+	hw_arch_choose(config);
 	if (hw_supported(config))
 		kunit_skip(test, "not on this CPU");
 	run = hw_start(test, config);
@@ -298,21 +301,25 @@ static void hw_tracks_test(struct kunit *test)
 
 static void hw_config_desc(const struct hw_config *c, char *desc)
 {
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bits%s%s%s", c->gpa_bits,
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bits%s%s%s%s", c->gpa_bits,
 		 c->features & AXAS_FEAT_EXEC_ONLY ? ", exec-only" : "",
 		 c->features & AXAS_FEAT_AD ? ", ad" : "",
-		 c->features & AXAS_FEAT_FWB ? ", fwb" : "");
+		 c->features & AXAS_FEAT_FWB ? ", fwb" : "",
+		 c->features & AXAS_FEAT_LPA2 ? ", lpa2" : "");
 }
 
 KUNIT_ARRAY_PARAM(hw_config, hw_configs, hw_config_desc);
 
 static int hw_init(struct kunit_suite *suite)
 {
+	const struct hw_config *config = &hw_configs[max(only, 0)];
+
 	if (plant >= HW_NR_PLANTS)
 		return -EINVAL;
-	if (plant && hw_arch_blind(plant))
+	hw_arch_choose(config);
+	if (plant && hw_arch_blind(config, plant))
 		kunit_info(suite, "planted: %s: can't be seen on this CPU: %s\n",
-			   hw_plant_name(plant), hw_arch_blind(plant));
+			   hw_plant_name(plant), hw_arch_blind(config, plant));
 	return hw_arch_init();
 }
 

@@ -49,6 +49,10 @@ int hw_arch_init(void)
 	return hw_is_amd() ? svm_init() : 0;
 }
 
+void hw_arch_choose(const struct hw_config *config)
+{
+}
+
 void hw_arch_exit(void)
 {
 	svm_exit();
@@ -59,9 +63,9 @@ void hw_arch_exit(void)
  * read or write what it finds. SVM does, and is led to RAM more often, and to that
  * which says where it is.
  */
-u64 hw_arch_hpa(struct rnd_state *rnd, u64 size, u64 align)
+u64 hw_arch_hpa(struct rnd_state *rnd, unsigned int bits, u64 size, u64 align)
 {
-	u64 limit = 1ULL << hw_arch_pa_bits();
+	u64 limit = 1ULL << bits;
 	u64 hpa = (u64)prandom_u32_state(rnd) << 32 | prandom_u32_state(rnd);
 	unsigned int n = prandom_u32_state(rnd) % 8;
 
@@ -143,7 +147,8 @@ static const char *blind_amd(enum hw_plant_id id)
 	}
 }
 
-const char *hw_arch_blind(enum hw_plant_id id)
+const char *hw_arch_blind(const struct hw_config *config,
+			  enum hw_plant_id id)
 {
 	return hw_is_amd() ? blind_amd(id) : blind_ept(id);
 }
