@@ -796,7 +796,7 @@ TEST_F(space, refused_create)
 		if (ret != p->or_err)
 			EXPECT_EQ(p->err, ret);
 	}
-	c.features = ~self->info.features & ((AXAS_FEAT_FWB << 1) - 1);
+	c.features = ~self->info.features & ((AXAS_FEAT_LPA2 << 1) - 1);
 	if (c.features)
 		EXPECT_EQ(-EOPNOTSUPP, ax_ioctl(self->dev, AXAS_CREATE, &c));
 	c.features = 0;
@@ -1132,7 +1132,8 @@ static bool info_in_bounds(const struct axas_info *info)
 
 	switch (info->format) {
 	case AXAS_FORMAT_EPT:
-		return info->memtypes == x86_types && !(info->features & AXAS_FEAT_FWB) &&
+		return info->memtypes == x86_types &&
+		       !(info->features & (AXAS_FEAT_FWB | AXAS_FEAT_LPA2)) &&
 		       !(info->gpa_bits & ~(1ULL << 39 | 1ULL << 48 | 1ULL << 57));
 	case AXAS_FORMAT_S2:
 		return info->memtypes == s2_types && info->leaf_sizes & AX_2M &&

@@ -123,6 +123,9 @@ static bool ctx_open(struct ctx *ctx, const struct host *host,
 	while (!create.gpa_bits || !(ctx->info.gpa_bits >> create.gpa_bits & 1))
 		create.gpa_bits = below(ctx, 64);
 	create.features = rnd(ctx) & ctx->info.features;
+	/* AXAS_INFO speaks of spaces without it. */
+	if (!c->bits && create.features & AXAS_FEAT_LPA2 && one_in(ctx, 2))
+		create.gpa_bits = 49 + below(ctx, 4);
 	if (one_in(ctx, 4)) {
 		create.base = below(ctx, 1 << 18) * AX_PAGE;
 		create.length = (4096 + below(ctx, 1 << 19)) * AX_PAGE;

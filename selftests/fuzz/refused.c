@@ -309,6 +309,7 @@ static void refused_create(struct ctx *ctx)
 	case 5:
 		c.base = 1ULL << ctx->st.gpa_bits;
 		c.gpa_bits = ctx->st.gpa_bits;
+		c.features = ctx->features;
 		want = -ERANGE;
 		break;
 	default:

@@ -30,6 +30,8 @@ const char *axas_feature_name(uint32_t feature)
 		return "ad";
 	case AXAS_FEAT_FWB:
 		return "fwb";
+	case AXAS_FEAT_LPA2:
+		return "lpa2";
 	default:
 		return "unknown";
 	}

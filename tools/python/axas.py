@@ -51,6 +51,7 @@ class Feature(enum.IntFlag):
     EXEC_ONLY = 1 << 0
     AD = 1 << 1
     FWB = 1 << 2
+    LPA2 = 1 << 3
 
 
 class Backend(enum.IntEnum):

@@ -35,8 +35,8 @@ class Show(unittest.TestCase):
 
     def test_features(self):
         """Names, as axasctl info has them; of a newer module's there is a word."""
-        names = {1: "exec-only", 2: "ad", 4: "fwb", 64: "unknown"}
-        for bits in (0, 2, 5, 66):
+        names = {1: "exec-only", 2: "ad", 4: "fwb", 8: "lpa2", 64: "unknown"}
+        for bits in (0, 2, 5, 8, 66):
             with tempfile.TemporaryDirectory() as tmp:
                 spaces = make_space(tmp + "/s", [], features=hex(bits))
                 want = [name for bit, name in names.items() if bits & bit]

@@ -115,6 +115,7 @@ int main(void)
 	expect(!strcmp(axas_format_name(AXAS_FORMAT_S2), "s2"), "format_name");
 	expect(!strcmp(axas_format_name(AXAS_FORMAT_AMD), "amd"), "format_name, amd");
 	expect(!strcmp(axas_feature_name(AXAS_FEAT_AD), "ad"), "feature_name");
+	expect(!strcmp(axas_feature_name(AXAS_FEAT_LPA2), "lpa2"), "feature_name, lpa2");
 	expect(!strcmp(axas_feature_name(0), "unknown"), "feature_name, none");
 	expect(!strcmp(axas_backend_name(0), "unknown"), "backend_name");
 	expect(!strcmp(axas_memtype_name(AXAS_MEM_DEVICE), "device"), "memtype_name");
