@@ -162,11 +162,14 @@ enum axas_vcpu_exit {
  * @AXAS_VCPU_RUN_INTERRUPT: have the guest take the external interrupt @vector
  * @AXAS_VCPU_RUN_WINDOW: end as soon as the guest would take an interrupt
  * @AXAS_VCPU_RUN_FAIL: there is no such MSR
+ * @AXAS_VCPU_RUN_RESOLVE: have nested faults resolved where they come in, and end only
+ *	with what the space doesn't resolve: see @fault
  */
 enum axas_vcpu_flag {
 	AXAS_VCPU_RUN_INTERRUPT = 1 << 0,
 	AXAS_VCPU_RUN_WINDOW = 1 << 1,
 	AXAS_VCPU_RUN_FAIL = 1 << 2,
+	AXAS_VCPU_RUN_RESOLVE = 1 << 3,
 };
 
 /**
@@ -178,7 +181,8 @@ enum axas_vcpu_flag {
  * @reason: out: an &enum axas_vcpu_exit
  * @ready: out: 1 if an interrupt would be taken now
  * @fault: GPA, what was tried (&enum axas_prot bits), and if that was a walk of the
- *	guest's own page tables; it is tried again by the next run
+ *	guest's own page tables; it is tried again by the next run. AXAS_FAULT says
+ *	what the space has for it, also of what %AXAS_VCPU_RUN_RESOLVE has left
  * @io: the port, the bytes (1, 2 or 4), 1 for OUT, and what goes out
  * @msr: the register, 1 for WRMSR, and what is written
  * @other: exit code and information of the CPU

@@ -5,7 +5,8 @@
  * User space makes a space, and a virtual CPU on it by the space's descriptor. The
  * guest runs on the space's own table; each nested page fault comes out of
  * AXAS_VCPU_RUN, and goes on once it has been injected by AXAS_FAULT. So a monitor
- * has its guest's memory by axas alone, and a CPU that walks it.
+ * has its guest's memory by axas alone, and a CPU that walks it. With
+ * AXAS_VCPU_RUN_RESOLVE only what the space can't resolve comes out.
  *
  * The vCPU is a holder of the space. When translations go, it is told so: the
  * guest leaves the CPU that it is on by an interrupt, and enters again with an ASID
@@ -30,7 +31,7 @@
 #include "vcpu.h"
 
 #define VCPU_RUN_FLAGS	(AXAS_VCPU_RUN_INTERRUPT | AXAS_VCPU_RUN_WINDOW | \
-			 AXAS_VCPU_RUN_FAIL)
+			 AXAS_VCPU_RUN_FAIL | AXAS_VCPU_RUN_RESOLVE)
 
 /* ---- from outside ---- */
 
@@ -69,6 +70,18 @@ static int vcpu_kick(struct vcpu *vcpu)
 
 /* ---- a run ---- */
 
+/* Above 0: the guest goes on; 0: the caller's. */
+static int vcpu_fault(struct vcpu *vcpu, const struct axas_vcpu_run *run)
+{
+	enum axas_fault_result result;
+
+	if (!(run->flags & AXAS_VCPU_RUN_RESOLVE))
+		return 0;
+	result = axas_space_fault(vcpu->space, axas_gpa(run->fault.gpa),
+				  run->fault.access);
+	return result == AXAS_FAULT_RESOLVED || result == AXAS_FAULT_SPURIOUS;
+}
+
 static int vcpu_loop(struct vcpu *vcpu, struct axas_vcpu_run *run)
 {
 	int ret;
@@ -80,6 +93,8 @@ static int vcpu_loop(struct vcpu *vcpu, struct axas_vcpu_run *run)
 		ret = svm_run(vcpu);
 		if (!ret)
 			ret = svm_exit(vcpu, run);
+		if (!ret && run->reason == AXAS_VCPU_EXIT_FAULT)
+			ret = vcpu_fault(vcpu, run);
 	} while (ret > 0);
 	return ret;
 }
