@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """axas-vmm where there is no module; with one it is run by scripts/demo-guest.sh."""
 import os
+import pty
 import re
+import signal
+import subprocess
+import termios
 import unittest
 
 from base import OUT, run
@@ -34,3 +38,21 @@ class Vmm(unittest.TestCase):
     def test_no_module(self):
         for args in ([], ["--ram=3G", "--leaf=2M"], ["vmlinuz", "--append", "quiet"]):
             self.fails("/dev/axas: No such file or directory: load the module", *args)
+
+    def killed(self, tty, sig):
+        """Its exit status, after a signal as soon as it has made the terminal raw."""
+        with subprocess.Popen(OUT + "/axas-vmm", stdin=tty, stderr=subprocess.DEVNULL) as p:
+            while p.poll() is None and termios.tcgetattr(tty)[3] & termios.ICANON:
+                pass
+            p.send_signal(sig)
+        return p.returncode
+
+    def test_a_signal_leaves_the_terminal_as_it_was(self):
+        for sig in signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM:
+            master, tty = pty.openpty()
+            was = termios.tcgetattr(tty)
+            # It looks at its clock for some 50 ms first; where that is over, again.
+            self.assertTrue(any(self.killed(tty, sig) == -sig for _ in range(50)), sig)
+            self.assertEqual(termios.tcgetattr(tty), was, sig)
+            os.close(master)
+            os.close(tty)

@@ -4,6 +4,7 @@
  * terminal is the guest's but for Ctrl-], which ends it.
  */
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
@@ -22,6 +23,27 @@ static void restore(void)
 	tcsetattr(STDIN_FILENO, TCSANOW, &was);
 }
 
+/* The signal does what it would have done. */
+static void on_signal(int sig)
+{
+	restore();
+	raise(sig);
+}
+
+/* Those by which somebody ends this process, unless it doesn't mind them. */
+static void restore_at_signals(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, 0 };
+	struct sigaction action = {
+		.sa_handler = on_signal, .sa_flags = SA_RESETHAND,
+	}, old;
+	const int *sig;
+
+	for (sig = signals; *sig; sig++)
+		if (!sigaction(*sig, NULL, &old) && old.sa_handler != SIG_IGN)
+			sigaction(*sig, &action, NULL);
+}
+
 /**
  * console_begin() - begin
  * @to_stderr: what the guest says goes there
@@ -34,11 +56,12 @@ void console_begin(bool to_stderr)
 	if (tcgetattr(STDIN_FILENO, &was))
 		return;
 	raw = true;
+	atexit(restore);
+	restore_at_signals();
 	now = was;
 	cfmakeraw(&now);
 	now.c_oflag = was.c_oflag;
 	tcsetattr(STDIN_FILENO, TCSANOW, &now);
-	atexit(restore);
 }
 
 /**
