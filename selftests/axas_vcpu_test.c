@@ -100,7 +100,7 @@ VM_GUEST(vm_msrs,
 	 "mov $0x123, %ecx\n mov $0x55, %eax\n mov $0x66, %edx\n wrmsr\n"
 	 "rdmsr\n shl $32, %rdx\n or %rdx, %rax\n mov %rax, %rbx\n"
 	 "mov $0xc0000080, %ecx\n rdmsr\n and $~1, %eax\n wrmsr\n rdmsr\n mov %eax, %esi\n"
-	 "mov $0x277, %ecx\n mov $0x00070406, %eax\n mov %eax, %edx\n wrmsr\n rdmsr\n"
+	 "mov $0x277, %ecx\n mov $0x00070106, %eax\n mov %eax, %edx\n wrmsr\n rdmsr\n"
 	 "mov %edx, %edi\n"
 	 "mov $0xc0000082, %ecx\n mov $0x1234, %eax\n xor %edx, %edx\n wrmsr\n"
 	 "hlt");
@@ -123,8 +123,8 @@ TEST_F(vcpu, msrs)
 	EXPECT_EQ(0x1234567890abcdef, r.gpr[AXAS_VCPU_RBX]);
 	EXPECT_EQ(0xd00, r.gpr[AXAS_VCPU_RSI]);
 	EXPECT_EQ(0xd00, r.efer);
-	EXPECT_EQ(0x00070406, r.gpr[AXAS_VCPU_RDI]);
-	EXPECT_EQ(0x0007040600070406, r.pat);
+	EXPECT_EQ(0x00070106, r.gpr[AXAS_VCPU_RDI]);
+	EXPECT_EQ(0x0007010600070106, r.pat);
 	EXPECT_EQ(0x1234, r.lstar);
 }
 
@@ -352,6 +352,13 @@ TEST_F(vcpu, interrupts)
 
 	ASSERT_EQ(0, vm_put_handler(self->vm.fd, VM_IDT, VM_CODE + 0x800));
 	ASSERT_EQ(0, vm_begin(&self->vm, vm_interrupts));
+	/* As right after sti, and with interrupts off. */
+	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	r.rflags |= 1 << 9;
+	r.shadow = 1;
+	ASSERT_EQ(0, vm_set(self->vm.cpu, &r));
+	EXPECT_EQ(-EAGAIN, vm_run_with(self->vm.cpu, &run));
+	ASSERT_EQ(0, vm_begin(&self->vm, vm_interrupts));
 	EXPECT_EQ(-EAGAIN, vm_run_with(self->vm.cpu, &run));
 	EXPECT_EQ(AXAS_VCPU_RUN_INTERRUPT, run.flags);
 	run.vector = 31;
@@ -511,41 +518,84 @@ static void start_signals(void)
 	setitimer(ITIMER_REAL, &often, NULL);
 }
 
-/* Whatever they are, it ends in one of the ways that there are. */
+/* axas_vcpu.h; and the types of the PAT, volume 2, 7.8.2. */
+static bool regs_are_taken(const struct axas_vcpu_regs *r)
+{
+	unsigned int i, type;
+
+	for (i = 0; i < 64; i += 8) {
+		type = r->pat >> i & 0xff;
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	for (i = 0; i < AXAS_VCPU_NR_SEGMENTS; i++)
+		if (r->segments[i].attributes > 0xfff)
+			return false;
+	return !(r->efer & ~0xd01ULL) && r->cr8 < 16 && r->shadow < 2;
+}
+
+static int run_is_refused(const struct axas_vcpu_regs *r, const struct axas_vcpu_run *run)
+{
+	if (!(run->flags & AXAS_VCPU_RUN_INTERRUPT))
+		return 0;
+	if (run->vector < 32 || run->vector > 255)
+		return -EINVAL;
+	return r->rflags & 1 << 9 && !r->shadow ? 0 : -EAGAIN;
+}
+
+/* Some registers changed, half of the time with interrupts on. */
+static struct axas_vcpu_regs random_regs(__u64 *rnd)
+{
+	struct axas_vcpu_regs r = vm_regs();
+	__u64 *word = (__u64 *)&r;
+	unsigned int n = 1 + ax_rand(rnd) % 4;
+
+	while (n--)
+		word[ax_rand(rnd) % (sizeof(r) / 8)] ^=
+			ax_rand(rnd) % 2 ? ax_rand(rnd) : 1ULL << ax_rand(rnd) % 64;
+	if (ax_rand(rnd) % 2)
+		r.rflags |= 1 << 9;
+	return r;
+}
+
+/* A way in which a run may end: the CPU may refuse what it got, by an exit of its own. */
+static bool run_has_ended(int ret, const struct axas_vcpu_run *run)
+{
+	if (ret == AXAS_VCPU_EXIT_OTHER)
+		return (__u32)run->other.code != ~0u;
+	return ret == -EINTR || ret == -EINVAL || (ret >= 0 && ret < AXAS_VCPU_NR_EXITS);
+}
+
+/* Whatever they are: taken or refused as is written, and it ends in one of the ways. */
 TEST_F(vcpu, random_registers)
 {
+	unsigned int ends[AXAS_VCPU_NR_EXITS + 2] = {}, i;
 	__u64 rnd = ax_seed("random_registers");
-	unsigned int ends[AXAS_VCPU_NR_EXITS + 3] = {}, i, j, n;
-	struct axas_vcpu_regs r;
+	struct axas_vcpu_regs r, now;
 	struct axas_vcpu_run run;
-	__u64 *word = (__u64 *)&r;
-	int ret;
+	int ret, refused;
 
 	start_signals();
 	for (i = 0; i < 2000; i++) {
-		r = vm_regs();
-		n = 1 + ax_rand(&rnd) % 4;
-		for (j = 0; j < n; j++)
-			word[ax_rand(&rnd) % (sizeof(r) / 8)] ^=
-				ax_rand(&rnd) % 2 ? ax_rand(&rnd) :
-						    1ULL << ax_rand(&rnd) % 64;
+		r = random_regs(&rnd);
 		ret = vm_set(self->vm.cpu, &r);
-		if (!ret) {
-			memset(&run, 0, sizeof(run));
-			run.flags = ax_rand(&rnd) % 16;
-			run.vector = ax_rand(&rnd) % 300;
-			ret = vm_run_with(self->vm.cpu, &run);
-		}
-		if (ret == -EAGAIN)
-			ret = -EINVAL;
-		ASSERT_TRUE(ret == -EINTR || ret == -EINVAL ||
-			    (ret >= 0 && ret < AXAS_VCPU_NR_EXITS))
-			TH_LOG("%d", ret);
-		ends[ret == -EINTR ? AXAS_VCPU_NR_EXITS : ret < 0 ?
-		     AXAS_VCPU_NR_EXITS + 1 : ret]++;
+		ASSERT_EQ(regs_are_taken(&r) ? 0 : -EINVAL, ret);
+		if (ret)
+			continue;
+		r.rflags |= 2;
+		ASSERT_EQ(0, vm_get(self->vm.cpu, &now));
+		ASSERT_EQ(0, memcmp(&now, &r, sizeof(r)));
+		memset(&run, 0, sizeof(run));
+		run.flags = ax_rand(&rnd) % 16;
+		run.vector = ax_rand(&rnd) % 300;
+		refused = run_is_refused(&r, &run);
+		ret = vm_run_with(self->vm.cpu, &run);
+		ASSERT_TRUE(refused ? ret == refused : run_has_ended(ret, &run))
+			TH_LOG("%d, not %d; code 0x%llx", ret, refused, run.other.code);
+		ends[ret >= 0 ? ret : AXAS_VCPU_NR_EXITS + (ret != -EINTR)]++;
 	}
-	printf("# faults %u, ports %u, msrs %u, hlt %u, shutdown %u, EINTR %u, EINVAL %u\n",
-	       ends[0], ends[1], ends[2], ends[3], ends[5], ends[7], ends[8]);
+	printf("# faults %u, ports %u, msrs %u, hlt %u, windows %u, shutdown %u, other %u, EINTR %u, refused %u\n",
+	       ends[0], ends[1], ends[2], ends[3], ends[4], ends[5], ends[6], ends[7], ends[8]);
 	EXPECT_LT(0, ends[AXAS_VCPU_EXIT_HLT]);
 	EXPECT_LT(0, ends[AXAS_VCPU_NR_EXITS + 1]);
 	ASSERT_EQ(0, vm_begin(&self->vm, vm_halts));
@@ -579,20 +629,23 @@ TEST_F(vcpu, refused)
 	EXPECT_EQ(AXAS_VCPU_EXIT_SHUTDOWN, vm_run(self->vm.cpu, &run));
 }
 
-/* The space lives as long as its vCPUs. */
+/* The space lives as long as its vCPUs: what it had doesn't become another's. */
 TEST_F(vcpu, outlives_the_descriptor)
 {
 	struct axas_vcpu_run run;
-	int fd = self->vm.fd;
+	int other;
 
 	ASSERT_EQ(0, vm_begin(&self->vm, vm_fpu));
 	close(self->vm.fd);
+	other = ax_create(self->vm.dev, AXAS_FORMAT_AMD, 0);
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, ax_map_alloc(other, 0, 4 * VM_LOW, AX_RW, AXAS_MAP_POPULATE, 0));
 	close(self->vm.maker);
 	close(self->vm.dev);
 	self->vm.fd = self->vm.maker = self->vm.dev = -1;
 	EXPECT_EQ(AXAS_VCPU_EXIT_IO, vm_run(self->vm.cpu, &run));
 	EXPECT_EQ(AXAS_VCPU_EXIT_HLT, vm_run(self->vm.cpu, &run));
-	EXPECT_EQ(-EBADF, vm_create(self->vm.maker, fd));
+	close(other);
 }
 
 /* A CPU that KVM has is left alone, and is there again afterwards. */
