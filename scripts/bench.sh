@@ -60,7 +60,7 @@ build_bench() {
 
 build_user() {
 	gcc -O2 -Wall -static -pthread -I"$AXAS_TREE/include/uapi" \
-		-D_GNU_SOURCE -o "$raw/axas-bench" "$AXAS_TREE"/tools/bench/axas-bench{,-track}.c
+		-D_GNU_SOURCE -o "$raw/axas-bench" "$AXAS_TREE"/tools/bench/axas-bench{,-guest,-track}.c
 }
 
 # about FILE: what the figures in FILE depend on
@@ -123,7 +123,8 @@ guest() {
 	shift 2
 	run_logged "$raw/$name.boot.log" "QEMU: $name" \
 		"$AXAS_TREE/scripts/boot.sh" --kernel "$kernel/image" --arch x86_64 --init "$script" \
-		--file "$raw/x86_64/axas.ko" --file "$raw/axas-bench" \
+		--file "$raw/x86_64/axas.ko" --file "$raw/x86_64/samples/vcpu/axas_vcpu.ko" \
+		--file "$raw/axas-bench" \
 		--file "$raw/x86_64-bench/tools/bench/axas_bench.ko" \
 		--append "loglevel=7 nokaslr" --timeout 1500 --quiet --log "$raw/$name.log" "$@" ||
 		die "the guest failed; see $raw/$name.log"
@@ -133,7 +134,7 @@ guest() {
 build_x86() {
 	kernel=$("$AXAS_TREE/scripts/build-kernel.sh" newest x86_64 bench)
 	run_logged "$raw/module.log" "building axas for QEMU" \
-		"$AXAS_TREE/scripts/build-module.sh" "$kernel" "$raw/x86_64" ||
+		"$AXAS_TREE/scripts/build-module.sh" "$kernel" "$raw/x86_64" CONFIG_AXAS_SAMPLE_VCPU=m ||
 		die "could not build it"
 	run_logged "$raw/bench-module.log" "building the module that measures" \
 		build_bench "$kernel" x86_64 "$raw/x86_64-bench" || die "could not build it"
@@ -142,16 +143,19 @@ build_x86() {
 }
 
 calls() {
-	local f
+	# KVM gives the CPU back with its last guest: axas_vcpu has one, too.
+	local f append=kvm.enable_virt_at_load=0
 	cat >"$raw/calls.sh" <<-EOF
 		#!/bin/sh
 		insmod /axas_bench.ko reps=$call_reps pages=$call_pages
 		rmmod axas_bench
-		insmod /axas.ko && /axas-bench calls $call_reps $call_pages
+		insmod /axas.ko || exit
+		insmod /axas_vcpu.ko
+		/axas-bench calls $call_reps $call_pages
 	EOF
-	guest calls-erms "$raw/calls.sh" --smp 1 --mem 2G \
+	guest calls-erms "$raw/calls.sh" --smp 1 --mem 2G --append "$append" \
 		--cpu max,+svm,+npt,+erms --qemu "-icount shift=0,sleep=off"
-	guest calls-noerms "$raw/calls.sh" --smp 1 --mem 2G \
+	guest calls-noerms "$raw/calls.sh" --smp 1 --mem 2G --append "$append" \
 		--cpu max,+svm,+npt,-erms,-fsrm --qemu "-icount shift=0,sleep=off"
 	for f in "$raw"/calls-{erms,noerms}.log; do
 		finished "$f" 2 || die "the figures are not complete; see $f"

@@ -15,7 +15,6 @@
 
 #include "axas-bench.h"
 
-#define GUEST	(1ull << 30)
 #define SIZE	(1ull << 30)
 #define DIRTY	2560ul
 #define RUNS	256
@@ -224,139 +223,62 @@ static void bench_axas_track(uint32_t format, const char *name)
 
 /* ---- KVM ---- */
 
-/* mov %eax,(%edi); add %ecx,%edi; dec %edx; jnz; hlt */
-static const unsigned char code[] = {
-	0x89, 0x07, 0x01, 0xcf, 0x4a, 0x75, 0xf9, 0xf4,
-};
-
-struct guest {
-	int vm;
-	int vcpu;
-	struct kvm_run *run;
+struct logger {
+	struct guest guest;
 	struct kvm_dirty_gfn *ring;
 	unsigned int next;
-	void *memory;
-	void *code;
 };
 
 #define RING	8192
 
-static void guest_slot(struct guest *guest, unsigned int slot, uint64_t gpa,
-		       size_t size, void *p, unsigned int flags)
-{
-	struct kvm_userspace_memory_region region = {
-		.slot = slot,
-		.flags = flags,
-		.guest_phys_addr = gpa,
-		.memory_size = size,
-		.userspace_addr = (uintptr_t)p,
-	};
-
-	if (ioctl(guest->vm, KVM_SET_USER_MEMORY_REGION, &region))
-		fail("KVM_SET_USER_MEMORY_REGION");
-}
-
-static void guest_enable(struct guest *guest, unsigned int cap, uint64_t arg)
+static void logger_enable(struct logger *logger, unsigned int cap, uint64_t arg)
 {
 	struct kvm_enable_cap enable = { .cap = cap, .args = { arg } };
 
-	if (ioctl(guest->vm, KVM_ENABLE_CAP, &enable))
+	if (ioctl(logger->guest.vm, KVM_ENABLE_CAP, &enable))
 		fail("KVM_ENABLE_CAP");
 }
 
-/* 32 bits, flat, no paging. */
-static void guest_sregs(struct guest *guest)
+static void logger_create(struct logger *logger, bool ring)
 {
-	struct kvm_segment data = {
-		.limit = ~0u, .selector = 16, .type = 3, .present = 1, .db = 1,
-		.s = 1, .g = 1,
-	}, text = data;
-	struct kvm_sregs sregs;
-
-	text.selector = 8;
-	text.type = 11;
-	if (ioctl(guest->vcpu, KVM_GET_SREGS, &sregs))
-		fail("KVM_GET_SREGS");
-	sregs.cs = text;
-	sregs.ds = data;
-	sregs.es = data;
-	sregs.ss = data;
-	sregs.cr0 |= 1;
-	if (ioctl(guest->vcpu, KVM_SET_SREGS, &sregs))
-		fail("KVM_SET_SREGS");
-}
-
-static void guest_create(struct guest *guest, bool ring)
-{
-	memset(guest, 0, sizeof(*guest));
-	guest->vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	if (guest->vm < 0)
-		fail("KVM_CREATE_VM");
+	memset(logger, 0, sizeof(*logger));
+	guest_begin(&logger->guest);
 	if (ring)
-		guest_enable(guest, KVM_CAP_DIRTY_LOG_RING,
-			     RING * sizeof(struct kvm_dirty_gfn));
+		logger_enable(logger, KVM_CAP_DIRTY_LOG_RING,
+			      RING * sizeof(struct kvm_dirty_gfn));
 	else
-		guest_enable(guest, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
-			     KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE);
-	guest->memory = map_anonymous(SIZE, false);
-	guest->code = map_anonymous(PAGE, false);
-	memcpy(guest->code, code, sizeof(code));
-	guest_slot(guest, 0, GUEST, SIZE, guest->memory, KVM_MEM_LOG_DIRTY_PAGES);
-	guest_slot(guest, 1, PAGE, PAGE, guest->code, 0);
-	guest->vcpu = ioctl(guest->vm, KVM_CREATE_VCPU, 0);
-	if (guest->vcpu < 0)
-		fail("KVM_CREATE_VCPU");
-	guest->run = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			  guest->vcpu, 0);
-	if (guest->run == MAP_FAILED)
-		fail("mmap of a vCPU");
+		logger_enable(logger, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
+			      KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE);
+	guest_create(&logger->guest, SIZE, KVM_MEM_LOG_DIRTY_PAGES);
 	if (ring)
-		guest->ring = mmap(NULL, RING * sizeof(*guest->ring),
-				   PROT_READ | PROT_WRITE, MAP_SHARED,
-				   guest->vcpu,
-				   KVM_DIRTY_LOG_PAGE_OFFSET * PAGE);
-	if (guest->ring == MAP_FAILED)
+		logger->ring = mmap(NULL, RING * sizeof(*logger->ring),
+				    PROT_READ | PROT_WRITE, MAP_SHARED,
+				    logger->guest.vcpu,
+				    KVM_DIRTY_LOG_PAGE_OFFSET * PAGE);
+	if (logger->ring == MAP_FAILED)
 		fail("mmap of a dirty ring");
-	guest_sregs(guest);
 }
 
-static void guest_destroy(struct guest *guest)
+static void logger_destroy(struct logger *logger)
 {
-	if (guest->ring)
-		munmap(guest->ring, RING * sizeof(*guest->ring));
-	munmap(guest->run, PAGE);
-	close(guest->vcpu);
-	close(guest->vm);
-	munmap(guest->memory, SIZE);
-	munmap(guest->code, PAGE);
+	if (logger->ring)
+		munmap(logger->ring, RING * sizeof(*logger->ring));
+	guest_destroy(&logger->guest);
 }
 
-/* n pages, @step bytes from one to the next. */
-static void guest_write(struct guest *guest, uint64_t gpa, unsigned long n,
-			uint64_t step)
-{
-	struct kvm_regs regs = {
-		.rip = PAGE, .rflags = 2, .rdi = gpa, .rcx = step, .rdx = n,
-	};
-
-	if (ioctl(guest->vcpu, KVM_SET_REGS, &regs))
-		fail("KVM_SET_REGS");
-	if (ioctl(guest->vcpu, KVM_RUN, 0) ||
-	    guest->run->exit_reason != KVM_EXIT_HLT)
-		fail("KVM_RUN");
-}
-
-static void guest_write_pages(struct guest *guest, bool scattered)
+static void logger_write_pages(struct logger *logger, bool scattered)
 {
 	unsigned long i;
 
 	if (scattered)
-		guest_write(guest, page_at(0, true), DIRTY, 100 * PAGE);
+		guest_run(&logger->guest, GUEST_STORES, page_at(0, true), DIRTY,
+			  100 * PAGE);
 	for (i = 0; !scattered && i < DIRTY; i += 512)
-		guest_write(guest, page_at(i, false), 512, PAGE);
+		guest_run(&logger->guest, GUEST_STORES, page_at(i, false), 512,
+			  PAGE);
 }
 
-static uint64_t guest_log(struct guest *guest)
+static uint64_t logger_log(struct logger *logger)
 {
 	static unsigned long bitmap[SIZE / PAGE / 64];
 	struct kvm_dirty_log log = { .dirty_bitmap = bitmap };
@@ -366,9 +288,9 @@ static uint64_t guest_log(struct guest *guest)
 	unsigned long i, n = 0;
 	uint64_t t = now();
 
-	if (ioctl(guest->vm, KVM_GET_DIRTY_LOG, &log))
+	if (ioctl(logger->guest.vm, KVM_GET_DIRTY_LOG, &log))
 		fail("KVM_GET_DIRTY_LOG");
-	if (ioctl(guest->vm, KVM_CLEAR_DIRTY_LOG, &clear))
+	if (ioctl(logger->guest.vm, KVM_CLEAR_DIRTY_LOG, &clear))
 		fail("KVM_CLEAR_DIRTY_LOG");
 	t = now() - t;
 	for (i = 0; i < SIZE / PAGE / 64; i++)
@@ -380,22 +302,22 @@ static uint64_t guest_log(struct guest *guest)
 	return t;
 }
 
-static uint64_t guest_ring(struct guest *guest)
+static uint64_t logger_ring(struct logger *logger)
 {
 	unsigned long n = 0;
 	uint64_t t = now();
 
 	for (;; n++) {
-		struct kvm_dirty_gfn *gfn = &guest->ring[guest->next % RING];
+		struct kvm_dirty_gfn *gfn = &logger->ring[logger->next % RING];
 
 		if (!(__atomic_load_n(&gfn->flags, __ATOMIC_ACQUIRE) &
 		      KVM_DIRTY_GFN_F_DIRTY))
 			break;
 		__atomic_store_n(&gfn->flags, KVM_DIRTY_GFN_F_RESET,
 				 __ATOMIC_RELEASE);
-		guest->next++;
+		logger->next++;
 	}
-	if (ioctl(guest->vm, KVM_RESET_DIRTY_RINGS, 0) < 0)
+	if (ioctl(logger->guest.vm, KVM_RESET_DIRTY_RINGS, 0) < 0)
 		fail("KVM_RESET_DIRTY_RINGS");
 	t = now() - t;
 	if (n != DIRTY) {
@@ -409,21 +331,21 @@ static void bench_kvm_track(bool ring)
 {
 	const char *name = ring ? "kvm-ring" : "kvm-log";
 	unsigned int i, round;
-	struct guest guest;
+	struct logger logger;
 
-	guest_create(&guest, ring);
+	logger_create(&logger, ring);
 	for (round = 0; round < 2; round++) {
 		for (i = 0; i < 2; i++) {
 			uint64_t ticks;
 
-			guest_write_pages(&guest, i);
-			ticks = ring ? guest_ring(&guest) : guest_log(&guest);
+			logger_write_pages(&logger, i);
+			ticks = ring ? logger_ring(&logger) : logger_log(&logger);
 			if (round)
 				note(i ? "track_scattered" : "track_runs", name,
 				     DIRTY, ticks);
 		}
 	}
-	guest_destroy(&guest);
+	logger_destroy(&logger);
 }
 
 void bench_track(void)

@@ -796,6 +796,7 @@ int main(int argc, char **argv)
 			bench_memfd();
 			bench_kvm();
 			bench_track();
+			bench_guest();
 		}
 	}
 	print_rows();

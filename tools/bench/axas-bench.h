@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of axas-bench share. axas-bench.c has it, but for bench_track().
+ * What the files of axas-bench share. axas-bench.c has it, unless it says so.
  */
 #ifndef AXAS_BENCH_H
 #define AXAS_BENCH_H
@@ -39,5 +39,29 @@ uint64_t fault(int space, uint64_t gpa, unsigned long n, uint64_t step,
 
 /* axas-bench-track.c: what was written, and used */
 void bench_track(void);
+
+/* axas-bench-guest.c: guests that run, and how KVM has one */
+#define GUEST		(1ull << 30)	/* where its memory is */
+
+enum guest_code {
+	GUEST_STORES,	/* a word to each page */
+	GUEST_OUTS,	/* a byte to a port */
+};
+
+struct guest {
+	int vm;
+	int vcpu;
+	struct kvm_run *run;
+	void *memory;
+	size_t size;
+	void *code;
+};
+
+void guest_begin(struct guest *guest);
+void guest_create(struct guest *guest, size_t size, unsigned int flags);
+uint64_t guest_run(struct guest *guest, enum guest_code code, uint64_t gpa,
+		   unsigned long n, uint64_t step);
+void guest_destroy(struct guest *guest);
+void bench_guest(void);
 
 #endif /* AXAS_BENCH_H */

@@ -120,6 +120,12 @@ CALL_GROUPS = [
         ('u_fault2m', 'fault (KVM: already populated)', 'fault2m'),
         ('u_unmap2m', 'unmap with free (KVM: memslot deletion)', None),
     ]),
+    ('calls-guest', "From a guest's store to its next instruction", [
+        ('u_guest_fault', 'fresh page, fault resolved in the kernel', 'alloc'),
+        ('u_guest_fault_user', 'fresh page, fault injected by a monitor', 'alloc'),
+        ('u_guest_store', 'page that is there', None),
+        ('u_guest_out', 'no store, but an OUT: to user space and back', None),
+    ]),
     ('calls-track', 'What was written, per 4K page', [
         ('u_track_write_512', 'first write to a tracked page, batches of 512', None),
         ('u_track_again_512', '... and once more', None),
@@ -342,7 +348,7 @@ VARIANTS = ('zeroed tables', 'unzeroed tables', 'unrolled loop', 'with free', 'i
 
 # Beside these rows KVM does only part of the work: it allocates or frees no
 # memory. It is shown, and isn't the best peer.
-DOES_LESS = {'kvm-populated': ('u_fault', 'u_unmap', 'n_'), 'kvm-memfd': ('u_unmap',)}
+DOES_LESS = {'kvm-populated': ('u_fault', 'u_guest_fault', 'u_unmap', 'n_'), 'kvm-memfd': ('u_unmap',)}
 
 
 def is_peer(subject):
@@ -359,14 +365,14 @@ class Targets:
 
     def add(self, what, wanted, values, at_least=False, formats=AXAS):
         """values: by format; a target is met if all of @formats meet it"""
-        if any(v is None for v in values.values()):
+        if any(values[f] is None for f in formats):
             self.lines.append([what, ''] + ['-' for _ in AXAS] + ['not measured'])
             return
         met = all(values[f] >= wanted if at_least else values[f] <= wanted
                   for f in formats)
         self.missed += not met
         self.lines.append([what, ('>= ' if at_least else '<= ') + '%.3g' % wanted] +
-                          ['%.3f' % values[f] for f in AXAS] +
+                          ['-' if values[f] is None else '%.3f' % values[f] for f in AXAS] +
                           ['met' if met else 'MISSED'])
         self.json.append({'target': what, 'wanted': wanted, 'at_least': at_least,
                           'measured': values, 'met': met})
@@ -460,6 +466,8 @@ def targets(native, noerms, smp, scale):
           against(noerms, 'u_fault_512', 'u_fault_512', 'kvm-memfd'))
     t.add('fault ioctl, 1 / MADV_POPULATE_WRITE of a page', 0.6,
           against(noerms, 'u_fault_1', 'u_fault_1', 'populate'))
+    t.add('fault of a guest, in the kernel / KVM on fresh memory', 0.8,
+          against(noerms, 'u_guest_fault', 'u_guest_fault', 'kvm'), formats=('amd',))
     t.add("spurious fault, 512 / KVM's second pass", 0.05,
           against(noerms, 'u_spurious_512', 'u_spurious_512', 'kvm-populated'))
     t.add('eager map 4K / floor', 1.1, against(noerms, 'u_eager4k', 'alloc', 'floor'))
@@ -503,10 +511,10 @@ def targets(native, noerms, smp, scale):
 COLOURS = {'ept': '#1f6f8b', 's2': '#4fb0c6', 'amd': '#6f9f5c', 'generic_pt': '#d98032',
            'io-pgtable': '#e8b44f', 'populate': '#8a8d91', 'mm': '#8a8d91',
            'munmap': '#8a8d91', 'memfd': '#b9bbbe', 'kvm-memfd': '#a34a5e',
-           'kvm-gmem': '#c98a96', 'kvm-populated': '#7d4f8c', 'kvm-log': '#a34a5e',
+           'kvm-gmem': '#c98a96', 'kvm-populated': '#7d4f8c', 'kvm': '#a34a5e', 'kvm-log': '#a34a5e',
            'kvm-ring': '#c98a96'}
 NAMES = {'ept': 'axas EPT', 's2': 'axas stage 2', 'amd': 'axas AMD', 'populate': 'MADV_POPULATE_WRITE',
-         'mm': 'anonymous memory', 'kvm-memfd': 'KVM, memfd',
+         'mm': 'anonymous memory', 'kvm': 'KVM, fresh memory', 'kvm-memfd': 'KVM, memfd',
          'kvm-gmem': 'KVM, guest_memfd', 'kvm-populated': 'KVM, populated',
          'kvm-log': "KVM's dirty log", 'kvm-ring': "KVM's dirty ring"}
 
@@ -590,6 +598,8 @@ def plot_peers(path, rows):
         body.append('<text x="%d" y="%d" text-anchor="end">%s</text>' %
                     (left - 10, y + 13, escape(what.replace(' / ', ': '))))
         for f in AXAS:
+            if values[f] is None:
+                continue
             times = 1 / values[f]
             a, b = sorted((x(1), x(times)))
             body.append('<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s"/>' %
