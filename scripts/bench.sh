@@ -60,7 +60,7 @@ build_bench() {
 
 build_user() {
 	gcc -O2 -Wall -static -pthread -I"$AXAS_TREE/include/uapi" \
-		-D_GNU_SOURCE -o "$raw/axas-bench" "$AXAS_TREE"/tools/bench/axas-bench{,-guest,-track}.c
+		-D_GNU_SOURCE -o "$raw/axas-bench" "$AXAS_TREE"/tools/bench/axas-bench{,-guest,-kvm,-track}.c
 }
 
 # about FILE: what the figures in FILE depend on

@@ -15,9 +15,15 @@
 #define LARGE		(2ul << 20)
 #define MAX_BATCH	512
 
+/* Where the memory is that faults are on. */
+#define GPA		(4ull << 30)
+
 /* /dev/axas and, unless it is -1, /dev/kvm */
 extern int device;
 extern int kvm;
+
+/* What is faulted on at a time. */
+extern unsigned long pages;
 
 static inline uint64_t now(void)
 {
@@ -29,13 +35,21 @@ static inline uint64_t now(void)
 
 void fail(const char *what);
 void note(const char *row, const char *subject, uint64_t units, uint64_t ticks);
+char *map_aligned(size_t size, int flags, int fd);
 char *map_anonymous(size_t size, bool large);
+int memfd(size_t size);
 uint64_t touch(char *p, unsigned long n, size_t step);
 int new_space(uint32_t format);
 uint64_t map(int space, uint64_t gpa, uint64_t size, uint32_t flags,
 	     uint64_t max_leaf);
 uint64_t fault(int space, uint64_t gpa, unsigned long n, uint64_t step,
 	       unsigned int batch, uint32_t expect);
+
+/* axas-bench-kvm.c: KVM's slots, and a peer */
+int kvm_vm(int *vcpu, unsigned int n);
+void kvm_slot(int vm, uint64_t gpa, size_t size, void *p, int gmem);
+uint64_t kvm_pre_fault(int vcpu, uint64_t gpa, size_t size);
+void bench_kvm(void);
 
 /* axas-bench-track.c: what was written, and used */
 void bench_track(void);
