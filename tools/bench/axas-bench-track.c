@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What was written: trackers of axas, and KVM's dirty log and dirty ring, whose guest
- * writes to the same pages. What was used, by axas alone.
+ * What was written: trackers of axas, KVM's dirty log and dirty ring, whose guest writes
+ * to the same pages, and a file system that mm tells. What was used, by axas alone.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <linux/kvm.h>
 
@@ -221,6 +223,32 @@ static void bench_axas_track(uint32_t format, const char *name)
 	bench_age(name, format);
 }
 
+/* ---- mm ---- */
+
+/* A file's pages that are mapped and weren't written to: its file system wants to know. */
+static void bench_notify(void)
+{
+	const char *dir = "/axas-bench-ramfs", *path = "/axas-bench-ramfs/file";
+	size_t size = 512 * PAGE;
+	int fd;
+	char *p;
+
+	if (mkdir(dir, 0700) || mount("ramfs", dir, "ramfs", 0, NULL))
+		fail("ramfs");
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, size))
+		fail(path);
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		fail("mmap of a file");
+	look(p, 512, PAGE);
+	note("track_touch", "write-notify", 512, touch(p, 512, PAGE));
+	munmap(p, size);
+	close(fd);
+	if (umount(dir) || rmdir(dir))
+		fail("ramfs");
+}
+
 /* ---- KVM ---- */
 
 struct logger {
@@ -353,6 +381,7 @@ void bench_track(void)
 	bench_axas_track(AXAS_FORMAT_EPT, "ept");
 	bench_axas_track(AXAS_FORMAT_S2, "s2");
 	bench_axas_track(AXAS_FORMAT_AMD, "amd");
+	bench_notify();
 	if (kvm < 0)
 		return;
 	bench_kvm_track(false);

@@ -125,7 +125,7 @@ uint64_t touch(char *p, unsigned long n, size_t step)
 	return now() - t;
 }
 
-static uint64_t look(const char *p, unsigned long n, size_t step)
+uint64_t look(const char *p, unsigned long n, size_t step)
 {
 	uint64_t t = now();
 	unsigned long i;

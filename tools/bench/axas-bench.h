@@ -39,6 +39,7 @@ char *map_aligned(size_t size, int flags, int fd);
 char *map_anonymous(size_t size, bool large);
 int memfd(size_t size);
 uint64_t touch(char *p, unsigned long n, size_t step);
+uint64_t look(const char *p, unsigned long n, size_t step);
 int new_space(uint32_t format);
 uint64_t map(int space, uint64_t gpa, uint64_t size, uint32_t flags,
 	     uint64_t max_leaf);

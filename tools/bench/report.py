@@ -453,6 +453,8 @@ CALL_TARGETS = (
     ("populate with 2M frames / allocator's order 9", 1.05, 'populate2m', 'fault2m', 'floor'),
     ("unmap of 2M frames / allocator's free of order 9", 1.05,
      'space_unmap2m', 'alloc2m_free', 'floor'),
+    ("first write through a window / a shared file's write notification", 1.1,
+     'u_track_touch', 'u_track_touch', 'write-notify'),
     ('split of a 2M leaf / a table and its entries', 1.5, 'split2m', 'split2m', 'floor'),
 )
 
