@@ -9,7 +9,7 @@
  *	fmt_leaf(shared, hpa, level)	a leaf
  *	fmt_hpa(e, level)		where a leaf or a table entry points
  *	fmt_owned(e)			attr.owned of a leaf
- *	fmt_prot(e)			what a leaf allows
+ *	fmt_prot(npt, e)		what a leaf allows
  *	fmt_set_prot(npt, e, prot)	a leaf with other permissions
  *	fmt_child(e, level)		first leaf of level - 1 that a split makes
  *	fmt_parent(e, level)		leaf of level + 1 of which that is the first

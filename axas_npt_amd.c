@@ -132,7 +132,7 @@ static inline bool fmt_owned(u64 entry)
 }
 
 /* What isn't execute are the entry's own bits. */
-static inline unsigned int fmt_prot(u64 entry)
+static inline unsigned int fmt_prot(const struct axas_npt *npt, u64 entry)
 {
 	return (entry & (AMD_PRESENT | AMD_WRITE)) |
 	       (entry & AMD_NX ? 0 : AXAS_PROT_EXEC);
@@ -174,7 +174,7 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	u64 pat = leaf->level > 1 ? AMD_PAT_LARGE : AMD_PAT;
 	bool ad = npt->features & AXAS_FEAT_AD;
 
-	leaf->attr.prot = fmt_prot(entry);
+	leaf->attr.prot = fmt_prot(npt, entry);
 	leaf->attr.memtype = memtypes[FIELD_GET(AMD_PWT_PCD, entry) |
 				      (entry & pat ? 4 : 0)];
 	leaf->attr.ignore_pat = false;

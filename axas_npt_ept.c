@@ -114,7 +114,7 @@ static inline bool fmt_owned(u64 entry)
 	return entry & EPT_SW_OWNED;
 }
 
-static inline unsigned int fmt_prot(u64 entry)
+static inline unsigned int fmt_prot(const struct axas_npt *npt, u64 entry)
 {
 	return entry & EPT_RWX;
 }
@@ -150,7 +150,7 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	};
 	bool ad = npt->features & AXAS_FEAT_AD;
 
-	leaf->attr.prot = fmt_prot(entry);
+	leaf->attr.prot = fmt_prot(npt, entry);
 	leaf->attr.memtype = memtypes[FIELD_GET(EPT_MEMTYPE, entry)];
 	leaf->attr.ignore_pat = entry & EPT_IPAT;
 	leaf->attr.rom = entry & EPT_SW_ROM;

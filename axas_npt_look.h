@@ -129,7 +129,7 @@ npt_find(const struct axas_npt *npt, u64 gpa, unsigned int access,
 	}
 
 	if (npt_present(slot->old)) {
-		prot = fmt_prot(slot->old);
+		prot = fmt_prot(npt, slot->old);
 		if (tracked)
 			prot = npt_unnoticed(npt, slot->old, prot & cursor->prot);
 		if (access & ~prot)

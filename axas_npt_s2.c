@@ -17,7 +17,9 @@
 /* FEAT_LPA2: with VTCR_EL2.DS set descriptors hold 52 bits of address. */
 #ifndef S2_LPA2
 #define S2_LPA2		0
+#define S2_FEATURE	0
 #define S2_OPS		axas_npt_s2_ops
+#define S2_MORE		(&axas_npt_s2_lpa2_ops)
 #endif
 
 /* D8.3: in every descriptor. */
@@ -167,7 +169,7 @@ static inline bool fmt_owned(u64 entry)
 	return entry & S2_SW_OWNED;
 }
 
-static inline unsigned int fmt_prot(u64 entry)
+static inline unsigned int fmt_prot(const struct axas_npt *npt, u64 entry)
 {
 	return (entry & S2_S2AP_READ ? AXAS_PROT_READ : 0) |
 	       (entry & (S2_S2AP_WRITE | S2_DBM) ? AXAS_PROT_WRITE : 0) |
@@ -217,7 +219,7 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	};
 	bool ad = npt->features & AXAS_FEAT_AD;
 
-	leaf->attr.prot = fmt_prot(entry);
+	leaf->attr.prot = fmt_prot(npt, entry);
 	leaf->attr.memtype = memtypes[FIELD_GET(S2_MEMATTR, entry)];
 	leaf->attr.ignore_pat = false;
 	leaf->attr.rom = entry & S2_SW_ROM;
@@ -366,7 +368,8 @@ u64 axas_s2_vtcr(const struct axas_npt *npt)
 
 const struct axas_npt_ops S2_OPS = {
 	.format = AXAS_FORMAT_S2,
-	.lpa2 = &axas_npt_s2_lpa2_ops,
+	.feature = S2_FEATURE,
+	.more = S2_MORE,
 	.name = "s2",
 	.caps = s2_caps,
 	.control = s2_control,

@@ -4,6 +4,8 @@
  * that without it no entry's address costs more than a mask.
  */
 #define S2_LPA2		1
+#define S2_FEATURE	AXAS_FEAT_LPA2
 #define S2_OPS		axas_npt_s2_lpa2_ops
+#define S2_MORE		NULL
 
 #include "axas_npt_s2.c"

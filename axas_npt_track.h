@@ -77,7 +77,7 @@ static inline bool npt_leaf_open(const struct axas_npt *npt, u64 entry,
 	struct axas_leaf leaf = { .level = level };
 
 	if (npt_by_flags(npt) ? entry & NPT_DIRTY :
-				fmt_prot(entry) & AXAS_PROT_WRITE)
+				fmt_prot(npt, entry) & AXAS_PROT_WRITE)
 		return true;
 	if (FMT_SW_WRITTEN)
 		return entry & FMT_SW_WRITTEN;
@@ -95,7 +95,7 @@ static inline u64 npt_arm_entry(const struct axas_npt *npt, u64 entry,
 		if (level == 1)
 			return entry;
 	}
-	return fmt_set_prot(npt, entry, fmt_prot(entry) & ~AXAS_PROT_WRITE);
+	return fmt_set_prot(npt, entry, fmt_prot(npt, entry) & ~AXAS_PROT_WRITE);
 }
 
 /* While somebody wants to know of writes or uses a leaf comes armed, or idle. */
@@ -232,7 +232,7 @@ static bool npt_open_leaf(const struct axas_npt *npt, u64 *ptr,
 			return false;
 		open = owner ? entry | FMT_SW_WRITTEN :
 			       fmt_set_prot(npt, entry,
-					    fmt_prot(entry) | AXAS_PROT_WRITE);
+					    fmt_prot(npt, entry) | AXAS_PROT_WRITE);
 		if (!owner && npt_by_flags(npt))
 			open |= FMT_DIRTY;
 	} while (open != entry && !try_cmpxchg(ptr, &entry, open));
@@ -320,7 +320,8 @@ static unsigned int npt_open_run(struct axas_npt *npt,
 		ptr = npt_entry(cursor->table, entry->gpa, 1);
 		leaf = READ_ONCE(*ptr);
 		if (!npt_present(leaf) ||
-		    npt_unnoticed(npt, leaf, fmt_prot(leaf)) & AXAS_PROT_WRITE ||
+		    npt_unnoticed(npt, leaf, fmt_prot(npt, leaf)) &
+			    AXAS_PROT_WRITE ||
 		    !npt_open_leaf(npt, ptr, 1, false))
 			break;
 	}

@@ -51,7 +51,7 @@ static inline bool fmt_owned(u64 entry)
 	return entry & PLAIN_OWNED;
 }
 
-static inline unsigned int fmt_prot(u64 entry)
+static inline unsigned int fmt_prot(const struct axas_npt *npt, u64 entry)
 {
 	return FIELD_GET(PLAIN_RWX, entry);
 }
@@ -80,7 +80,7 @@ static inline u64 fmt_flags(u64 entry)
 static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 			      struct axas_leaf *leaf)
 {
-	leaf->attr.prot = fmt_prot(entry);
+	leaf->attr.prot = fmt_prot(npt, entry);
 	leaf->attr.memtype = AXAS_MEM_WB;
 	leaf->attr.ignore_pat = false;
 	leaf->attr.rom = entry & PLAIN_ROM;

@@ -314,7 +314,8 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * struct axas_npt_ops - a format
  * @format: which
  * @owner: the module that brings it; NULL for those of axas
- * @lpa2: the same format with %AXAS_FEAT_LPA2; NULL if there is none
+ * @feature: the &enum axas_feature bit that these operations are for; 0 for a format's first
+ * @more: the same format for another feature, which encodes it otherwise, or NULL
  * @name: for people
  * @caps: fill in what the format can do on this machine
  * @init: make an empty table. ops, lock, gpa_bits and features of @npt are
@@ -391,7 +392,8 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
 struct axas_npt_ops {
 	enum axas_format format;
 	struct module *owner;
-	const struct axas_npt_ops *lpa2;
+	u32 feature;
+	const struct axas_npt_ops *more;
 	const char *name;
 	void (*caps)(struct axas_npt_caps *caps);
 	int (*init)(struct axas_npt *npt);
@@ -494,7 +496,12 @@ static inline const struct axas_npt_ops *axas_npt_format(u32 format)
 static inline const struct axas_npt_ops *
 axas_npt_with(const struct axas_npt_ops *ops, u32 features)
 {
-	return features & AXAS_FEAT_LPA2 && ops->lpa2 ? ops->lpa2 : ops;
+	const struct axas_npt_ops *more;
+
+	for (more = ops->more; more; more = more->more)
+		if (features & more->feature)
+			return more;
+	return ops;
 }
 
 const struct axas_npt_ops *axas_format_get(u32 format);

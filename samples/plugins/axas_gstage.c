@@ -79,7 +79,7 @@ static inline bool fmt_owned(u64 entry)
 }
 
 /* AXAS_PROT_ bits stand in the order of the entry's. */
-static inline unsigned int fmt_prot(u64 entry)
+static inline unsigned int fmt_prot(const struct axas_npt *npt, u64 entry)
 {
 	return FIELD_GET(GS_RWX, entry);
 }
@@ -114,7 +114,7 @@ static inline void fmt_decode(const struct axas_npt *npt, u64 entry,
 	};
 	bool ad = npt->features & AXAS_FEAT_AD;
 
-	leaf->attr.prot = fmt_prot(entry);
+	leaf->attr.prot = fmt_prot(npt, entry);
 	leaf->attr.memtype = memtypes[FIELD_GET(GS_PBMT, entry)];
 	leaf->attr.ignore_pat = false;
 	leaf->attr.rom = entry & GS_SW_ROM;
