@@ -653,57 +653,8 @@ static inline axas_hpa_t axas_npt_translate(const struct axas_npt *npt,
 	return axas_npt_get_ops(npt)->translate(npt, gpa);
 }
 
-/**
- * axas_npt_sum - add up the figures of all CPUs
- * @npt: the table
- * @sum: out: the sums
- */
-static inline void axas_npt_sum(const struct axas_npt *npt,
-				struct axas_npt_stats *sum)
-{
-	const struct axas_npt_installs *one;
-	u64 owned;
-	int cpu, i;
-
-	for (i = 0; i < AXAS_MAX_LEAF_LEVEL; i++)
-		sum->leaves[i] = READ_ONCE(npt->counts.leaves[i]);
-	for (i = 0; i < AXAS_MAX_LEVELS; i++)
-		sum->tables[i] = READ_ONCE(npt->counts.tables[i]);
-	sum->owned = READ_ONCE(npt->counts.owned);
-
-	for_each_possible_cpu(cpu) {
-		one = per_cpu_ptr(npt->installs, cpu);
-		for (i = 0; i < AXAS_MAX_LEAF_LEVEL; i++) {
-			owned = READ_ONCE(one->leaves[true][i]);
-			sum->leaves[i] += READ_ONCE(one->leaves[false][i]) + owned;
-			sum->owned += owned << 9 * i;
-		}
-		for (i = 0; i < AXAS_MAX_LEVELS; i++)
-			sum->tables[i] += READ_ONCE(one->tables[i]);
-	}
-}
-
-/**
- * axas_npt_pool_fill - set tables aside
- * @pool: the pool
- * @nr: how many it shall hold, at most %AXAS_POOL_MAX
- * @gfp: flags of the allocation
- *
- * Context: as @gfp says.
- * Return: 0 or -ENOMEM; then the pool has what could be had.
- */
-static inline int axas_npt_pool_fill(struct axas_npt_pool *pool,
-				     unsigned int nr, gfp_t gfp)
-{
-	while (pool->nr < nr) {
-		u64 *table = axas_hal_alloc_table(0, gfp);
-
-		if (!table)
-			return -ENOMEM;
-		pool->tables[pool->nr++] = table;
-	}
-	return 0;
-}
+void axas_npt_sum(const struct axas_npt *npt, struct axas_npt_stats *sum);
+int axas_npt_pool_fill(struct axas_npt_pool *pool, unsigned int nr, gfp_t gfp);
 
 /**
  * axas_npt_pool_free - give back what was not used
