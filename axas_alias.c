@@ -347,6 +347,36 @@ void axas_alias_reopen(struct axas_space *source)
 
 /* ---- the alias is touched ---- */
 
+/* Where user mode has no right of its own, that to execute is one of both modes. */
+static bool alias_user(const struct axas_npt *npt)
+{
+	return npt->features & AXAS_FEAT_EXEC_USER;
+}
+
+/* What the rights at the source are in the table of an alias. */
+static unsigned int alias_rights(const struct axas_npt *npt,
+				 const struct axas_npt *source,
+				 unsigned int prot)
+{
+	if (alias_user(npt) == alias_user(source))
+		return prot;
+	if (alias_user(npt))
+		return prot & AXAS_PROT_EXEC ? prot | AXAS_PROT_FETCH : prot;
+	return (prot & AXAS_PROT_FETCH) == AXAS_PROT_FETCH ?
+		       prot & ~AXAS_PROT_EXEC_USER : prot & ~AXAS_PROT_FETCH;
+}
+
+/* What the source is asked for so that an alias may have it. */
+static unsigned int alias_access(const struct axas_npt *npt,
+				 const struct axas_npt *source,
+				 unsigned int access)
+{
+	if (!(access & AXAS_PROT_FETCH) || alias_user(npt) == alias_user(source))
+		return access;
+	return (access & ~AXAS_PROT_FETCH) |
+	       (alias_user(source) ? AXAS_PROT_FETCH : AXAS_PROT_EXEC);
+}
+
 /* What the area at the source allows. Under RCU. */
 static unsigned int alias_source_prot(struct axas_space *source, axas_gpa_t gpa)
 {
@@ -357,13 +387,17 @@ static unsigned int alias_source_prot(struct axas_space *source, axas_gpa_t gpa)
 }
 
 /* Somebody who may sleep has to see to it. Under RCU. */
-static int alias_want(struct axas_nested_fault *fault, struct axas_alias *alias,
+static int alias_want(const struct axas_npt *npt,
+		      struct axas_nested_fault *fault, struct axas_alias *alias,
 		      unsigned int prot)
 {
+	const struct axas_npt *source = &alias->source->npt;
+
 	if (!refcount_inc_not_zero(&alias->refs))
 		return -EAGAIN;
 	fault->alias = alias;
-	fault->source_access = prot;
+	fault->source_all = alias_access(npt, source, prot);
+	fault->source_access = alias_access(npt, source, fault->access);
 	return -EREMOTE;
 }
 
@@ -386,12 +420,12 @@ static int alias_missing(const struct axas_npt *npt,
 
 	if (!source_prot)
 		return AXAS_FAULT_NO_AREA;
-	prot &= source_prot;
+	prot &= alias_rights(npt, &alias->source->npt, source_prot);
 	if (alias_denies(npt, fault, prot))
 		return AXAS_FAULT_DENIED;
 	if (from->old == AXAS_NPT_POISONED)
 		return AXAS_FAULT_POISONED;
-	return alias_want(fault, alias, prot);
+	return alias_want(npt, fault, alias, prot);
 }
 
 static int alias_install(const struct axas_area *area, struct axas_npt *npt,
@@ -435,19 +469,20 @@ static int alias_fault(const struct axas_area *area, struct axas_npt *npt,
 
 	/* Busy before the source. Pairs with axas_alias_reopen(). */
 	if (smp_load_acquire(&alias->busy))
-		return alias_want(fault, alias, prot);
+		return alias_want(npt, fault, alias, prot);
 	if (!axas_npt_get_ops(&source->npt)->lookup(&source->npt, gpa, &from,
 						    &leaf))
 		return alias_missing(npt, fault, alias, gpa, &from, prot);
 	/* Linear memory, or an alias. */
 	if (!leaf.attr.owned)
 		return AXAS_FAULT_NO_AREA;
-	allowed = prot & leaf.attr.prot;
+	allowed = prot & alias_rights(npt, &source->npt, leaf.attr.prot);
 	/* What is written here is noticed there: it is open as long as this leaf is. */
 	if (allowed != prot && READ_ONCE(source->npt.tracked)) {
-		prot &= alias_source_prot(source, gpa);
+		prot &= alias_rights(npt, &source->npt,
+				     alias_source_prot(source, gpa));
 		if (prot & ~allowed)
-			return alias_want(fault, alias, prot);
+			return alias_want(npt, fault, alias, prot);
 	}
 	if (alias_denies(npt, fault, allowed))
 		return AXAS_FAULT_DENIED;
@@ -465,10 +500,11 @@ static enum axas_fault_result alias_touch(const struct axas_alias *alias,
 	axas_gpa_t gpa = axas_gpa(fault->gpa.val + alias->distance);
 	enum axas_fault_result result;
 
-	result = axas_fault_source(alias->source, gpa, fault->source_access);
+	result = axas_fault_source(alias->source, gpa, fault->source_all);
 	if (result == AXAS_FAULT_DENIED &&
-	    fault->source_access != fault->access)
-		result = axas_fault_source(alias->source, gpa, fault->access);
+	    fault->source_all != fault->source_access)
+		result = axas_fault_source(alias->source, gpa,
+					   fault->source_access);
 	return result;
 }
 

@@ -122,6 +122,8 @@ int axas_area_check_prot(const struct axas_space *space, u32 prot)
 {
 	if (!prot || prot & ~AXAS_PROT_ALL)
 		return -EINVAL;
+	if (!axas_npt_has(&space->npt, prot))
+		return -EOPNOTSUPP;
 	if (prot & AXAS_PROT_READ)
 		return 0;
 	if (prot & AXAS_PROT_WRITE)

@@ -61,11 +61,17 @@ static const char *const memtype_names[] = {
 	[AXAS_MEM_DEVICE] = "device",
 };
 
-static void show_attr_prot(struct seq_file *m, struct axas_attr attr)
+/* The last of them where there is such a right. */
+static void show_attr_prot(struct seq_file *m, const struct debugfs_list *list,
+			   struct axas_attr attr)
 {
+	const struct axas_npt *npt = &list->debugfs->space->npt;
+
 	seq_putc(m, attr.prot & AXAS_PROT_READ ? 'r' : '-');
 	seq_putc(m, attr.prot & AXAS_PROT_WRITE ? 'w' : '-');
 	seq_putc(m, attr.prot & AXAS_PROT_EXEC ? 'x' : '-');
+	if (axas_npt_has(npt, AXAS_PROT_EXEC_USER))
+		seq_putc(m, attr.prot & AXAS_PROT_EXEC_USER ? 'u' : '-');
 }
 
 /* ---- lists: position 0 is the header, n + 1 is page n of the space ---- */
@@ -187,7 +193,7 @@ static int areas_show(struct seq_file *m, void *v)
 	}
 	area = &list->area;
 	seq_printf(m, "0x%016llx-0x%016llx ", list->start, list->end);
-	show_attr_prot(m, area->attr);
+	show_attr_prot(m, list, area->attr);
 	seq_printf(m, " %s %s %s 0x%llx ", list->backend,
 		   memtype_names[area->attr.memtype],
 		   leaf_names[area->max_level], area->cookie);
@@ -365,7 +371,7 @@ static int table_show(struct seq_file *m, void *v)
 	seq_printf(m, "0x%016llx-0x%016llx", list->start, list->end);
 	show_size(m, list->end - list->start);
 	seq_printf(m, "%s ", leaf_names[leaf->level]);
-	show_attr_prot(m, leaf->attr);
+	show_attr_prot(m, list, leaf->attr);
 	seq_printf(m, " %s%s%s%s%s\n", memtype_names[leaf->attr.memtype],
 		   leaf->attr.owned ? " owned" : "",
 		   leaf->attr.ignore_pat ? " ignore-pat" : "",

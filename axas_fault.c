@@ -251,7 +251,7 @@ static enum axas_fault_result fault_one(struct axas_space *space,
 	int ret;
 
 	if (!axas_range_in(gpa, 1, space->base, space->length) || !access ||
-	    access & ~AXAS_PROT_ALL)
+	    !axas_npt_has(&space->npt, access))
 		return AXAS_FAULT_INVALID;
 
 	fault->gpa = axas_gpa(gpa);
@@ -523,7 +523,7 @@ static bool memory_denies(struct axas_memory *memory, unsigned int access)
 		return false;
 	memory->attr.prot |= more;
 	return !memory->attr.rom || !(access & AXAS_ACCESS_OWNER) ||
-	       more & AXAS_PROT_EXEC;
+	       more & AXAS_PROT_FETCH;
 }
 
 /*

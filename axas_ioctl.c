@@ -236,7 +236,8 @@ static int ioctl_probe(struct axas_space *space, union axas_args *args)
 
 	if (!capable(CAP_SYS_RAWIO))
 		return -EPERM;
-	if (!is_power_of_2(probe->access) || probe->access > AXAS_PROT_EXEC)
+	if (!is_power_of_2(probe->access) ||
+	    !axas_npt_has(&space->npt, probe->access))
 		return -EINVAL;
 	if (!axas_range_in(probe->gpa, 1, space->base, space->length))
 		return -ERANGE;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Intel EPT.
+ * Intel EPT, with or without a right of its own for user mode: axas_npt_ept_mbec.c defines
+ * EPT_MBEC and includes this file.
  *
  * Section numbers are those of the Intel SDM, volume 3C, chapter "VMX Support
  * for Address Translation", where 29.3.2 has the entries (tables 29-1 to 29-7)
@@ -15,11 +16,21 @@
 
 #include <axas/npt.h>
 
-/* 29.3.2: in every entry. It is present if any of these three is set. */
+/* "Mode-based execute control for EPT", table 25-7. */
+#ifndef EPT_MBEC
+#define EPT_MBEC	0
+#define EPT_FEATURE	0
+#define EPT_OPS		axas_npt_ept_ops
+#define EPT_MORE	(&axas_npt_ept_mbec_ops)
+#endif
+
+/* 29.3.2: in every entry. It is present if any of these is set. */
 #define EPT_READ	BIT_ULL(0)
 #define EPT_WRITE	BIT_ULL(1)
 #define EPT_EXEC	BIT_ULL(2)
-#define EPT_RWX		(EPT_READ | EPT_WRITE | EPT_EXEC)
+/* Ignored without that control; with it @EPT_EXEC is for supervisor mode. */
+#define EPT_EXEC_USER	(EPT_MBEC ? BIT_ULL(10) : 0)
+#define EPT_RIGHTS	(EPT_READ | EPT_WRITE | EPT_EXEC | EPT_EXEC_USER)
 /* Tables 29-3, 29-5, 29-7: in leaves. */
 #define EPT_MEMTYPE	GENMASK_ULL(5, 3)
 #define EPT_IPAT	BIT_ULL(6)
@@ -77,24 +88,36 @@ static const u8 ept_memtypes[] = {
 	[AXAS_MEM_UC] = EPT_MT_UC,
 };
 
-#define FMT_PRESENT		EPT_RWX
+/* A.3.3: the half of IA32_VMX_PROCBASED_CTLS2 that says what may be 1. */
+#define EPT_CTLS2_MBEC		BIT(22)
+
+#define FMT_PRESENT		EPT_RIGHTS
 #define FMT_BREAK_BEFORE_MAKE	0
 
 static inline bool fmt_is_table(u64 entry, unsigned int level)
 {
-	return level > 1 && (entry & EPT_RWX) && !(entry & EPT_PAGE_SIZE);
+	return level > 1 && (entry & EPT_RIGHTS) && !(entry & EPT_PAGE_SIZE);
 }
 
 /* The CPU finds nothing to write there unless somebody asks what was used. */
 static inline u64 fmt_table(axas_hpa_t hpa)
 {
-	return hpa.val | EPT_RWX | EPT_ACCESSED;
+	return hpa.val | EPT_RIGHTS | EPT_ACCESSED;
 }
 
-/* AXAS_PROT_ bits are those of the entry (29.3.2). */
+/* AXAS_PROT_ bits are those of the entry (29.3.2), but for the last. */
+static inline u64 ept_prot(unsigned int prot)
+{
+	if (!EPT_MBEC)
+		return prot;
+	return (prot & ~AXAS_PROT_EXEC_USER) |
+	       (prot & AXAS_PROT_EXEC_USER ? EPT_EXEC_USER : 0);
+}
+
 static inline u64 fmt_attr(const struct axas_npt *npt, struct axas_attr attr)
 {
-	return attr.prot | FIELD_PREP(EPT_MEMTYPE, ept_memtypes[attr.memtype]) |
+	return ept_prot(attr.prot) |
+	       FIELD_PREP(EPT_MEMTYPE, ept_memtypes[attr.memtype]) |
 	       (attr.ignore_pat ? EPT_IPAT : 0) |
 	       (attr.owned ? EPT_SW_OWNED : 0) | (attr.rom ? EPT_SW_ROM : 0);
 }
@@ -116,13 +139,14 @@ static inline bool fmt_owned(u64 entry)
 
 static inline unsigned int fmt_prot(const struct axas_npt *npt, u64 entry)
 {
-	return entry & EPT_RWX;
+	return (entry & (EPT_READ | EPT_WRITE | EPT_EXEC)) |
+	       (entry & EPT_EXEC_USER ? AXAS_PROT_EXEC_USER : 0);
 }
 
 static inline u64 fmt_set_prot(const struct axas_npt *npt, u64 entry,
 			       unsigned int prot)
 {
-	return (entry & ~EPT_RWX) | prot;
+	return (entry & ~EPT_RIGHTS) | ept_prot(prot);
 }
 
 static inline u64 fmt_child(u64 entry, unsigned int level)
@@ -178,6 +202,15 @@ static u64 ept_cpu_caps(void)
 	return ept;
 }
 
+static bool ept_cpu_has_mbec(void)
+{
+	u32 must, may;
+
+	return !boot_cpu_has(X86_FEATURE_VMX) ||
+	       rdmsr_safe(MSR_IA32_VMX_PROCBASED_CTLS2, &must, &may) ||
+	       may & EPT_CTLS2_MBEC;
+}
+
 /* 29.3.2: bits at and above MAXPHYADDR are reserved in an entry. */
 static u32 ept_cpu_hpa_bits(void)
 {
@@ -187,6 +220,11 @@ static u32 ept_cpu_hpa_bits(void)
 static u64 ept_cpu_caps(void)
 {
 	return EPT_CAP_ALL;
+}
+
+static bool ept_cpu_has_mbec(void)
+{
+	return true;
 }
 
 static u32 ept_cpu_hpa_bits(void)
@@ -202,7 +240,8 @@ static void ept_caps(struct axas_npt_caps *caps)
 
 	*caps = (struct axas_npt_caps){
 		.features = (cpu & EPT_CAP_EXEC_ONLY ? AXAS_FEAT_EXEC_ONLY : 0) |
-			    (cpu & EPT_CAP_AD ? AXAS_FEAT_AD : 0),
+			    (cpu & EPT_CAP_AD ? AXAS_FEAT_AD : 0) |
+			    (ept_cpu_has_mbec() ? AXAS_FEAT_EXEC_USER : 0),
 		.memtypes = BIT(AXAS_MEM_WB) | BIT(AXAS_MEM_WT) |
 			    BIT(AXAS_MEM_WP) | BIT(AXAS_MEM_NC) |
 			    BIT(AXAS_MEM_UC),
@@ -236,8 +275,10 @@ static int ept_control(const struct axas_npt *npt, u64 *value)
 
 #include "axas_npt_algo.h"
 
-const struct axas_npt_ops axas_npt_ept_ops = {
+const struct axas_npt_ops EPT_OPS = {
 	.format = AXAS_FORMAT_EPT,
+	.feature = EPT_FEATURE,
+	.more = EPT_MORE,
 	.name = "ept",
 	.caps = ept_caps,
 	.control = ept_control,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Armv8-A stage 2, VMSAv8-64 with the 4 KB granule, in either of its two encodings:
- * axas_npt_s2_lpa2.c defines S2_LPA2 and includes this file.
+ * Armv8-A stage 2, VMSAv8-64 with the 4 KB granule, in its encodings: axas_npt_s2_lpa2.c
+ * and axas_npt_s2_xnx.c define S2_LPA2 and include this file.
  *
  * Section numbers are those of the Arm ARM (DDI 0487), chapter D8 "The AArch64
  * Virtual Memory System Architecture". The architecture counts levels from the
@@ -15,12 +15,16 @@
 #include <axas/npt.h>
 
 /* FEAT_LPA2: with VTCR_EL2.DS set descriptors hold 52 bits of address. */
-#ifndef S2_LPA2
+#ifndef S2_FEATURE
+#define S2_FIRST
 #define S2_LPA2		0
 #define S2_FEATURE	0
 #define S2_OPS		axas_npt_s2_ops
 #define S2_MORE		(&axas_npt_s2_lpa2_ops)
 #endif
+
+/* FEAT_XNX, which all encodings but the first can have: EL0 has a right of its own. */
+#define S2_XNX(npt)	(S2_FEATURE && (npt)->features & AXAS_FEAT_EXEC_USER)
 
 /* D8.3: in every descriptor. */
 #define S2_VALID	BIT_ULL(0)
@@ -39,8 +43,13 @@
 #define S2_SH		GENMASK_ULL(9, 8)
 #define S2_AF		BIT_ULL(10)
 #define S2_DBM		BIT_ULL(51)
-/* D8.4.2: XN[1:0] in bits 54:53; 0b10 keeps EL1 and EL0 from executing. */
+/*
+ * D8.4.2: XN[1:0] in bits 54:53. 0b10 keeps EL1 and EL0 from executing, 0b01 EL1, and
+ * 0b11 EL0; without FEAT_XNX the lower one is 0.
+ */
+#define S2_XN0		BIT_ULL(53)
 #define S2_XN1		BIT_ULL(54)
+#define S2_XN		(S2_FEATURE ? S2_XN1 | S2_XN0 : S2_XN1)
 /* D8.3.2: bits 58:55 are for software. */
 #define S2_SW_OWNED	BIT_ULL(55)
 /* Was dirty when it lost its write permission, which held the dirty state. */
@@ -118,6 +127,15 @@ static inline u64 fmt_table(axas_hpa_t hpa)
 	       FMT_LINK_ACCESSED;
 }
 
+static inline u64 s2_exec(const struct axas_npt *npt, unsigned int prot)
+{
+	bool el1 = prot & AXAS_PROT_EXEC, el0 = prot & AXAS_PROT_EXEC_USER;
+
+	if (!S2_XNX(npt))
+		el0 = el1;
+	return (el0 ? 0 : S2_XN1) | (el0 == el1 ? 0 : S2_XN0);
+}
+
 /*
  * D8.4.1 and D8.5.3: where the CPU keeps the dirty state, a writable leaf
  * begins clean: DBM set, S2AP[1] clear until the first write.
@@ -128,7 +146,7 @@ static inline u64 s2_prot(const struct axas_npt *npt, unsigned int prot)
 
 	return (prot & AXAS_PROT_READ ? S2_S2AP_READ : 0) |
 	       (prot & AXAS_PROT_WRITE ? write : 0) |
-	       (prot & AXAS_PROT_EXEC ? 0 : S2_XN1);
+	       s2_exec(npt, prot);
 }
 
 static inline u64 fmt_attr(const struct axas_npt *npt, struct axas_attr attr)
@@ -169,11 +187,22 @@ static inline bool fmt_owned(u64 entry)
 	return entry & S2_SW_OWNED;
 }
 
+static inline unsigned int s2_xnx_prot(u64 entry)
+{
+	bool el0 = !(entry & S2_XN1), other = entry & S2_XN0;
+
+	return (el0 != other ? AXAS_PROT_EXEC : 0) |
+	       (el0 ? AXAS_PROT_EXEC_USER : 0);
+}
+
 static inline unsigned int fmt_prot(const struct axas_npt *npt, u64 entry)
 {
-	return (entry & S2_S2AP_READ ? AXAS_PROT_READ : 0) |
-	       (entry & (S2_S2AP_WRITE | S2_DBM) ? AXAS_PROT_WRITE : 0) |
-	       (entry & S2_XN1 ? 0 : AXAS_PROT_EXEC);
+	unsigned int fetch = entry & S2_XN1 ? 0 : AXAS_PROT_EXEC;
+
+	if (S2_XNX(npt))
+		fetch = s2_xnx_prot(entry);
+	return fetch | (entry & S2_S2AP_READ ? AXAS_PROT_READ : 0) |
+	       (entry & (S2_S2AP_WRITE | S2_DBM) ? AXAS_PROT_WRITE : 0);
 }
 
 static inline bool s2_dirty(u64 entry)
@@ -187,7 +216,7 @@ static inline u64 fmt_set_prot(const struct axas_npt *npt, u64 entry,
 {
 	u64 dirty = s2_dirty(entry) ? FMT_SW_DIRTY : 0;
 
-	return (entry & ~(S2_S2AP_READ | S2_S2AP_WRITE | S2_DBM | S2_XN1)) |
+	return (entry & ~(S2_S2AP_READ | S2_S2AP_WRITE | S2_DBM | S2_XN)) |
 	       s2_prot(npt, prot) | dirty;
 }
 
@@ -236,7 +265,7 @@ static inline unsigned int fmt_sync(u64 entry)
 	bool fwb = FIELD_GET(S2_MEMATTR, entry) == S2_ATTR_FWB_WB;
 
 	return (fwb ? 0 : AXAS_SYNC_DATA) |
-	       (entry & S2_XN1 ? 0 : AXAS_SYNC_CODE);
+	       ((entry & S2_XN) == S2_XN1 ? 0 : AXAS_SYNC_CODE);
 }
 
 #ifdef CONFIG_ARM64
@@ -263,7 +292,7 @@ static bool s2_cpu_has_lpa2(void)
 	       (tgran4_2 == 3 || (!tgran4_2 && tgran4 == 1));
 }
 
-/* D24.2: what ID_AA64MMFR1_EL1.HAFDBS and ID_AA64MMFR2_EL1.FWB say. */
+/* D24.2: what ID_AA64MMFR1_EL1.HAFDBS and .XNX and ID_AA64MMFR2_EL1.FWB say. */
 static u32 s2_cpu_features(void)
 {
 	u64 mmfr1 = read_sanitised_ftr_reg(SYS_ID_AA64MMFR1_EL1);
@@ -272,6 +301,7 @@ static u32 s2_cpu_features(void)
 	return AXAS_FEAT_EXEC_ONLY |
 	       (FIELD_GET(GENMASK_ULL(3, 0), mmfr1) >= 2 ? AXAS_FEAT_AD : 0) |
 	       (FIELD_GET(GENMASK_ULL(43, 40), mmfr2) ? AXAS_FEAT_FWB : 0) |
+	       (FIELD_GET(GENMASK_ULL(31, 28), mmfr1) ? AXAS_FEAT_EXEC_USER : 0) |
 	       (s2_cpu_has_lpa2() ? AXAS_FEAT_LPA2 : 0);
 }
 #else
@@ -283,7 +313,7 @@ static u32 s2_cpu_pa_bits(void)
 static u32 s2_cpu_features(void)
 {
 	return AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB |
-	       AXAS_FEAT_LPA2;
+	       AXAS_FEAT_LPA2 | AXAS_FEAT_EXEC_USER;
 }
 #endif
 
@@ -332,7 +362,7 @@ static int s2_control(const struct axas_npt *npt, u64 *value)
 	return 0;
 }
 
-#if !S2_LPA2
+#ifdef S2_FIRST
 /* D24.2: SL0 counts Arm's levels down from 2; -1 has a bit of its own. */
 static u64 s2_vtcr_start(const struct axas_npt *npt)
 {

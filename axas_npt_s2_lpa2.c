@@ -6,6 +6,6 @@
 #define S2_LPA2		1
 #define S2_FEATURE	AXAS_FEAT_LPA2
 #define S2_OPS		axas_npt_s2_lpa2_ops
-#define S2_MORE		NULL
+#define S2_MORE		(&axas_npt_s2_xnx_ops)
 
 #include "axas_npt_s2.c"

@@ -17,7 +17,7 @@
 #include "axas_track.h"
 
 #define AXAS_FEAT_ALL	(AXAS_FEAT_EXEC_ONLY | AXAS_FEAT_AD | AXAS_FEAT_FWB | \
-			 AXAS_FEAT_LPA2)
+			 AXAS_FEAT_LPA2 | AXAS_FEAT_EXEC_USER)
 
 /* ---- birth and death ---- */
 

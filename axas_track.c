@@ -222,7 +222,7 @@ static int track_open(struct axas_space *space, axas_gpa_t gpa,
 	if (!area)
 		return -EAGAIN;
 	more = access & AXAS_PROT_ALL & ~area->attr.prot;
-	if (more && (more & AXAS_PROT_EXEC || !area->attr.rom ||
+	if (more && (more & AXAS_PROT_FETCH || !area->attr.rom ||
 		     !(access & AXAS_ACCESS_OWNER)))
 		return -EACCES;
 	/* What the owner of ROM has beyond a guest's rights it has where it is open. */

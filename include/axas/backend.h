@@ -107,7 +107,8 @@ static inline struct axas_place axas_area_place(const struct axas_area *area,
  * @ops: the backend that @frame was got for
  * @pool: tables got for it
  * @alias: with -EREMOTE: where it is, with a reference
- * @source_access: with -EREMOTE: &enum axas_prot bits that it wants of the source
+ * @source_all: with -EREMOTE: &enum axas_prot bits that it would have of the source
+ * @source_access: with -EREMOTE: those that it has to have
  * @order: order of the frame that is wanted before the next try
  * @place: where it should come from
  * @tables: number of tables wanted before the next try
@@ -133,6 +134,7 @@ struct axas_nested_fault {
 	const struct axas_backend_ops *ops;
 	struct axas_npt_pool pool;
 	struct axas_alias *alias;
+	unsigned int source_all;
 	unsigned int source_access;
 	unsigned int order;
 	struct axas_place place;

@@ -129,7 +129,8 @@ struct axas_npt_slot {
 	unsigned int level;
 };
 
-#define AXAS_PROT_ALL	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
+#define AXAS_PROT_FETCH	(AXAS_PROT_EXEC | AXAS_PROT_EXEC_USER)
+#define AXAS_PROT_ALL	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_FETCH)
 
 /**
  * struct axas_npt_cursor - where the last look ended
@@ -250,6 +251,14 @@ struct axas_npt {
 	u32 features;
 	spinlock_t stale; /* links that are */
 };
+
+/* Are there such rights in a table? */
+static inline bool axas_npt_has(const struct axas_npt *npt, unsigned int prot)
+{
+	if (likely(!(prot & ~(AXAS_PROT_ALL & ~AXAS_PROT_EXEC_USER))))
+		return true;
+	return !(prot & ~AXAS_PROT_ALL) && npt->features & AXAS_FEAT_EXEC_USER;
+}
 
 /**
  * struct axas_npt_draft - what is to come into a range of a table
@@ -458,8 +467,10 @@ struct axas_npt_ops {
 };
 
 extern const struct axas_npt_ops axas_npt_ept_ops;
+extern const struct axas_npt_ops axas_npt_ept_mbec_ops;
 extern const struct axas_npt_ops axas_npt_s2_ops;
 extern const struct axas_npt_ops axas_npt_s2_lpa2_ops;
+extern const struct axas_npt_ops axas_npt_s2_xnx_ops;
 extern const struct axas_npt_ops axas_npt_amd_ops;
 
 enum axas_format axas_npt_host(void);

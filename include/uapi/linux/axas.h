@@ -200,12 +200,16 @@ enum axas_format {
  * @AXAS_PROT_READ: load
  * @AXAS_PROT_WRITE: store; an area that is writable must also be readable
  * @AXAS_PROT_EXEC: instruction fetch; without @AXAS_PROT_READ only where the
- *	format and the CPU offer it (%AXAS_FEAT_EXEC_ONLY)
+ *	format and the CPU offer it (%AXAS_FEAT_EXEC_ONLY); with %AXAS_FEAT_EXEC_USER
+ *	instruction fetch in supervisor mode
+ * @AXAS_PROT_EXEC_USER: with %AXAS_FEAT_EXEC_USER instruction fetch in user mode, as
+ *	@AXAS_PROT_EXEC otherwise; without it there is no such right
  */
 enum axas_prot {
 	AXAS_PROT_READ = 1 << 0,
 	AXAS_PROT_WRITE = 1 << 1,
 	AXAS_PROT_EXEC = 1 << 2,
+	AXAS_PROT_EXEC_USER = 1 << 3,
 };
 
 /**
@@ -240,12 +244,17 @@ enum axas_memtype {
  * @AXAS_FEAT_LPA2: stage 2 entries as with VTCR_EL2.DS set: they hold HPAs of 52
  *	bits, and the space may be 32 to 52 bits wide; above 48 it has 5 levels. An
  *	Arm CPU has it whose physical addresses have 52 bits with pages of 4 KiB
+ * @AXAS_FEAT_EXEC_USER: instruction fetches in user and in supervisor mode are rights of
+ *	their own. EPT: whoever runs a guest sets "mode-based execute control for EPT";
+ *	the mode is that of the linear address which is fetched from. Stage 2: EL0 and
+ *	EL1, on a CPU with FEAT_XNX. AMD's format hasn't got it
  */
 enum axas_feature {
 	AXAS_FEAT_EXEC_ONLY = 1 << 0,
 	AXAS_FEAT_AD = 1 << 1,
 	AXAS_FEAT_FWB = 1 << 2,
 	AXAS_FEAT_LPA2 = 1 << 3,
+	AXAS_FEAT_EXEC_USER = 1 << 4,
 };
 
 /**
