@@ -23,7 +23,7 @@ static inline int alias_map(struct axas_space *alias, u64 to, struct axas_space 
 {
 	const struct axas_map args = map_args(AXAS_BACKEND_ALIAS, to, size, prot);
 	const struct axas_source what = {
-		.space = source, .gpa = from, .prot = PROT_RWX,
+		.space = source, .gpa = from, .prot = AXAS_PROT_ALL,
 	};
 
 	return axas_space_map_alias(alias, &args, &what);

@@ -89,6 +89,16 @@ int axas_test_init_s2(struct kunit *test)
 	return test_init(test, AXAS_FORMAT_S2);
 }
 
+static int test_init_with(struct kunit *test, enum axas_format format,
+			  u32 features)
+{
+	int ret = test_init(test, format);
+
+	if (!ret)
+		axas_context(test)->features = features;
+	return ret;
+}
+
 /**
  * axas_test_init_lpa2 - for suites over stage 2 with LPA2
  * @test: the test
@@ -97,11 +107,29 @@ int axas_test_init_s2(struct kunit *test)
  */
 int axas_test_init_lpa2(struct kunit *test)
 {
-	int ret = test_init(test, AXAS_FORMAT_S2);
+	return test_init_with(test, AXAS_FORMAT_S2, AXAS_FEAT_LPA2);
+}
 
-	if (!ret)
-		axas_context(test)->features = AXAS_FEAT_LPA2;
-	return ret;
+/**
+ * axas_test_init_mbec - for suites over EPT with a right for user mode
+ * @test: the test
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int axas_test_init_mbec(struct kunit *test)
+{
+	return test_init_with(test, AXAS_FORMAT_EPT, AXAS_FEAT_EXEC_USER);
+}
+
+/**
+ * axas_test_init_xnx - for suites over stage 2 with a right for EL0
+ * @test: the test
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int axas_test_init_xnx(struct kunit *test)
+{
+	return test_init_with(test, AXAS_FORMAT_S2, AXAS_FEAT_EXEC_USER);
 }
 
 /**

@@ -14,6 +14,7 @@
 #define PROT_R		AXAS_PROT_READ
 #define PROT_W		AXAS_PROT_WRITE
 #define PROT_X		AXAS_PROT_EXEC
+#define PROT_U		AXAS_PROT_EXEC_USER
 #define PROT_RW		(PROT_R | PROT_W)
 #define PROT_RX		(PROT_R | PROT_X)
 #define PROT_RWX	(PROT_R | PROT_W | PROT_X)
@@ -49,6 +50,8 @@ int axas_test_init_param(struct kunit *test);
 int axas_test_init_ept(struct kunit *test);
 int axas_test_init_s2(struct kunit *test);
 int axas_test_init_lpa2(struct kunit *test);
+int axas_test_init_mbec(struct kunit *test);
+int axas_test_init_xnx(struct kunit *test);
 int axas_test_init_amd(struct kunit *test);
 void axas_test_exit(struct kunit *test);
 
@@ -74,6 +77,12 @@ static inline bool axas_is_s2(struct kunit *test)
 static inline bool axas_is_lpa2(struct kunit *test)
 {
 	return axas_context(test)->features & AXAS_FEAT_LPA2;
+}
+
+/* Has user mode a right of its own? */
+static inline bool axas_is_user(struct kunit *test)
+{
+	return axas_context(test)->features & AXAS_FEAT_EXEC_USER;
 }
 
 /* The fewest rights with which a guest may execute. */

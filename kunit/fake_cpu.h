@@ -10,6 +10,7 @@
  * @itlb_multihit: it has that erratum
  * @mitigations_off: its kernel was told not to mind
  * @ept: low half of its IA32_VMX_EPT_VPID_CAP
+ * @ctls2: high half of its IA32_VMX_PROCBASED_CTLS2
  * @svm: it has SVM
  * @npt: and walks nested tables
  * @small: it has no leaves of 1 GiB
@@ -24,6 +25,7 @@ struct fake_cpu {
 	bool itlb_multihit;
 	bool mitigations_off;
 	u32 ept;
+	u32 ctls2;
 	bool svm;
 	bool npt;
 	bool small;

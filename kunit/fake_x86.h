@@ -37,8 +37,10 @@ static inline bool fake_cpu_has(unsigned int feature)
 #define boot_cpu_has_bug(bug)	((void)(bug), fake_cpu.itlb_multihit)
 #define cpu_mitigations_off()	(fake_cpu.mitigations_off)
 #undef rdmsr_safe
-#define rdmsr_safe(msr, low, high) \
-	((void)(msr), *(low) = fake_cpu.ept, *(high) = 0, 0)
+#define rdmsr_safe(msr, low, high)					\
+	(*(low) = fake_cpu.ept,						\
+	 *(high) = (msr) == MSR_IA32_VMX_PROCBASED_CTLS2 ?		\
+			   fake_cpu.ctls2 : 0, 0)
 #undef pgtable_l5_enabled
 #define pgtable_l5_enabled()	(fake_cpu.la57)
 #define cc_platform_has(attr)	((void)(attr), fake_cpu.encrypts)

@@ -537,6 +537,8 @@ int model_fault(struct model *model, unsigned int index, unsigned int access)
 	struct model_unit *unit = &model->units[index];
 	unsigned int i, first;
 
+	if (access & PROT_U && !axas_is_user(model->test))
+		return AXAS_FAULT_INVALID;
 	if (!unit->area)
 		return AXAS_FAULT_NO_AREA;
 	if (access & ~unit->prot)

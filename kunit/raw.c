@@ -26,24 +26,39 @@ struct raw_format {
 	struct raw_flags flags;
 };
 
-/* Stage 2 with LPA2, which is no format of its own. */
-#define RAW_LPA2	(AXAS_FORMAT_AMD + 1)
+/*
+ * Other encodings, which are no formats of their own: stage 2 with LPA2, with FEAT_XNX, and
+ * with both; EPT with mode-based execute control.
+ */
+enum {
+	RAW_LPA2 = AXAS_FORMAT_AMD + 1,
+	RAW_XNX,
+	RAW_LPA2_XNX,
+	RAW_MBEC,
+};
+
+#define RAW_FORMAT_LPA2							\
+	{ 1, 0x0003fffffffff000ULL, 1ULL << 55, 1ULL << 57,		\
+	  0, 1ULL << 56, 0, 1ULL << 57, 1ULL << 58, { 0x400, 0x80 } }
+#define RAW_FORMAT_S2							\
+	{ 1, 0x0000fffffffff000ULL, 1ULL << 55, 1ULL << 57,		\
+	  0, 1ULL << 56, 0, 1ULL << 57, 1ULL << 58, { 0x400, 0x80 } }
 
 /*
- * EPT: any of bits 2:0 makes an entry present; flags in 29.3.5. Stage 2: bit 0; flags
- * in D8.5.2 and D8.5.3, where DBM is in the leaf already. AMD: bit 0; flags in 5.4.2.
+ * EPT: any of bits 2:0 makes an entry present, and bit 10 with that control; flags in
+ * 29.3.5. Stage 2: bit 0; flags in D8.5.2 and D8.5.3, where DBM is in the leaf already; with
+ * LPA2 (D8.3.1 and D8.3.2) bits 49:12 beside those in raw_addr(). AMD: bit 0; flags in 5.4.2.
  */
 static const struct raw_format raw_formats[] = {
 	[AXAS_FORMAT_EPT] = { 7, 0x000ffffffffff000ULL, 1ULL << 52, 1ULL << 53,
 			      2, 2, 1ULL << 55, 1ULL << 55, 0x100,
 			      { 0x100, 0x200 } },
-	[AXAS_FORMAT_S2] = { 1, 0x0000fffffffff000ULL, 1ULL << 55, 1ULL << 57,
-			     0, 1ULL << 56, 0, 1ULL << 57, 1ULL << 58,
-			     { 0x400, 0x80 } },
-	/* D8.3.1 and D8.3.2: bits 49:12, beside those in raw_addr(). */
-	[RAW_LPA2] = { 1, 0x0003fffffffff000ULL, 1ULL << 55, 1ULL << 57,
-		       0, 1ULL << 56, 0, 1ULL << 57, 1ULL << 58,
-		       { 0x400, 0x80 } },
+	[RAW_MBEC] = { 0x407, 0x000ffffffffff000ULL, 1ULL << 52, 1ULL << 53,
+		       2, 2, 1ULL << 55, 1ULL << 55, 0x100, { 0x100, 0x200 } },
+	[AXAS_FORMAT_S2] = RAW_FORMAT_S2,
+	[RAW_XNX] = RAW_FORMAT_S2,
+	[RAW_LPA2] = RAW_FORMAT_LPA2,
+	[RAW_LPA2_XNX] = RAW_FORMAT_LPA2,
 	[AXAS_FORMAT_AMD] = { 1, 0x000ffffffffff000ULL, 1ULL << 52, 1ULL << 53,
 			      2, 2, 1ULL << 55, 1ULL << 55, 0x20,
 			      { 0x20, 0x40 } },
@@ -51,12 +66,29 @@ static const struct raw_format raw_formats[] = {
 
 static unsigned int raw_kind(const struct axas_npt *npt)
 {
-	return npt->features & AXAS_FEAT_LPA2 ? RAW_LPA2 : npt->ops->format;
+	bool user = npt->features & AXAS_FEAT_EXEC_USER;
+
+	if (npt->features & AXAS_FEAT_LPA2)
+		return user ? RAW_LPA2_XNX : RAW_LPA2;
+	if (!user)
+		return npt->ops->format;
+	return npt->ops->format == AXAS_FORMAT_S2 ? RAW_XNX : RAW_MBEC;
+}
+
+static bool raw_is_lpa2(unsigned int format)
+{
+	return format == RAW_LPA2 || format == RAW_LPA2_XNX;
+}
+
+static bool raw_is_xnx(unsigned int format)
+{
+	return format == RAW_XNX || format == RAW_LPA2_XNX;
 }
 
 static bool raw_is_s2(unsigned int format)
 {
-	return format == AXAS_FORMAT_S2 || format == RAW_LPA2;
+	return format == AXAS_FORMAT_S2 || raw_is_lpa2(format) ||
+	       raw_is_xnx(format);
 }
 
 /**
@@ -104,7 +136,7 @@ static bool raw_is_table(unsigned int format, u64 entry, unsigned int level)
 
 static u64 raw_addr(unsigned int format, u64 entry)
 {
-	u64 high = format == RAW_LPA2 ? (entry & 0x300) << 42 : 0;
+	u64 high = raw_is_lpa2(format) ? (entry & 0x300) << 42 : 0;
 
 	return (entry & raw_formats[format].addr) | high;
 }
@@ -213,13 +245,18 @@ bool raw_reaches(const struct axas_npt *npt, u64 gpa, u64 hpa)
 	}
 }
 
-/* 29.3.3.1: what the CPU takes for a misconfiguration. */
-static const char *ept_bad(u64 entry, unsigned int level, bool leaf)
+/* 29.3.3.1: what the CPU takes for a misconfiguration. Bit 10 has a meaning with MBEC. */
+static const char *ept_bad(unsigned int format, u64 entry, unsigned int level,
+			   bool leaf)
 {
 	unsigned int memtype = entry >> 3 & 7;
 
 	if ((entry & 3) == 2)
 		return "EPT: writable and not readable";
+	if (format != RAW_MBEC && entry & 0x400)
+		return "EPT: a right for user mode that nobody has";
+	if (format == RAW_MBEC && !leaf && !(entry & 0x400))
+		return "EPT: a table that user mode can't execute through";
 	if (!leaf)
 		return entry & 0xf8 ? "EPT: reserved bits of a table" : NULL;
 	if (memtype == 2 || memtype == 3 || memtype == 7)
@@ -236,8 +273,10 @@ static const char *ept_bad(u64 entry, unsigned int level, bool leaf)
 static const char *s2_bad(unsigned int format, u64 entry, unsigned int level,
 			  bool leaf)
 {
-	u64 table = format == RAW_LPA2 ? 0x0703fffffffff303ULL :
-					 0x0700fffffffff003ULL;
+	u64 table = raw_is_lpa2(format) ? 0x0703fffffffff303ULL :
+					  0x0700fffffffff003ULL;
+	u64 zero = raw_is_xnx(format) ? 0xf814000000000000ULL :
+					0xf834000000000000ULL;
 	unsigned int attr = entry >> 2 & 15;
 
 	if (!leaf)
@@ -255,8 +294,8 @@ static const char *s2_bad(unsigned int format, u64 entry, unsigned int level,
 		return "stage 2: memory attributes that nobody asked for";
 	if (!(entry & 0x40) && entry & 0x0008000000000080ULL)
 		return "stage 2: writable and not readable";
-	/* Not 50 (BTI is stage 1's), 52 (contiguous), 53 (XN[0]), 63:59. */
-	return entry & 0xf834000000000000ULL ?
+	/* Not 50 (BTI is stage 1's), 52 (contiguous), 63:59; 53 (XN[0]) with XNX alone. */
+	return entry & zero ?
 		       "stage 2: bits that shall be zero" : NULL;
 }
 
@@ -295,9 +334,12 @@ static const char *raw_bad(unsigned int format, u64 entry,
 {
 	switch (format) {
 	case AXAS_FORMAT_EPT:
-		return ept_bad(entry, level, leaf);
+	case RAW_MBEC:
+		return ept_bad(format, entry, level, leaf);
 	case AXAS_FORMAT_S2:
 	case RAW_LPA2:
+	case RAW_XNX:
+	case RAW_LPA2_XNX:
 		return s2_bad(format, entry, level, leaf);
 	case AXAS_FORMAT_AMD:
 		return amd_bad(entry, level, leaf);
@@ -306,16 +348,26 @@ static const char *raw_bad(unsigned int format, u64 entry,
 	}
 }
 
-static void ept_leaf(u64 entry, struct raw_leaf *leaf)
+static void ept_leaf(unsigned int format, u64 entry, struct raw_leaf *leaf)
 {
 	static const u8 memtypes[] = { 4, 3, 0xff, 0xff, 1, 2, 0, 0xff };
 
-	leaf->prot = entry & 7;
+	leaf->prot = (entry & 7) |
+		     (format == RAW_MBEC && entry & 0x400 ? 8 : 0);
 	leaf->memtype = memtypes[entry >> 3 & 7];
 	leaf->ignore_pat = entry & 0x40;
 }
 
-static void s2_leaf(u64 entry, struct raw_leaf *leaf)
+/* D8.4.2, XN[1:0]: 0 is both EL1 and EL0, 1 EL0, 2 nobody, 3 EL1. */
+static unsigned int s2_exec(unsigned int format, u64 entry)
+{
+	static const u8 prots[] = { 12, 8, 0, 4 };
+
+	return raw_is_xnx(format) ? prots[entry >> 53 & 3] :
+	       entry & 0x0040000000000000ULL ? 0 : 4;
+}
+
+static void s2_leaf(unsigned int format, u64 entry, struct raw_leaf *leaf)
 {
 	static const u8 memtypes[] = {
 		4, 5, 0xff, 0xff, 0xff, 3, 0, 0xff,
@@ -324,7 +376,7 @@ static void s2_leaf(u64 entry, struct raw_leaf *leaf)
 
 	leaf->prot = (entry & 0x40 ? 1 : 0) |
 		     (entry & 0x0008000000000080ULL ? 2 : 0) |
-		     (entry & 0x0040000000000000ULL ? 0 : 4);
+		     s2_exec(format, entry);
 	leaf->memtype = memtypes[entry >> 2 & 15];
 	leaf->ignore_pat = false;
 }
@@ -558,10 +610,10 @@ static void raw_read_leaf(struct raw_reader *reader, u64 entry, u64 gpa,
 		.owned = entry & raw_formats[format].owned,
 	};
 
-	if (format == AXAS_FORMAT_EPT)
-		ept_leaf(entry, &leaf);
+	if (format == AXAS_FORMAT_EPT || format == RAW_MBEC)
+		ept_leaf(format, entry, &leaf);
 	else if (raw_is_s2(format))
-		s2_leaf(entry, &leaf);
+		s2_leaf(format, entry, &leaf);
 	else
 		amd_leaf(entry, &leaf);
 	sum->leaves[level - 1]++;

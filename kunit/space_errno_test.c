@@ -31,7 +31,7 @@ static void expect_create(struct kunit *test, struct axas_create args, int err)
 static const struct create_row create_rows[] = {
 	{ { .format = 4 }, -EINVAL },
 	{ { .format = U32_MAX }, -EINVAL },
-	{ { .features = 16 }, -EINVAL },
+	{ { .features = 32 }, -EINVAL },
 	{ { .features = 1U << 31 }, -EINVAL },
 	{ { .gpa_bits = 31 }, -EOPNOTSUPP },
 	{ { .gpa_bits = 49 }, -EOPNOTSUPP },
@@ -106,6 +106,9 @@ void errno_create(struct kunit *test)
 	if (!axas_is_s2(test))
 		expect_create(test, (struct axas_create){
 				.features = AXAS_FEAT_FWB }, -EOPNOTSUPP);
+	expect_create(test, (struct axas_create){
+			.features = AXAS_FEAT_EXEC_USER },
+		      caps.features & AXAS_FEAT_EXEC_USER ? 0 : -EOPNOTSUPP);
 	expect_create(test, (struct axas_create){
 			.features = AXAS_FEAT_EXEC_ONLY },
 		      axas_exec_only(test) ? 0 : -EOPNOTSUPP);
@@ -202,8 +205,10 @@ static const struct map_row map_rows[] = {
 	  { ALC, .gpa = 2ULL * SZ_1G, .length = -4096ULL, .prot = PROT_R },
 	  -ERANGE },
 	{ "prot 0", { HERE, ALC }, -EINVAL },
-	{ "prot 8", { HERE, ALC, .prot = 8 }, -EINVAL },
-	{ "prot 9", { HERE, ALC, .prot = 9 }, -EINVAL },
+	{ "U", { HERE, ALC, .prot = 8 }, -EOPNOTSUPP },
+	{ "RU", { HERE, ALC, .prot = 9 }, -EOPNOTSUPP },
+	{ "prot 16", { HERE, ALC, .prot = 16 }, -EINVAL },
+	{ "prot 17", { HERE, ALC, .prot = 17 }, -EINVAL },
 	{ "prot max", { HERE, ALC, .prot = U32_MAX }, -EINVAL },
 	{ "W", { HERE, ALC, .prot = PROT_W }, -EINVAL },
 	{ "WX", { HERE, ALC, .prot = PROT_W | PROT_X }, -EINVAL },
@@ -414,7 +419,8 @@ void errno_protect(struct kunit *test)
 {
 	struct axas_space *space = axas_test_space_with(test, &two_gigabytes);
 	static const struct { u32 prot; int err; } prots[] = {
-		{ 0, -EINVAL }, { 8, -EINVAL }, { U32_MAX, -EINVAL },
+		{ 0, -EINVAL }, { 16, -EINVAL }, { U32_MAX, -EINVAL },
+		{ PROT_U, -EOPNOTSUPP }, { PROT_RWX | PROT_U, -EOPNOTSUPP },
 		{ PROT_W, -EINVAL }, { PROT_W | PROT_X, -EINVAL },
 		{ PROT_X, -EOPNOTSUPP },
 	};

@@ -16,9 +16,10 @@ static unsigned int rnd_prot(struct model *model)
 	const u8 prots[] = {
 		PROT_R, PROT_RW, PROT_RX, PROT_RWX, axas_exec_prot(model->test),
 		PROT_RW,
+		PROT_U, PROT_R | PROT_U, PROT_RX | PROT_U, PROT_RWX | PROT_U,
 	};
 
-	return prots[rnd(model, ARRAY_SIZE(prots))];
+	return prots[rnd(model, axas_is_user(model->test) ? ARRAY_SIZE(prots) : 6)];
 }
 
 static unsigned int rnd_memtype(struct model *model)
@@ -460,7 +461,7 @@ static void op_faults(struct model *model)
 	rnd_range(model, &from, &to);
 	model->what = "fault";
 	while (n-- && !model->failed) {
-		unsigned int access = 1 << rnd(model, 3);
+		unsigned int access = 1 << rnd(model, 4);
 		u64 gpa;
 		int got;
 
@@ -645,8 +646,8 @@ void model_narrow_or_wide(struct kunit *test)
 	axas_npt_format(axas_context(test)->format)->caps(&caps);
 	if (axas_is_ept(test) && !(caps.gpa_bits >> 57))
 		kunit_skip(test, "this CPU has no five-level EPT");
-	if (axas_is_lpa2(test) && !(caps.features & AXAS_FEAT_LPA2))
-		kunit_skip(test, "this CPU has no LPA2");
+	if (axas_context(test)->features & ~caps.features)
+		kunit_skip(test, "this CPU doesn't have it");
 	model = model_new(test, axas_is_lpa2(test) ? 52 : narrow ? 40 : 57);
 	model->base[0] = (narrow ? 1ULL << 39 : 1ULL << 48) - SZ_8M;
 	model->per_chunk = 4096;

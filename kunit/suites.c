@@ -82,6 +82,7 @@ static struct kunit_suite axas_track_amd_suite = {
 
 kunit_test_suites(&axas_addr_suite, &axas_hal_suite, &axas_npt_ept_suite,
 		  &axas_npt_s2_suite, &axas_npt_lpa2_suite,
+		  &axas_npt_mbec_suite, &axas_npt_xnx_suite,
 		  &axas_npt_amd_suite, &axas_npt_track_suite,
 		  &axas_backend_suite,
 		  &axas_space_ept_suite, &axas_space_s2_suite,

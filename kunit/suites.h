@@ -9,6 +9,8 @@ extern struct kunit_suite axas_hal_suite;
 extern struct kunit_suite axas_npt_ept_suite;
 extern struct kunit_suite axas_npt_s2_suite;
 extern struct kunit_suite axas_npt_lpa2_suite;
+extern struct kunit_suite axas_npt_mbec_suite;
+extern struct kunit_suite axas_npt_xnx_suite;
 extern struct kunit_suite axas_npt_amd_suite;
 extern struct kunit_suite axas_npt_track_suite;
 extern struct kunit_suite axas_backend_suite;
