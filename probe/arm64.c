@@ -62,6 +62,7 @@
 #define PROBE_MDCR_TDE		BIT_ULL(8)
 #define PROBE_MDSCR_SS		BIT_ULL(0)
 #define PROBE_OSLSR_OSLK	BIT_ULL(1)
+#define PROBE_SPSR_EL0T		0x0
 #define PROBE_SPSR_EL1H		0x5
 #define PROBE_SPSR_DAIF		GENMASK_ULL(9, 6)
 #define PROBE_SPSR_IL		BIT_ULL(20)
@@ -338,16 +339,39 @@ static u64 probe_eret(u64 pc, u64 spsr)
 	return x0;
 }
 
-/* What the exception that came back from EL1 says. */
-static int probe_decode_fetch(u64 gpa, u64 vbar1,
+/*
+ * Has EL1 got an exception that says that the instruction was fetched? Not to be executed,
+ * for IL is set; or memory didn't answer.
+ */
+static bool probe_was_fetched(u64 gpa)
+{
+	u64 esr1 = read_sysreg_s(SYS_ESR_EL12);
+
+	if (read_sysreg_s(SYS_ELR_EL12) != gpa)
+		return false;
+	switch (FIELD_GET(PROBE_ESR_EC, esr1)) {
+	case PROBE_EC_ILLEGAL:
+		return true;
+	case PROBE_EC_IABT_LOWER:
+	case PROBE_EC_IABT_SAME:
+		return FIELD_GET(PROBE_ESR_FSC, esr1) == PROBE_FSC_EXTERNAL;
+	default:
+		return false;
+	}
+}
+
+/* What the exception that came back from EL1 or EL0 says. */
+static int probe_decode_fetch(u64 gpa, u64 vector,
 			      struct axas_probe_result *result)
 {
 	u64 esr2 = read_sysreg(esr_el2);
-	u64 esr1 = read_sysreg_s(SYS_ESR_EL12);
 	u64 elr2 = read_sysreg(elr_el2);
 
 	switch (FIELD_GET(PROBE_ESR_EC, esr2)) {
 	case PROBE_EC_IABT_LOWER:
+		/* The page may be for EL0 alone, and the vector is in it. */
+		if (elr2 == vector && probe_was_fetched(gpa))
+			break;
 		result->raw = esr2;
 		result->hpa = axas_hpa(0);
 		result->memtype = AXAS_PROBE_UNKNOWN;
@@ -359,14 +383,7 @@ static int probe_decode_fetch(u64 gpa, u64 vbar1,
 		return probe_decode_fault(FIELD_GET(PROBE_ESR_FSC, esr2),
 					  result) ? 0 : -EIO;
 	case PROBE_EC_STEP_LOWER:
-		/* D1.3: what EL1 takes from itself goes to its vector 0x200. */
-		if (elr2 != vbar1 + 0x200 ||
-		    read_sysreg_s(SYS_ELR_EL12) != gpa)
-			return -EIO;
-		if (FIELD_GET(PROBE_ESR_EC, esr1) == PROBE_EC_ILLEGAL)
-			break;
-		if (FIELD_GET(PROBE_ESR_EC, esr1) == PROBE_EC_IABT_SAME &&
-		    FIELD_GET(PROBE_ESR_FSC, esr1) == PROBE_FSC_EXTERNAL)
+		if (elr2 == vector && probe_was_fetched(gpa))
 			break;
 		return -EIO;
 	default:
@@ -383,13 +400,14 @@ static int probe_decode_fetch(u64 gpa, u64 vbar1,
 }
 
 /*
- * Enter EL1 at gpa. All exceptions masked, registers loaded. Nothing of EL1's
+ * Enter EL1, or EL0, at gpa. All exceptions masked, registers loaded. Nothing of EL1's
  * state is used but what is saved here. EL1's vectors are put into the page that
  * is probed: nothing is fetched from there, but QEMU translates the address
  * before it takes a step.
  */
-static int probe_fetch(u64 gpa, struct axas_probe_result *result)
+static int probe_fetch(u64 gpa, bool user, struct axas_probe_result *result)
 {
+	u64 mode = user ? PROBE_SPSR_EL0T : PROBE_SPSR_EL1H;
 	u64 mdscr = read_sysreg(mdscr_el1);
 	u64 mdcr = read_sysreg(mdcr_el2);
 	u64 vbar = read_sysreg(vbar_el2);
@@ -408,9 +426,11 @@ static int probe_fetch(u64 gpa, struct axas_probe_result *result)
 	/* D2, Software Step: EL1's steps go to EL2, which has its own masked. */
 	write_sysreg(mdcr | PROBE_MDCR_TDE, mdcr_el2);
 	write_sysreg(mdscr | PROBE_MDSCR_SS, mdscr_el1);
-	if (probe_eret(gpa, PROBE_SPSR_EL1H | PROBE_SPSR_DAIF | PROBE_SPSR_IL |
+	/* D1.3: what EL1 takes from itself goes to its vector 0x200, from EL0 to 0x400. */
+	if (probe_eret(gpa, mode | PROBE_SPSR_DAIF | PROBE_SPSR_IL |
 			    PROBE_SPSR_SS) == PROBE_EXIT_SYNC)
-		ret = probe_decode_fetch(gpa, vectors, result);
+		ret = probe_decode_fetch(gpa, vectors + (user ? 0x400 : 0x200),
+					 result);
 
 	write_sysreg(vbar, vbar_el2);
 	write_sysreg(mdscr, mdscr_el1);
@@ -453,8 +473,9 @@ static int probe_once(const struct probe_tag *tag, axas_gpa_t gpa,
 	probe_load(&regs, tag);
 	probe_switch(tag);
 	ret = probe_decode_par(probe_at(gpa.val, access), gpa.val, result);
-	if (!ret && access == AXAS_PROT_EXEC)
-		ret = probe_fetch(gpa.val & ~3ULL, result);
+	if (!ret && access & AXAS_PROT_FETCH)
+		ret = probe_fetch(gpa.val & ~3ULL,
+				  access == AXAS_PROT_EXEC_USER, result);
 	probe_restore(&regs);
 	local_daif_restore(flags);
 	return ret;
@@ -517,7 +538,7 @@ int axas_npt_probe(const struct axas_npt *npt, axas_gpa_t gpa,
 	if (ret)
 		return ret;
 	/* D24.2: the OS Lock keeps steps away. */
-	if (access == AXAS_PROT_EXEC &&
+	if (access & AXAS_PROT_FETCH &&
 	    (!probe_may_fetch(npt, gpa) ||
 	     read_sysreg(oslsr_el1) & PROBE_OSLSR_OSLK))
 		return -EOPNOTSUPP;

@@ -338,7 +338,9 @@ int axas_vmx_probe(const struct axas_npt *npt, axas_gpa_t gpa,
 	u64 slot_size;
 	int ret;
 
-	if (npt->ops->control(npt, &probe.eptp))
+	/* What tells the modes apart is never set here. */
+	if (npt->features & AXAS_FEAT_EXEC_USER ||
+	    npt->ops->control(npt, &probe.eptp))
 		return -EOPNOTSUPP;
 
 	/* Ours go where the GPA isn't. */

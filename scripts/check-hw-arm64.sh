@@ -47,9 +47,9 @@ mkdir -p "$logs"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# With and without accessed and dirty flags, with and without FWB; LPA2, and with
+# With and without accessed and dirty flags, with and without FWB; a right for EL0; LPA2, and with
 # addresses that have fewer bits than its entries.
-configs='6 5 1 19 22'
+configs='24 5 1 19 22'
 module=$out/kunit/hw/axas_hw_kunit.ko
 . "$AXAS_TREE/scripts/hw.sh"
 

@@ -10,6 +10,9 @@
 #include <axas/space.h>
 
 #define HW_PROT_ALL	(AXAS_PROT_READ | AXAS_PROT_WRITE | AXAS_PROT_EXEC)
+
+/* Kinds of an access, by bit; the last where user mode has a right of its own. */
+#define HW_MAX_ACCESS	4
 /* What addresses are aligned to, for a fetch that needs it. */
 #define HW_ALIGN	16ULL
 #define HW_NR_KINDS	(AXAS_PROBE_ADDRESS_SIZE + 1)
@@ -124,7 +127,7 @@ enum hw_plant_id {
 /* ---- what depends on the architecture ---- */
 
 #ifdef CONFIG_ARM64
-#define HW_NR_CONFIGS	23
+#define HW_NR_CONFIGS	26
 #else
 #define HW_NR_CONFIGS	7
 #endif
@@ -250,7 +253,7 @@ struct hw_stats {
 	u64 kinds[HW_NR_KINDS];
 	u64 levels[3];
 	u64 memtypes[HW_NR_MEMTYPES + 1];
-	u64 access[3];
+	u64 access[HW_MAX_ACCESS];
 	u64 unproven;
 	u64 warm;
 	u64 forgets;
@@ -320,6 +323,12 @@ struct hw_run {
 	bool failed;
 	struct hw_stats stats;
 };
+
+static inline unsigned int hw_nr_access(const struct hw_run *run)
+{
+	return run->config->features & AXAS_FEAT_EXEC_USER ? HW_MAX_ACCESS :
+							     HW_MAX_ACCESS - 1;
+}
 
 static inline u32 hw_below(struct hw_run *run, u32 n)
 {

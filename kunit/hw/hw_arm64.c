@@ -26,6 +26,7 @@ static u64 hw_read_ftr_reg(u32 id)
 #define AD	AXAS_FEAT_AD
 #define FWB	AXAS_FEAT_FWB
 #define LPA2	AXAS_FEAT_LPA2
+#define USER	AXAS_FEAT_EXEC_USER
 
 /*
  * Every input size up to 48 bits, and so every root from 1 to 16 concatenated tables.
@@ -55,6 +56,9 @@ const struct hw_config hw_configs[HW_NR_CONFIGS] = {
 	{ 52, ALL | LPA2 },
 	{ 40, AD | LPA2 },	/* 3 levels, 2 tables */
 	{ 48, ALL | FWB | LPA2, 48 },	/* 4 levels; what is wider is a fault */
+	{ 48, ALL | USER },
+	{ 40, ALL | AD | FWB | USER },
+	{ 52, ALL | AD | LPA2 | USER },
 };
 
 unsigned int hw_arch_steps(void)
@@ -111,7 +115,7 @@ u64 hw_arch_hpa(struct rnd_state *rnd, unsigned int bits, u64 size, u64 align)
 /* A fetch that would read anything but Normal RAM isn't tried. */
 bool hw_arch_may_skip(const struct hw_page *page, unsigned int access)
 {
-	if (access != AXAS_PROT_EXEC || !page->mapped)
+	if (!(access & AXAS_PROT_FETCH) || !page->mapped)
 		return false;
 	return (page->seg->memtype != AXAS_MEM_WB &&
 		page->seg->memtype != AXAS_MEM_NC) ||
@@ -128,7 +132,7 @@ bool hw_arch_raw_ok(const struct axas_probe_result *result,
 	bool wb = page->seg->memtype == AXAS_MEM_WB;
 
 	if (result->memtype == AXAS_PROBE_UNKNOWN)
-		return access == AXAS_PROT_EXEC;
+		return access & AXAS_PROT_FETCH;
 	return (result->raw >> 7 & 3) == (wb ? 3 : 2);
 }
 

@@ -30,7 +30,7 @@ static const char *const kind_names[] = {
 	[AXAS_PROBE_ADDRESS_SIZE] = "address size",
 };
 
-static const char access_names[] = "RWX";
+static const char access_names[] = "RWXU";
 
 /* What was asked and answered about an address. */
 struct hw_answers {
@@ -40,8 +40,8 @@ struct hw_answers {
 	struct axas_leaf leaf;
 	int lookup;
 	struct hw_walk walk;
-	struct axas_probe_result probes[3];
-	int errs[3];
+	struct axas_probe_result probes[HW_MAX_ACCESS];
+	int errs[HW_MAX_ACCESS];
 	const char *cpu;
 	const char *module;
 };
@@ -76,7 +76,7 @@ static void print_answers(struct hw_run *run, const struct hw_answers *a)
 		  "  module: state %u hpa %#llx leaf %#llx prot %u memtype %u flags %u\n",
 		  a->entry.state, a->entry.hpa, a->entry.leaf_size,
 		  a->entry.prot, a->entry.memtype, a->entry.flags);
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < hw_nr_access(run); i++) {
 		const struct axas_probe_result *r = &a->probes[i];
 
 		if (a->errs[i])
@@ -324,7 +324,7 @@ void hw_check(struct hw_run *run, u64 gpa)
 	hw_raw_walk(&space->npt, gpa, &a.walk);
 	check_module(run, &a);
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < hw_nr_access(run); i++)
 		check_probe(run, &a, i);
 
 	if (!a.cpu && !a.module && a.page.mapped && gpa < run->limit) {

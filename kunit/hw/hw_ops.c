@@ -19,8 +19,12 @@ static unsigned int random_prot(struct hw_run *run)
 		AXAS_PROT_EXEC,
 	};
 	bool exec_only = run->config->features & AXAS_FEAT_EXEC_ONLY;
+	unsigned int prot = prots[hw_below(run, ARRAY_SIZE(prots) - !exec_only)];
 
-	return prots[hw_below(run, ARRAY_SIZE(prots) - !exec_only)];
+	if (hw_nr_access(run) < HW_MAX_ACCESS || hw_one_in(run, 2))
+		return prot;
+	prot |= AXAS_PROT_EXEC_USER;
+	return exec_only && hw_one_in(run, 4) ? AXAS_PROT_EXEC_USER : prot;
 }
 
 /* Half of all memory is write-back. */
@@ -497,7 +501,7 @@ static void populate_fault(struct hw_run *run, u64 gpa,
 static void step_fault(struct hw_run *run)
 {
 	const struct hw_seg *seg = NULL;
-	unsigned int access = BIT(hw_below(run, 3)), i;
+	unsigned int access = BIT(hw_below(run, hw_nr_access(run))), i;
 	u64 gpa = hw_random_gpa(run), page_start;
 	struct hw_page page;
 

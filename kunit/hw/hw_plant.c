@@ -159,7 +159,7 @@ static u64 stale_prot(const struct hw_run *run, u64 entry, u64 before)
 	u64 mask = plant_ept(run) ? 7 :
 		   plant_amd(run) ? BIT_ULL(1) | BIT_ULL(63) :
 				    BIT_ULL(6) | BIT_ULL(7) | BIT_ULL(51) |
-				    BIT_ULL(54);
+				    BIT_ULL(53) | BIT_ULL(54);
 
 	return (entry & ~mask) | (before & mask);
 }

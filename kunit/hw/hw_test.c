@@ -117,12 +117,13 @@ static void print_run(const struct hw_run *run)
 	const struct axas_npt *npt = &run->space->npt;
 	struct kunit *test = run->test;
 
-	kunit_info(test, "%u bits, %u levels, root of %u, features%s%s%s%s%s: %u steps, seed %llu\n",
+	kunit_info(test, "%u bits, %u levels, root of %u, features%s%s%s%s%s%s: %u steps, seed %llu\n",
 		   npt->gpa_bits, npt->levels, 1U << npt->root_order,
 		   npt->features & AXAS_FEAT_EXEC_ONLY ? " exec-only" : "",
 		   npt->features & AXAS_FEAT_AD ? " ad" : "",
 		   npt->features & AXAS_FEAT_FWB ? " fwb" : "",
 		   npt->features & AXAS_FEAT_LPA2 ? " lpa2" : "",
+		   npt->features & AXAS_FEAT_EXEC_USER ? " exec-user" : "",
 		   npt->features ? "" : " none", run->step, run->seed);
 	kunit_info(test, "  steps: map %llu linear %llu alloc %llu refused, unmap %llu, protect %llu, fault %llu, clear %llu; %llu split a leaf\n",
 		   s->ops[HW_OP_MAP_LINEAR], s->ops[HW_OP_MAP_ALLOC],
@@ -134,9 +135,9 @@ static void print_run(const struct hw_run *run)
 		   s->ops[HW_OP_POPULATE], s->ops[HW_OP_RESIZE],
 		   s->ops[HW_OP_MOVE], s->ops[HW_OP_EXCHANGE],
 		   s->ops[HW_OP_COLLAPSE], s->joins);
-	kunit_info(test, "  %llu addresses, %llu probes: R %llu, W %llu, X %llu; not provable %llu\n",
+	kunit_info(test, "  %llu addresses, %llu probes: R %llu, W %llu, X %llu, U %llu; not provable %llu\n",
 		   s->checks, s->probes, s->access[0], s->access[1],
-		   s->access[2], s->unproven);
+		   s->access[2], s->access[3], s->unproven);
 	kunit_info(test, "  walks: mapped %llu, translation %llu, permission %llu, misconfigured %llu, access flag %llu, address size %llu\n",
 		   s->kinds[AXAS_PROBE_MAPPED],
 		   s->kinds[AXAS_PROBE_TRANSLATION],
@@ -301,11 +302,12 @@ static void hw_tracks_test(struct kunit *test)
 
 static void hw_config_desc(const struct hw_config *c, char *desc)
 {
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bits%s%s%s%s", c->gpa_bits,
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bits%s%s%s%s%s", c->gpa_bits,
 		 c->features & AXAS_FEAT_EXEC_ONLY ? ", exec-only" : "",
 		 c->features & AXAS_FEAT_AD ? ", ad" : "",
 		 c->features & AXAS_FEAT_FWB ? ", fwb" : "",
-		 c->features & AXAS_FEAT_LPA2 ? ", lpa2" : "");
+		 c->features & AXAS_FEAT_LPA2 ? ", lpa2" : "",
+		 c->features & AXAS_FEAT_EXEC_USER ? ", exec-user" : "");
 }
 
 KUNIT_ARRAY_PARAM(hw_config, hw_configs, hw_config_desc);
