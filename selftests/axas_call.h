@@ -22,6 +22,7 @@
 #define AX_R		AXAS_PROT_READ
 #define AX_W		AXAS_PROT_WRITE
 #define AX_X		AXAS_PROT_EXEC
+#define AX_U		AXAS_PROT_EXEC_USER
 #define AX_RW		(AX_R | AX_W)
 #define AX_RX		(AX_R | AX_X)
 #define AX_RWX		(AX_R | AX_W | AX_X)

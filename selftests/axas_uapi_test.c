@@ -132,7 +132,8 @@ TEST_F(space, refused_map)
 		POKE(axas_map, backend, 5, -EINVAL),
 		POKE(axas_map, backend, ~0u, -EINVAL),
 		POKE(axas_map, prot, 0, -EINVAL),
-		POKE(axas_map, prot, 8, -EINVAL),
+		POKE(axas_map, prot, 8, -EOPNOTSUPP),
+		POKE(axas_map, prot, 16, -EINVAL),
 		POKE(axas_map, prot, AX_RWX | 1u << 31, -EINVAL),
 		POKE(axas_map, prot, AX_W, -EINVAL),
 		POKE(axas_map, prot, AX_W | AX_X, -EINVAL),
@@ -293,7 +294,8 @@ TEST_F(space, refused_protect)
 		POKE(axas_protect, prot, 0, -EINVAL),
 		POKE(axas_protect, prot, AX_W, -EINVAL),
 		POKE(axas_protect, prot, AX_W | AX_X, -EINVAL),
-		POKE(axas_protect, prot, AX_RWX + 1, -EINVAL),
+		POKE(axas_protect, prot, AX_R | AX_U, -EOPNOTSUPP),
+		POKE(axas_protect, prot, AX_U << 1, -EINVAL),
 		POKE(axas_protect, prot, 1u << 31 | AX_R, -EINVAL),
 		POKE(axas_protect, gpa, self->end, -ERANGE),
 		POKE(axas_protect, gpa, -0x4000ULL, -ERANGE),
@@ -796,7 +798,7 @@ TEST_F(space, refused_create)
 		if (ret != p->or_err)
 			EXPECT_EQ(p->err, ret);
 	}
-	c.features = ~self->info.features & ((AXAS_FEAT_LPA2 << 1) - 1);
+	c.features = ~self->info.features & ((AXAS_FEAT_EXEC_USER << 1) - 1);
 	if (c.features)
 		EXPECT_EQ(-EOPNOTSUPP, ax_ioctl(self->dev, AXAS_CREATE, &c));
 	c.features = 0;

@@ -335,7 +335,7 @@ static __u32 want_fault(struct ctx *ctx, const struct axas_fault_entry *e,
 
 	if (e->bus)
 		return want_bus(ctx, e, cookie, offset);
-	if (!width_known(e->width) || !e->access || e->access & ~AX_RWX ||
+	if (!width_known(e->width) || !e->access || e->access & ~space_rights(ctx) ||
 	    e->gpa < ctx->st.base || e->gpa - ctx->st.base >= ctx->st.length)
 		return AXAS_FAULT_INVALID;
 	if (!a)

@@ -290,6 +290,7 @@ bool check_tables(int fd, struct ax_leaf *leaf, size_t nr);
 __u64 space_end(struct ctx *ctx);
 __u64 pick_gpa(struct ctx *ctx);
 void pick_range(struct ctx *ctx, __u64 *gpa, __u64 *len);
+__u32 space_rights(const struct ctx *ctx);
 __u32 pick_prot(struct ctx *ctx);
 __u64 pick_cookie(struct ctx *ctx);
 void fill_random(struct ctx *ctx, void *buf, size_t len);

@@ -58,14 +58,20 @@ void pick_range(struct ctx *ctx, __u64 *gpa, __u64 *len)
 	*len = lesser(pages * AX_PAGE, space_end(ctx) - *gpa);
 }
 
+__u32 space_rights(const struct ctx *ctx)
+{
+	return AX_RWX | (ctx->features & AXAS_FEAT_EXEC_USER ? AX_U : 0);
+}
+
 __u32 pick_prot(struct ctx *ctx)
 {
 	static const __u32 prot[] = {
 		AX_RW, AX_RW, AX_RW, AX_RW, AX_RWX, AX_RWX, AX_R, AX_RX, AX_X,
 	};
 	bool exec_only = ctx->features & AXAS_FEAT_EXEC_ONLY;
+	bool user = ctx->features & AXAS_FEAT_EXEC_USER && one_in(ctx, 3);
 
-	return prot[below(ctx, ARRAY_LEN(prot) - !exec_only)];
+	return prot[below(ctx, ARRAY_LEN(prot) - !exec_only)] | (user ? AX_U : 0);
 }
 
 /* One of a few: areas that differ by it alone are often neighbours. */
@@ -393,12 +399,12 @@ static void make_fault_entry(struct ctx *ctx, struct axas_fault_entry *e,
 
 	*e = (struct axas_fault_entry){
 		.gpa = near + below(ctx, AX_PAGE),
-		.access = 1 << below(ctx, 3),
+		.access = 1 << below(ctx, ctx->features & AXAS_FEAT_EXEC_USER ? 4 : 3),
 		.width = widths[below(ctx, one_in(ctx, 8) ? 9 : 7)],
 		.result = ~0u, .cookie = 0x5a5a, .offset = 0xa5a5,
 	};
 	if (one_in(ctx, 6))
-		e->access = below(ctx, one_in(ctx, 4) ? 16 : 8);
+		e->access = below(ctx, one_in(ctx, 4) ? 32 : 16);
 	if (one_in(ctx, 10) && ctx->exact) {
 		e->bus = 1 + below(ctx, 2);
 		devices = &ctx->m.bus[e->bus - 1];

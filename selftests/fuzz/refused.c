@@ -53,12 +53,16 @@ static struct map_fault spoil_map(struct ctx *ctx, struct axas_map *m)
 		m->prot = 0;
 		return (struct map_fault){ "map: no prot", EINVAL };
 	case 8:
-		m->prot |= 8u << below(ctx, 28);
+		m->prot |= 16u << below(ctx, 28);
 		return (struct map_fault){ "map: unknown prot", EINVAL };
 	case 9:
 		m->prot = AX_W | (one_in(ctx, 2) ? AX_X : 0);
 		return (struct map_fault){ "map: write only", EINVAL };
 	case 10:
+		if (one_in(ctx, 2) && ~ctx->features & AXAS_FEAT_EXEC_USER) {
+			m->prot |= AX_U;
+			return (struct map_fault){ "map: user mode", EOPNOTSUPP };
+		}
 		if (ctx->features & AXAS_FEAT_EXEC_ONLY)
 			break;
 		m->prot = AX_X;
