@@ -67,7 +67,7 @@ struct figures {
 /* debugfs: areas; @end is exclusive */
 struct area {
 	uint64_t start, end;
-	char prot[4], backend[16], memtype[8], max_leaf[4];
+	char prot[5], backend[16], memtype[8], max_leaf[4];
 	uint64_t cookie, hpa;
 	bool has_hpa;
 	char flags[64];
@@ -83,7 +83,7 @@ struct device {
 struct run {
 	uint64_t start, end;
 	unsigned int leaf;		/* index into leaf_names */
-	char prot[4], memtype[8], flags[64];
+	char prot[5], memtype[8], flags[64];
 };
 
 /* Entries in use; where it is, if that isn't kept from the reader. */

@@ -343,7 +343,7 @@ static bool parse_area(struct area *a, char *line)
 	int used = 0;
 
 	*a = (struct area){ 0 };
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %3s %15s %7s %3s %" SCNx64 " %23s%n",
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %15s %7s %3s %" SCNx64 " %23s%n",
 		   &a->start, &a->end, a->prot, a->backend, a->memtype,
 		   a->max_leaf, &a->cookie, hpa, &used) < 8 ||
 	    a->end <= a->start)
@@ -419,7 +419,7 @@ static bool parse_run(struct run *r, char *line)
 	char leaf[4];
 	int used = 0;
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %3s %3s %7s%n", &r->start,
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %3s %4s %7s%n", &r->start,
 		   &r->end, leaf, r->prot, r->memtype, &used) < 5 ||
 	    r->end <= r->start)
 		return false;

@@ -469,7 +469,7 @@ const char *axas_format_name(uint32_t format);
  * axas_feature_name() - name of an &enum axas_feature
  * @feature: the bit
  *
- * Return: "exec-only", "ad", "fwb", "lpa2", or "unknown".
+ * Return: "exec-only", "ad", "fwb", "lpa2", "exec-user", or "unknown".
  */
 const char *axas_feature_name(uint32_t feature);
 

@@ -32,6 +32,8 @@ const char *axas_feature_name(uint32_t feature)
 		return "fwb";
 	case AXAS_FEAT_LPA2:
 		return "lpa2";
+	case AXAS_FEAT_EXEC_USER:
+		return "exec-user";
 	default:
 		return "unknown";
 	}

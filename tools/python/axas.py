@@ -36,6 +36,7 @@ class Prot(enum.IntFlag):
     READ = 1 << 0
     WRITE = 1 << 1
     EXEC = 1 << 2
+    EXEC_USER = 1 << 3
 
 
 class MemType(enum.IntEnum):
@@ -52,6 +53,7 @@ class Feature(enum.IntFlag):
     AD = 1 << 1
     FWB = 1 << 2
     LPA2 = 1 << 3
+    EXEC_USER = 1 << 4
 
 
 class Backend(enum.IntEnum):

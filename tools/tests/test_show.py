@@ -35,7 +35,7 @@ class Show(unittest.TestCase):
 
     def test_features(self):
         """Names, as axasctl info has them; of a newer module's there is a word."""
-        names = {1: "exec-only", 2: "ad", 4: "fwb", 8: "lpa2", 64: "unknown"}
+        names = {1: "exec-only", 2: "ad", 4: "fwb", 8: "lpa2", 16: "exec-user", 64: "unknown"}
         for bits in (0, 2, 5, 8, 66):
             with tempfile.TemporaryDirectory() as tmp:
                 spaces = make_space(tmp + "/s", [], features=hex(bits))

@@ -116,6 +116,8 @@ int main(void)
 	expect(!strcmp(axas_format_name(AXAS_FORMAT_AMD), "amd"), "format_name, amd");
 	expect(!strcmp(axas_feature_name(AXAS_FEAT_AD), "ad"), "feature_name");
 	expect(!strcmp(axas_feature_name(AXAS_FEAT_LPA2), "lpa2"), "feature_name, lpa2");
+	expect(!strcmp(axas_feature_name(AXAS_FEAT_EXEC_USER), "exec-user"),
+	       "feature_name, exec-user");
 	expect(!strcmp(axas_feature_name(0), "unknown"), "feature_name, none");
 	expect(!strcmp(axas_backend_name(0), "unknown"), "backend_name");
 	expect(!strcmp(axas_memtype_name(AXAS_MEM_DEVICE), "device"), "memtype_name");
