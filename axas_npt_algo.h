@@ -138,13 +138,15 @@ static inline u64 npt_next(u64 gpa, u64 end, unsigned int level)
 	return min(next, end);
 }
 
-/* The first entry from ptr on that has any of these bits, or end. */
+/*
+ * The first entry from ptr on that has any of these bits, or end. Eight loads have no order
+ * among them, so the compiler may make operands, or pairs, of them.
+ */
 static inline u64 *npt_skip(u64 *ptr, u64 *end, u64 bits)
 {
 	for (; ptr + 8 <= end; ptr += 8)
-		if ((READ_ONCE(ptr[0]) | READ_ONCE(ptr[1]) | READ_ONCE(ptr[2]) |
-		     READ_ONCE(ptr[3]) | READ_ONCE(ptr[4]) | READ_ONCE(ptr[5]) |
-		     READ_ONCE(ptr[6]) | READ_ONCE(ptr[7])) & bits)
+		if (data_race(ptr[0] | ptr[1] | ptr[2] | ptr[3] |
+			      ptr[4] | ptr[5] | ptr[6] | ptr[7]) & bits)
 			break;
 	while (ptr < end && !(READ_ONCE(*ptr) & bits))
 		ptr++;
