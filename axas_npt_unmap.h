@@ -128,6 +128,26 @@ static void npt_reap(struct npt_change *change, u64 *ptr, unsigned int level,
 	list_add(&page->lru, &npt->gather->tables);
 }
 
+/* Exchange an entry that holds nothing. Return: false if it does, by now. */
+static __always_inline bool npt_vacate(u64 *ptr, u64 vacant)
+{
+	u64 entry = READ_ONCE(*ptr);
+
+	return !npt_present(entry) && try_cmpxchg(ptr, &entry, vacant);
+}
+
+/* The same, as far as it goes. Return: the first that holds something, or end. */
+static __always_inline u64 *npt_vacate_run(u64 *ptr, u64 *end, u64 vacant)
+{
+	for (; ptr + 4 <= end; ptr += 4)
+		if (!npt_vacate(ptr, vacant) || !npt_vacate(ptr + 1, vacant) ||
+		    !npt_vacate(ptr + 2, vacant) || !npt_vacate(ptr + 3, vacant))
+			break;
+	while (ptr < end && npt_vacate(ptr, vacant))
+		ptr++;
+	return ptr;
+}
+
 /*
  * Clear entries from gpa on, up to the end of the table or the range, or to an
  * entry that takes a descent. Return: where that is.
@@ -137,6 +157,7 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 					     u64 gpa)
 {
 	u64 stop = npt_next(gpa, change->end, level + 1), next;
+	unsigned int shift = axas_level_shift(level);
 	u64 vacant = npt_vacant(change, gpa, level);
 	struct axas_npt *npt = change->npt;
 	s64 leaves = 0, owned = 0;
@@ -144,10 +165,17 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 	for (; gpa < stop; gpa = next, ptr++) {
 		u64 entry = READ_ONCE(*ptr);
 
-		next = npt_next(gpa, stop, level);
-		/* If it isn't empty any more, a fault was faster. */
-		if (!npt_present(entry) && try_cmpxchg(ptr, &entry, vacant))
+		/* If they aren't empty any more, a fault was faster. */
+		if (!npt_present(entry)) {
+			u64 first = gpa >> shift, last = (stop - 1) >> shift;
+			u64 *held = npt_vacate_run(ptr, ptr + last - first + 1,
+						   vacant);
+
+			next = clamp((first + (held - ptr)) << shift, gpa, stop);
+			ptr = held - 1;
 			continue;
+		}
+		next = npt_next(gpa, stop, level);
 		if (npt_goes_whole(change, entry, level, gpa)) {
 			npt_reap(change, ptr, level, gpa);
 			npt_count_leaves(npt, level - 1, -AXAS_TABLE_ENTRIES, 0);
