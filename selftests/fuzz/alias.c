@@ -53,9 +53,16 @@ static __u32 peer_rights(struct ctx *ctx, __u64 gpa, bool *any)
 {
 	struct area *a = areas_at(&ctx->m.mem, gpa);
 
+	__u32 rights = a ? a->prot : 0;
+
 	*any = a && area_lazy(a);
-	/* It has no leaf that can be executed and not read. */
-	return *any && a->prot & AX_R ? a->prot : 0;
+	/* It has no leaf that can be executed and not read, ... */
+	if (!*any || !(rights & AX_R))
+		return 0;
+	/* ... nor by one mode alone. */
+	if (ctx->features & AXAS_FEAT_EXEC_USER && ~rights & (AX_X | AX_U))
+		rights &= ~AX_X;
+	return rights & AX_RWX;
 }
 
 static void peer_fault(struct ctx *ctx, unsigned int zone, __u64 gpa)
