@@ -138,13 +138,11 @@ static inline u64 npt_next(u64 gpa, u64 end, unsigned int level)
 	return min(next, end);
 }
 
-/*
- * The first entry from ptr on that has any of these bits, or end. Eight loads have no order
- * among them, so the compiler may make operands, or pairs, of them.
- */
+/* The first entry from ptr on that has any of these bits, or end. */
 static inline u64 *npt_skip(u64 *ptr, u64 *end, u64 bits)
 {
 	for (; ptr + 8 <= end; ptr += 8)
+		/* In no order: the compiler may make operands, or pairs, of them. */
 		if (data_race(ptr[0] | ptr[1] | ptr[2] | ptr[3] |
 			      ptr[4] | ptr[5] | ptr[6] | ptr[7]) & bits)
 			break;
