@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * axas-vmm: ports and MSRs. They are registered with the space, which says for each
- * access whose it is and where in it.
+ * access whose it is and where in it, as it does of memory.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -33,10 +33,18 @@ void bus_begin(struct vmm *vmm)
 	}
 }
 
-/* Whose an access is, and where in it; NULL if nobody is there. */
-static const struct device *find(struct vmm *vmm, uint32_t bus, uint32_t address,
-				 unsigned int width, uint32_t rights,
-				 uint32_t *offset)
+/**
+ * bus_find() - ask the space whose an access is, and where in it
+ * @vmm: the guest
+ * @bus: an &enum axas_bus
+ * @address: of it
+ * @width: bytes, or 0 if nobody knows
+ * @rights: what is tried, &enum axas_prot bits
+ *
+ * What there is memory for is resolved by that.
+ */
+struct place bus_find(struct vmm *vmm, uint32_t bus, uint64_t address,
+		      unsigned int width, uint32_t rights)
 {
 	struct axas_fault_entry access = {
 		.gpa = address,
@@ -45,19 +53,57 @@ static const struct device *find(struct vmm *vmm, uint32_t bus, uint32_t address
 		.bus = bus,
 	};
 	int done = axas_faults(vmm->space, &access, 1);
+	struct place place = { .result = access.result };
 
 	if (done != 1)
 		die("AXAS_FAULT: %s", strerror(-done));
 	vmm->counts.results[bus][access.result]++;
-	*offset = access.offset;
-	return access.result == AXAS_FAULT_DEVICE ?
-	       devices[access.cookie] : NULL;
+	if (access.result == AXAS_FAULT_DEVICE) {
+		place.device = devices[access.cookie];
+		place.offset = access.offset;
+	}
+	return place;
 }
 
 /* Ports have a byte each. */
-static unsigned int step(uint32_t bus, unsigned int width)
+static unsigned int step(const struct device *d, unsigned int width)
 {
-	return bus == AXAS_BUS_PORT ? 1 : width;
+	return d->bus == AXAS_BUS_PORT ? 1 : width;
+}
+
+/**
+ * place_read() - the guest reads from a device
+ * @vmm: the guest
+ * @place: where
+ * @width: bytes
+ */
+uint64_t place_read(struct vmm *vmm, const struct place *place, unsigned int width)
+{
+	const struct device *d = place->device;
+	uint64_t value = 0;
+	unsigned int i;
+
+	for (i = 0; i < width; i += step(d, width))
+		value |= d->read(vmm, place->offset + i) << 8 * i;
+	return value;
+}
+
+/**
+ * place_write() - the guest writes to a device
+ * @vmm: the guest
+ * @place: where
+ * @width: bytes
+ * @value: what
+ */
+void place_write(struct vmm *vmm, const struct place *place, unsigned int width,
+		 uint64_t value)
+{
+	const struct device *d = place->device;
+	unsigned int i, bytes = step(d, width);
+
+	for (i = 0; i < width; i += bytes)
+		d->write(vmm, place->offset + i,
+			 bytes < width ? value >> 8 * i & 0xff : value);
 }
 
 /**
@@ -73,17 +119,11 @@ static unsigned int step(uint32_t bus, unsigned int width)
 bool bus_read(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int width,
 	      uint64_t *value)
 {
-	uint32_t offset;
-	const struct device *d = find(vmm, bus, address, width, AXAS_PROT_READ,
-				      &offset);
-	unsigned int i;
+	struct place place = bus_find(vmm, bus, address, width, AXAS_PROT_READ);
 
-	if (!d)
-		return false;
-	*value = 0;
-	for (i = 0; i < width; i += step(bus, width))
-		*value |= d->read(vmm, offset + i) << 8 * i;
-	return true;
+	if (place.device)
+		*value = place_read(vmm, &place, width);
+	return place.device;
 }
 
 /**
@@ -99,15 +139,9 @@ bool bus_read(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int widt
 bool bus_write(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int width,
 	       uint64_t value)
 {
-	uint32_t offset;
-	const struct device *d = find(vmm, bus, address, width, AXAS_PROT_WRITE,
-				      &offset);
-	unsigned int i;
+	struct place place = bus_find(vmm, bus, address, width, AXAS_PROT_WRITE);
 
-	if (!d)
-		return false;
-	for (i = 0; i < width; i += step(bus, width))
-		d->write(vmm, offset + i,
-			 bus == AXAS_BUS_PORT ? value >> 8 * i & 0xff : value);
-	return true;
+	if (place.device)
+		place_write(vmm, &place, width, value);
+	return place.device;
 }

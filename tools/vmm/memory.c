@@ -109,16 +109,14 @@ static uint64_t guest_rip(const struct vmm *vmm)
 void vmm_fault(struct vmm *vmm, const struct axas_vcpu_run *run)
 {
 	uint64_t from = __rdtsc();
-	int result = axas_fault(vmm->space, run->fault.gpa, run->fault.access);
+	struct place place = bus_find(vmm, AXAS_BUS_MEMORY, run->fault.gpa, 0,
+				      run->fault.access);
 
 	vmm->counts.fault_ticks += __rdtsc() - from;
-	if (result < 0)
-		die("AXAS_FAULT: %s", strerror(-result));
-	vmm->counts.results[AXAS_BUS_MEMORY][result]++;
 	vmm->counts.walks += run->fault.walk;
-	if (result > AXAS_FAULT_SPURIOUS)
+	if (place.result > AXAS_FAULT_SPURIOUS)
 		die("0x%" PRIx64 " can't be %s by the guest%s (rip 0x%" PRIx64 "): %s",
 		    (uint64_t)run->fault.gpa, access_name(run->fault.access),
 		    run->fault.walk ? "'s page-table walk" : "", guest_rip(vmm),
-		    axas_result_name(result));
+		    axas_result_name(place.result));
 }

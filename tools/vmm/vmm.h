@@ -151,6 +151,17 @@ struct device {
 	void (*write)(struct vmm *vmm, uint32_t offset, uint64_t value);
 };
 
+/**
+ * struct place - what the space says of an access
+ * @device: whose it is; NULL if no device's
+ * @offset: in the device
+ * @result: an &enum axas_fault_result
+ */
+struct place {
+	const struct device *device;
+	uint32_t offset, result;
+};
+
 /* axas-vmm.c */
 void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt, ...);
 
@@ -167,6 +178,11 @@ void vmm_fault(struct vmm *vmm, const struct axas_vcpu_run *run);
 
 /* bus.c */
 void bus_begin(struct vmm *vmm);
+struct place bus_find(struct vmm *vmm, uint32_t bus, uint64_t address,
+		      unsigned int width, uint32_t rights);
+uint64_t place_read(struct vmm *vmm, const struct place *place, unsigned int width);
+void place_write(struct vmm *vmm, const struct place *place, unsigned int width,
+		 uint64_t value);
 bool bus_read(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int width,
 	      uint64_t *value);
 bool bus_write(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int width,
