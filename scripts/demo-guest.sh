@@ -44,6 +44,44 @@ setsid cttyhack sh
 GUEST
 "${boot[@]}" --init "$work/inner.sh" --initrd "$work/inner.img"
 
+# kernel NAME: of a few instructions, which are standard input: a bzImage as the boot protocol
+# has it, without what only Linux needs
+kernel() {
+	"$(cross_of "$k_arch")gcc" -c -x assembler -o "$work/$1.o" - &&
+		"$(cross_of "$k_arch")objcopy" -O binary -j .text "$work/$1.o" "$work/$1.bin" &&
+		python3 - "$work/$1.bin" >"$work/$1.img" <<-'END'
+			import struct, sys
+			fields = ((0x1f1, "B", 1), (0x202, "4s", b"HdrS"), (0x206, "H", 0x20c), (0x211, "B", 1),
+			(0x236, "H", 1), (0x238, "I", 2047), (0x258, "Q", 0x1000000), (0x260, "I", 0x100000))
+			setup = bytearray(1024)
+			for at, form, value in fields: struct.pack_into("<" + form, setup, at, value)
+			sys.stdout.buffer.write(setup + bytes(512) + open(sys.argv[1], "rb").read())
+		END
+}
+# What a device in memory is not for.
+kernel unknown <<'END'
+	mov	$0xe0000400, %eax
+	movups	%xmm0, (%rax)
+END
+kernel across <<'END'
+	mov	0xe0000ffe, %eax
+END
+kernel code <<'END'
+	mov	$0xe0000400, %eax
+	jmp	*%rax
+END
+# The page fault's gate, not what faults, is in the device.
+kernel gate <<'END'
+	lidt	1f(%rip)
+	movabs	0x100000000, %eax
+1:	.word	0xfff
+	.quad	0xe0000000
+END
+kernel tables <<'END'
+	mov	$0xe0000000, %eax
+	mov	%rax, %cr3
+END
+
 # ---- the guest ----
 
 cat >"$work/run.sh" <<GUEST
@@ -82,6 +120,12 @@ echo "demo: walker \$?"
 walk --json >/tmp/walk4k 2>/dev/null
 walk --json --leaf 2M >/tmp/walk2m 2>/dev/null
 echo "demo: leaves \$?"
+walk --serial mmio --json >/tmp/walkmmio
+echo "demo: mmio \$?"
+for k in unknown across gate code tables; do
+	axas-vmm --serial mmio /\$k </dev/null
+	echo "demo: \$k \$?"
+done 2>&1
 show 'axas-vmm --initrd initrd.img vmlinuz'
 linux
 echo "demo: linux \$?"
@@ -91,7 +135,7 @@ echo "demo: beyond \$?"
 rmmod axas_vcpu
 rmmod axas
 dmesg | tail -n 100 | grep -q 'axas: unloaded, 0 frames in use' && echo "demo: unloaded 0"
-for f in walk4k walk2m stats map.svg; do
+for f in walk4k walk2m walkmmio stats map.svg; do
 	echo "axas-run: file \$f"
 	cat /tmp/\$f
 	echo
@@ -106,6 +150,8 @@ rc=0
 	--file "$build/$kernel/axas.ko" --file "$build/$kernel/samples/vcpu/axas_vcpu.ko" \
 	--file "$build/tools-$k_arch/axas-vmm:/bin/axas-vmm" --file "$build/tools-$k_arch/axasctl:/bin/axasctl" \
 	--file "$k_image:/vmlinuz" --file "$work/inner.img:/initrd.img" \
+	--file "$work/unknown.img:/unknown" --file "$work/across.img:/across" --file "$work/gate.img:/gate" \
+	--file "$work/code.img:/code" --file "$work/tables.img:/tables" \
 	--append loglevel=4 --log "$log" 2>"$work/err" |
 	awk '/^axas-run: / { quiet = 1 } !quiet && !/^demo: / { print; fflush() }' || rc=${PIPESTATUS[0]}
 
@@ -138,6 +184,26 @@ leaves() {
 		assert small["exits"]["fault"] > 20 * large["exits"]["fault"] > 0
 	END
 }
+# 16 reads and 14 writes, three of each at once, and each byte that is said
+mmio() {
+	ended mmio && python3 - <(file walkmmio) <<-END
+		import json, sys
+		all = json.load(open(sys.argv[1]))
+		said = len("walker: $pages pages written and read back, 0 wrong\n")
+		assert all["agrees"] and all["ports"]["no-area"] == 0, all
+		assert all["mmio"] == {"reads": 16 + said, "writes": 14 + said}, all["mmio"]
+		assert all["faults"]["device"] == 27 + 2 * said, all["faults"]
+	END
+}
+# refused NAME WHAT
+refused() { ended "$1" 125 && grep -q "^axas-vmm: 0x$2 (rip 0x[0-9a-f]*)" "$log"; }
+refusals() {
+	refused unknown "e0000400 (serial port): an instruction that isn't known here: 0f 11 00\( 00\)*" &&
+		refused across "e0000ffe (serial port): the operand goes on in another page: a1 fe 0f 00 e0\( 00\)*" &&
+		refused gate "e00000e[0-9a-f] (serial port): not the operand of the instruction: a1 [0-9a-f ]*" &&
+		refused tables "e0000[0-9a-f]* (serial port): the guest's page tables are there:[0-9a-f ]*" &&
+		refused code "e0000400 can't be run by the guest"
+}
 answered() {
 	ended linux && grep -q '^/ # .*uname -srm' "$log" &&
 		[ "$(grep -c "^Linux $(basename "$k_image" | sed 's/vmlinuz-//') x86_64$" "$log")" -eq 2 ] &&
@@ -166,6 +232,8 @@ quiet() { [ "$rc" -eq 0 ] && ended unloaded && [ -z "$(splats "$log")" ]; }
 
 so "the walker" walker
 so "leaves of 2 MiB" leaves
+so "a serial port in memory" mmio
+so "what a device in memory is not for" refusals
 so "Linux answers" answered
 so "all have counted the same" counted
 so "memory that isn't there" beyond

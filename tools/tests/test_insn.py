@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What axas-vmm knows of instructions: expected values are those of the Intel SDM, volume 2."""
+"""What axas-vmm knows of instructions and page tables: expected values are those of the Intel
+SDM, volume 2, and of the AMD64 Architecture Programmer's Manual, volume 2, chapter 5."""
 import os
+import random
+import tempfile
 import unittest
 
 from base import OUT, run
@@ -140,6 +143,60 @@ xor 4 ff ff 2        00000000 46
 add 1 1 2 10246      03 10206
 """
 
+PG, PSE, PAE, LA57, LMA = 1 << 31, 1 << 4, 1 << 5, 1 << 12, 1 << 10
+# CR4 and EFER; bytes of an entry; which bits of an address are each table's, from the root
+# down; and where leaves may be, by the lowest bit that a table takes.
+MODES = {
+    "32 bits": (0, 0, 4, ((31, 22), (21, 12)), (12,)),
+    "32 bits, PSE": (PSE, 0, 4, ((31, 22), (21, 12)), (22, 12)),
+    "PAE": (PAE, 0, 8, ((31, 30), (29, 21), (20, 12)), (21, 12)),
+    "4 levels": (PAE, LMA, 8, ((47, 39), (38, 30), (29, 21), (20, 12)), (30, 21, 12)),
+    "5 levels": (PAE | LA57, LMA, 8, ((56, 48), (47, 39), (38, 30), (29, 21), (20, 12)),
+                 (30, 21, 12)),
+}
+PAGES = 64
+
+
+class Tables:
+    """A guest's memory with page tables that lead to one page, and noise in all bits that
+    mean no address."""
+
+    def __init__(self, rnd, mode, leaf):
+        self.rnd = rnd
+        cr4, efer, self.size, levels, _ = MODES[mode]
+        self.memory = bytearray(PAGES * 4096)
+        self.linear = rnd.getrandbits(levels[0][0] + 1)
+        pages = rnd.sample(range(PAGES), len(levels))
+        table = pages[0] * 4096 + (rnd.randrange(128) * 32 if mode == "PAE" else 0)
+        # CR3 has flags, or a PCID; in PAE's bits 4 to 0 is nothing.
+        self.regs = (PG, table | (0 if mode == "PAE" else 0xfff if efer else 0x18), cr4, efer)
+        self.entries = []
+        for (high, low), page in zip(levels, pages[1:] + [None]):
+            where = table + (self.linear >> low & (1 << (high - low + 1)) - 1) * self.size
+            if low == leaf:
+                self.put(where, self.leaf(low))
+                break
+            table = page * 4096
+            self.put(where, table | self.noise(0x80 if low > 30 or low not in MODES[mode][4] else 0))
+        self.gpa |= self.linear & (1 << leaf) - 1
+
+    def put(self, where, entry):
+        self.entries.append(where)
+        self.memory[where:where + self.size] = entry.to_bytes(self.size, "little")
+
+    def noise(self, also=0):
+        """Flags that lead nowhere: present, whatever the rights; NX and what is ignored."""
+        high = self.rnd.getrandbits(12) << 52 if self.size == 8 else 0
+        return 1 | self.rnd.getrandbits(12) & (0xf7e & ~0x80 | also) | high
+
+    def leaf(self, low):
+        if low == 22:	# bits 39:32 are at 20:13
+            self.gpa = self.rnd.getrandbits(18) << 22
+            return self.gpa & 0xffffffff | self.gpa >> 32 << 13 | self.noise() | 0x80
+        self.gpa = self.rnd.getrandbits((52 if self.size == 8 else 32) - low) << low
+        pat = self.rnd.getrandbits(1) << 12 if low > 12 else 0
+        return self.gpa | self.noise(0x80 if low == 12 else 0) | pat | (0x80 if low > 12 else 0)
+
 
 def rows(text):
     return [row.split("  ", 1) for row in text.splitlines() if row]
@@ -165,3 +222,29 @@ class Insn(unittest.TestCase):
 
     def test_what_an_operation_gives(self):
         self.ask("compute", rows(SUMS))
+
+    def walk(self, tables, linear, regs=None):
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(tables.memory)
+            f.flush()
+            line = " ".join(f"{n:x}" for n in (*(regs or tables.regs), linear))
+            return run(OUT + "/insn", f.name, input=f"walk {line}\n").stdout.strip()
+
+    def test_where_an_address_leads(self):
+        seed = int(os.environ.get("SEED", random.getrandbits(32)))
+        rnd = random.Random(seed)
+        for mode, (*_, leaves) in MODES.items():
+            for leaf in leaves * 8:
+                tables = Tables(rnd, mode, leaf)
+                what = (mode, leaf, f"SEED={seed}")
+                self.assertEqual(self.walk(tables, tables.linear), f"{tables.gpa:x}", what)
+                # One that isn't present, or a root that isn't in memory
+                nowhere = list(tables.regs)
+                nowhere[1] += PAGES * 4096
+                self.assertEqual(self.walk(tables, tables.linear, nowhere), "none", what)
+                tables.memory[rnd.choice(tables.entries)] &= 0xfe
+                self.assertEqual(self.walk(tables, tables.linear), "none", what)
+
+    def test_without_paging_an_address_is_its_own(self):
+        tables = Tables(random.Random(1), "PAE", 12)
+        self.assertEqual(self.walk(tables, 0x12345678, (0, 0, PAE, 0)), "12345678")

@@ -106,8 +106,9 @@ LINES = (
     ("axas-run --ram 4K --leaf 4K mktem", "mktemp", "trace.txt 4K"),
     ("axas-run --ram 4K -- mktem", "mktemp", "--leaf"),
     ("axas-run --ram 4K -- cat trace", "trace.txt", "--leaf"),
-    ("axas-vmm --", "--ram --leaf --initrd --append --then --json --help --version", "--format"),
+    ("axas-vmm --", "--ram --leaf --serial --initrd --append --then --json --help --version", "--format"),
     ("axas-vmm --leaf=", "4K 2M", "trace.txt"),
+    ("axas-vmm --serial=", "port mmio", "trace.txt"),
     ("axas-vmm --initrd trace", "trace.txt", "--json"),
     ("axas-vmm --ram 64M trace", "trace.txt", "--json"),
 )

@@ -30,13 +30,14 @@ class Vmm(unittest.TestCase):
                 ("--ram 17179869188G: not 4M to 3G", "--ram", "17179869188G"),
                 ("--ram 4194305: not 4M to 3G, by 4096", "--ram", "4194305"),
                 ("--leaf 1G: not 4K or 2M", "--leaf", "1G"),
+                ("--serial ttyS0: not port or mmio", "--serial", "ttyS0"),
                 ("more than one KERNEL", "a", "b"),
                 ("--initrd and --append are for a KERNEL", "--initrd", "a")):
             self.fails(re.escape(pattern), *args)
 
     @unittest.skipIf(os.path.exists("/dev/axas"), "there is /dev/axas")
     def test_no_module(self):
-        for args in ([], ["--ram=3G", "--leaf=2M"], ["vmlinuz", "--append", "quiet"]):
+        for args in ([], ["--ram=3G", "--leaf=2M", "--serial=mmio"], ["vmlinuz", "--append", "quiet"]):
             self.fails("/dev/axas: No such file or directory: load the module", *args)
 
     def killed(self, tty, sig):

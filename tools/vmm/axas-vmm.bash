@@ -15,6 +15,7 @@ _axas_vmm() {
 	fi
 	case "$prev" in
 	--leaf) words='4K 2M' ;;
+	--serial) words='port mmio' ;;
 	--ram | --append | --then) return ;;
 	--initrd)
 		compopt -o filenames 2>/dev/null
@@ -27,7 +28,7 @@ _axas_vmm() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 	fi
-	[ -n "$words" ] || words='--ram --leaf --initrd --append --then --json --help --version'
+	[ -n "$words" ] || words='--ram --leaf --serial --initrd --append --then --json --help --version'
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
 

@@ -22,6 +22,7 @@ const char *argp_program_version = "axas-vmm " VERSION;
 
 struct options {
 	const char *kernel, *initrd, *append, *then;
+	const struct device *serial;
 	uint64_t ram, leaf;
 	bool json;
 };
@@ -29,6 +30,7 @@ struct options {
 enum {
 	OPT_RAM = 256,
 	OPT_LEAF,
+	OPT_SERIAL,
 	OPT_INITRD,
 	OPT_APPEND,
 	OPT_THEN,
@@ -39,6 +41,8 @@ static const struct argp_option options[] = {
 	{ "ram", OPT_RAM, "SIZE", 0,
 	  "Memory of the guest (256M); K, M and G may follow the number", 0 },
 	{ "leaf", OPT_LEAF, "4K|2M", 0, "Largest leaf of the memory (4K)", 0 },
+	{ "serial", OPT_SERIAL, "port|mmio", 0,
+	  "Where the serial port is: at I/O ports (the default) or in memory", 0 },
 	{ "initrd", OPT_INITRD, "FILE", 0, "Initial file system of KERNEL", 0 },
 	{ "append", OPT_APPEND, "\"ARG...\"", 0,
 	  "More for the command line of KERNEL", 0 },
@@ -100,6 +104,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--leaf %s: not 4K or 2M", arg);
 		o->leaf = *arg == '4' ? VMM_PAGE : UINT64_C(1) << 21;
 		break;
+	case OPT_SERIAL:
+		if (strcmp(arg, "port") && strcmp(arg, "mmio"))
+			argp_error(state, "--serial %s: not port or mmio", arg);
+		o->serial = *arg == 'p' ? &uart_port_device : &uart_mmio_device;
+		break;
 	case OPT_INITRD:
 		o->initrd = arg;
 		break;
@@ -158,7 +167,11 @@ int main(int argc, char **argv)
 		.args_doc = args_doc,
 		.doc = doc,
 	};
-	struct options o = { .ram = UINT64_C(256) << 20, .leaf = VMM_PAGE };
+	struct options o = {
+		.ram = UINT64_C(256) << 20,
+		.leaf = VMM_PAGE,
+		.serial = &uart_port_device,
+	};
 	struct vmm vmm = { 0 };
 	int status;
 
@@ -167,6 +180,7 @@ int main(int argc, char **argv)
 	console_begin(o.json);
 	vmm.ram = o.ram;
 	vmm.leaf = o.leaf;
+	vmm.serial = o.serial;
 	vmm.tsc_khz = measure_tsc();
 	vmm_make_space(&vmm);
 	vmm_make_cpu(&vmm);

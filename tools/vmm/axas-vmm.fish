@@ -4,6 +4,7 @@
 
 complete -c axas-vmm -l ram -x -d 'Memory of the guest'
 complete -c axas-vmm -l leaf -x -a '4K 2M' -d 'Largest leaf of the memory'
+complete -c axas-vmm -l serial -x -a 'port mmio' -d 'Where the serial port is'
 complete -c axas-vmm -l initrd -r -F -d 'Initial file system'
 complete -c axas-vmm -l append -x -d 'More for the command line'
 complete -c axas-vmm -l then -x -d 'What to run when the guest has ended'

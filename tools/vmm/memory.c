@@ -104,7 +104,7 @@ static uint64_t guest_rip(const struct vmm *vmm)
  * @vmm: the guest
  * @run: what has ended at it
  *
- * What the space doesn't resolve is the end: there are no devices in memory.
+ * What the space doesn't resolve is a device's, or the end.
  */
 void vmm_fault(struct vmm *vmm, const struct axas_vcpu_run *run)
 {
@@ -114,7 +114,9 @@ void vmm_fault(struct vmm *vmm, const struct axas_vcpu_run *run)
 
 	vmm->counts.fault_ticks += __rdtsc() - from;
 	vmm->counts.walks += run->fault.walk;
-	if (place.result > AXAS_FAULT_SPURIOUS)
+	if (place.device)
+		mmio_emulate(vmm, run, &place);
+	else if (place.result > AXAS_FAULT_SPURIOUS)
 		die("0x%" PRIx64 " can't be %s by the guest%s (rip 0x%" PRIx64 "): %s",
 		    (uint64_t)run->fault.gpa, access_name(run->fault.access),
 		    run->fault.walk ? "'s page-table walk" : "", guest_rip(vmm),

@@ -115,6 +115,10 @@ static void text(const struct vmm *vmm, const struct axas_stats *stats,
 	row("... of page-table walks", c->walks);
 	printf("  %-32s %12.2f\n", "us in AXAS_FAULT, each",
 	       us_per(vmm, c->fault_ticks, faults));
+	if (c->results[AXAS_BUS_MEMORY][AXAS_FAULT_DEVICE]) {
+		row("... emulated reads", c->mmio_reads);
+		row("... emulated writes", c->mmio_writes);
+	}
 	text_results("ports", c->results[AXAS_BUS_PORT]);
 	text_results("MSRs", c->results[AXAS_BUS_SYSREG]);
 	text_space(stats);
@@ -162,6 +166,8 @@ static void json(const struct vmm *vmm, const struct axas_stats *stats,
 	json_results("faults", c->results[AXAS_BUS_MEMORY]);
 	json_results("ports", c->results[AXAS_BUS_PORT]);
 	json_results("msrs", c->results[AXAS_BUS_SYSREG]);
+	printf("  \"mmio\": { \"reads\": %" PRIu64 ", \"writes\": %" PRIu64 " },\n",
+	       c->mmio_reads, c->mmio_writes);
 	printf("  \"walks\": %" PRIu64 ",\n  \"us_per_fault\": %.3f,\n", c->walks,
 	       us_per(vmm, c->fault_ticks, c->exits[AXAS_VCPU_EXIT_FAULT]));
 	printf("  \"resident\": %" PRIu64 ",\n", (uint64_t)stats->resident);

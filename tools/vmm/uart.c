@@ -184,6 +184,11 @@ static void uart_write(struct vmm *vmm, uint32_t offset, uint64_t value)
 	update(vmm);
 }
 
-const struct device uart_device = {
+/* Where a PC has it; or in memory. */
+const struct device uart_port_device = {
 	"serial port", AXAS_BUS_PORT, 0x3f8, 0x3ff, uart_read, uart_write,
+};
+
+const struct device uart_mmio_device = {
+	"serial port", AXAS_BUS_MEMORY, VMM_SERIAL, VMM_SERIAL + 7, uart_read, uart_write,
 };

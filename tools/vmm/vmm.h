@@ -5,7 +5,8 @@
  *   axas-vmm.c  the command line
  *   run.c       the guest runs, and what comes out is seen to
  *   memory.c    the space, its areas, nested faults
- *   bus.c       ports and MSRs, registered with the space
+ *   bus.c       devices in memory, ports and MSRs, registered with the space
+ *   mmio.c insn.c guest.c   instructions that access a device in memory
  *   uart.c pic.c pit.c board.c msr.c   the devices
  *   console.c   this process's terminal
  *   cpuid.c     what the guest's CPU says that it is
@@ -29,6 +30,8 @@
 /* Where a PC has its memory: what is between is zeros, and can't be written. */
 #define VMM_LOW_END	UINT64_C(0xa0000)
 #define VMM_HIGH	UINT64_C(0x100000)
+/* The serial port where it is in memory: behind all RAM, amid a page. */
+#define VMM_SERIAL	UINT64_C(0xe0000400)
 #define VMM_MIN_RAM	(UINT64_C(4) << 20)
 #define VMM_MAX_RAM	(UINT64_C(3) << 30)	/* what boot.c maps has room */
 
@@ -112,12 +115,15 @@ struct uart {
  * @fault_ticks: of the time-stamp counter, in AXAS_FAULT for nested faults
  * @run_ticks: ... in AXAS_VCPU_RUN
  * @halt_ns: while the guest waited
+ * @mmio_reads: accesses of instructions that mmio.c did
+ * @mmio_writes: ...
  */
 struct counts {
 	uint64_t exits[AXAS_VCPU_NR_EXITS];
 	uint64_t interrupted, interrupts;
 	uint64_t results[VMM_NR_BUSES][AXAS_NR_FAULT_RESULTS];
 	uint64_t walks, fault_ticks, run_ticks, halt_ns;
+	uint64_t mmio_reads, mmio_writes;
 };
 
 struct vmm {
@@ -127,6 +133,7 @@ struct vmm {
 	uint64_t begun;		/* ns */
 	struct pic_chip pic[2];
 	struct pit pit;
+	const struct device *serial;	/* where that is */
 	struct uart uart;
 	uint8_t cmos_index;
 	struct counts counts;
@@ -136,17 +143,18 @@ struct vmm {
 };
 
 /**
- * struct device - ports or MSRs that are next to each other
+ * struct device - addresses that are next to each other
  * @name: of it
- * @bus: an &enum axas_bus
+ * @bus: an &enum axas_bus; in memory no other device or RAM is in the same pages
  * @first: first address
  * @last: last address
  * @read: what the guest reads at an offset
- * @write: what it writes; ports one byte at a time
+ * @write: what it writes; one byte at a time, but for MSRs
  */
 struct device {
 	const char *name;
-	uint32_t bus, first, last;
+	uint32_t bus;
+	uint64_t first, last;
 	uint64_t (*read)(struct vmm *vmm, uint32_t offset);
 	void (*write)(struct vmm *vmm, uint32_t offset, uint64_t value);
 };
@@ -178,6 +186,7 @@ void vmm_fault(struct vmm *vmm, const struct axas_vcpu_run *run);
 
 /* bus.c */
 void bus_begin(struct vmm *vmm);
+void bus_add(struct vmm *vmm, const struct device *d);
 struct place bus_find(struct vmm *vmm, uint32_t bus, uint64_t address,
 		      unsigned int width, uint32_t rights);
 uint64_t place_read(struct vmm *vmm, const struct place *place, unsigned int width);
@@ -188,8 +197,21 @@ bool bus_read(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int widt
 bool bus_write(struct vmm *vmm, uint32_t bus, uint32_t address, unsigned int width,
 	       uint64_t value);
 
+/* guest.c */
+bool guest_translate(int space, const struct axas_vcpu_regs *regs, uint64_t linear,
+		     uint64_t *gpa);
+unsigned int guest_code_bits(const struct axas_vcpu_regs *regs);
+uint64_t guest_linear(const struct axas_vcpu_regs *regs, unsigned int segment,
+		      uint64_t offset);
+size_t guest_fetch(int space, const struct axas_vcpu_regs *regs, uint8_t *bytes,
+		   size_t nr);
+
+/* mmio.c */
+void mmio_emulate(struct vmm *vmm, const struct axas_vcpu_run *run,
+		  const struct place *place);
+
 /* the devices */
-extern const struct device uart_device, pit_device, pic_master_device,
+extern const struct device uart_port_device, uart_mmio_device, pit_device, pic_master_device,
 	pic_slave_device, keyboard_device, speaker_device, delay_device,
 	cmos_device, exit_device, tsc_device;
 

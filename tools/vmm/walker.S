@@ -3,10 +3,11 @@
  * The guest that is built into axas-vmm: it walks over its memory.
  *
  * RSI has pairs of where a range of memory begins and ends, up to a zero, and behind it a
- * range that can't be written. Each page has to be zeros. Each line of 64 bytes gets a word
- * that no other has; when all have one they are compared, from the end to the beginning, while
- * a timer interrupts. The count goes to the serial port, and the guest ends by the port that
- * is there for it: 0 if nothing was wrong.
+ * range that can't be written, and where in memory the serial port is, or zero. Each page
+ * has to be zeros. Each line of 64 bytes gets a word that no other has; when all have one they
+ * are compared, from the end to the beginning, while a timer interrupts. A serial port in
+ * memory is accessed in all ways that the monitor knows. The count goes to it, and the
+ * guest ends by the port that is there for it: 0 if nothing was wrong.
  *
  * It is copied to where it runs, so it knows no address but its own.
  */
@@ -14,7 +15,10 @@
 #define PAGE		4096
 
 #define UART		0x3f8
-#define UART_STATUS	0x3fd
+/* Registers of a 16550, and what of them is kept as it is */
+#define UART_LCR	3
+#define UART_STATUS	5
+#define UART_SCRATCH	7
 #define PIC_1		0x20
 #define PIC_2		0xa0
 #define PIT		0x40
@@ -66,13 +70,17 @@ walker_code:
 	hlt
 	jmp	6b
 7:	cli
-	call	report
+	mov	16(%r15), %rbx
+	test	%rbx, %rbx
+	jz	8f
+	call	access_uart
+8:	call	report
 	xor	%eax, %eax
 	test	%r14, %r14
 	setnz	%al
 	out	%al, $EXIT
-8:	hlt
-	jmp	8b
+9:	hlt
+	jmp	9b
 
 /* RAX = the word for the line at RDI */
 word_of_line:
@@ -164,7 +172,78 @@ interrupt:
 	pop	%rax
 	iretq
 
-/* ---- the serial port ---- */
+/* ---- the serial port, at RBX if it is in memory ---- */
+
+/* Whatever was compared before has to be equal. */
+	.macro	equal
+	je	.+5
+	inc	%r14
+	.endm
+
+access_uart:
+	/* All widths, and its registers: none has input, but all there is to say of that. */
+	movb	$0x5a, UART_SCRATCH(%rbx)
+	cmpb	$0x5a, UART_SCRATCH(%rbx)
+	equal
+	mov	$0x6b7c, %eax
+	mov	%ah, UART_SCRATCH(%rbx)
+	movsbq	UART_SCRATCH(%rbx), %rdx
+	cmp	$0x6b, %rdx
+	equal
+	movw	$0x8c00, UART_SCRATCH - 1(%rbx)
+	movsbl	UART_SCRATCH(%rbx), %edx
+	cmp	$0xffffff8c, %edx
+	equal
+	movzwl	UART_SCRATCH - 1(%rbx), %edx
+	cmp	$0x8cb0, %edx
+	equal
+	movl	$0x1d000000, UART_SCRATCH - 3(%rbx)
+	mov	UART_SCRATCH - 3(%rbx), %edx
+	cmp	$0x1db06000, %edx
+	equal
+	movb	$0x80, UART_LCR(%rbx)	/* the divisor's bytes are the first two */
+	movabs	$0x2e00000003000001, %rax
+	mov	%rax, (%rbx)
+	movabs	$0x2eb0600003010000, %rax
+	cmp	(%rbx), %rax
+	equal
+
+	/* Read and written at once, by string, and by an address of the instruction */
+	orb	$0x81, UART_SCRATCH(%rbx)
+	mov	$0x1c, %al
+	xorb	%al, UART_SCRATCH(%rbx)
+	lock addb $0x10, UART_SCRATCH(%rbx)
+	cmpb	$0xc3, UART_SCRATCH(%rbx)
+	equal
+	mov	$0xf0, %al
+	and	UART_SCRATCH(%rbx), %al
+	cmp	$0xc0, %al
+	equal
+	lea	UART_SCRATCH(%rbx), %rdi
+	mov	$0x3f, %al
+	mov	$3, %ecx
+	rep stosb			/* two of three go beside it */
+	movabs	0xe0000407, %al
+	cmp	$0x3f, %al
+	equal
+	lea	UART_SCRATCH + 3(%rbx), %rax
+	cmp	%rax, %rdi
+	equal
+	test	%rcx, %rcx
+	equal
+
+	/* Beside it there is nothing, and half of an access doesn't happen. */
+	movl	$0, UART_SCRATCH - 2(%rbx)
+	movb	$0, -1(%rbx)
+	cmpb	$0x3f, UART_SCRATCH(%rbx)
+	equal
+	cmpl	$-1, UART_SCRATCH - 2(%rbx)
+	equal
+	cmpb	$-1, -1(%rbx)
+	equal
+	cmpq	$-1, 8(%rbx)
+	equal
+	ret
 
 report:
 	lea	text_1(%rip), %rsi
@@ -192,18 +271,24 @@ print_number:
 /* What is at RSI, up to a zero */
 print:
 	mov	(%rsi), %cl
+	inc	%rsi
 	test	%cl, %cl
-	jz	2f
-1:	mov	$UART_STATUS, %edx
+	jz	3f
+	test	%rbx, %rbx
+	jnz	2f
+1:	mov	$UART + UART_STATUS, %edx
 	in	(%dx), %al
 	test	$0x20, %al		/* room for a byte */
 	jz	1b
 	mov	$UART, %edx
 	mov	%cl, %al
 	out	%al, (%dx)
-	inc	%rsi
 	jmp	print
-2:	ret
+2:	testb	$0x20, UART_STATUS(%rbx)
+	jz	2b
+	mov	%cl, (%rbx)
+	jmp	print
+3:	ret
 
 text_1:	.asciz	"walker: "
 text_2:	.asciz	" pages written and read back, "

@@ -12,13 +12,14 @@ extern const char walker_code[], walker_code_end[];
  */
 void walker_load(struct vmm *vmm)
 {
-	/* Where it walks, a range after the other; and what is zeros. */
-	const uint64_t ranges[] = {
+	bool mmio = vmm->serial->bus == AXAS_BUS_MEMORY;
+	/* Where it walks, a range after the other; what is zeros; and the serial port. */
+	const uint64_t params[] = {
 		VMM_BOOT_END, VMM_LOW_END, VMM_HIGH, vmm->ram, 0,
-		VMM_LOW_END, VMM_HIGH,
+		VMM_LOW_END, VMM_HIGH, mmio ? vmm->serial->first : 0,
 	};
 
-	vmm_put(vmm, VMM_PARAMS, ranges, sizeof(ranges));
+	vmm_put(vmm, VMM_PARAMS, params, sizeof(params));
 	vmm_put(vmm, VMM_WALKER, walker_code, walker_code_end - walker_code);
 	boot_begin(vmm, VMM_WALKER, VMM_PARAMS);
 }
