@@ -36,7 +36,7 @@ boot=("$AXAS_TREE/scripts/boot.sh" --arch "$k_arch")
 # ---- the guest's guest ----
 
 walked=64 # MiB
-typed='uname -srm; grep MemTotal /proc/meminfo; reboot -f'
+typed='uname -srm; grep MemTotal /proc/meminfo; grep -o ^0:.*irq:4 /proc/tty/driver/serial; reboot -f'
 cat >"$work/inner.sh" <<'GUEST'
 #!/bin/sh
 echo "Linux is up, on a space of axas."
@@ -90,12 +90,11 @@ export LC_ALL=C.UTF-8 COLUMNS=80
 walk() { axas-vmm --ram ${walked}M "\$@" </dev/null; }
 show() { echo; echo "guest# \$*"; }
 
-# At the prompt somebody types.
+# linux ARG...: at the prompt somebody types
 linux() {
+	rm -f /tmp/keyboard
 	mkfifo /tmp/keyboard
-	axas-vmm --initrd /initrd.img --append quiet \\
-		--then 'axasctl map \$AXAS_SPACE; axasctl map \$AXAS_SPACE --svg /tmp/map.svg;
-			axasctl stats \$AXAS_SPACE --json >/tmp/stats' /vmlinuz </tmp/keyboard >/tmp/linux 2>&1 &
+	axas-vmm --initrd /initrd.img --append quiet "\$@" /vmlinuz </tmp/keyboard >/tmp/linux 2>&1 &
 	exec 3>/tmp/keyboard
 	tail -f /tmp/linux &
 	n=0
@@ -108,6 +107,7 @@ linux() {
 	status=\$?
 	sleep 1.5
 	kill %2
+	exec 3>&-
 	return \$status
 }
 
@@ -127,8 +127,12 @@ for k in unknown across gate code tables; do
 	echo "demo: \$k \$?"
 done 2>&1
 show 'axas-vmm --initrd initrd.img vmlinuz'
-linux
+linux --then 'axasctl map \$AXAS_SPACE; axasctl map \$AXAS_SPACE --svg /tmp/map.svg;
+	axasctl stats \$AXAS_SPACE --json >/tmp/stats'
 echo "demo: linux \$?"
+show 'axas-vmm --serial mmio --initrd initrd.img vmlinuz'
+linux --serial mmio
+echo "demo: linux-mmio \$?"
 show "axas-vmm --append 'memmap=exactmap memmap=640K@0 memmap=511M@1M' vmlinuz"
 axas-vmm --append 'quiet memmap=exactmap memmap=640K@0 memmap=511M@1M' /vmlinuz </dev/null
 echo "demo: beyond \$?"
@@ -184,15 +188,15 @@ leaves() {
 		assert small["exits"]["fault"] > 20 * large["exits"]["fault"] > 0
 	END
 }
-# 16 reads and 14 writes, three of each at once, and each byte that is said
+# 17 reads and 14 writes, three of each at once, and each byte that is said
 mmio() {
 	ended mmio && python3 - <(file walkmmio) <<-END
 		import json, sys
 		all = json.load(open(sys.argv[1]))
 		said = len("walker: $pages pages written and read back, 0 wrong\n")
 		assert all["agrees"] and all["ports"]["no-area"] == 0, all
-		assert all["mmio"] == {"reads": 16 + said, "writes": 14 + said}, all["mmio"]
-		assert all["faults"]["device"] == 27 + 2 * said, all["faults"]
+		assert all["mmio"] == {"reads": 17 + said, "writes": 14 + said}, all["mmio"]
+		assert all["faults"]["device"] == 28 + 2 * said, all["faults"]
 	END
 }
 # refused NAME WHAT
@@ -206,8 +210,18 @@ refusals() {
 }
 answered() {
 	ended linux && grep -q '^/ # .*uname -srm' "$log" &&
-		[ "$(grep -c "^Linux $(basename "$k_image" | sed 's/vmlinuz-//') x86_64$" "$log")" -eq 2 ] &&
-		grep -q '^MemTotal: *2[0-9]\{5\} kB' "$log"
+		[ "$(grep -c "^Linux $(basename "$k_image" | sed 's/vmlinuz-//') x86_64$" "$log")" -eq 3 ] &&
+		grep -q '^MemTotal: *2[0-9]\{5\} kB' "$log" && grep -q '^0: uart:16550A port:000003F8 irq:4' "$log"
+}
+# What it says by the port in memory, and nothing by another, from its first line on
+answered_mmio() {
+	ended linux-mmio &&
+		sed -n '/^guest# axas-vmm --serial mmio/,/^demo: linux-mmio/p' "$log" >"$work/mmio" &&
+		grep -q 'bootconsole \[uart8250\] enabled' "$work/mmio" &&
+		grep -q '^/ # .*uname -srm' "$work/mmio" &&
+		grep -q '^0: uart:16550A mmio:0xE0000400 irq:4' "$work/mmio" &&
+		[ "$(sed -n 's/^  \.\.\. emulated writes *//p' "$work/mmio")" -gt 1000 ] &&
+		grep -q '^the space has counted the same' "$work/mmio"
 }
 # All three have it: the CPU's exits, the answers to them, and what axasctl reads of the space.
 counted() {
@@ -235,6 +249,7 @@ so "leaves of 2 MiB" leaves
 so "a serial port in memory" mmio
 so "what a device in memory is not for" refusals
 so "Linux answers" answered
+so "... by a serial port in memory" answered_mmio
 so "all have counted the same" counted
 so "memory that isn't there" beyond
 so "a picture of Linux's memory" picture

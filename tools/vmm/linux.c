@@ -25,12 +25,15 @@
 #define SIZE_2M		(UINT64_C(1) << 21)
 
 /*
- * No APIC, no ACPI, no PCI: nothing of that is there, nor any memory where it would be. How
+ * No APIC and no ACPI: nothing of that is there, nor any memory where it would be. How
  * fast the time-stamp counter is would take the guest a while to find out.
  */
 #define COMMAND_LINE							\
-	"console=ttyS0 noapic nolapic acpi=off pci=off reboot=k panic=-1 " \
-	"mitigations=off nokaslr tsc=reliable tsc_early_khz=%" PRIu64 "%s%s"
+	"%s noapic nolapic acpi=off reboot=k panic=-1 mitigations=off "	\
+	"nokaslr tsc=reliable tsc_early_khz=%" PRIu64 "%s%s"
+#define AT_PORTS	"console=ttyS0 pci=off"
+/* From the beginning, and on when PCI has it. Nobody else has set its speed. */
+#define IN_MEMORY	"console=uart8250,mmio,0x%" PRIx64 ",115200n8"
 
 struct file {
 	const char *name;
@@ -101,10 +104,13 @@ static void put_initrd(struct vmm *vmm, struct boot_params *p,
 static void put_command_line(struct vmm *vmm, struct boot_params *p,
 			     const char *append)
 {
-	char line[2048];
-	int n = snprintf(line, sizeof(line), COMMAND_LINE, vmm->tsc_khz,
-			 append ? " " : "", append ? append : "");
+	char line[2048], console[64] = AT_PORTS;
+	int n;
 
+	if (vmm->serial->bus == AXAS_BUS_MEMORY)
+		snprintf(console, sizeof(console), IN_MEMORY, vmm->serial->first);
+	n = snprintf(line, sizeof(line), COMMAND_LINE, console, vmm->tsc_khz,
+		     append ? " " : "", append ? append : "");
 	if (n >= (int)sizeof(line) || n > (int)p->hdr.cmdline_size)
 		die("--append: too long");
 	vmm_put(vmm, VMM_CMDLINE, line, n + 1);

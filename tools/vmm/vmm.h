@@ -7,7 +7,7 @@
  *   memory.c    the space, its areas, nested faults
  *   bus.c       devices in memory, ports and MSRs, registered with the space
  *   mmio.c insn.c guest.c   instructions that access a device in memory
- *   uart.c pic.c pit.c board.c msr.c   the devices
+ *   uart.c pic.c pit.c pci.c board.c msr.c   the devices
  *   console.c   this process's terminal
  *   cpuid.c     what the guest's CPU says that it is
  *   boot.c      how a 64-bit guest begins
@@ -105,6 +105,18 @@ struct uart {
 	unsigned int nr;
 };
 
+#define PCI_HEADER	0x40	/* bytes */
+
+/**
+ * struct pci - a bus
+ * @address: what of its configuration is accessed
+ * @serial: the header of the serial port
+ */
+struct pci {
+	uint32_t address;
+	uint8_t serial[PCI_HEADER];
+};
+
 /**
  * struct counts - what has happened
  * @exits: by &enum axas_vcpu_exit
@@ -135,6 +147,7 @@ struct vmm {
 	struct pit pit;
 	const struct device *serial;	/* where that is */
 	struct uart uart;
+	struct pci pci;
 	uint8_t cmos_index;
 	struct counts counts;
 	bool ended;
@@ -221,6 +234,7 @@ unsigned int pic_take(struct vmm *vmm);
 void pit_tick(struct vmm *vmm, uint64_t now);
 bool pit_output_2(const struct vmm *vmm);
 void pit_set_gate_2(struct vmm *vmm, bool gate);
+void pci_begin(struct vmm *vmm);
 void uart_poll(struct vmm *vmm);
 bool uart_listens(const struct vmm *vmm);
 

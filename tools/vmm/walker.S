@@ -198,8 +198,9 @@ access_uart:
 	cmp	$0x8cb0, %edx
 	equal
 	movl	$0x1d000000, UART_SCRATCH - 3(%rbx)
+	or	$-1, %rdx
 	mov	UART_SCRATCH - 3(%rbx), %edx
-	cmp	$0x1db06000, %edx
+	cmp	$0x1db06000, %rdx
 	equal
 	movb	$0x80, UART_LCR(%rbx)	/* the divisor's bytes are the first two */
 	movabs	$0x2e00000003000001, %rax
@@ -223,8 +224,11 @@ access_uart:
 	mov	$0x3f, %al
 	mov	$3, %ecx
 	rep stosb			/* two of three go beside it */
+	mov	$0, %al
 	movabs	0xe0000407, %al
-	cmp	$0x3f, %al
+	mov	UART_SCRATCH(%rbx), %ah
+	movabs	$0x2eb0600003013f3f, %rdx
+	cmp	%rdx, %rax		/* and what is above is as it was */
 	equal
 	lea	UART_SCRATCH + 3(%rbx), %rax
 	cmp	%rax, %rdi
