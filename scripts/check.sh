@@ -57,7 +57,7 @@ monitors                | rest  | distro        | 150 | guide monitors tracking 
 walks                   | rest  | distro        |  60 | walks | axas-replay's walks beside those of QEMU's CPUs
 paper                   | rest  | distro        |  60 | paper | make paper, of one program, twice
 paper-page              | rest  | distro        | 120 | guide paper | ... and the page about it
-demo-guest              | rest  | distro-x86_64 |  40 | demo-guest | make demo-guest: guests on spaces, Linux one of them
+demo-guest              | rest  | distro-x86_64 |  60 | demo-guest | make demo-guest: guests on spaces, Linux one of them
 qemu                    | rest  | distro        | 400 | qemu | the distribution's QEMU, nested, with its RAM in a space
 install                 | rest  | distro        | 180 | install | make install, dkms, the Debian packages
 hw-x86                  | rest  | bochs         |  90 | hw-x86 | ... by VMX, in Bochs

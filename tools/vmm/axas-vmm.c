@@ -186,6 +186,8 @@ int main(int argc, char **argv)
 	vmm_make_cpu(&vmm);
 	cpuid_set(&vmm);
 	bus_begin(&vmm);
+	if (vmm.serial->bus == AXAS_BUS_MEMORY)
+		pci_begin(&vmm);
 	if (o.kernel)
 		linux_load(&vmm, o.kernel, o.initrd, o.append);
 	else

@@ -53,8 +53,6 @@ void bus_begin(struct vmm *vmm)
 	for (i = 0; i < sizeof(always) / sizeof(*always); i++)
 		bus_add(vmm, always[i]);
 	bus_add(vmm, vmm->serial);
-	if (vmm->serial->bus == AXAS_BUS_MEMORY)
-		pci_begin(vmm);
 }
 
 /**

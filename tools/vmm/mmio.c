@@ -192,6 +192,8 @@ static const char *decode(struct access *a, const struct axas_vcpu_run *run,
 
 	if (run->fault.walk)
 		return "the guest's page tables are there";
+	if (!nr)
+		return "the guest's page tables no longer lead to the instruction";
 	if (!insn_decode(bytes, nr, guest_code_bits(&a->regs), &a->insn))
 		return "an instruction that isn't known here";
 	if (operand_linear(a) % VMM_PAGE != offset)
