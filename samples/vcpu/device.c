@@ -28,10 +28,20 @@
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 
+#include <asm/fpu/api.h>
+#include <asm/pkru.h>
+
 #include "vcpu.h"
+
+/* 13.5.1: XSAVE has its header behind the 512 bytes of FXSAVE; MXCSR at reset. */
+#define XSAVE_MXCSR	24
+#define XSAVE_LEAF	0xd
 
 #define VCPU_RUN_FLAGS	(AXAS_VCPU_RUN_INTERRUPT | AXAS_VCPU_RUN_WINDOW | \
 			 AXAS_VCPU_RUN_FAIL | AXAS_VCPU_RUN_RESOLVE)
+
+/* The one of this machine's CPUs. */
+const struct vcpu_ops *vcpu_ops;
 
 /* ---- from outside ---- */
 
@@ -70,6 +80,54 @@ static int vcpu_kick(struct vcpu *vcpu)
 
 /* ---- a run ---- */
 
+static void vcpu_load_fpu(const struct vcpu *vcpu)
+{
+	asm volatile("xrstor64 (%0)" : : "r" (vcpu->fpu), "a" (-1), "d" (-1)
+		     : "memory");
+}
+
+static void vcpu_save_fpu(const struct vcpu *vcpu)
+{
+	asm volatile("xsave64 (%0)" : : "r" (vcpu->fpu), "a" (-1), "d" (-1)
+		     : "memory");
+}
+
+/* Interrupts are off. Above 0: it has been told to leave before it was there. */
+static int vcpu_enter_cpu(struct vcpu *vcpu)
+{
+	int ret = VCPU_GO_ON;
+
+	/* A full barrier: see vcpu_leave(). */
+	xchg(&vcpu->on_cpu, smp_processor_id());
+	if (!READ_ONCE(vcpu->kicked))
+		ret = vcpu_ops->enter(vcpu);
+	/* The guest has stored what it has. */
+	smp_store_release(&vcpu->on_cpu, -1);
+	return ret;
+}
+
+/*
+ * Enter the guest once. All that the kernel has enabled in XCR0 is the guest's in
+ * between, PKRU too, which kernel_fpu_begin() doesn't save.
+ */
+static int vcpu_enter(struct vcpu *vcpu)
+{
+	unsigned long flags;
+	u32 pkru;
+	int ret;
+
+	kernel_fpu_begin();
+	pkru = read_pkru();
+	vcpu_load_fpu(vcpu);
+	local_irq_save(flags);
+	ret = vcpu_enter_cpu(vcpu);
+	local_irq_restore(flags);
+	vcpu_save_fpu(vcpu);
+	write_pkru(pkru);
+	kernel_fpu_end();
+	return ret;
+}
+
 /* Above 0: the guest goes on; 0: the caller's. */
 static int vcpu_fault(struct vcpu *vcpu, const struct axas_vcpu_run *run)
 {
@@ -90,9 +148,9 @@ static int vcpu_loop(struct vcpu *vcpu, struct axas_vcpu_run *run)
 		if (signal_pending(current) || xchg(&vcpu->kicked, false))
 			return -EINTR;
 		cond_resched();
-		ret = svm_run(vcpu);
+		ret = vcpu_enter(vcpu);
 		if (!ret)
-			ret = svm_exit(vcpu, run);
+			ret = vcpu_ops->exit(vcpu, run);
 		if (!ret && run->reason == AXAS_VCPU_EXIT_FAULT)
 			ret = vcpu_fault(vcpu, run);
 	} while (ret > 0);
@@ -106,12 +164,12 @@ static int vcpu_begin(struct vcpu *vcpu, struct axas_vcpu_run *run)
 	if (run->flags & AXAS_VCPU_RUN_INTERRUPT &&
 	    (run->vector < 32 || run->vector > 255))
 		return -EINVAL;
-	svm_finish(vcpu, run);
+	vcpu_finish(vcpu, run);
 	if (!(run->flags & AXAS_VCPU_RUN_INTERRUPT))
 		return 0;
-	if (!svm_ready(vcpu))
+	if (!vcpu_ops->ready(vcpu))
 		return -EAGAIN;
-	svm_raise(vcpu, SVM_EVENT_INTERRUPT, run->vector);
+	vcpu_ops->raise(vcpu, VCPU_INTERRUPT, run->vector);
 	run->flags &= ~AXAS_VCPU_RUN_INTERRUPT;
 	return 0;
 }
@@ -125,14 +183,16 @@ static int vcpu_run(struct vcpu *vcpu, struct axas_vcpu_run *run)
 		return ret;
 	if (vcpu->dead) {
 		run->reason = AXAS_VCPU_EXIT_SHUTDOWN;
-	} else if (window && svm_ready(vcpu)) {
+	} else if (window && vcpu_ops->ready(vcpu)) {
 		run->reason = AXAS_VCPU_EXIT_WINDOW;
 	} else {
-		svm_want_window(vcpu, window);
+		if (window)
+			vcpu_ops->want_window(vcpu, true);
 		ret = vcpu_loop(vcpu, run);
-		svm_want_window(vcpu, false);
+		if (window)
+			vcpu_ops->want_window(vcpu, false);
 	}
-	run->ready = !vcpu->dead && svm_ready(vcpu);
+	run->ready = !vcpu->dead && vcpu_ops->ready(vcpu);
 	return ret;
 }
 
@@ -153,9 +213,9 @@ static int vcpu_run_user(struct vcpu *vcpu, struct axas_vcpu_run __user *user)
 
 static int vcpu_get_regs(struct vcpu *vcpu, struct axas_vcpu_regs __user *user)
 {
-	struct axas_vcpu_regs regs;
+	struct axas_vcpu_regs regs = {};
 
-	svm_get_regs(vcpu, &regs);
+	vcpu_ops->get_regs(vcpu, &regs);
 	return copy_to_user(user, &regs, sizeof(regs)) ? -EFAULT : 0;
 }
 
@@ -163,10 +223,18 @@ static int vcpu_set_regs(struct vcpu *vcpu,
 			 const struct axas_vcpu_regs __user *user)
 {
 	struct axas_vcpu_regs regs;
+	int ret;
 
 	if (copy_from_user(&regs, user, sizeof(regs)))
 		return -EFAULT;
-	return svm_set_regs(vcpu, &regs);
+	ret = vcpu_ops->set_regs(vcpu, &regs);
+	if (ret)
+		return ret;
+	vcpu->pending = VCPU_NOTHING;
+	vcpu->dead = false;
+	/* The guest's own translations were those of other registers. */
+	xchg(&vcpu->stale, true);
+	return 0;
 }
 
 static int vcpu_set_cpuid(struct vcpu *vcpu,
@@ -228,6 +296,28 @@ static long vcpu_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 
 /* ---- birth and death ---- */
 
+/* 13.5: bytes that XSAVE writes with what the kernel has enabled. */
+static size_t vcpu_fpu_size(void)
+{
+	u32 eax = XSAVE_LEAF, ebx, ecx = 0, edx;
+
+	/* The kernel's own function has moved from one header to another. */
+	asm volatile("cpuid" : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
+	return ebx;
+}
+
+static int vcpu_create_fpu(struct vcpu *vcpu)
+{
+	if (!boot_cpu_has(X86_FEATURE_XSAVE))
+		return -ENODEV;
+	vcpu->fpu = alloc_pages_exact(vcpu_fpu_size(),
+				      GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!vcpu->fpu)
+		return -ENOMEM;
+	*(u32 *)(vcpu->fpu + XSAVE_MXCSR) = 0x1f80;
+	return 0;
+}
+
 /* Nobody runs it any more. */
 static void vcpu_destroy(struct vcpu *vcpu)
 {
@@ -235,7 +325,9 @@ static void vcpu_destroy(struct vcpu *vcpu)
 		axas_space_del_holder(vcpu->space, &vcpu->holder);
 		axas_space_put(vcpu->space);
 	}
-	svm_destroy(vcpu);
+	vcpu_ops->destroy(vcpu);
+	if (vcpu->fpu)
+		free_pages_exact(vcpu->fpu, vcpu_fpu_size());
 	kfree(vcpu->cpuid);
 	kfree(vcpu);
 }
@@ -256,7 +348,7 @@ static int vcpu_take_part(struct vcpu *vcpu, int fd)
 	}
 	vcpu->space = space;
 	ret = axas_space_root(space, &root);
-	if (!ret && root.format != AXAS_FORMAT_AMD)
+	if (!ret && root.format != vcpu_ops->format)
 		ret = -EOPNOTSUPP;
 	vcpu->root = root.control;
 	return ret;
@@ -278,7 +370,7 @@ static const struct file_operations vcpu_fops = {
 
 static int vcpu_create(int fd)
 {
-	struct vcpu *vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	struct vcpu *vcpu = kzalloc(vcpu_ops->size, GFP_KERNEL_ACCOUNT);
 	int ret;
 
 	if (!vcpu)
@@ -290,7 +382,9 @@ static int vcpu_create(int fd)
 	INIT_LIST_HEAD(&vcpu->holder.node);
 	ret = vcpu_take_part(vcpu, fd);
 	if (!ret)
-		ret = svm_create(vcpu);
+		ret = vcpu_ops->create(vcpu);
+	if (!ret)
+		ret = vcpu_create_fpu(vcpu);
 	if (!ret)
 		ret = anon_inode_getfd("axas-vcpu", &vcpu_fops, vcpu,
 				       O_RDWR | O_CLOEXEC);
@@ -322,20 +416,22 @@ static struct miscdevice device_misc = {
 
 static int __init device_init(void)
 {
-	int ret = svm_setup();
+	int ret;
 
+	vcpu_ops = &svm_ops;
+	ret = vcpu_ops->setup();
 	if (ret)
 		return ret;
 	ret = misc_register(&device_misc);
 	if (ret)
-		svm_teardown();
+		vcpu_ops->teardown();
 	return ret;
 }
 
 static void __exit device_exit(void)
 {
 	misc_deregister(&device_misc);
-	svm_teardown();
+	vcpu_ops->teardown();
 }
 
 module_init(device_init);

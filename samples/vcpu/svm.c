@@ -12,11 +12,9 @@
 #include <linux/sizes.h>
 
 #include <asm/debugreg.h>
-#include <asm/fpu/api.h>
-#include <asm/pkru.h>
 #include <asm/trapnr.h>
 
-#include "vcpu.h"
+#include "svm.h"
 
 /* 15.9: all that the guest may not do, or that is answered for it. */
 #define SVM_INTERCEPT_1							\
@@ -35,14 +33,8 @@
 /* ASIDs of the probes (probe/svm.c), from the end. */
 #define SVM_PROBE_ASIDS		2
 
-#define SVM_ATTRIBUTES	GENMASK(11, 0)
-
 /* 13.1.1.6: as at reset. */
 #define SVM_DR7_RESET	0x400
-
-/* 13.5.1: XSAVE has its header behind the 512 bytes of FXSAVE; MXCSR at reset. */
-#define XSAVE_MXCSR	24
-#define XSAVE_LEAF	0xd
 
 /**
  * struct svm_cpu - one of the machine's CPUs
@@ -85,7 +77,28 @@ static void svm_allow_msrs(void)
 		svm_allow_msr(msrs[i]);
 }
 
-int svm_setup(void)
+/* The address would be that of freed memory. */
+static void svm_forget_hsave(void *unused)
+{
+	if (!svm_check() &&
+	    probe_rdmsr(MSR_VM_HSAVE_PA) == __pa(this_cpu_read(svm_cpus.hsave)))
+		probe_wrmsr(MSR_VM_HSAVE_PA, 0);
+}
+
+static void svm_teardown(void)
+{
+	int cpu;
+
+	on_each_cpu(svm_forget_hsave, NULL, 1);
+	for_each_possible_cpu(cpu)
+		free_page((unsigned long)per_cpu(svm_cpus.hsave, cpu));
+	if (svm_msrs)
+		free_pages_exact(svm_msrs, SVM_MSR_MAP_SIZE);
+	if (svm_ports)
+		free_pages_exact(svm_ports, SVM_PORT_MAP_SIZE);
+}
+
+static int svm_setup(void)
 {
 	int cpu;
 
@@ -107,70 +120,41 @@ fail:
 	return -ENOMEM;
 }
 
-/* The address would be that of freed memory. */
-static void svm_forget_hsave(void *unused)
-{
-	if (!svm_check() &&
-	    probe_rdmsr(MSR_VM_HSAVE_PA) == __pa(this_cpu_read(svm_cpus.hsave)))
-		probe_wrmsr(MSR_VM_HSAVE_PA, 0);
-}
-
-void svm_teardown(void)
-{
-	int cpu;
-
-	on_each_cpu(svm_forget_hsave, NULL, 1);
-	for_each_possible_cpu(cpu)
-		free_page((unsigned long)per_cpu(svm_cpus.hsave, cpu));
-	if (svm_msrs)
-		free_pages_exact(svm_msrs, SVM_MSR_MAP_SIZE);
-	if (svm_ports)
-		free_pages_exact(svm_ports, SVM_PORT_MAP_SIZE);
-}
-
 /* ---- a vCPU ---- */
 
-/* 13.5: bytes that XSAVE writes with what the kernel has enabled. */
-static size_t svm_fpu_size(void)
+static int svm_create(struct vcpu *vcpu)
 {
-	return svm_cpuid_ebx(XSAVE_LEAF);
-}
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct svm_vmcb *vmcb;
 
-int svm_create(struct vcpu *vcpu)
-{
-	if (!boot_cpu_has(X86_FEATURE_SVM) || !boot_cpu_has(X86_FEATURE_NPT) ||
-	    !boot_cpu_has(X86_FEATURE_XSAVE))
+	if (!boot_cpu_has(X86_FEATURE_SVM) || !boot_cpu_has(X86_FEATURE_NPT))
 		return -ENODEV;
-	vcpu->vmcb = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	vcpu->host = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	vcpu->fpu = alloc_pages_exact(svm_fpu_size(),
-				      GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	if (!vcpu->vmcb || !vcpu->host || !vcpu->fpu)
+	svm->vmcb = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	svm->host = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!svm->vmcb || !svm->host)
 		return -ENOMEM;
-	*(u32 *)(vcpu->fpu + XSAVE_MXCSR) = 0x1f80;
-	vcpu->cpu = -1;
-	vcpu->vmcb->intercept_dr = U32_MAX;
-	vcpu->vmcb->intercept_exceptions = BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) |
-					   BIT(X86_TRAP_MC);
-	vcpu->vmcb->intercept_1 = SVM_INTERCEPT_1;
-	vcpu->vmcb->intercept_2 = SVM_INTERCEPT_2;
-	vcpu->vmcb->ports = __pa(svm_ports);
-	vcpu->vmcb->msrs = __pa(svm_msrs);
-	vcpu->vmcb->vintr = SVM_V_MASKING;
-	vcpu->vmcb->nested = SVM_NP_ENABLE;
-	vcpu->vmcb->n_cr3 = vcpu->root;
-	vcpu->vmcb->efer = EFER_SVME;
-	vcpu->vmcb->dr6 = DR6_RESERVED;
-	vcpu->vmcb->dr7 = SVM_DR7_RESET;
+	svm->cpu = -1;
+	vmcb = svm->vmcb;
+	vmcb->intercept_dr = U32_MAX;
+	vmcb->intercept_exceptions = BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) |
+				     BIT(X86_TRAP_MC);
+	vmcb->intercept_1 = SVM_INTERCEPT_1;
+	vmcb->intercept_2 = SVM_INTERCEPT_2;
+	vmcb->ports = __pa(svm_ports);
+	vmcb->msrs = __pa(svm_msrs);
+	vmcb->vintr = SVM_V_MASKING;
+	vmcb->nested = SVM_NP_ENABLE;
+	vmcb->n_cr3 = vcpu->root;
+	vmcb->efer = EFER_SVME;
+	vmcb->dr6 = DR6_RESERVED;
+	vmcb->dr7 = SVM_DR7_RESET;
 	return 0;
 }
 
-void svm_destroy(struct vcpu *vcpu)
+static void svm_destroy(struct vcpu *vcpu)
 {
-	if (vcpu->fpu)
-		free_pages_exact(vcpu->fpu, svm_fpu_size());
-	free_page((unsigned long)vcpu->host);
-	free_page((unsigned long)vcpu->vmcb);
+	free_page((unsigned long)to_svm(vcpu)->host);
+	free_page((unsigned long)to_svm(vcpu)->vmcb);
 }
 
 /* ---- registers ---- */
@@ -179,14 +163,11 @@ void svm_destroy(struct vcpu *vcpu)
 static_assert(sizeof(struct axas_vcpu_segment) == sizeof(struct svm_segment));
 static_assert(AXAS_VCPU_NR_SEGMENTS == SVM_NR_SEGMENTS);
 
-void svm_get_regs(struct vcpu *vcpu, struct axas_vcpu_regs *regs)
+static void svm_get_regs(const struct vcpu *vcpu, struct axas_vcpu_regs *regs)
 {
-	const struct svm_vmcb *vmcb = vcpu->vmcb;
+	const struct svm_vmcb *vmcb = to_vmcb(vcpu);
 
-	memset(regs, 0, sizeof(*regs));
 	memcpy(regs->gpr, vcpu->gprs, sizeof(regs->gpr));
-	regs->gpr[AXAS_VCPU_RAX] = vmcb->rax;
-	regs->gpr[AXAS_VCPU_RSP] = vmcb->rsp;
 	regs->rip = vmcb->rip;
 	regs->rflags = vmcb->rflags;
 	regs->cr0 = vmcb->cr0;
@@ -202,46 +183,19 @@ void svm_get_regs(struct vcpu *vcpu, struct axas_vcpu_regs *regs)
 	regs->sysenter_esp = vmcb->sysenter_esp;
 	regs->sysenter_eip = vmcb->sysenter_eip;
 	regs->cr8 = vmcb->vintr & SVM_V_TPR;
-	regs->efer = vmcb->efer & ~(u64)EFER_SVME;
+	regs->efer = vmcb->efer & VCPU_EFER;
 	regs->pat = vmcb->g_pat;
 	memcpy(regs->segments, vmcb->segments, sizeof(regs->segments));
 	regs->shadow = vmcb->shadow & 1;
 }
 
-/* 7.8.2: the types that there are. */
-bool svm_pat_valid(u64 pat)
+static int svm_set_regs(struct vcpu *vcpu, const struct axas_vcpu_regs *regs)
 {
-	unsigned int type;
+	struct svm_vmcb *vmcb = to_vmcb(vcpu);
 
-	for (; pat; pat >>= 8) {
-		type = pat & 0xff;
-		if (type > 7 || type == 2 || type == 3)
-			return false;
-	}
-	return true;
-}
-
-/* What the CPU wouldn't refuse itself (15.5.1), or not for sure. */
-static bool svm_regs_valid(const struct axas_vcpu_regs *regs)
-{
-	unsigned int i;
-
-	for (i = 0; i < AXAS_VCPU_NR_SEGMENTS; i++)
-		if (regs->segments[i].attributes & ~SVM_ATTRIBUTES)
-			return false;
-	return !(regs->efer & ~(u64)SVM_EFER) && regs->cr8 <= SVM_V_TPR &&
-	       regs->shadow <= 1 && svm_pat_valid(regs->pat);
-}
-
-int svm_set_regs(struct vcpu *vcpu, const struct axas_vcpu_regs *regs)
-{
-	struct svm_vmcb *vmcb = vcpu->vmcb;
-
-	if (!svm_regs_valid(regs))
+	if (!vcpu_regs_valid(regs))
 		return -EINVAL;
 	memcpy(vcpu->gprs, regs->gpr, sizeof(vcpu->gprs));
-	vmcb->rax = regs->gpr[AXAS_VCPU_RAX];
-	vmcb->rsp = regs->gpr[AXAS_VCPU_RSP];
 	vmcb->rip = regs->rip;
 	vmcb->rflags = regs->rflags | X86_EFLAGS_FIXED;
 	vmcb->cr0 = regs->cr0;
@@ -263,10 +217,6 @@ int svm_set_regs(struct vcpu *vcpu, const struct axas_vcpu_regs *regs)
 	vmcb->cpl = vmcb->ss.attributes >> 5 & 3;
 	vmcb->shadow = regs->shadow;
 	vmcb->event = 0;
-	vcpu->pending = VCPU_NOTHING;
-	vcpu->dead = false;
-	/* The guest's own translations were those of other registers. */
-	xchg(&vcpu->stale, true);
 	return 0;
 }
 
@@ -296,13 +246,13 @@ static void svm_end(void)
  * 15.16: a guest that has to forget gets an ASID that nobody has had since this
  * CPU last forgot all of them.
  */
-static void svm_take_asid(struct vcpu *vcpu, struct svm_cpu *cpu)
+static void svm_take_asid(struct svm_vcpu *svm, struct svm_cpu *cpu)
 {
-	struct svm_vmcb *vmcb = vcpu->vmcb;
+	struct svm_vmcb *vmcb = svm->vmcb;
 
 	vmcb->tlb_control = SVM_TLB_KEEP;
-	if (!xchg(&vcpu->stale, false) && vcpu->cpu == smp_processor_id() &&
-	    vcpu->generation == cpu->generation && cpu->next)
+	if (!xchg(&svm->vcpu.stale, false) && svm->cpu == smp_processor_id() &&
+	    svm->generation == cpu->generation && cpu->next)
 		return;
 	if (!cpu->next || cpu->next >= svm_nr_asids() - SVM_PROBE_ASIDS) {
 		cpu->generation++;
@@ -310,43 +260,28 @@ static void svm_take_asid(struct vcpu *vcpu, struct svm_cpu *cpu)
 		vmcb->tlb_control = SVM_TLB_FLUSH_ALL;
 	}
 	vmcb->asid = cpu->next++;
-	vcpu->generation = cpu->generation;
-	vcpu->cpu = smp_processor_id();
-}
-
-static void svm_load_debug(const unsigned long *dr)
-{
-	set_debugreg(dr[0], 0);
-	set_debugreg(dr[1], 1);
-	set_debugreg(dr[2], 2);
-	set_debugreg(dr[3], 3);
-}
-
-static void svm_save_debug(unsigned long *dr)
-{
-	get_debugreg(dr[0], 0);
-	get_debugreg(dr[1], 1);
-	get_debugreg(dr[2], 2);
-	get_debugreg(dr[3], 3);
+	svm->generation = cpu->generation;
+	svm->cpu = smp_processor_id();
 }
 
 /* VMRUN leaves the guest's DR6 behind, and DR7 as at reset (15.6). */
-static void svm_switch(struct vcpu *vcpu)
+static void svm_switch(struct svm_vcpu *svm)
 {
+	struct vcpu *vcpu = &svm->vcpu;
 	unsigned long dr[4], dr7;
 
 	get_debugreg(dr7, 7);
 	if (vcpu->debugs) {
-		svm_save_debug(dr);
+		vcpu_save_debug(dr);
 		/* The host's are off while the guest's are there. */
 		set_debugreg(0UL, 7);
-		svm_load_debug(vcpu->dr);
+		vcpu_load_debug(vcpu->dr);
 	}
-	asm volatile("vmsave %%rax" : : "a" (__pa(vcpu->host)) : "memory");
-	vcpu_enter(vcpu->gprs, __pa(vcpu->vmcb), __pa(vcpu->host));
+	asm volatile("vmsave %%rax" : : "a" (__pa(svm->host)) : "memory");
+	svm_vmrun(vcpu->gprs, __pa(svm->vmcb), __pa(svm->host));
 	if (vcpu->debugs) {
-		svm_save_debug(vcpu->dr);
-		svm_load_debug(dr);
+		vcpu_save_debug(vcpu->dr);
+		vcpu_load_debug(dr);
 	}
 	set_debugreg(DR6_RESERVED, 6);
 	if (dr7 != SVM_DR7_RESET)
@@ -356,22 +291,20 @@ static void svm_switch(struct vcpu *vcpu)
 static int svm_enter(struct vcpu *vcpu)
 {
 	struct svm_cpu *cpu = this_cpu_ptr(&svm_cpus);
-	struct svm_vmcb *vmcb = vcpu->vmcb;
+	struct svm_vcpu *svm = to_svm(vcpu);
+	struct svm_vmcb *vmcb = svm->vmcb;
 	int ret = svm_begin(cpu);
 
 	if (ret)
 		return ret;
-	vmcb->exit_code = SVM_EXIT_INTR;
 	vmcb->exit_int_info = 0;
-	/* A full barrier: see vcpu_leave(). */
-	xchg(&vcpu->on_cpu, smp_processor_id());
-	if (!READ_ONCE(vcpu->kicked)) {
-		svm_take_asid(vcpu, cpu);
-		svm_switch(vcpu);
-		vmcb->event = 0;
-	}
-	/* The guest has stored what it has. */
-	smp_store_release(&vcpu->on_cpu, -1);
+	vmcb->rax = vcpu->gprs[AXAS_VCPU_RAX];
+	vmcb->rsp = vcpu->gprs[AXAS_VCPU_RSP];
+	svm_take_asid(svm, cpu);
+	svm_switch(svm);
+	vmcb->event = 0;
+	vcpu->gprs[AXAS_VCPU_RAX] = vmcb->rax;
+	vcpu->gprs[AXAS_VCPU_RSP] = vmcb->rsp;
 	/* 15.5.1, of which QEMU writes the lower half. Who knows what was forgotten? */
 	if ((u32)vmcb->exit_code == U32_MAX) {
 		cpu->next = 0;
@@ -381,43 +314,19 @@ static int svm_enter(struct vcpu *vcpu)
 	return ret;
 }
 
-static void svm_load_fpu(const struct vcpu *vcpu)
-{
-	asm volatile("xrstor64 (%0)" : : "r" (vcpu->fpu), "a" (-1), "d" (-1)
-		     : "memory");
-}
-
-static void svm_save_fpu(const struct vcpu *vcpu)
-{
-	asm volatile("xsave64 (%0)" : : "r" (vcpu->fpu), "a" (-1), "d" (-1)
-		     : "memory");
-}
-
-/**
- * svm_run - enter the guest once
- * @vcpu: the vCPU
- *
- * All that the kernel has enabled in XCR0 is the guest's in between, PKRU too, which
- * kernel_fpu_begin() doesn't save.
- *
- * Context: may sleep; lock held.
- * Return: 0 with what ended it in the VMCB; -EBUSY, -ENODEV; -EINVAL if the CPU
- * refuses the registers.
- */
-int svm_run(struct vcpu *vcpu)
-{
-	unsigned long flags;
-	u32 pkru;
-	int ret;
-
-	kernel_fpu_begin();
-	pkru = read_pkru();
-	svm_load_fpu(vcpu);
-	local_irq_save(flags);
-	ret = svm_enter(vcpu);
-	local_irq_restore(flags);
-	svm_save_fpu(vcpu);
-	write_pkru(pkru);
-	kernel_fpu_end();
-	return ret;
-}
+const struct vcpu_ops svm_ops = {
+	.format = AXAS_FORMAT_AMD,
+	.size = sizeof(struct svm_vcpu),
+	.setup = svm_setup,
+	.teardown = svm_teardown,
+	.create = svm_create,
+	.destroy = svm_destroy,
+	.get_regs = svm_get_regs,
+	.set_regs = svm_set_regs,
+	.enter = svm_enter,
+	.exit = svm_exit,
+	.ready = svm_ready,
+	.raise = svm_raise,
+	.go_to = svm_go_to,
+	.want_window = svm_want_window,
+};

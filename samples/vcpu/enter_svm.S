@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * From the host into a guest, and back. AMD64 Architecture Programmer's Manual,
+ * From the host into a guest by SVM, and back. AMD64 Architecture Programmer's Manual,
  * volume 2, 15.5.
  */
 #include <linux/linkage.h>
@@ -9,7 +9,7 @@
 #define GPR(n)	(8 * (n))
 
 /*
- * void vcpu_enter(u64 *gprs, u64 vmcb, u64 host)
+ * void svm_vmrun(u64 *gprs, u64 vmcb, u64 host)
  *
  * GPRs are those of enum axas_vcpu_gpr, but RAX and RSP, which the VMCB has; the
  * others are physical addresses.
@@ -18,7 +18,7 @@
  * that one ends it. From CLGI to STGI neither they nor an NMI come in on the host's
  * side, where FS, GS, TR and LDTR are the guest's, and there is no per-CPU data.
  */
-SYM_FUNC_START(vcpu_enter)
+SYM_FUNC_START(svm_vmrun)
 	push	%rbp
 	push	%r15
 	push	%r14
@@ -77,4 +77,4 @@ SYM_FUNC_START(vcpu_enter)
 	pop	%r15
 	pop	%rbp
 	RET
-SYM_FUNC_END(vcpu_enter)
+SYM_FUNC_END(svm_vmrun)
