@@ -130,7 +130,6 @@ static int vmx_run(struct vmx_probe *probe, unsigned int access, bool apic)
 		.rip = GVA_CODE,
 		.rsp = GVA_NOTHING,
 		.rflags = X86_EFLAGS_TF,
-		.dpl = 3,
 	};
 	int ret;
 
@@ -142,7 +141,7 @@ static int vmx_run(struct vmx_probe *probe, unsigned int access, bool apic)
 				    (access == AXAS_PROT_WRITE ? GPT_WRITE :
 								 GPT_READ);
 
-	if (vmx_load(&vmx_pages.area))
+	if (vmx_load(vmx_pages.area.vmcs))
 		return -EIO;
 	ret = vmx_write_controls(0, SECONDARY_EXEC_ENABLE_EPT |
 				 (apic ? SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES :
@@ -268,7 +267,7 @@ static int vmx_probe_cpu(struct vmx_probe *probe,
 	if (!ret && !vmx_has_ept(probe->npt))
 		ret = -EOPNOTSUPP;
 	if (!ret)
-		ret = vmx_on(&vmx_pages.area);
+		ret = vmx_on(vmx_pages.area.vmxon);
 	if (ret)
 		return ret;
 
@@ -280,7 +279,7 @@ static int vmx_probe_cpu(struct vmx_probe *probe,
 	}
 	if (!ret)
 		ret = vmx_ask(probe, result);
-	vmx_off(&vmx_pages.area);
+	vmx_off(vmx_pages.area.vmcs);
 	return ret;
 }
 
@@ -375,9 +374,9 @@ int axas_vmx_probe(const struct axas_npt *npt, axas_gpa_t gpa,
 static void vmx_forget_cpu(void *unused)
 {
 	/* Whoever has VMX now has made the CPU forget before it began. */
-	if (!vmx_on(&vmx_pages.area)) {
+	if (!vmx_on(vmx_pages.area.vmxon)) {
 		vmx_forget();
-		vmx_off(&vmx_pages.area);
+		vmx_off(vmx_pages.area.vmcs);
 	}
 	this_cpu_write(vmx_cached, NULL);
 }

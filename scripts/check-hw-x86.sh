@@ -48,7 +48,7 @@ mkdir -p "$build/log"
 kernel=$("$scripts/build-kernel.sh" 6.12 x86_64 bochs)
 run_logged "$build/log/module-hw-x86.log" "building the module for Bochs" \
 	"$scripts/build-module.sh" "$kernel" "$build/hw-x86" \
-	CONFIG_AXAS_PROBE=y CONFIG_AXAS_HW_TEST=m CONFIG_AXAS_SAMPLE_MINIVM=m ||
+	CONFIG_AXAS_PROBE=y CONFIG_AXAS_HW_TEST=m ||
 	die "could not build the module"
 
 work=$(mktemp -d)
@@ -65,9 +65,6 @@ run() { # run NAME ARG...
 RUN
 cp "$work/head" "$work/walks"
 cat >>"$work/walks" <<RUN
-echo "axas-run: begin minivm"
-insmod /axas.ko && insmod /minivm.ko && rmmod minivm && rmmod axas
-dmesg | grep 'axas: unloaded'
 run walks steps=${steps:-0} config=$config
 [ -n "$plants" ] || exit 0
 n=1
@@ -93,8 +90,7 @@ bochs() { # bochs SCRIPT CPUS
 	local start=$SECONDS status=0
 	say "$1 in Bochs with $2 CPU; the console is in $log"
 	"$scripts/boot-bochs.sh" --kernel "$kernel/image" --init "$work/$1" --smp "$2" --quiet \
-		--file "$build/hw-x86/kunit/hw/axas_hw_kunit.ko" \
-		--file "$build/hw-x86/axas.ko" --file "$build/hw-x86/samples/minivm/minivm.ko" --log "$work/console" \
+		--file "$build/hw-x86/kunit/hw/axas_hw_kunit.ko" --log "$work/console" \
 		--append mitigations=off --timeout "$limit" || status=$?
 	say "  $((SECONDS - start)) s"
 	cat "$work/console" >>"$log"
@@ -156,15 +152,6 @@ END {
 	print passed + 0, failed + 0, skipped + 0 >"/dev/stderr"
 }' "$work/text" 2>"$work/sums"
 read -r passed failed skipped <"$work/sums"
-
-grep '^minivm: ' "$work/text" | sort -u || true
-if grep -q '^minivm: passed' "$work/text" && grep -q 'unloaded, 0 frames in use' "$work/text"; then
-	echo "passed: samples/minivm"
-	passed=$((passed + 1))
-else
-	printf '%sFAILED%s: samples/minivm\n' "$C_RED" "$C_OFF"
-	failed=$((failed + 1))
-fi
 
 bad=$(splats "$work/after")
 [ "$rc" -eq 0 ] || bad="a guest ended with status $rc${bad:+; $bad}"

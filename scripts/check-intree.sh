@@ -131,7 +131,7 @@ run_kernel() {
 	build_as() { # build_as y|m TARGET...
 		"$src/scripts/config" --file "$out/.config" -d AXAS_KUNIT_TEST \
 			--set-val AXAS "$1" -e AXAS_PROBE -m AXAS_HW_TEST \
-			-m AXAS_SAMPLE_MINIVM -m AXAS_SAMPLE_VCPU -m AXAS_SAMPLE_SOFTMMU -m AXAS_SAMPLE_PLUGINS
+			-m AXAS_SAMPLE_VCPU -m AXAS_SAMPLE_SOFTMMU -m AXAS_SAMPLE_PLUGINS
 		kmake olddefconfig && grep -qx "CONFIG_AXAS=$1" "$out/.config" && kmake "${@:2}"
 	}
 	rc=0

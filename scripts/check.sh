@@ -60,7 +60,8 @@ paper-page              | rest  | distro        | 120 | guide paper | ... and th
 demo-guest              | rest  | distro-x86_64 |  60 | demo-guest | make demo-guest: guests on spaces, Linux one of them
 qemu                    | rest  | distro        | 400 | qemu | the distribution's QEMU, nested, with its RAM in a space
 install                 | rest  | distro        | 180 | install | make install, dkms, the Debian packages
-hw-x86                  | rest  | bochs         |  90 | hw-x86 | ... by VMX, in Bochs
+hw-x86                  | rest  | bochs         |  90 | hw-x86 | a CPU walks the tables by VMX, in Bochs
+vcpu-bochs              | rest  | bochs         | 100 | vcpu-bochs | guests run on spaces, by VMX in Bochs
 selftests-rt            | rest  | distro-rt     | 300 | guest | the programs on the prebuilt PREEMPT_RT
 selftests-newest        | rest  | newest        | 300 | guest | ... on the newest kernel
 fuzz-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | the fuzzer on the debug kernel

@@ -34,6 +34,7 @@ static int runner_begin(struct runner *r, int nr)
 
 	if (ret || vm_get(r->vm.cpu, &regs))
 		return -EIO;
+	regs.rflags |= VM_IF;
 	regs.gpr[AXAS_VCPU_RDI] = VM_DATA + nr * PAGES * AX_PAGE;
 	regs.gpr[AXAS_VCPU_RBX] = regs.gpr[AXAS_VCPU_RDI] + PAGES * AX_PAGE;
 	return vm_set(r->vm.cpu, &regs);
@@ -113,7 +114,7 @@ TEST_F(vcpu, no_store_after_unmap)
 	bool unmap;
 	int src, i;
 
-	src = ax_create(self->vm.dev, AXAS_FORMAT_AMD, 0);
+	src = ax_create(self->vm.dev, AXAS_FORMAT_HOST, 0);
 	ASSERT_LE(0, src);
 	ASSERT_EQ(0, ax_map(src, 0, size));
 	r[1].vm.cpu = vm_create(self->vm.maker, self->vm.fd);
@@ -148,7 +149,7 @@ TEST_F(vcpu, no_store_after_unmap)
 
 /* ---- ends ---- */
 
-VM_GUEST(vm_forever, "1: jmp 1b");
+VM_GUEST(vm_forever, "sti\n 1: jmp 1b");
 
 static void *kicks(void *arg)
 {

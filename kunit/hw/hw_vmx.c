@@ -39,10 +39,9 @@ static int vmx_stay_first(void)
 		.rip = GVA_CODE + CODE_STALE,
 		.rsp = GVA_NOTHING,
 		.rflags = X86_EFLAGS_IF,
-		.dpl = 3,
 	};
 
-	if (vmx_load(&stay_pages.area))
+	if (vmx_load(stay_pages.area.vmcs))
 		return -EIO;
 	vmx_write(EPT_POINTER, stay.eptp);
 	vmx_write_guest(&start);
@@ -71,7 +70,7 @@ static int vmx_stay_enter(const struct axas_npt *npt, bool first)
 	int ret;
 
 	local_irq_save(flags);
-	ret = vmx_on(&stay_pages.area);
+	ret = vmx_on(stay_pages.area.vmxon);
 	if (!ret) {
 		/* From now on it is this CPU that has to forget. */
 		this_cpu_write(vmx_cached, npt);
@@ -81,7 +80,7 @@ static int vmx_stay_enter(const struct axas_npt *npt, bool first)
 			ret = vmx_enter(&stay_pages.area, &regs, &stay.reason);
 		if (!ret)
 			ret = vmx_stay_exit();
-		vmx_off(&stay_pages.area);
+		vmx_off(stay_pages.area.vmcs);
 	}
 	local_irq_restore(flags);
 	return ret;

@@ -41,7 +41,8 @@ enum axas_vcpu_gpr {
 /**
  * struct axas_vcpu_segment - a segment register
  * @selector: as software sees it
- * @attributes: bits 47:40 of the descriptor, and above them 55:52; 0 above bit 11
+ * @attributes: bits 47:40 of the descriptor, and above them 55:52; 0 above bit 11.
+ *	With VMX those of a segment that isn't present come back as 0
  * @limit: in bytes
  * @base: linear address
  */
@@ -185,7 +186,7 @@ enum axas_vcpu_flag {
  *	what the space has for it, also of what %AXAS_VCPU_RUN_RESOLVE has left
  * @io: the port, the bytes (1, 2 or 4), 1 for OUT, and what goes out
  * @msr: the register, 1 for WRMSR, and what is written
- * @other: exit code and information of the CPU
+ * @other: exit code or reason, and information of the CPU
  */
 struct axas_vcpu_run {
 	__u32 flags;
@@ -219,10 +220,11 @@ struct axas_vcpu_run {
 
 /*
  * On the device. The argument is a space's descriptor, which may be closed then;
- * its format is that of this machine's CPUs.
+ * its format is that of this machine's CPUs, %AXAS_FORMAT_HOST.
  * Return: a vCPU's descriptor. Its registers have to be set.
  * Errors: EBADF, EINVAL; EOPNOTSUPP when this CPU doesn't walk that table; ENODEV
- * without AMD SVM, nested paging and XSAVE; ENOMEM, EMFILE, EINTR.
+ * without XSAVE, and AMD SVM with nested paging or Intel VMX with EPT, VPID and
+ * unrestricted guests; ENOMEM, EMFILE, EINTR; ENOSPC after 65535 vCPUs by VMX.
  */
 #define AXAS_VCPU_CREATE	_IO(AXAS_VCPU_IOC_TYPE, 0)
 
@@ -238,7 +240,9 @@ struct axas_vcpu_run {
 #define AXAS_VCPU_SET_CPUID	_IOW(AXAS_VCPU_IOC_TYPE, 3, struct axas_vcpu_cpuid)
 /*
  * Errors: EINTR after a signal or AXAS_VCPU_KICK; EAGAIN if the guest doesn't take
- * an interrupt now; EINVAL, also for registers that the CPU refuses; EBUSY when
+ * an interrupt now; EINVAL, also for registers that the CPU refuses, which with VMX
+ * are those with PAE paging outside of 64-bit mode (a guest may get there itself), and
+ * bits of CR4 newer than PKE; EBUSY when
  * somebody else uses the CPU's virtualization; ENODEV when it has none; EFAULT;
  * EIO when the CPU does what no manual says.
  */

@@ -9,8 +9,8 @@
  * AXAS_VCPU_RUN_RESOLVE only what the space can't resolve comes out.
  *
  * The vCPU is a holder of the space. When translations go, it is told so: the
- * guest leaves the CPU that it is on by an interrupt, and enters again with an ASID
- * under which nothing has been cached. Debug registers 0 to 3, FPU and all else that
+ * guest leaves the CPU that it is on by an interrupt, and enters again with nothing
+ * cached. How a CPU does that is in svm.c and vmx.c. Debug registers 0 to 3, FPU and all else that
  * the guest can change of a CPU are swapped; a guest can't run a hypervisor, and
  * has no performance counters.
  *
@@ -418,7 +418,7 @@ static int __init device_init(void)
 {
 	int ret;
 
-	vcpu_ops = &svm_ops;
+	vcpu_ops = boot_cpu_has(X86_FEATURE_VMX) ? &vmx_ops : &svm_ops;
 	ret = vcpu_ops->setup();
 	if (ret)
 		return ret;

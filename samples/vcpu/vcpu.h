@@ -115,6 +115,7 @@ struct vcpu_ops {
 
 extern const struct vcpu_ops *vcpu_ops;
 extern const struct vcpu_ops svm_ops;
+extern const struct vcpu_ops vmx_ops;
 
 /**
  * struct vcpu_msrs - MSRs that are answered here, where the vendor keeps them

@@ -58,7 +58,7 @@ static const char args_doc[] = "[KERNEL]";
 static const char doc[] =
 	"Run a guest whose memory is a guest physical address space.\n\n"
 	"KERNEL is a bzImage of Linux. Without one a guest that is built in writes all of its memory and reads it back. The guest's serial port is standard input and output; on a terminal Ctrl-] ends it. Then there is a table: what came out of the CPU, nested faults by their result, leaves and tables.\v"
-	"It takes the modules axas and axas_vcpu, and a CPU with AMD SVM.\n\n"
+	"It takes the modules axas and axas_vcpu, and a CPU with AMD SVM or Intel VMX.\n\n"
 	"Exit status: 0 if the guest has ended by a reset, by HLT without interrupts or by Ctrl-]; what it writes to port 0xf4; 125 for all else.";
 
 void die(const char *fmt, ...)

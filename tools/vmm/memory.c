@@ -65,7 +65,7 @@ void vmm_make_cpu(struct vmm *vmm)
 	vmm->cpu = ioctl(dev, AXAS_VCPU_CREATE, vmm->space);
 	if (vmm->cpu < 0)
 		die("cannot create a virtual CPU: %s%s", strerror(errno),
-		    errno == ENODEV ? ": this takes AMD SVM with nested paging" : "");
+		    errno == ENODEV ? ": this takes SVM with nested paging, or VMX with EPT" : "");
 	close(dev);
 }
 
