@@ -49,6 +49,7 @@ odd-nodes               | check | distro        |  60 | guest | ... with two NUM
 replay                  | check | distro        |  10 | guest | a real program's memory trace
 tools-live              | check | distro        | 110 | guest | axasctl, axas-migrate, axas-run, axas-replay and Python over live spaces
 tools-text              | check | -             |  10 | tools | libaxas and axasctl over text
+outside                 | check | distro-x86_64 |  25 | outside | tables, read from outside of the machine
 litmus                  | check | -             |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
 guide                   | rest  | distro        |  60 | guide guide | what the guide says, step by step
