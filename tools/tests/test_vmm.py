@@ -42,7 +42,9 @@ class Vmm(unittest.TestCase):
 
     def killed(self, tty, sig):
         """Its exit status, after a signal as soon as it has made the terminal raw."""
-        with subprocess.Popen(OUT + "/axas-vmm", stdin=tty, stderr=subprocess.DEVNULL) as p:
+        # Whoever runs this may ignore it, as nohup does.
+        with subprocess.Popen(OUT + "/axas-vmm", stdin=tty, stderr=subprocess.DEVNULL,
+                              preexec_fn=lambda: signal.signal(sig, signal.SIG_DFL)) as p:
             while p.poll() is None and termios.tcgetattr(tty)[3] & termios.ICANON:
                 pass
             p.send_signal(sig)
