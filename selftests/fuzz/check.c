@@ -104,7 +104,8 @@ void check_range(struct ctx *ctx, __u64 gpa, __u64 len)
 
 	if (ctx->failed)
 		return;
-	tracks_learn(ctx, gpa, len);
+	/* Of the neighbours, too, which may lie in other tables. */
+	tracks_learn(ctx, first ? first - AX_PAGE : 0, len + 3 * AX_PAGE);
 	if (!len)
 		last = first;
 	if (first >= ctx->zone[0].base + AX_PAGE || ctx->exact)
