@@ -85,8 +85,12 @@ static __u32 some_prot(const struct space *s)
 
 static __u32 some_memtype(const struct space *s)
 {
-	static const __u32 x86[] = { AXAS_MEM_WB, AXAS_MEM_WT, AXAS_MEM_WP, AXAS_MEM_NC, AXAS_MEM_UC };
-	static const __u32 arm[] = { AXAS_MEM_WB, AXAS_MEM_NC, AXAS_MEM_UC, AXAS_MEM_DEVICE };
+	static const __u32 x86[] = {
+		AXAS_MEM_WB, AXAS_MEM_WT, AXAS_MEM_WP, AXAS_MEM_NC, AXAS_MEM_UC,
+	};
+	static const __u32 arm[] = {
+		AXAS_MEM_WB, AXAS_MEM_NC, AXAS_MEM_UC, AXAS_MEM_DEVICE,
+	};
 
 	if (rnd(2))
 		return AXAS_MEM_WB;
