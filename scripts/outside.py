@@ -39,11 +39,21 @@ class Format:
     def __init__(self, space):
         self.features = space.features
 
+
+class X86(Format):
+    """What EPT and AMD's entries have in common."""
+
+    ADDRESS = 0x000f_ffff_ffff_f000
+
     def root(self, space):
-        return space.control & 0x000f_ffff_ffff_f000, 1
+        return space.control & self.ADDRESS, 1
+
+    @staticmethod
+    def is_leaf(entry, level):
+        return level == 1 or entry & 0x80
 
 
-class Ept(Format):
+class Ept(X86):
     MEMTYPES = {0: UC, 1: NC, 4: WT, 5: WP, 6: WB}
 
     def present(self, entry):
@@ -54,20 +64,16 @@ class Ept(Format):
             raise Wrong("reserved bits of a table")
         if entry & 7 != 7 or self.features & EXEC_USER and not entry & 0x400:
             raise Wrong("a table without all rights")
-        return entry & 0x000f_ffff_ffff_f000
-
-    @staticmethod
-    def is_leaf(entry, level):
-        return level == 1 or entry & 0x80
+        return entry & self.ADDRESS
 
     def leaf(self, entry, level):
         if entry & 3 == 2 or level > 3:
             raise Wrong("a leaf that can't be")
         prot = entry & 7 | (U if self.features & EXEC_USER and entry & 0x400 else 0)
-        return entry & 0x000f_ffff_ffff_f000, prot, self.MEMTYPES.get(bits(entry, 5, 3))
+        return entry & self.ADDRESS, prot, self.MEMTYPES.get(bits(entry, 5, 3))
 
 
-class Amd(Format):
+class Amd(X86):
     # Linux's PAT register, by its fields
     MEMTYPES = {0: WB, 1: NC, 3: UC, 5: WP, 7: WT}
 
@@ -77,17 +83,13 @@ class Amd(Format):
     def table(self, entry):
         if not entry & 2 or not entry & 4 or entry >> 63:
             raise Wrong("a table without all rights")
-        return entry & 0x000f_ffff_ffff_f000
-
-    @staticmethod
-    def is_leaf(entry, level):
-        return level == 1 or entry & 0x80
+        return entry & self.ADDRESS
 
     def leaf(self, entry, level):
         if not entry & 4 or level > 3:
             raise Wrong("a leaf that can't be")
         pat = bits(entry, 12, 12) if level > 1 else bits(entry, 7, 7)
-        addr = entry & 0x000f_ffff_ffff_f000
+        addr = entry & self.ADDRESS
         if level > 1:
             addr &= ~0x1000
         prot = R | entry & W | (0 if entry >> 63 else X)
