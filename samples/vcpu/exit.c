@@ -45,6 +45,24 @@ bool vcpu_regs_valid(const struct axas_vcpu_regs *regs)
 	       regs->shadow <= 1 && vcpu_pat_valid(regs->pat);
 }
 
+/**
+ * vcpu_allow_msrs - MSRs that the guest has for itself
+ * @allow: called for each, which the way in and out has to swap
+ */
+void vcpu_allow_msrs(void (*allow)(u32 msr))
+{
+	static const u32 msrs[] = {
+		MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
+		MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
+		MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP,
+		MSR_IA32_SYSENTER_EIP,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(msrs); i++)
+		allow(msrs[i]);
+}
+
 /* ---- what comes in ---- */
 
 static void vcpu_set_pair(struct vcpu *vcpu, u64 value)

@@ -62,21 +62,6 @@ static void svm_allow_msr(u32 msr)
 	((u8 *)svm_msrs)[base + (msr & 0x1fff) / 4] &= ~(3 << msr % 4 * 2);
 }
 
-/* What VMLOAD and VMSAVE swap is the guest's. */
-static void svm_allow_msrs(void)
-{
-	static const u32 msrs[] = {
-		MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
-		MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
-		MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP,
-		MSR_IA32_SYSENTER_EIP,
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(msrs); i++)
-		svm_allow_msr(msrs[i]);
-}
-
 /* The address would be that of freed memory. */
 static void svm_forget_hsave(void *unused)
 {
@@ -113,7 +98,8 @@ static int svm_setup(void)
 	}
 	memset(svm_ports, 0xff, SVM_PORT_MAP_SIZE);
 	memset(svm_msrs, 0xff, SVM_MSR_MAP_SIZE);
-	svm_allow_msrs();
+	/* What VMLOAD and VMSAVE swap is the guest's. */
+	vcpu_allow_msrs(svm_allow_msr);
 	return 0;
 fail:
 	svm_teardown();

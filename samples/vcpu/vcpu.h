@@ -131,6 +131,7 @@ struct vcpu_msrs {
 
 /* exit.c */
 bool vcpu_regs_valid(const struct axas_vcpu_regs *regs);
+void vcpu_allow_msrs(void (*allow)(u32 msr));
 void vcpu_finish(struct vcpu *vcpu, struct axas_vcpu_run *run);
 int vcpu_exit_cpuid(struct vcpu *vcpu, u64 next_rip);
 int vcpu_exit_msr(struct vcpu *vcpu, struct axas_vcpu_run *run,

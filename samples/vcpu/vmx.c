@@ -125,21 +125,6 @@ static void vmx_allow_msr(u32 msr)
 	map[VMX_MSR_MAP_WRITES + byte] &= ~BIT(msr % 8);
 }
 
-/* What entry and exit swap is the guest's. */
-static void vmx_allow_msrs(void)
-{
-	static const u32 msrs[] = {
-		MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
-		MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
-		MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP,
-		MSR_IA32_SYSENTER_EIP,
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(msrs); i++)
-		vmx_allow_msr(msrs[i]);
-}
-
 static void vmx_teardown(void)
 {
 	int cpu;
@@ -164,7 +149,8 @@ static int vmx_setup(void)
 			goto fail;
 	}
 	memset(vmx_msr_map, 0xff, SZ_4K);
-	vmx_allow_msrs();
+	/* What entry and exit swap is the guest's. */
+	vcpu_allow_msrs(vmx_allow_msr);
 	vmx_config.usable = vmx_configure(&vmx_config);
 	return 0;
 fail:
