@@ -272,13 +272,17 @@ static void tree_collect(struct axas_tree *tree, u64 first, u64 last,
 
 	stretch->n = 0;
 	guard(rcu)();
-	mas_for_each(&mas, entry, last) {
+	entry = mas_walk(&mas);
+	if (!entry && mas.last < last)
+		entry = mas_find(&mas, last);
+	while (entry) {
 		if (!stretch->n)
 			stretch->first = mas.index;
 		stretch->last = mas.last;
 		stretch->entries[stretch->n++] = entry;
-		if (stretch->n == TREE_STRETCH)
+		if (stretch->n == TREE_STRETCH || mas.last >= last)
 			break;
+		entry = mas_find(&mas, last);
 	}
 }
 
