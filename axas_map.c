@@ -158,8 +158,7 @@ static int map_replace_begun(struct axas_space *space, struct axas_area *area,
 	struct axas_npt *npt = &space->npt;
 	int ret = map_check_room(space, args);
 
-	/* Leaves come otherwise since it was begun. */
-	if (!ret && draft && draft->npt.arms != npt->arms)
+	if (!ret && draft && !npt->ops->fits(npt, draft))
 		ret = -EAGAIN;
 	if (!ret)
 		ret = axas_area_fill_pool(space, args->gpa, args->length, &pool);
@@ -169,7 +168,7 @@ static int map_replace_begun(struct axas_space *space, struct axas_area *area,
 		return ret;
 	axas_hold_write(space->hold, &space->lock);
 	npt->ops->freeze(npt, axas_gpa(args->gpa), axas_gpa(args->gpa),
-			 args->length, &pool, NULL);
+			 args->length, &pool, draft, NULL);
 	axas_area_forget(space, args->gpa, last);
 	axas_tree_replace(&space->areas, args->gpa, last, area);
 	axas_tree_release(&space->areas);

@@ -40,7 +40,7 @@ struct move_piece {
  * @pieces: areas, each where it comes
  * @nr: how many
  * @pool: a table for splits
- * @draft: of both ranges
+ * @draft: of what comes to @to, and to @from in an exchange
  */
 struct move {
 	struct axas_space *space;
@@ -207,7 +207,8 @@ static bool move_take(struct move *move, axas_gpa_t from, axas_gpa_t to)
 	bool tables = npt->ops->take(npt, from, to, move->size, &move->pool,
 				     &move->draft);
 
-	npt->ops->freeze(npt, from, to, move->size, &move->pool, NULL);
+	npt->ops->freeze(npt, from, to, move->size, &move->pool, &move->draft,
+			 NULL);
 	return tables;
 }
 
@@ -228,7 +229,8 @@ static void move_table(struct move *move)
 		tables |= move_take(move, to, from);
 	else
 		move->space->npt.ops->freeze(&move->space->npt, to, from,
-					     move->size, &move->pool, NULL);
+					     move->size, &move->pool,
+					     &move->draft, NULL);
 	/* A fault may still hold an empty entry of a table that has gone. */
 	if (tables)
 		synchronize_rcu();
@@ -283,9 +285,14 @@ static void move_join(struct move *move)
 
 static int move_run(struct move *move)
 {
-	u64 first = min(move->from, move->to), last = max(move->from, move->to);
+	u64 first = move->to, last = move->to;
 	struct axas_npt *npt = &move->space->npt;
 	int ret;
+
+	if (move->exchange) {
+		first = min(first, move->from);
+		last = max(last, move->from);
+	}
 
 	ret = mutex_lock_killable(&move->space->lock);
 	if (ret)

@@ -94,7 +94,8 @@ struct axas_npt_gather {
  * State of one unmap, freeze or protect of [start, end): the permissions that are
  * left, 0 where nothing is; what an empty entry becomes; and whether that is so
  * only with a thaw, as faults may come meanwhile. A move has another range as large
- * that waits for it. Where it's known, no area is left in a gap around the range.
+ * that waits for it, and a draft brings something to come then. Where it's known, no
+ * area is left in a gap around the range.
  */
 struct npt_change {
 	struct axas_npt *npt;
@@ -103,8 +104,9 @@ struct npt_change {
 	u64 end;
 	u64 other;
 	const struct axas_npt_gap *gap;
-	unsigned int prot;
+	const struct axas_npt_draft *draft;
 	u64 empty;
+	unsigned int prot;
 	bool faults;
 };
 
@@ -128,6 +130,35 @@ static inline u64 *npt_root_entry(const struct axas_npt *npt, u64 gpa)
 static inline u64 *npt_child(u64 entry, unsigned int level)
 {
 	return axas_hal_phys_to_virt(fmt_hpa(entry, level));
+}
+
+/*
+ * The entry of *level for gpa, or that at which the way there ends, of what is *level
+ * then. Under the lock or RCU.
+ */
+static u64 *npt_reach(const struct axas_npt *npt, u64 gpa, unsigned int *level)
+{
+	u64 *ptr = npt_root_entry(npt, gpa), entry;
+	unsigned int l;
+
+	for (l = npt->levels; l > *level; l--) {
+		entry = READ_ONCE(*ptr);
+		if (!fmt_is_table(entry, l))
+			break;
+		ptr = npt_entry(npt_child(entry, l), gpa, l - 1);
+	}
+	*level = l;
+	return ptr;
+}
+
+/* The entry of a level for gpa; NULL where there is nothing so far down. */
+static u64 *npt_entry_at(const struct axas_npt *npt, u64 gpa,
+			 unsigned int level)
+{
+	unsigned int reached = level;
+	u64 *ptr = npt_reach(npt, gpa, &reached);
+
+	return reached == level ? ptr : NULL;
 }
 
 /* End of what the entry for gpa covers, cut at end. */
@@ -236,6 +267,7 @@ static unsigned int npt_sync_attr(const struct axas_npt *npt,
 	.unmap = npt_unmap,			\
 	.draft = npt_draft,			\
 	.drop = npt_drop,			\
+	.fits = npt_fits,			\
 	.freeze = npt_freeze,			\
 	.thaw = npt_thaw,			\
 	.sketch = npt_sketch,			\

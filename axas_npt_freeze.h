@@ -10,6 +10,7 @@
 
 static void npt_freeze(struct axas_npt *npt, axas_gpa_t gpa, axas_gpa_t other,
 		       u64 size, struct axas_npt_pool *pool,
+		       const struct axas_npt_draft *draft,
 		       struct axas_npt_freed *freed)
 {
 	struct npt_change change = {
@@ -18,6 +19,7 @@ static void npt_freeze(struct axas_npt *npt, axas_gpa_t gpa, axas_gpa_t other,
 		.start = gpa.val,
 		.end = gpa.val + size,
 		.other = other.val,
+		.draft = draft,
 		.empty = npt_new_epoch(npt),
 		.faults = true,
 	};
@@ -25,22 +27,6 @@ static void npt_freeze(struct axas_npt *npt, axas_gpa_t gpa, axas_gpa_t other,
 	npt->gather->freed = freed;
 	npt_clear(&change);
 	npt->gather->freed = NULL;
-}
-
-/* The entry of a level for gpa; NULL where there is nothing so far down. */
-static u64 *npt_entry_at(const struct axas_npt *npt, u64 gpa,
-			 unsigned int level)
-{
-	u64 *ptr = npt_root_entry(npt, gpa), entry;
-	unsigned int l;
-
-	for (l = npt->levels; l > level; l--) {
-		entry = READ_ONCE(*ptr);
-		if (!fmt_is_table(entry, l))
-			return NULL;
-		ptr = npt_entry(npt_child(entry, l), gpa, l - 1);
-	}
-	return ptr;
 }
 
 /*
@@ -56,7 +42,7 @@ static u64 npt_thaw_run(struct axas_npt *npt, struct axas_npt_draft *draft,
 
 	npt_peek(npt, gpa, &slot);
 	if (draft)
-		from = npt_entry_at(&draft->npt, gpa, slot.level);
+		from = npt_draft_entry(draft, gpa, slot.level);
 	stop = npt_next(gpa, end, slot.level + 1);
 	for (; gpa < stop; gpa = next, slot.ptr++) {
 		u64 entry = READ_ONCE(*slot.ptr), new = empty;
@@ -66,8 +52,10 @@ static u64 npt_thaw_run(struct axas_npt *npt, struct axas_npt_draft *draft,
 		next = npt_next(gpa, stop, slot.level);
 		/* Or the thaw of another range has come before. */
 		if (entry == AXAS_NPT_FROZEN) {
-			if (from && *from)
-				swap(new, *from);
+			if (from && *from) {
+				new = *from;
+				*from = 0;
+			}
 			WRITE_ONCE(*slot.ptr, new);
 		}
 		from += !!from;

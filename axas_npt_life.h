@@ -82,44 +82,96 @@ static void npt_destroy(struct axas_npt *npt)
 
 /* ---- drafts ---- */
 
-/* Is one entry all that the range has of the root? Then the draft has it in itself. */
-static u64 *npt_draft_root(struct axas_npt_draft *draft)
+/* The lowest level of which one entry covers all of [start, last]. */
+static unsigned int npt_cover_level(u64 start, u64 last)
 {
-	unsigned int shift = axas_level_shift(draft->npt.levels);
-	u64 first = draft->start >> shift;
+	unsigned int level = 1;
 
-	return first == (draft->end - 1) >> shift ? &draft->entry - first : NULL;
+	while ((start ^ last) >> axas_level_shift(level))
+		level++;
+	return level;
 }
 
+/*
+ * What a draft has for all that an entry of the table covers; NULL if it has nothing
+ * there, or not so far down.
+ */
+static u64 *npt_draft_entry(const struct axas_npt_draft *draft, u64 gpa,
+			    unsigned int level)
+{
+	const struct axas_npt *npt = &draft->npt;
+
+	if (level > npt->levels || (!draft->rooted &&
+				    (draft->start ^ gpa) >>
+				    axas_level_shift(npt->levels)))
+		return NULL;
+	return npt_entry_at(npt, gpa, level);
+}
+
+/* Does a draft bring anything to the table below the entry of this level for gpa? */
+static bool npt_brings(const struct axas_npt_draft *draft, u64 gpa,
+		       unsigned int level)
+{
+	const u64 *entry = npt_draft_entry(draft, gpa, level);
+
+	if (level > draft->npt.levels)
+		return draft->entry &&
+		       !((draft->start ^ gpa) >> axas_level_shift(level));
+	return entry && *entry;
+}
+
+/*
+ * Where one entry covers the range, that is all of the draft's root. It is the one of
+ * the lowest level in a table that is there: most likely it is so still when it comes to
+ * the table.
+ */
 static int npt_draft(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		     struct axas_npt_draft *draft)
 {
+	unsigned int level = npt_cover_level(gpa.val, gpa.val + size - 1);
 	struct axas_npt *new = &draft->npt;
 
 	mutex_init(&draft->lock);
 	draft->entry = 0;
 	draft->start = gpa.val;
 	draft->end = gpa.val + size;
+	draft->rooted = level > npt->levels;
 	draft->thawed = false;
 	/* What never changes; of the rest others write some just now. */
-	*new = (struct axas_npt){
-		.ops = npt->ops,
-		.id = npt->id,
-		.caps = npt->caps,
-		.lock = &draft->lock,
-		.gather = npt->gather,
-		.levels = npt->levels,
-		.root_order = npt->root_order,
-		.gpa_bits = npt->gpa_bits,
-		.features = npt->features,
-		.arms = READ_ONCE(npt->arms),
-	};
+	memset(new, 0, sizeof(*new));
+	new->ops = npt->ops;
+	new->id = npt->id;
+	new->caps = npt->caps;
+	new->lock = &draft->lock;
+	new->gather = npt->gather;
+	new->levels = npt->levels;
+	new->root_order = npt->root_order;
+	new->gpa_bits = npt->gpa_bits;
+	new->features = npt->features;
+	new->arms = READ_ONCE(npt->arms);
 	INIT_LIST_HEAD(&new->holders);
-	new->root = npt_draft_root(draft);
-	if (!new->root)
+	if (draft->rooted) {
 		new->root = axas_hal_alloc_table(npt->root_order,
 						 AXAS_GFP | __GFP_ZERO);
-	return new->root ? 0 : -ENOMEM;
+		return new->root ? 0 : -ENOMEM;
+	}
+	scoped_guard(rcu)
+		npt_reach(npt, gpa.val, &level);
+	new->levels = level;
+	new->root = &draft->entry - (gpa.val >> axas_level_shift(level));
+	return 0;
+}
+
+/* Under the lock: can what is in a draft go to the table as it is? */
+static bool npt_fits(const struct axas_npt *npt,
+		     const struct axas_npt_draft *draft)
+{
+	unsigned int level = draft->npt.levels;
+
+	lockdep_assert_held(npt->lock);
+	npt_reach(npt, draft->start, &level);
+	/* Leaves come otherwise if more is noticed now. */
+	return level == draft->npt.levels && draft->npt.arms == npt->arms;
 }
 
 /* Free what has not gone. Leaves go all or none; they count where they are. */
@@ -129,10 +181,12 @@ static void npt_drop(struct axas_npt *npt, struct axas_npt_draft *draft)
 	unsigned int i;
 
 	lockdep_assert_held(npt->lock);
-	npt_destroy_range(from, npt_root_entry(from, draft->start), from->levels,
-			  draft->start, draft->end);
-	npt_gather_flush(from);
-	if (!npt_draft_root(draft))
+	if (draft->entry || draft->rooted) {
+		npt_destroy_range(from, npt_root_entry(from, draft->start),
+				  from->levels, draft->start, draft->end);
+		npt_gather_flush(from);
+	}
+	if (draft->rooted)
 		axas_hal_free_table(from->root, from->root_order);
 	if (!draft->thawed)
 		return;

@@ -204,16 +204,15 @@ static int npt_populate(struct axas_npt *npt, axas_gpa_t gpa,
 			const axas_hpa_t *frames, unsigned int *nr,
 			u64 shared, struct axas_npt_pool *pool)
 {
+	unsigned int left = *nr, reached = level;
 	u64 entry, *ptr, *end;
-	unsigned int left = *nr;
-	struct axas_npt_slot slot;
 	int ret = 0;
 
 	lockdep_assert_held(npt->lock);
-	npt_peek(npt, gpa.val, &slot);
-	if (slot.level > level && npt_present(slot.old))
+	entry = READ_ONCE(*npt_reach(npt, gpa.val, &reached));
+	if (reached > level && npt_present(entry))
 		return 0;
-	if (slot.level < level || slot.level - level > pool->nr || !left)
+	if (fmt_is_table(entry, level) || reached - level > pool->nr || !left)
 		return -EAGAIN;
 	ptr = npt_make_path(npt, gpa.val, level, pool);
 	if (!ptr)

@@ -49,8 +49,8 @@ static inline void npt_fill_same(u64 *ptr, u64 entry)
  * poisoned one. level is that of its entries, end where the change has come to. The
  * search begins behind that, where a valid entry is most likely. If it fails, what
  * the change has left frozen stays so: before end the entry of a table that
- * npt_reap() took out, and where faults come all that lies in a range. In a gap it
- * can't fail, nor does it take an exchange.
+ * npt_reap() took out, and where faults come all that lies in a range. It does where the
+ * draft brings something. In a gap it can't fail, nor does it take an exchange.
  */
 static noinline bool npt_freeze_table(const struct npt_change *change,
 				      u64 *table, unsigned int level, u64 end)
@@ -64,6 +64,8 @@ static noinline bool npt_freeze_table(const struct npt_change *change,
 
 	if (npt_skip(behind, stop, NPT_KEPT) != stop ||
 	    npt_skip(table, behind, NPT_KEPT) != behind)
+		return false;
+	if (change->draft && npt_brings(change->draft, start, level + 1))
 		return false;
 	if (npt_in_gap(change, start, level + 1)) {
 		npt_fill_same(table, AXAS_NPT_FROZEN);

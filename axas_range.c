@@ -56,7 +56,7 @@ static int range_discard_locked(struct axas_space *space, u64 gpa, u64 size,
 		return ret;
 	axas_hold_write(space->hold, &space->lock);
 	space->npt.ops->freeze(&space->npt, axas_gpa(gpa), axas_gpa(gpa), size,
-			       &pool, freed);
+			       &pool, NULL, freed);
 	space->npt.ops->thaw(&space->npt, axas_gpa(gpa), size, NULL);
 	axas_hold_end(space->hold);
 	axas_alias_end(space);

@@ -137,6 +137,7 @@
 	AXAS_CASE(populate_holds_no_lock_for_memory)
 	AXAS_CASE(populate_of_a_new_area_is_seen_last)
 	AXAS_CASE(populate_of_a_new_area_finds_another_first)
+	AXAS_CASE(populate_of_a_new_area_loses_its_table)
 	AXAS_CASE(next_lists_runs)
 	AXAS_CASE(next_passes_over_what_is_not_there)
 	AXAS_CASE(next_sees_a_leaf_that_is_broken)

@@ -200,7 +200,7 @@ void fault_large_frame_goes_as_one(struct kunit *test)
 	struct axas_space *space = axas_test_space(test);
 	struct axas_npt_freed freed;
 	struct axas_memory memory;
-	unsigned int i;
+	unsigned int i, again;
 
 	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, 0, 4 * SZ_2M, PROT_RW,
 					     AXAS_MAP_POPULATE, SZ_2M), 0);
@@ -215,6 +215,9 @@ void fault_large_frame_goes_as_one(struct kunit *test)
 			0);
 	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, 2 * SZ_2M + SZ_4K, SZ_4K,
 					     PROT_RW, AXAS_MAP_POPULATE, 0), 0);
+	/* The page that comes may be the one that went. */
+	again = axas_translate_at(space, 2 * SZ_2M + SZ_4K).hpa -
+		watch.frames[2].val < SZ_2M;
 	fake_hal_set_watch(&watch.watch);
 	KUNIT_EXPECT_EQ(test, axas_space_discard(space, axas_gpa(0), 3 * SZ_2M,
 						 &freed), 0);
@@ -228,7 +231,7 @@ void fault_large_frame_goes_as_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, watch.whole[1], 0U);
 	KUNIT_EXPECT_EQ(test, watch.pages[1], 512U);
 	KUNIT_EXPECT_EQ(test, watch.whole[2], 0U);
-	KUNIT_EXPECT_EQ(test, watch.pages[2], 511U);
+	KUNIT_EXPECT_EQ(test, watch.pages[2], 511 + again);
 	KUNIT_EXPECT_EQ(test, watch.whole[3], 1U);
 	KUNIT_EXPECT_EQ(test, watch.pages[3], 0U);
 }

@@ -247,6 +247,41 @@ void populate_of_a_new_area_is_seen_last(struct kunit *test)
 	axas_expect_empty(test, space);
 }
 
+static void losing_sleep(struct fake_hal_watch *w)
+{
+	struct populate_watch *watch = container_of(w, struct populate_watch,
+						    watch);
+
+	/* The first is the record of the area. */
+	if (++watch->sleeps == 3)
+		watch->seen = !axas_unmap_range(watch->space, SZ_1G, SZ_4K);
+}
+
+/* What is ready for a table doesn't come into the one above, nor is it lost. */
+void populate_of_a_new_area_loses_its_table(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	struct populate_watch watch = {
+		.watch.sleep = losing_sleep, .space = space,
+	};
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, SZ_4K, PROT_RW,
+					     AXAS_MAP_POPULATE, 0), 0);
+	fake_hal_set_watch(&watch.watch);
+	KUNIT_EXPECT_EQ(test, axas_map_alloc(space, SZ_1G + SZ_8K, SZ_8K, PROT_RW,
+					     AXAS_MAP_POPULATE, 0), 0);
+	fake_hal_set_watch(NULL);
+	KUNIT_EXPECT_EQ(test, watch.seen, 1U);
+	KUNIT_EXPECT_EQ(test, axas_stats_of(space).resident, (u64)SZ_8K);
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test,
+				axas_translate_at(space, SZ_1G + SZ_8K +
+							 i * SZ_4K).state,
+				(u32)AXAS_TRANSLATE_MAPPED);
+	axas_check_space(test, space);
+}
+
 /* What is refused because of an area isn't first given all of its memory. */
 void populate_of_a_new_area_finds_another_first(struct kunit *test)
 {

@@ -264,9 +264,10 @@ static inline bool axas_npt_has(const struct axas_npt *npt, unsigned int prot)
  * struct axas_npt_draft - what is to come into a range of a table
  * @npt: a table like that one, which nobody walks but who fills it
  * @lock: its lock
- * @entry: all of its root, if one entry covers the range
+ * @entry: all of its root, unless it is rooted
  * @start: first byte of the range
  * @end: behind the last one
+ * @rooted: its root has a page, since the range meets several entries of the root
  * @thawed: what was filled in has gone to the table
  */
 struct axas_npt_draft {
@@ -275,6 +276,7 @@ struct axas_npt_draft {
 	u64 entry;
 	u64 start;
 	u64 end;
+	bool rooted;
 	bool thawed;
 };
 
@@ -362,10 +364,13 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  *	or -ENOMEM.
  * @drop: free a draft and all that it has still. May sleep. Lock held of the table
  *	that it was made for.
+ * @fits: can what is in a draft go to the table as it is? If not, another draft may.
+ *	Lock held.
  * @freeze: as @unmap, but areas may allow faults in the range, which wait for the
  *	thaw; counts what it frees, if it is told where. Another range of that size,
  *	or the same, will be thawed with it, so that a table in which both lie may
- *	go. May sleep. Lock held, from here to the thaw.
+ *	go. A table into which something comes out of the draft stays. May sleep.
+ *	Lock held, from here to the thaw.
  * @thaw: put what is in a draft, or nothing, into a range where it was frozen. Another
  *	range may be thawed by that. May sleep. Lock held.
  * @sketch: get what it takes, in the pool and the draft, to take what is in a range to
@@ -438,8 +443,11 @@ struct axas_npt_ops {
 	int (*draft)(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		     struct axas_npt_draft *draft);
 	void (*drop)(struct axas_npt *npt, struct axas_npt_draft *draft);
+	bool (*fits)(const struct axas_npt *npt,
+		     const struct axas_npt_draft *draft);
 	void (*freeze)(struct axas_npt *npt, axas_gpa_t gpa, axas_gpa_t other,
 		       u64 size, struct axas_npt_pool *pool,
+		       const struct axas_npt_draft *draft,
 		       struct axas_npt_freed *freed);
 	void (*thaw)(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		     struct axas_npt_draft *draft);
