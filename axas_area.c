@@ -38,10 +38,11 @@ void axas_area_free(struct axas_area *area)
  */
 struct axas_area *axas_area_copy(const struct axas_area *area)
 {
-	struct axas_area *copy = kmemdup(area, sizeof(*area), AXAS_GFP);
+	struct axas_area *copy = kmalloc(sizeof(*copy), AXAS_GFP);
 
 	if (!copy)
 		return NULL;
+	*copy = *area;
 	__module_get(copy->ops->owner);
 	axas_alias_get(copy->alias);
 	copy->ranges = 1;

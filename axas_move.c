@@ -37,6 +37,8 @@ struct move_piece {
  * @to: first GPA of the other one
  * @size: bytes of each
  * @exchange: what lies at @to comes to @from
+ * @alone: no area is beside @to
+ * @piece: most often the only one
  * @pieces: areas, each where it comes
  * @nr: how many
  * @pool: a table for splits
@@ -48,10 +50,12 @@ struct move {
 	u64 to;
 	u64 size;
 	bool exchange;
+	bool alone;
+	struct move_piece piece;
 	struct list_head pieces;
 	u64 nr;
 	struct axas_npt_pool pool;
-	struct axas_npt_draft draft;
+	struct axas_npt_draft *draft;
 };
 
 /* ---- what can fail ---- */
@@ -63,7 +67,7 @@ static int move_add_piece(struct move *move, const struct axas_area *area,
 
 	if (!area->ops->move)
 		return -EOPNOTSUPP;
-	piece = kzalloc(sizeof(*piece), AXAS_GFP);
+	piece = move->nr ? kmalloc(sizeof(*piece), AXAS_GFP) : &move->piece;
 	if (!piece)
 		return -ENOMEM;
 	list_add_tail(&piece->node, &move->pieces);
@@ -130,21 +134,32 @@ static int move_prepare(struct move *move, u64 from, u64 to)
 {
 	struct axas_npt *npt = &move->space->npt;
 	int ret = npt->ops->sketch(npt, axas_gpa(from), axas_gpa(to), move->size,
-				   &move->pool, &move->draft);
+				   &move->pool, move->draft);
 
 	/* No leaf reaches out of the range now. */
 	return ret ? ret : move_pinned(move, from);
 }
 
+/* Nothing may be where it goes, and it is alone there if nothing is beside. */
+static int move_check_room(struct move *move)
+{
+	u64 last = move->to + move->size - 1;
+	struct axas_npt_gap gap;
+
+	if (!axas_tree_gap(&move->space->areas, move->to, &gap.start, &gap.last) ||
+	    gap.last < last)
+		return -EEXIST;
+	move->alone = (gap.start < move->to || !move->to) && gap.last > last;
+	return 0;
+}
+
 static int move_prepare_all(struct move *move)
 {
-	u64 start = move->to, end = move->to + move->size - 1;
 	struct axas_tree *areas = &move->space->areas;
-	int ret;
+	int ret = move->exchange ? 0 : move_check_room(move);
 
-	if (!move->exchange && axas_tree_find(areas, &start, &end))
-		return -EEXIST;
-	ret = move_add(move, move->from, move->to - move->from);
+	if (!ret)
+		ret = move_add(move, move->from, move->to - move->from);
 	if (!ret && move->exchange)
 		ret = move_add(move, move->to, move->from - move->to);
 	if (!ret)
@@ -163,7 +178,8 @@ static void move_drop_pieces(struct move *move)
 
 	list_for_each_entry_safe(piece, next, &move->pieces, node) {
 		axas_area_free(piece->area);
-		kfree(piece);
+		if (piece != &move->piece)
+			kfree(piece);
 		cond_resched();
 	}
 }
@@ -197,26 +213,19 @@ static void move_areas(struct move *move)
 	axas_track_moved(space, move->to, move->size);
 }
 
-/*
- * Each range is forgotten by itself: what lies between them is nobody's business.
- * Return: as for take.
- */
 static bool move_take(struct move *move, axas_gpa_t from, axas_gpa_t to)
 {
 	struct axas_npt *npt = &move->space->npt;
-	bool tables = npt->ops->take(npt, from, to, move->size, &move->pool,
-				     &move->draft);
 
-	npt->ops->freeze(npt, from, to, move->size, &move->pool, &move->draft,
-			 NULL);
-	return tables;
+	return npt->ops->take(npt, from, to, move->size, &move->pool,
+			      move->draft);
 }
 
 static void move_thaw(struct move *move, u64 gpa)
 {
 	struct axas_npt *npt = &move->space->npt;
 
-	npt->ops->thaw(npt, axas_gpa(gpa), move->size, &move->draft);
+	npt->ops->thaw(npt, axas_gpa(gpa), move->size, move->draft);
 }
 
 /* As in a replace, all of both ranges waits from here to the thaw. */
@@ -230,7 +239,7 @@ static void move_table(struct move *move)
 	else
 		move->space->npt.ops->freeze(&move->space->npt, to, from,
 					     move->size, &move->pool,
-					     &move->draft, NULL);
+					     move->draft, NULL);
 	/* A fault may still hold an empty entry of a table that has gone. */
 	if (tables)
 		synchronize_rcu();
@@ -277,7 +286,8 @@ static int move_locked(struct move *move)
 /* The drafts are in the table now, and count. */
 static void move_join(struct move *move)
 {
-	axas_area_join(move->space, move->to, move->to + move->size - 1);
+	if (!move->alone || move->nr > 1)
+		axas_area_join(move->space, move->to, move->to + move->size - 1);
 	if (move->exchange)
 		axas_area_join(move->space, move->from,
 			       move->from + move->size - 1);
@@ -287,21 +297,22 @@ static int move_run(struct move *move)
 {
 	u64 first = move->to, last = move->to;
 	struct axas_npt *npt = &move->space->npt;
+	struct axas_npt_draft draft;
 	int ret;
 
 	if (move->exchange) {
 		first = min(first, move->from);
 		last = max(last, move->from);
 	}
-
 	ret = mutex_lock_killable(&move->space->lock);
 	if (ret)
 		return ret;
 	ret = npt->ops->draft(npt, axas_gpa(first), last + move->size - first,
-			      &move->draft);
+			      &draft);
 	if (!ret) {
+		move->draft = &draft;
 		ret = move_locked(move);
-		npt->ops->drop(npt, &move->draft);
+		npt->ops->drop(npt, &draft);
 	}
 	if (!ret)
 		move_join(move);

@@ -7,28 +7,28 @@
  * as it is where both ranges are aligned to what it covers.
  */
 
+/*
+ * State of one: the rest of the range ends there, and goes that far. What was taken may
+ * have gone as tables, and may have left tables of the range's edges empty.
+ */
 struct npt_move {
 	struct axas_npt *npt;
 	struct axas_npt_draft *draft;
 	struct axas_npt_pool *pool;
 	u64 distance;
 	u64 end;
+	bool tables;
+	bool emptied;
 };
 
 /* Level of the cell that begins at gpa. */
 static unsigned int npt_cell_level(const struct npt_move *move, u64 gpa)
 {
-	unsigned int level = 1;
+	unsigned int fits = ilog2(move->end - gpa);
+	unsigned int shift = min(fits, __ffs64(gpa | move->distance));
 
-	while (level < move->npt->levels) {
-		u64 size = axas_level_size(level + 1);
-
-		if (!IS_ALIGNED(gpa | move->distance, size) ||
-		    gpa + size > move->end)
-			break;
-		level++;
-	}
-	return level;
+	return min_t(unsigned int, (shift - PAGE_SHIFT) / 9 + 1,
+		     move->npt->levels);
 }
 
 /* Cells of a level, from gpa on, that lie in one table here and in one there. */
@@ -123,8 +123,18 @@ static u64 *npt_sketched(const struct npt_move *move, u64 gpa,
 	return ptr;
 }
 
+/* Have entries that were taken left nothing else in their table? */
+static bool npt_empties(u64 *ptr, unsigned int n)
+{
+	u64 *table = PTR_ALIGN_DOWN(ptr, PAGE_SIZE);
+	u64 *end = table + AXAS_TABLE_ENTRIES;
+
+	return npt_skip(ptr + n, end, NPT_KEPT) == end &&
+	       npt_skip(table, ptr, NPT_KEPT) == ptr;
+}
+
 /* Take what lies in one table. Return: where to go on. */
-static u64 npt_take_run(const struct npt_move *move, u64 gpa, bool *tables)
+static u64 npt_take_run(struct npt_move *move, u64 gpa)
 {
 	unsigned int level = npt_cell_level(move, gpa), l, n, i;
 	u64 *ptr = npt_root_entry(move->npt, gpa), *to = NULL, entry, next;
@@ -145,12 +155,15 @@ static u64 npt_take_run(const struct npt_move *move, u64 gpa, bool *tables)
 			continue;
 		if (!to)
 			to = npt_sketched(move, gpa, level);
-		*tables |= fmt_is_table(entry, level);
+		move->tables |= fmt_is_table(entry, level);
 		/* The CPU may set flags until then. */
 		to[i] = xchg(&ptr[i], AXAS_NPT_FROZEN);
 	}
-	if (to)
-		npt_gather_range(move->npt, gpa, next);
+	if (!to)
+		return next;
+	npt_gather_range(move->npt, gpa, next);
+	if (level < move->npt->levels && npt_empties(ptr, n))
+		move->emptied = true;
 	return next;
 }
 
@@ -163,20 +176,18 @@ static int npt_wait_leaf(void *arg, axas_gpa_t gpa, const struct axas_leaf *leaf
 	return 0;
 }
 
-/* Return: true if any tables have gone as they are. */
 static bool npt_take(struct axas_npt *npt, axas_gpa_t from, axas_gpa_t to,
 		     u64 size, struct axas_npt_pool *pool,
 		     struct axas_npt_draft *draft)
 {
-	const struct npt_move move = {
+	struct npt_move move = {
 		npt, draft, pool, to.val - from.val, from.val + size,
 	};
 	u64 gpa = from.val;
-	bool tables = false;
 
 	lockdep_assert_held(npt->lock);
 	while (gpa < move.end) {
-		gpa = npt_take_run(&move, gpa, &tables);
+		gpa = npt_take_run(&move, gpa);
 		cond_resched();
 	}
 	/* As in npt_gather_flush(): the exchanges were full barriers. */
@@ -184,5 +195,9 @@ static bool npt_take(struct axas_npt *npt, axas_gpa_t from, axas_gpa_t to,
 		guard(mutex)(&draft->lock);
 		npt_walk(&draft->npt, to, size, npt_wait_leaf, NULL);
 	}
-	return tables;
+	if (move.emptied)
+		npt_freeze(npt, from, to, size, pool, draft, NULL);
+	else
+		npt_gather_flush(npt);
+	return move.tables;
 }

@@ -376,10 +376,9 @@ typedef int (*axas_npt_visit_fn)(void *arg, axas_gpa_t gpa,
  * @sketch: get what it takes, in the pool and the draft, to take what is in a range to
  *	another one; splits leaves that can't go as they are. May sleep. Return:
  *	0; -ENOMEM or -EINTR. Lock held.
- * @take: take it there, into the draft, and leave the range frozen; the caller then
- *	freezes it, which invalidates it. May sleep. Lock held. Return: true if
- *	tables went as they are: before they are thawed nobody may be under RCU who
- *	was so before they went.
+ * @take: take it there, into the draft, and leave the range frozen, as @freeze does.
+ *	May sleep. Lock held. Return: true if tables went as they are: before they are
+ *	thawed nobody may be under RCU who was so before they went.
  * @protect: set permissions of all leaves in the range; splits come out of the
  *	pool. May sleep. Lock held.
  * @join: make larger leaves, up to max_level, of those that meet the range and that
