@@ -4,10 +4,10 @@
  */
 
 /* What a leaf becomes. Who could not look at its frame before can now. */
-static inline u64 npt_protected(struct npt_change *change, u64 entry,
-				unsigned int level)
+static inline u64 npt_protected(const struct axas_npt *npt, u64 entry,
+				unsigned int level, unsigned int prot)
 {
-	u64 new = fmt_set_prot(change->npt, entry, change->prot);
+	u64 new = fmt_set_prot(npt, entry, prot);
 	axas_hpa_t hpa = fmt_hpa(entry, level);
 
 	npt_sync(entry, fmt_sync(new) & ~fmt_sync(entry), &hpa, 1,
@@ -25,6 +25,9 @@ static __always_inline u64 *npt_protect_run(struct npt_change *change, u64 *ptr,
 					    bool whole, u64 gpa)
 {
 	const bool wait = !list_empty(&change->npt->holders);
+	const struct axas_npt *npt = change->npt;
+	const unsigned int prot = change->prot;
+	const u64 empty = change->empty;
 	u64 *first = NULL, *last = NULL, *start = ptr, entry, new;
 	u64 size = axas_level_size(level);
 
@@ -35,10 +38,10 @@ static __always_inline u64 *npt_protect_run(struct npt_change *change, u64 *ptr,
 			    (!whole && npt_present(entry)))
 				goto out;
 			if (npt_present(entry))
-				new = npt_protected(change, entry, level);
+				new = npt_protected(npt, entry, level, prot);
 			else
 				new = entry == AXAS_NPT_POISONED ? entry :
-								   change->empty;
+								   empty;
 		} while (!try_cmpxchg(ptr, &entry, new));
 
 		if (!npt_present(entry) || entry == new)
