@@ -33,7 +33,7 @@ static int npt_use(struct axas_npt *npt, axas_gpa_t gpa)
 			continue;
 		if (!fmt_is_table(entry, level))
 			return 0;
-		ptr = npt_entry(npt_child(entry, level), gpa.val, level - 1);
+		ptr = npt_entry(npt_child(entry), gpa.val, level - 1);
 		entry = READ_ONCE(*ptr);
 		level--;
 	}
@@ -72,7 +72,7 @@ static void npt_each_link(struct axas_npt *npt, u64 *ptr, unsigned int level,
 			continue;
 		change(npt, ptr, level);
 		if (level > 2)
-			npt_each_link(npt, npt_entry(npt_child(entry, level),
+			npt_each_link(npt, npt_entry(npt_child(entry),
 						     gpa, level - 1),
 				      level - 1, gpa, next, change);
 		cond_resched();

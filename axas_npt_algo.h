@@ -7,7 +7,7 @@
  *	fmt_table(hpa)			entry that points to a table
  *	fmt_attr(npt, attr)		what all leaves with these attributes share
  *	fmt_leaf(shared, hpa, level)	a leaf
- *	fmt_hpa(e, level)		where a leaf or a table entry points
+ *	fmt_hpa(e, level)		where a leaf points; a table as one of level 1
  *	fmt_owned(e)			attr.owned of a leaf
  *	fmt_prot(npt, e)		what a leaf allows
  *	fmt_set_prot(npt, e, prot)	a leaf with other permissions
@@ -127,9 +127,9 @@ static inline u64 *npt_root_entry(const struct axas_npt *npt, u64 gpa)
 	return npt->root + (gpa >> axas_level_shift(npt->levels));
 }
 
-static inline u64 *npt_child(u64 entry, unsigned int level)
+static inline u64 *npt_child(u64 entry)
 {
-	return axas_hal_phys_to_virt(fmt_hpa(entry, level));
+	return axas_hal_phys_to_virt(fmt_hpa(entry, 1));
 }
 
 /*
@@ -145,7 +145,7 @@ static u64 *npt_reach(const struct axas_npt *npt, u64 gpa, unsigned int *level)
 		entry = READ_ONCE(*ptr);
 		if (!fmt_is_table(entry, l))
 			break;
-		ptr = npt_entry(npt_child(entry, l), gpa, l - 1);
+		ptr = npt_entry(npt_child(entry), gpa, l - 1);
 	}
 	*level = l;
 	return ptr;

@@ -65,7 +65,7 @@
 #define FMT_PRESENT		AMD_PRESENT
 #define FMT_BREAK_BEFORE_MAKE	0
 
-/* One test after the other: fmt_hpa() of a table knows what the second said. */
+/* One test after the other: the next one knows what each has said. */
 static inline bool fmt_is_table(u64 entry, unsigned int level)
 {
 	if (level == 1 || !(entry & AMD_PRESENT))
@@ -79,10 +79,15 @@ static inline u64 fmt_table(axas_hpa_t hpa)
 	return hpa.val | AMD_PRESENT | AMD_WRITE | AMD_USER | AMD_ACCESSED;
 }
 
+/* Out of a table, a loop has it in a register. */
 static inline u64 amd_prot(unsigned int prot)
 {
-	return (prot & AXAS_PROT_WRITE ? AMD_WRITE : 0) |
-	       (prot & AXAS_PROT_EXEC ? 0 : AMD_NX);
+	static const u64 rights[] = {
+		AMD_NX, AMD_NX | AMD_WRITE, 0, AMD_WRITE,
+	};
+
+	return rights[(prot & (AXAS_PROT_WRITE | AXAS_PROT_EXEC)) /
+		      AXAS_PROT_WRITE];
 }
 
 /*
@@ -121,7 +126,7 @@ static inline u64 fmt_leaf(u64 shared, axas_hpa_t hpa, unsigned int level)
 static inline axas_hpa_t fmt_hpa(u64 entry, unsigned int level)
 {
 	/* Only a large leaf has a bit 12 that isn't the address's. */
-	if (level > 1 && entry & AMD_PAGE_SIZE)
+	if (level > 1)
 		entry &= ~AMD_PAT_LARGE;
 	return axas_hpa(entry & AMD_ADDR);
 }
@@ -131,11 +136,11 @@ static inline bool fmt_owned(u64 entry)
 	return entry & AMD_SW_OWNED;
 }
 
-/* What isn't execute are the entry's own bits. */
+/* What isn't execute are the entry's own bits. Beside NX bits 62:59 are clear. */
 static inline unsigned int fmt_prot(const struct axas_npt *npt, u64 entry)
 {
-	return (entry & (AMD_PRESENT | AMD_WRITE)) |
-	       (entry & AMD_NX ? 0 : AXAS_PROT_EXEC);
+	return ((entry & (AMD_PRESENT | AMD_WRITE)) | AXAS_PROT_EXEC) ^
+	       (entry >> 61);
 }
 
 static inline u64 fmt_set_prot(const struct axas_npt *npt, u64 entry,

@@ -187,7 +187,7 @@ static unsigned int npt_split_cost(const struct axas_npt *npt, axas_gpa_t gpa,
 
 	lockdep_assert_held(npt->lock);
 	while (level > 1 && fmt_is_table(READ_ONCE(*ptr), level)) {
-		ptr = npt_child(READ_ONCE(*ptr), level);
+		ptr = npt_child(READ_ONCE(*ptr));
 		ptr = npt_entry(ptr, gpa.val, --level);
 	}
 	for (level = min(level, max_level); level > 1; level--)
@@ -250,7 +250,7 @@ static u64 *npt_descend(struct npt_change *change, u64 gpa, u64 **path,
 			npt_clear_full(ptr);
 		}
 		path[l] = ptr;
-		ptr = npt_entry(npt_child(entry, l), gpa, l - 1);
+		ptr = npt_entry(npt_child(entry), gpa, l - 1);
 		entry = READ_ONCE(*ptr);
 		l--;
 	}

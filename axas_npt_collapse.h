@@ -55,7 +55,7 @@ static bool npt_shut(struct axas_npt *npt, axas_gpa_t gpa,
 	lockdep_assert_held(npt->lock);
 	if (!ptr || !fmt_is_table(READ_ONCE(*ptr), 2))
 		return false;
-	shut->table = npt_child(READ_ONCE(*ptr), 2);
+	shut->table = npt_child(READ_ONCE(*ptr));
 	if (!npt_can_shut(shut->table))
 		return false;
 	shut->ptr = ptr;

@@ -55,7 +55,7 @@ static void npt_reopen_range(const struct npt_reopen *reopen, u64 *ptr,
 		npt_open_link(npt, ptr, level, whole);
 		if (!whole || reopen->deep || !(entry & FMT_SW_STALE))
 			npt_reopen_range(reopen,
-					 npt_entry(npt_child(entry, level), gpa,
+					 npt_entry(npt_child(entry), gpa,
 						   level - 1),
 					 level - 1, gpa, next);
 		cond_resched();
@@ -308,7 +308,7 @@ static void npt_harvest_link(struct axas_npt_harvest *harvest,
 		npt_arm_link(ptr, level, FMT_SW_STALE);
 		return;
 	}
-	npt_harvest_table(harvest, npt, npt_child(link, level), level - 1,
+	npt_harvest_table(harvest, npt, npt_child(link), level - 1,
 			  next);
 	if (whole && !harvest->full && !harvest->peek)
 		npt_arm_link(ptr, level, 0);
@@ -347,7 +347,7 @@ static void npt_flag_link(struct axas_npt_harvest *harvest, struct axas_npt *npt
 		npt_arm_link(ptr, level, FMT_SW_STALE);
 		return;
 	}
-	table = npt_child(link, level);
+	table = npt_child(link);
 	if (clear)
 		npt_set_link(npt, ptr, level, false, quest);
 	npt_flag_table(harvest, npt, table, level - 1, next, clear, quest);

@@ -55,7 +55,7 @@ static void npt_freeze_joined(u64 *table)
 static void npt_join_table(struct axas_npt *npt, u64 *ptr, unsigned int level,
 			   u64 start)
 {
-	u64 *table = npt_child(READ_ONCE(*ptr), level), leaf;
+	u64 *table = npt_child(READ_ONCE(*ptr)), leaf;
 
 	if (!npt_can_join(table, level))
 		return;
@@ -91,7 +91,7 @@ static void npt_join_range(const struct npt_join *join, u64 *ptr,
 		if (!fmt_is_table(entry, level))
 			continue;
 		if (level > 2)
-			npt_join_range(join, npt_entry(npt_child(entry, level),
+			npt_join_range(join, npt_entry(npt_child(entry),
 						       gpa, level - 1),
 				       level - 1, gpa, npt_next(gpa, end, level));
 		if (level <= join->max_level && start >= join->start &&

@@ -38,7 +38,7 @@ static void npt_destroy_range(struct axas_npt *npt, u64 *ptr,
 static noinline void npt_destroy_table(struct axas_npt *npt, u64 entry,
 				       unsigned int level, u64 gpa, u64 end)
 {
-	u64 *table = npt_child(entry, level);
+	u64 *table = npt_child(entry);
 
 	npt_destroy_range(npt, npt_entry(table, gpa, level - 1), level - 1, gpa,
 			  npt_next(gpa, end, level));

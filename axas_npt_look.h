@@ -10,7 +10,7 @@ static __always_inline bool npt_step(struct axas_npt_slot *slot, u64 gpa,
 	if (!fmt_is_table(slot->old, level))
 		return false;
 	*path &= slot->old;
-	slot->ptr = npt_entry(npt_child(slot->old, level), gpa, level - 1);
+	slot->ptr = npt_entry(npt_child(slot->old), gpa, level - 1);
 	slot->old = READ_ONCE(*slot->ptr);
 	slot->level = level - 1;
 	return true;
@@ -221,7 +221,7 @@ static void npt_free_chain(u64 entry, u64 gpa, unsigned int top,
 			   unsigned int level)
 {
 	for (; top > level; top--) {
-		u64 *table = npt_child(entry, top);
+		u64 *table = npt_child(entry);
 
 		entry = *npt_entry(table, gpa, top - 1);
 		npt_free_table(table);
@@ -305,7 +305,7 @@ static int npt_walk_table(const struct npt_walk *walk, u64 *ptr,
 		next = npt_next(gpa, end, level);
 		entry = READ_ONCE(*ptr);
 		if (fmt_is_table(entry, level)) {
-			u64 *table = npt_child(entry, level);
+			u64 *table = npt_child(entry);
 
 			ret = npt_walk_table(walk,
 					     npt_entry(table, gpa, level - 1),
@@ -368,7 +368,7 @@ static bool npt_find_table(u64 *ptr, const struct axas_npt_table *want,
 		table->gpa.val = base + i * size;
 		table->level = level - 1;
 		table->entries = AXAS_TABLE_ENTRIES;
-		if (npt_find_table(npt_child(entry, level), want, table))
+		if (npt_find_table(npt_child(entry), want, table))
 			return true;
 	}
 	return false;

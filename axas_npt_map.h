@@ -30,7 +30,7 @@ static noinline u64 *npt_make_table(struct axas_npt *npt, u64 *ptr,
 		if (npt_present(entry)) {
 			npt_free_table(table);
 			return fmt_is_table(entry, level) ?
-				       npt_child(entry, level) : NULL;
+				       npt_child(entry) : NULL;
 		}
 	} while (!try_cmpxchg(ptr, &entry,
 			      fmt_table(axas_hal_virt_to_phys(table))));
@@ -45,7 +45,7 @@ static inline u64 *npt_make_step(struct axas_npt *npt, u64 *ptr, u64 gpa,
 {
 	u64 entry = READ_ONCE(*ptr);
 	u64 *table = likely(fmt_is_table(entry, level)) ?
-			     npt_child(entry, level) :
+			     npt_child(entry) :
 			     npt_make_table(npt, ptr, level, pool);
 
 	return likely(table) ? npt_entry(table, gpa, level - 1) : NULL;

@@ -55,7 +55,7 @@ static u64 *npt_move_step(const struct npt_move *move, u64 *ptr, u64 gpa,
 	}
 	if (entry & FMT_SW_FULL)
 		npt_clear_full(ptr);
-	return npt_entry(npt_child(entry, level), gpa, level - 1);
+	return npt_entry(npt_child(entry), gpa, level - 1);
 }
 
 /* Get what it takes to move what lies in one table. Return: 0 or -ENOMEM. */

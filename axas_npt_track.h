@@ -174,7 +174,7 @@ static noinline void npt_freshen(struct axas_npt *npt, u64 *ptr,
 	spin_lock(&npt->stale);
 	link = READ_ONCE(*ptr);
 	if (fmt_is_table(link, level) && link & FMT_SW_STALE) {
-		table = npt_child(link, level);
+		table = npt_child(link);
 		for (i = 0; i < AXAS_TABLE_ENTRIES; i++) {
 			npt_arm_link(&table[i], level - 1, FMT_SW_STALE);
 			npt_arm_leaf(npt, &table[i], level - 1);
@@ -252,7 +252,7 @@ static noinline u64 *npt_open_path(struct axas_npt *npt, u64 gpa,
 		if (npt_link_armed(entry) && !npt_open_link(npt, ptr, l, false))
 			return NULL;
 		l--;
-		ptr = npt_entry(npt_child(entry, l + 1), gpa, l);
+		ptr = npt_entry(npt_child(entry), gpa, l);
 		entry = READ_ONCE(*ptr);
 	}
 	*cursor = (struct axas_npt_cursor){

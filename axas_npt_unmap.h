@@ -120,7 +120,7 @@ static void npt_reap(struct npt_change *change, u64 *ptr, unsigned int level,
 {
 	struct axas_npt *npt = change->npt;
 	u64 size = axas_level_size(level), start = ALIGN_DOWN(gpa, size);
-	struct page *page = axas_hal_page(fmt_hpa(READ_ONCE(*ptr), level));
+	struct page *page = axas_hal_page(fmt_hpa(READ_ONCE(*ptr), 1));
 
 	WRITE_ONCE(*ptr, npt_reopens(change, gpa, level) ?
 				 AXAS_NPT_FROZEN :
@@ -206,7 +206,7 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 static bool npt_close(struct npt_change *change, u64 *ptr, unsigned int level,
 		      u64 end)
 {
-	u64 *table = npt_child(READ_ONCE(*ptr), level);
+	u64 *table = npt_child(READ_ONCE(*ptr));
 	u64 *next = npt_entry(table, end - 1, level - 1) + 1;
 
 	if (!npt_covers(change, end - 1, level)) {
