@@ -139,11 +139,8 @@ npt_harvest_flush(struct axas_npt_harvest *harvest, struct axas_npt *npt,
  */
 static u64 npt_open_bits(const struct axas_npt *npt)
 {
-	u64 prot = fmt_set_prot(npt, 0, AXAS_PROT_READ | AXAS_PROT_WRITE) &
-		   ~fmt_set_prot(npt, 0, AXAS_PROT_READ);
+	u64 prot = npt_by_flags(npt) ? NPT_DIRTY : npt_write_bits(npt);
 
-	if (npt_by_flags(npt))
-		prot = NPT_DIRTY;
 	return FMT_SW_WRITTEN && FMT_LINK_WRITE ?
 		       prot | FMT_SW_WRITTEN | FMT_LINK_WRITE : U64_MAX;
 }

@@ -63,6 +63,13 @@ static inline unsigned int npt_unnoticed(const struct axas_npt *npt, u64 entry,
 		       prot & ~AXAS_PROT_WRITE : prot;
 }
 
+/* What a leaf that allows writes has, and one that doesn't has not. */
+static inline u64 npt_write_bits(const struct axas_npt *npt)
+{
+	return fmt_set_prot(npt, 0, AXAS_PROT_READ | AXAS_PROT_WRITE) &
+	       ~fmt_set_prot(npt, 0, AXAS_PROT_READ);
+}
+
 /* May the owner of the space write to a page of ROM without anybody noticing? */
 static inline bool npt_rom_open(u64 entry, u64 path)
 {
@@ -230,9 +237,7 @@ static bool npt_open_leaf(const struct axas_npt *npt, u64 *ptr,
 	do {
 		if (!npt_present(entry) || fmt_is_table(entry, level))
 			return false;
-		open = owner ? entry | FMT_SW_WRITTEN :
-			       fmt_set_prot(npt, entry,
-					    fmt_prot(npt, entry) | AXAS_PROT_WRITE);
+		open = entry | (owner ? FMT_SW_WRITTEN : npt_write_bits(npt));
 		if (!owner && npt_by_flags(npt))
 			open |= FMT_DIRTY;
 	} while (open != entry && !try_cmpxchg(ptr, &entry, open));
