@@ -215,7 +215,7 @@ static bool space_create(struct space_guest *guest, size_t size)
 {
 	struct axas_vcpu_run run = { 0 };
 
-	guest->space = new_space(AXAS_FORMAT_AMD);
+	guest->space = new_space(AXAS_FORMAT_AMD, 0, 0);
 	map(guest->space, PAGE, PAGE, 0, 0);
 	map(guest->space, GUEST, size, 0, 0);
 	if (pwrite(guest->space, code, sizeof(code), PAGE) != sizeof(code))

@@ -115,7 +115,7 @@ static void bench_list(int space, const char *name)
 static void bench_few(const char *row, const char *name, uint32_t format,
 		      uint64_t gpa, uint64_t size)
 {
-	int space = new_space(format), tracker, round;
+	int space = new_space(format, GPA_BITS, 0), tracker, round;
 
 	map(space, gpa, size, 0, 0);
 	tracker = track(space, gpa, size, AXAS_TRACK_WRITTEN);
@@ -151,7 +151,7 @@ static void map_resident(int space, uint64_t gpa, uint64_t size)
 static void bench_arm(const char *row, const char *name, uint32_t format,
 		      uint64_t size)
 {
-	int space = new_space(format), other, tracker;
+	int space = new_space(format, GPA_BITS, 0), other, tracker;
 	uint64_t gpa = 4ull << 30, t;
 
 	/* The first one waits for a grace period. */
@@ -188,16 +188,10 @@ static void bench_window(int space, const char *name)
 /* A round, after some of what is there was used, and after all of it was. */
 static void bench_age(const char *name, uint32_t format)
 {
-	struct axas_create args = {
-		.size = sizeof(args),
-		.format = format,
-		.features = format == AXAS_FORMAT_EPT ? AXAS_FEAT_AD : 0,
-	};
-	int space = ioctl(device, AXAS_CREATE, &args), tracker;
+	uint32_t features = format == AXAS_FORMAT_EPT ? AXAS_FEAT_AD : 0;
+	int space = new_space(format, GPA_BITS, features), tracker;
 	unsigned long i;
 
-	if (space < 0)
-		fail("AXAS_CREATE");
 	map_resident(space, GUEST, SIZE);
 	tracker = track(space, GUEST, SIZE, AXAS_TRACK_ACCESSED);
 	for (i = 0; i < DIRTY; i++)
@@ -211,7 +205,7 @@ static void bench_age(const char *name, uint32_t format)
 
 static void bench_axas_track(uint32_t format, const char *name)
 {
-	int space = new_space(format);
+	int space = new_space(format, GPA_BITS, 0);
 
 	bench_list(space, name);
 	bench_window(space, name);

@@ -224,9 +224,14 @@ static void bench_memfd(void)
 
 int device;
 
-int new_space(uint32_t format)
+int new_space(uint32_t format, uint32_t gpa_bits, uint32_t features)
 {
-	struct axas_create args = { .size = sizeof(args), .format = format };
+	struct axas_create args = {
+		.size = sizeof(args),
+		.format = format,
+		.gpa_bits = gpa_bits,
+		.features = features,
+	};
 	int space = ioctl(device, AXAS_CREATE, &args);
 
 	if (space < 0)
@@ -274,7 +279,7 @@ static void bench_create(uint32_t format, const char *name)
 	unsigned int i;
 
 	for (i = 0; i < CREATES; i++)
-		close(new_space(format));
+		close(new_space(format, GPA_BITS, 0));
 	note("create", name, CREATES, now() - t);
 }
 
@@ -405,7 +410,7 @@ static void bench_file(int space, const char *name)
 
 static void bench_axas(uint32_t format, const char *name)
 {
-	int space = new_space(format);
+	int space = new_space(format, GPA_BITS, 0);
 	size_t size = pages * PAGE;
 	char *p, *q;
 
@@ -511,7 +516,7 @@ static uint64_t run(struct worker *w, unsigned int n)
 static void smp_axas(uint32_t format, const char *name)
 {
 	uint64_t big = 1ull << 30;
-	int space = new_space(format);
+	int space = new_space(format, GPA_BITS, 0);
 	struct worker w[2];
 
 	map(space, GPA, 2 * big, 0, 0);

@@ -40,7 +40,10 @@ char *map_anonymous(size_t size, bool large);
 int memfd(size_t size);
 uint64_t touch(char *p, unsigned long n, size_t step);
 uint64_t look(const char *p, unsigned long n, size_t step);
-int new_space(uint32_t format);
+/* Four levels of each format, whatever the host would have. */
+#define GPA_BITS	48
+
+int new_space(uint32_t format, uint32_t gpa_bits, uint32_t features);
 uint64_t map(int space, uint64_t gpa, uint64_t size, uint32_t flags,
 	     uint64_t max_leaf);
 uint64_t fault(int space, uint64_t gpa, unsigned long n, uint64_t step,
