@@ -10,8 +10,9 @@
 #                      repeatable
 #   --mem MIB          memory (512)
 #   --smp N            CPUs (1)
-#   --cpu MODEL        a model of "bochs --help cpu" (corei7_skylake_x: VMX with
-#                      EPT, 2M and 1G leaves, execute-only, accessed and dirty)
+#   --cpu MODEL        one that "--help cpu" lists (corei7_skylake_x: VMX with EPT,
+#                      2M and 1G leaves, execute-only, accessed and dirty, mode-
+#                      based execute control)
 #   --ips N            emulated instructions in an emulated second
 #   --append "ARG..."  more for the kernel's command line
 #   --timeout SEC      stop after SEC seconds (300)
@@ -57,7 +58,8 @@ done
 [ -n "$kernel" ] || usage_error "--kernel is missing"
 [ -r "$kernel" ] || die "cannot read the kernel image '$kernel'; build it with scripts/build-kernel.sh"
 
-need bochs bochsbios vgabios bochs-term isolinux syslinux-common xorriso
+need isolinux syslinux-common xorriso
+bochs=$("$AXAS_TREE/scripts/fetch-bochs.sh")
 
 work=$(mktemp -d)
 bochs_pid=''
@@ -93,11 +95,10 @@ xorriso -as mkisofs -quiet -o "$work/cd.iso" -b isolinux.bin -c boot.cat -no-emu
 
 # ---- the machine ----
 
-share=/usr/share/bochs
 cat >"$work/bochsrc" <<RC
 display_library: term
-romimage: file=$share/BIOS-bochs-latest, options=fastboot
-vgaromimage: file=$share/VGABIOS-lgpl-latest
+romimage: file=\$BXSHARE/BIOS-bochs-latest, options=fastboot
+vgaromimage: file=\$BXSHARE/VGABIOS-lgpl-latest
 cpu: model=$cpu, count=$smp, ips=$ips, reset_on_triple_fault=0, ignore_bad_msrs=1
 memory: guest=$mem, host=$mem
 ata0-master: type=cdrom, path=$work/cd.iso, status=inserted
@@ -119,8 +120,8 @@ touch "$work/console"
 # The display needs a terminal; nobody looks at it. A process group of its own,
 # so that all of it ends with this script.
 set -m
-TERM=xterm BXSHARE=$share timeout -k 5 "$limit" \
-	script -qfc "bochs -q -f $work/bochsrc -rc $work/rc" /dev/null \
+TERM=xterm timeout -k 5 "$limit" \
+	script -qfc "$bochs -q -f $work/bochsrc -rc $work/rc" /dev/null \
 	</dev/null >"$work/screen" 2>&1 &
 bochs_pid=$!
 set +m

@@ -52,10 +52,8 @@ rmmod axas_vcpu || say "cannot unload axas_vcpu.ko"
 unload
 RUN
 
-# Bochs counts the bytes that XSAVEC writes in another way than the kernel, which then
-# has no XSAVE at all. And it says that its CPU has 3.5 GHz, which it is far from: a
-# second would take minutes.
-append="mitigations=off clearcpuid=xsavec,xsaves tsc_early_khz=50000"
+# Bochs says that its CPU has 3.5 GHz, which it is far from: a second would take minutes.
+append="mitigations=off tsc_early_khz=50000"
 say "guests in Bochs; the console is in $log"
 start=$SECONDS status=0
 "$scripts/boot-bochs.sh" --kernel "$kernel/image" --init "$work/run.sh" --smp 2 --quiet \
