@@ -172,9 +172,24 @@ static inline bool vmx_forget(void)
 	return vmx_invept(VMX_EPT_EXTENT_GLOBAL, 0);
 }
 
+/**
+ * vmx_ept_controls - what such a table takes of the secondary controls
+ * @npt: the table
+ *
+ * Return: EPT, and mode-based execute control for it (25.6.2, table 25-7), without
+ * which bit 10 of an entry is ignored, and bit 2 is for both modes.
+ */
+static inline u32 vmx_ept_controls(const struct axas_npt *npt)
+{
+	return SECONDARY_EXEC_ENABLE_EPT |
+	       (npt->features & AXAS_FEAT_EXEC_USER ?
+		SECONDARY_EXEC_MODE_BASED_EPT_EXEC : 0);
+}
+
 /* A.10: can this CPU walk such a table? */
 static inline bool vmx_has_ept(const struct axas_npt *npt)
 {
+	u32 controls = vmx_ept_controls(npt);
 	u64 need = VMX_EPTP_WB_BIT | VMX_EPT_INVEPT_BIT |
 		   VMX_EPT_EXTENT_GLOBAL_BIT |
 		   (npt->levels == 5 ? VMX_EPT_PAGE_WALK_5_BIT :
@@ -183,8 +198,7 @@ static inline bool vmx_has_ept(const struct axas_npt *npt)
 
 	/* A.3: bit 63 of the primary controls' MSR: there are secondary ones. */
 	if (!(probe_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS) & BIT_ULL(63)) ||
-	    !(probe_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2) >> 32 &
-	      SECONDARY_EXEC_ENABLE_EPT))
+	    controls & ~upper_32_bits(probe_rdmsr(MSR_IA32_VMX_PROCBASED_CTLS2)))
 		return false;
 	return (probe_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & need) == need;
 }

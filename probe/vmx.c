@@ -5,12 +5,14 @@
  * Section numbers are those of the Intel SDM, volume 3C. What it takes to run a
  * guest is in vmx.h.
  *
- * The guest runs in 64-bit mode at CPL 3 with paging of its own, and executes
- * one instruction: a load, a store that changes nothing, or what it fetches from
- * the GPA. Its page tables and its code lie in pages of this module, which the
- * EPT maps in a root slot that the GPA doesn't use; the root is private and has
- * a copy of one entry of the table's root. Everything below that entry is the
- * live table.
+ * The guest runs in 64-bit mode with paging of its own, and executes one
+ * instruction: a load, a store that changes nothing, or what it fetches from
+ * the GPA. It does so at CPL 3; where user mode has a right of its own, a fetch
+ * in supervisor mode is made at CPL 0, through a PTE whose U/S is clear: the
+ * linear address tells the modes apart (29.3.3.2). Its page tables and its code
+ * lie in pages of this module, which the EPT maps in a root slot that the GPA
+ * doesn't use; the root is private and has a copy of one entry of the table's
+ * root. Everything below that entry is the live table.
  *
  * How the CPU is brought to tell the HPA: a guest can't know it, but the CPU
  * compares it. The page to which axas_npt_lookup() says that the GPA leads is
@@ -23,11 +25,12 @@
  * An APIC-access exit is only sure to come if both tables map 4-KByte pages
  * (30.4.5); Bochs does it for all. And a fetch isn't tried on an APIC-access
  * page, since Bochs stops on that. So a fetch is made for real, of one
- * instruction, whatever it is: it runs at CPL 3, on a page that the guest may
- * not write, without a stack, port, MSR, FPU or exception handler. Then the
- * HPA is what a load through the same entry says. Where the leaf is
- * execute-only, memory can bear witness: at each address that is a multiple of
- * 16 the owner of the page may have placed "mov $HPA of the page, %rax".
+ * instruction, whatever it is, on a page that the guest may not write, without a
+ * stack, port, MSR, FPU or exception handler; at CPL 0 also without control and
+ * debug registers. Then the HPA is what a load through the same entry says. Where
+ * the leaf is execute-only, memory can bear witness: at each address that is a
+ * multiple of 16 the owner of the page may have placed "mov $HPA of the page,
+ * %rax".
  *
  * What the CPU reads on its way, tables and pages of this module, can't be told
  * from where it gets to: such a page isn't tried.
@@ -44,13 +47,17 @@
 #include "vmx.h"
 
 /* 29.3.2: an entry that allows everything, write-back in leaves. */
-#define EPT_RWX		GENMASK_ULL(2, 0)
+#define EPT_USER	BIT_ULL(10)
+#define EPT_RWX		(GENMASK_ULL(2, 0) | EPT_USER)
 #define EPT_LEAF_WB	FIELD_PREP(GENMASK_ULL(5, 3), 6)
 #define EPT_ADDR	GENMASK_ULL(51, 12)
 /* Tables 29-3, 29-5: a leaf above level 1. */
 #define EPT_PAGE_SIZE	BIT_ULL(7)
-/* Table 28-7: read, write and execute rights of the GPA, and-ed over levels. */
+/* Table 28-7: it was a fetch; rights of the GPA, and-ed over levels. */
+#define QUAL_FETCH	BIT_ULL(2)
 #define QUAL_RIGHTS	GENMASK_ULL(5, 3)
+/* ... and bit 10's, undefined without mode-based execute control. */
+#define QUAL_USER	BIT_ULL(6)
 /**
  * struct vmx_pages - what the CPU sees, each by its physical address
  * @area: for VMX
@@ -107,6 +114,23 @@ struct vmx_probe {
 
 /* ---- one entry ---- */
 
+static bool vmx_is_supervisor(const struct vmx_probe *probe, unsigned int access)
+{
+	return access == AXAS_PROT_EXEC &&
+	       probe->npt->features & AXAS_FEAT_EXEC_USER;
+}
+
+/* The guest's PTE of the target. */
+static u64 vmx_guest_pte(const struct vmx_probe *probe, unsigned int access)
+{
+	u64 pte = probe->gpa & PAGE_MASK;
+
+	if (access == AXAS_PROT_WRITE)
+		return pte | GPT_WRITE;
+	return pte | (vmx_is_supervisor(probe, access) ?
+		      GPT_READ & ~_PAGE_USER : GPT_READ);
+}
+
 /**
  * vmx_run - have the guest try an access
  * @probe: with gpa, page; out: reason, qual, rax
@@ -130,20 +154,19 @@ static int vmx_run(struct vmx_probe *probe, unsigned int access, bool apic)
 		.rip = GVA_CODE,
 		.rsp = GVA_NOTHING,
 		.rflags = X86_EFLAGS_TF,
+		.supervisor = vmx_is_supervisor(probe, access),
 	};
 	int ret;
 
-	if (access == AXAS_PROT_EXEC)
+	if (access & AXAS_PROT_FETCH)
 		start.rip = GVA_TARGET + offset;
 	else if (access == AXAS_PROT_WRITE)
 		start.rip += CODE_STORE;
-	vmx_pages.guest.gpt[0][1] = (probe->gpa & PAGE_MASK) |
-				    (access == AXAS_PROT_WRITE ? GPT_WRITE :
-								 GPT_READ);
+	vmx_pages.guest.gpt[0][1] = vmx_guest_pte(probe, access);
 
 	if (vmx_load(vmx_pages.area.vmcs))
 		return -EIO;
-	ret = vmx_write_controls(0, SECONDARY_EXEC_ENABLE_EPT |
+	ret = vmx_write_controls(0, vmx_ept_controls(probe->npt) |
 				 (apic ? SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES :
 					 0));
 	if (ret)
@@ -161,17 +184,28 @@ static int vmx_run(struct vmx_probe *probe, unsigned int access, bool apic)
 
 /* ---- what it means ---- */
 
-/* Did the EPT stop the access that was asked about? */
+/* Did the EPT stop the access that was asked about, or what was fetched? */
+static bool vmx_is_stopped(const struct vmx_probe *probe)
+{
+	if (probe->reason == EXIT_REASON_EPT_MISCONFIG)
+		return true;
+	return probe->reason == EXIT_REASON_EPT_VIOLATION &&
+	       (!(probe->access & AXAS_PROT_FETCH) || probe->qual & QUAL_FETCH);
+}
+
 static int vmx_decode_ept(const struct vmx_probe *probe,
 			  struct axas_probe_result *result)
 {
+	u64 rights = QUAL_RIGHTS |
+		     (probe->npt->features & AXAS_FEAT_EXEC_USER ? QUAL_USER : 0);
+
 	/* 25.9.1; a fault at another address is one of ours. */
 	if ((vmx_read(GUEST_PHYSICAL_ADDRESS) ^ probe->gpa) & PAGE_MASK)
 		return -EIO;
 	result->raw = probe->qual;
 	if (probe->reason == EXIT_REASON_EPT_MISCONFIG)
 		result->kind = AXAS_PROBE_MISCONFIGURED;
-	else if (probe->qual & QUAL_RIGHTS)
+	else if (probe->qual & rights)
 		result->kind = AXAS_PROBE_PERMISSION;
 	else
 		result->kind = AXAS_PROBE_TRANSLATION;
@@ -210,14 +244,13 @@ static int vmx_confirm_fetch(struct vmx_probe *probe, bool *confirmed)
 
 static int vmx_ask(struct vmx_probe *probe, struct axas_probe_result *result)
 {
-	bool exec = probe->access == AXAS_PROT_EXEC, confirmed;
+	bool exec = probe->access & AXAS_PROT_FETCH, confirmed;
 	int ret = vmx_run(probe, probe->access,
 			  !exec && vmx_page_known(probe));
 
 	if (ret)
 		return ret;
-	if (probe->reason == EXIT_REASON_EPT_VIOLATION ||
-	    probe->reason == EXIT_REASON_EPT_MISCONFIG)
+	if (vmx_is_stopped(probe))
 		return vmx_decode_ept(probe, result);
 	if (vmx_is_too_wide(probe)) {
 		result->kind = AXAS_PROBE_ADDRESS_SIZE;
@@ -289,6 +322,8 @@ static int vmx_probe_cpu(struct vmx_probe *probe,
  */
 static bool vmx_on_the_way(const struct axas_npt *npt, u64 gpa, u64 page)
 {
+	u64 rights = npt->features & AXAS_FEAT_EXEC_USER ? EPT_RWX :
+							   EPT_RWX & ~EPT_USER;
 	unsigned int level = npt->levels;
 	u64 entry = READ_ONCE(npt->root[gpa >> axas_level_shift(level)]);
 	u64 offset, *table;
@@ -296,7 +331,7 @@ static bool vmx_on_the_way(const struct axas_npt *npt, u64 gpa, u64 page)
 	for (offset = 0; offset < sizeof(vmx_pages); offset += SZ_4K)
 		if (probe_pa((void *)&vmx_pages + offset) == page)
 			return true;
-	while (level-- > 1 && entry & EPT_RWX && !(entry & EPT_PAGE_SIZE)) {
+	while (level-- > 1 && entry & rights && !(entry & EPT_PAGE_SIZE)) {
 		if ((entry & EPT_ADDR) == page)
 			return true;
 		table = axas_hal_phys_to_virt(axas_hpa(entry & EPT_ADDR));
@@ -337,8 +372,8 @@ int axas_vmx_probe(const struct axas_npt *npt, axas_gpa_t gpa,
 	u64 slot_size;
 	int ret;
 
-	/* What tells the modes apart is never set here. */
-	if (npt->features & AXAS_FEAT_EXEC_USER ||
+	if ((access == AXAS_PROT_EXEC_USER &&
+	     !(npt->features & AXAS_FEAT_EXEC_USER)) ||
 	    npt->ops->control(npt, &probe.eptp))
 		return -EOPNOTSUPP;
 
@@ -357,7 +392,7 @@ int axas_vmx_probe(const struct axas_npt *npt, axas_gpa_t gpa,
 				  (axas_level_size(leaf.level) - 1));
 	/* What isn't memory isn't executed. */
 	if (axas_frame_valid(probe.page) &&
-	    ((access == AXAS_PROT_EXEC &&
+	    ((access & AXAS_PROT_FETCH &&
 	      !page_is_ram(PHYS_PFN(probe.page.val))) ||
 	     vmx_on_the_way(npt, gpa.val, probe.page.val)))
 		return -EOPNOTSUPP;

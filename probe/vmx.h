@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Just enough of Intel VMX for small guests at CPL 3 in 64-bit mode.
+ * Just enough of Intel VMX for small guests in 64-bit mode, most of them at CPL 3.
  *
  * Section numbers are those of the Intel SDM, volume 3C; appendices are in 3D.
  */
@@ -98,6 +98,8 @@ static inline int vmx_write_controls(u32 pin, u32 secondary)
 			    CPU_BASED_MWAIT_EXITING |
 			    CPU_BASED_MONITOR_EXITING |
 			    CPU_BASED_RDPMC_EXITING | CPU_BASED_RDTSC_EXITING |
+			    CPU_BASED_CR8_LOAD_EXITING |
+			    CPU_BASED_CR8_STORE_EXITING |
 			    CPU_BASED_MOV_DR_EXITING;
 
 	/* 25.6.1; 25.6.2; 25.7.1; 25.8.1 */
@@ -152,12 +154,14 @@ static inline void vmx_write_segment(unsigned int n, u16 selector, u32 limit,
  * @rip: linear address of its code
  * @rsp: linear address of its stack
  * @rflags: besides the fixed bit
+ * @supervisor: at CPL 0, not 3
  */
 struct vmx_start {
 	u64 cr3;
 	u64 rip;
 	u64 rsp;
 	u64 rflags;
+	bool supervisor;
 };
 
 /**
@@ -167,8 +171,9 @@ struct vmx_start {
 static inline void vmx_write_guest(const struct vmx_start *start)
 {
 	enum { ES, CS, SS, DS, FS, GS, LDTR, TR };
+	const u16 cpl = start->supervisor ? 0 : 3;
 	const u32 flat = VMX_AR_S_MASK | VMX_AR_P_MASK | VMX_AR_G_MASK |
-			 3 << VMX_AR_DPL_SHIFT;
+			 cpl << VMX_AR_DPL_SHIFT;
 	unsigned int n;
 
 	/* No FPU (#NM, #UD), and of CR4 nothing that enables an instruction. */
@@ -192,9 +197,9 @@ static inline void vmx_write_guest(const struct vmx_start *start)
 	 */
 	for (n = ES; n <= LDTR; n++)
 		vmx_write_segment(n, 0, 0, VMX_AR_UNUSABLE_MASK);
-	vmx_write_segment(CS, 8 | 3, U32_MAX,
+	vmx_write_segment(CS, 8 | cpl, U32_MAX,
 			  flat | VMX_AR_L_MASK | AR_TYPE_CODE);
-	vmx_write_segment(SS, 16 | 3, U32_MAX, flat | AR_TYPE_DATA);
+	vmx_write_segment(SS, 16 | cpl, U32_MAX, flat | AR_TYPE_DATA);
 	vmx_write_segment(TR, 0, 0x67, VMX_AR_P_MASK | VMX_AR_TYPE_BUSY_64_TSS);
 	vmx_write(GUEST_GDTR_BASE, 0);
 	vmx_write(GUEST_GDTR_LIMIT, 0);
@@ -240,6 +245,8 @@ static inline int vmx_enter(struct vmx_area *area, struct vmx_regs *regs,
 			return -EIO;
 		}
 		vmx_restore_host(&host);
+		/* SWAPGS, which no control stops. */
+		probe_wrmsr(MSR_KERNEL_GS_BASE, host.user_gs_base);
 		*reason = vmx_read(VM_EXIT_REASON);
 		nmi = vmx_exit_was_nmi(*reason);
 		if (nmi)

@@ -69,7 +69,7 @@ run walks steps=${steps:-0} config=$config
 [ -n "$plants" ] || exit 0
 n=1
 # The last one is the one that the module refuses.
-while run "plant \$n" steps=100 config=3 plant=\$n && dmesg -c | grep -q 'planted: '; do
+while run "plant \$n" steps=100 config=8 plant=\$n && dmesg -c | grep -q 'planted: '; do
 	n=\$((n + 1))
 done
 exit 0

@@ -18,7 +18,7 @@ bad() {
 }
 
 # The faults of kunit/hw/hw.h
-plants='1 2 3 4 5 6 7 8 9 10 11 12 13 14 15'
+plants='1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17'
 plant_steps=400
 # A test of KUnit may take five minutes: more steps make more rounds.
 round_steps=20000

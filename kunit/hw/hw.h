@@ -121,6 +121,8 @@ enum hw_plant_id {
 	HW_PLANT_WIDE,
 	HW_PLANT_SHARE,
 	HW_PLANT_CLEAN,
+	HW_PLANT_EXCHANGE,
+	HW_PLANT_LINK,
 	HW_NR_PLANTS,
 };
 
@@ -129,7 +131,7 @@ enum hw_plant_id {
 #ifdef CONFIG_ARM64
 #define HW_NR_CONFIGS	26
 #else
-#define HW_NR_CONFIGS	7
+#define HW_NR_CONFIGS	9
 #endif
 
 /**
@@ -153,6 +155,7 @@ void hw_arch_exit(void);
 void hw_arch_own(u64 hpa);
 u64 hw_arch_hpa(struct rnd_state *rnd, unsigned int bits, u64 size, u64 align);
 bool hw_arch_may_skip(const struct hw_page *page, unsigned int access);
+bool hw_arch_is_silent(const struct hw_page *page, unsigned int access);
 bool hw_arch_raw_ok(const struct axas_probe_result *result,
 		    const struct hw_page *page, unsigned int access);
 unsigned int hw_arch_pa_bits(void);

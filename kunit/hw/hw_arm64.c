@@ -136,6 +136,11 @@ bool hw_arch_raw_ok(const struct axas_probe_result *result,
 	return (result->raw >> 7 & 3) == (wb ? 3 : 2);
 }
 
+bool hw_arch_is_silent(const struct hw_page *page, unsigned int access)
+{
+	return false;
+}
+
 const char *hw_arch_blind(const struct hw_config *config,
 			  enum hw_plant_id id)
 {
@@ -143,6 +148,10 @@ const char *hw_arch_blind(const struct hw_config *config,
 
 	if (id == HW_PLANT_WIDE && hw_arch_pa_bits() >= bits)
 		return "the CPU's addresses are as wide as an entry's";
+	if (id == HW_PLANT_EXCHANGE && !(config->features & USER))
+		return "there is one right to execute";
+	if (id == HW_PLANT_LINK)
+		return "links of stage 2 have no rights";
 	return NULL;
 }
 

@@ -24,6 +24,8 @@ static const char *const plant_names[] = {
 	[HW_PLANT_WIDE] = "output address wider than the CPU's",
 	[HW_PLANT_SHARE] = "wrong shareability, or bits 51:50 of the address with LPA2",
 	[HW_PLANT_CLEAN] = "writable leaf that can't become dirty",
+	[HW_PLANT_EXCHANGE] = "user's and supervisor's right to execute exchanged",
+	[HW_PLANT_LINK] = "link without a right to execute",
 };
 
 /**
@@ -156,12 +158,39 @@ static u64 reserved(const struct hw_run *run, u64 entry, unsigned int level)
 /* Leave the rights as they were before the step. */
 static u64 stale_prot(const struct hw_run *run, u64 entry, u64 before)
 {
-	u64 mask = plant_ept(run) ? 7 :
+	u64 mask = plant_ept(run) ? 0x407 :
 		   plant_amd(run) ? BIT_ULL(1) | BIT_ULL(63) :
 				    BIT_ULL(6) | BIT_ULL(7) | BIT_ULL(51) |
 				    BIT_ULL(53) | BIT_ULL(54);
 
 	return (entry & ~mask) | (before & mask);
+}
+
+/*
+ * Where user mode has a right of its own. EPT: bits 2 and 10. Stage 2: XN[1:0] in bits
+ * 54:53, of which 0b01 keeps EL1 from executing, and 0b11 EL0.
+ */
+static u64 exchanged(const struct hw_run *run, u64 entry)
+{
+	if (plant_s2(run))
+		return entry & BIT_ULL(53) ? entry ^ BIT_ULL(54) : entry;
+	return (entry & ~0x404ULL) | (entry & 4) << 8 | (entry & 0x400) >> 8;
+}
+
+/*
+ * The last link on the way without a right: EPT: bit 10 where user mode has one of its
+ * own, else bit 2. AMD: bit 63.
+ */
+static void plant_link(struct hw_run *run, const struct hw_walk *walk)
+{
+	unsigned int i = walk->nr - 2;
+	bool user = run->config->features & AXAS_FEAT_EXEC_USER;
+	u64 entry = walk->entries[i];
+
+	if (plant_ept(run))
+		plant_write(run, walk->ptrs[i], entry, entry & ~(user ? 0x400ULL : 4ULL));
+	else if (plant_amd(run))
+		plant_write(run, walk->ptrs[i], entry, entry | BIT_ULL(63));
 }
 
 /*
@@ -180,7 +209,7 @@ static void plant_level(struct hw_run *run, const struct hw_walk *walk)
 	if (level > 3)
 		return;
 	if (plant_ept(run))
-		leaf = (leaf & 0x3f) | BIT_ULL(7);
+		leaf = (leaf & 0x43f) | BIT_ULL(7);
 	else if (plant_amd(run))
 		leaf = (leaf & (BIT_ULL(63) | 0x7f)) | BIT_ULL(7);
 	else
@@ -242,6 +271,9 @@ static void plant_leaf(struct hw_run *run, u64 *ptr, u64 entry,
 		if (plant_s2(run) && !(entry & BIT_ULL(7)))
 			new &= ~BIT_ULL(51);
 		break;
+	case HW_PLANT_EXCHANGE:
+		new = exchanged(run, entry);
+		break;
 	default:
 		break;
 	}
@@ -276,6 +308,8 @@ void hw_plant_apply(struct hw_run *run, u64 gpa)
 		plant_level(run, &walk);
 	else if (plant->id == HW_PLANT_TABLE && walk.nr > 1)
 		plant_table(run, &walk);
+	else if (plant->id == HW_PLANT_LINK && walk.nr > 1)
+		plant_link(run, &walk);
 	else
 		plant_leaf(run, ptr, entry, walk.levels[walk.nr - 1]);
 }

@@ -21,11 +21,14 @@ static bool raw_s2(const struct axas_npt *npt)
  * @npt: its table
  * @entry: the entry
  *
- * Return: EPT: any of bits 2:0 is set. AMD, stage 2: bit 0 is set.
+ * Return: EPT: any of bits 2:0 is set, or bit 10 where it has a meaning. AMD, stage 2:
+ * bit 0 is set.
  */
 bool hw_raw_present(const struct axas_npt *npt, u64 entry)
 {
-	return entry & (raw_ept(npt) ? 7 : 1);
+	bool user = npt->features & AXAS_FEAT_EXEC_USER;
+
+	return entry & (!raw_ept(npt) ? 1 : user ? 0x407 : 7);
 }
 
 /**

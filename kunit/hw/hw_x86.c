@@ -10,6 +10,7 @@
 
 #define EXEC_ONLY	AXAS_FEAT_EXEC_ONLY
 #define AD		AXAS_FEAT_AD
+#define USER		AXAS_FEAT_EXEC_USER
 
 /* EPT: a table of 39 bits has no EPTP. AMD: as wide as the kernel's own, no more. */
 const struct hw_config hw_configs[HW_NR_CONFIGS] = {
@@ -20,6 +21,8 @@ const struct hw_config hw_configs[HW_NR_CONFIGS] = {
 	{ 57, 0 },
 	{ 57, EXEC_ONLY | AD },
 	{ 57, AD },
+	{ 48, USER },
+	{ 48, EXEC_ONLY | AD | USER },
 };
 
 static bool hw_is_amd(void)
@@ -96,7 +99,7 @@ bool hw_arch_may_skip(const struct hw_page *page, unsigned int access)
 	if (hw_is_amd())
 		return page->seg->prot & access &&
 		       !page_is_ram(PHYS_PFN(page->hpa));
-	if (access == AXAS_PROT_EXEC && !page_is_ram(PHYS_PFN(page->hpa)))
+	if (access & AXAS_PROT_FETCH && !page_is_ram(PHYS_PFN(page->hpa)))
 		return true;
 	return !page->seg->alloc &&
 	       vmx_is_on_the_way(held, page->hpa - page->seg->offset,
@@ -111,6 +114,13 @@ bool hw_arch_raw_ok(const struct axas_probe_result *result,
 		return false;
 	return !hw_is_amd() || !page->known ||
 	       svm_witness_ok(page->hpa, page->seg->alloc, access, result->raw);
+}
+
+/* Bochs 3.0 has bit 6 of the qualification set for fetches alone (table 28-7). */
+bool hw_arch_is_silent(const struct hw_page *page, unsigned int access)
+{
+	return !hw_is_amd() && page->seg->prot == AXAS_PROT_EXEC_USER &&
+	       !(access & AXAS_PROT_FETCH);
 }
 
 static const char *blind_ept(enum hw_plant_id id)
@@ -136,6 +146,8 @@ static const char *blind_amd(enum hw_plant_id id)
 		return "QEMU forgets at each VMRUN; but see mute=1";
 	case HW_PLANT_WRITE_ONLY:
 		return "AMD's entries have no right to read";
+	case HW_PLANT_EXCHANGE:
+		return "AMD's entries have one right to execute";
 	case HW_PLANT_ACCESS_FLAG:
 	case HW_PLANT_SHARE:
 	case HW_PLANT_CLEAN:
@@ -150,7 +162,11 @@ static const char *blind_amd(enum hw_plant_id id)
 const char *hw_arch_blind(const struct hw_config *config,
 			  enum hw_plant_id id)
 {
-	return hw_is_amd() ? blind_amd(id) : blind_ept(id);
+	if (hw_is_amd())
+		return blind_amd(id);
+	if (id == HW_PLANT_EXCHANGE && !(config->features & USER))
+		return "there is one right to execute";
+	return blind_ept(id);
 }
 
 /* Nothing is held between probes but the name of the table. */
