@@ -222,7 +222,8 @@ struct axas_vcpu_run {
  * On the device. The argument is a space's descriptor, which may be closed then;
  * its format is that of this machine's CPUs, %AXAS_FORMAT_HOST.
  * Return: a vCPU's descriptor. Its registers have to be set.
- * Errors: EBADF, EINVAL; EOPNOTSUPP when this CPU doesn't walk that table; ENODEV
+ * Errors: EBADF, EINVAL; EOPNOTSUPP when this CPU doesn't walk that table, or with
+ * %AXAS_FEAT_EXEC_USER doesn't say of a fetch in which mode it was; ENODEV
  * without XSAVE, and AMD SVM with nested paging or Intel VMX with EPT, VPID and
  * unrestricted guests; ENOMEM, EMFILE, EINTR; ENOSPC after 65535 vCPUs by VMX.
  */

@@ -160,15 +160,24 @@ fail:
 
 /* ---- a vCPU ---- */
 
+/*
+ * Where a fetch in user mode is a right of its own, the CPU has to say which mode it
+ * was. A.10: bit 22, advanced information for EPT violations.
+ */
+static bool vmx_tells_modes(const struct axas_npt *npt)
+{
+	return !(npt->features & AXAS_FEAT_EXEC_USER) ||
+	       probe_rdmsr(MSR_IA32_VMX_EPT_VPID_CAP) & BIT_ULL(22);
+}
+
 static int vmx_create(struct vcpu *vcpu)
 {
+	const struct axas_npt *npt = &vcpu->space->npt;
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	if (!vmx_config.usable)
 		return -ENODEV;
-	/* What tells the modes apart (25.6.2) is never set here. */
-	if (vcpu->space->npt.features & AXAS_FEAT_EXEC_USER ||
-	    !vmx_has_ept(&vcpu->space->npt))
+	if (!vmx_has_ept(npt) || !vmx_tells_modes(npt))
 		return -EOPNOTSUPP;
 	vmx->vmcs = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	vmx->msrs = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -203,7 +212,8 @@ static void vmx_destroy(struct vcpu *vcpu)
 static void vmx_write_constant(struct vmx_vcpu *vmx)
 {
 	vmx_write(PIN_BASED_VM_EXEC_CONTROL, vmx_config.pin);
-	vmx_write(SECONDARY_VM_EXEC_CONTROL, vmx_config.secondary);
+	vmx_write(SECONDARY_VM_EXEC_CONTROL, vmx_config.secondary |
+		  vmx_ept_controls(&vmx->vcpu.space->npt));
 	vmx_write(VM_EXIT_CONTROLS, vmx_config.exit);
 	vmx_write(EXCEPTION_BITMAP, BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC) |
 				    BIT(X86_TRAP_MC));	/* 25.6.3 */

@@ -35,6 +35,8 @@
 #define EPT_FETCH	BIT_ULL(2)
 /* ... clear: of a paging structure, also where there is no linear address. */
 #define EPT_FINAL	BIT_ULL(8)
+/* ... with EPT_FINAL: the linear address is user mode's, as all are without paging. */
+#define EPT_USER_MODE	BIT_ULL(9)
 
 /* Tables 25-15 and 25-18: what an event is taken again with */
 #define EVENT_TAKEN	(INTR_INFO_VECTOR_MASK | INTR_INFO_INTR_TYPE_MASK | \
@@ -202,13 +204,20 @@ static int exit_port(struct vcpu *vcpu, struct axas_vcpu_run *run)
 	return vcpu_exit_port(vcpu, run, vmx_next(vcpu));
 }
 
+/* The mode is that of the linear address, whatever the privilege level (29.3.3.2). */
+static u32 vmx_fetch(const struct vmx_vcpu *vmx)
+{
+	return vmx->vcpu.space->npt.features & AXAS_FEAT_EXEC_USER &&
+	       vmx->qual & EPT_USER_MODE ? AXAS_PROT_EXEC_USER : AXAS_PROT_EXEC;
+}
+
 static int exit_fault(struct vcpu *vcpu, struct axas_vcpu_run *run)
 {
 	const struct vmx_vcpu *vmx = to_vmx(vcpu);
 
 	run->reason = AXAS_VCPU_EXIT_FAULT;
 	run->fault.gpa = vmx->gpa;
-	run->fault.access = vmx->qual & EPT_FETCH ? AXAS_PROT_EXEC :
+	run->fault.access = vmx->qual & EPT_FETCH ? vmx_fetch(vmx) :
 			    vmx->qual & EPT_WRITE ? AXAS_PROT_WRITE :
 						    AXAS_PROT_READ;
 	run->fault.walk = !(vmx->qual & EPT_FINAL);
