@@ -104,7 +104,7 @@ programs() {
 	case "${only:+only}$run" in
 	odd-nodes) echo axas_{numa,uapi,memory}_test ;;
 	odd-*) echo axas_{linear,linear_window,memory,gup,stress}_test ;;
-	vcpu-*) echo axas_vcpu{,_race}_test ;;
+	vcpu-*) echo axas_vcpu{,_fault,_race}_test ;;
 	selftests-kcsan) echo axas_{stress,memory,gup,softmmu,debugfs_file,device}_test ;;
 	*) sources selftests '*_test' ;;
 	esac

@@ -39,14 +39,18 @@ need libjson-c-dev
 build_programs selftests x86_64 || die "the selftests do not build"
 build_programs tools x86_64 || die "the tools do not build"
 
+tests=()
+for t in vcpu vcpu_fault vcpu_race; do
+	tests+=(--file "$build/selftests-x86_64/axas_${t}_test:/tests/axas_${t}_test")
+done
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cat >"$work/run.sh" <<RUN
 #!/bin/sh
 . /guest/lib.sh
 load axas axas_vcpu
-AXAS_RACE=$race program /tests/axas_vcpu_test
-AXAS_RACE=$race program /tests/axas_vcpu_race_test
+for t in /tests/axas_vcpu_*test; do AXAS_RACE=$race program "\$t"; done
 axas-vmm --ram 8M </dev/null && say "walker: yes"
 rmmod axas_vcpu || say "cannot unload axas_vcpu.ko"
 unload
@@ -59,8 +63,7 @@ start=$SECONDS status=0
 "$scripts/boot-bochs.sh" --kernel "$kernel/image" --init "$work/run.sh" --smp 2 --quiet \
 	--file "$scripts/guest/lib.sh:/guest/lib.sh" \
 	--file "$build/vcpu-bochs/axas.ko" --file "$build/vcpu-bochs/samples/vcpu/axas_vcpu.ko" \
-	--file "$build/selftests-x86_64/axas_vcpu_test:/tests/axas_vcpu_test" \
-	--file "$build/selftests-x86_64/axas_vcpu_race_test:/tests/axas_vcpu_race_test" \
+	"${tests[@]}" \
 	--file "$build/tools-x86_64/axas-vmm:/bin/axas-vmm" \
 	--log "$log" --append "$append" --timeout "$limit" || status=$?
 say "  $((SECONDS - start)) s"
