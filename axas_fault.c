@@ -526,6 +526,23 @@ static bool memory_denies(struct axas_memory *memory, unsigned int access)
 	       more & AXAS_PROT_FETCH;
 }
 
+/* What there is, without a reference. -ENOENT, or -EACCES with it filled in. */
+static __always_inline int
+memory_look(struct axas_space *space, axas_gpa_t gpa, unsigned int access,
+	    struct axas_npt_slot *slot, struct axas_memory *memory)
+{
+	struct axas_npt *npt = &space->npt;
+	struct axas_leaf leaf;
+
+	/* A fault also knows what to do where the entry is being replaced. */
+	if (!axas_npt_get_ops(npt)->lookup(npt, gpa, slot, &leaf))
+		return -ENOENT;
+	memory_set(memory, &leaf, gpa);
+	/* Others may have a struct page too, but none that counts for anyone. */
+	memory->page = leaf.attr.owned ? axas_hal_page(memory->hpa) : NULL;
+	return memory_denies(memory, access) ? -EACCES : 0;
+}
+
 /*
  * Find the leaf and take a reference of its page, all under one RCU section.
  * The entry is read again afterwards: if it hasn't changed, the reference was
@@ -534,25 +551,17 @@ static bool memory_denies(struct axas_memory *memory, unsigned int access)
 static int memory_try(struct axas_space *space, axas_gpa_t gpa,
 		      unsigned int access, struct axas_memory *memory)
 {
-	struct axas_npt *npt = &space->npt;
 	struct axas_npt_slot slot;
-	struct axas_leaf leaf;
+	axas_hpa_t frame;
+	int ret;
 
 	guard(rcu)();
-	/* A fault also knows what to do where the entry is being replaced. */
-	if (!axas_npt_get_ops(npt)->lookup(npt, gpa, &slot, &leaf))
-		return -ENOENT;
-	memory_set(memory, &leaf, gpa);
-	if (memory_denies(memory, access))
-		return -EACCES;
-
-	memory->page = NULL;
-	/* Others may have a struct page too, but none that counts for anyone. */
-	if (!leaf.attr.owned)
-		return 0;
-	if (leaf.level > 1 && axas_hal_is_whole(leaf.hpa))
+	ret = memory_look(space, gpa, access, &slot, memory);
+	if (ret || !memory->page)
+		return ret;
+	frame = axas_hpa(memory->hpa.val & -axas_level_size(slot.level));
+	if (slot.level > 1 && axas_hal_is_whole(frame))
 		return -EMLINK;
-	memory->page = axas_hal_page(memory->hpa);
 	if (!get_page_unless_zero(memory->page))
 		return -EAGAIN;
 	if (READ_ONCE(*slot.ptr) != slot.old) {
@@ -667,6 +676,25 @@ int axas_space_get_memory(struct axas_space *space, axas_gpa_t gpa,
 	}
 }
 EXPORT_SYMBOL_GPL(axas_space_get_memory);
+
+/**
+ * axas_space_find_memory - what there is of guest memory
+ * @space: the space
+ * @gpa: as for axas_space_get_memory()
+ * @access: as for axas_space_get_memory()
+ * @memory: out: the page, without a reference
+ *
+ * Context: any. It stays as it is while R is held.
+ * Return: 0; -ENOENT if there is no leaf; -EACCES.
+ */
+int axas_space_find_memory(struct axas_space *space, axas_gpa_t gpa,
+			   unsigned int access, struct axas_memory *memory)
+{
+	struct axas_npt_slot slot;
+
+	guard(rcu)();
+	return memory_look(space, gpa, access, &slot, memory);
+}
 
 /**
  * axas_space_check_memory - is what was got still what the table says?

@@ -118,32 +118,66 @@ static ssize_t hand_move(struct axas_hand *hand, const struct axas_view *view,
 	return n;
 }
 
-/* Look again under R, where nothing is taken from the table, and copy. */
+/* Under R, where nothing is taken from the table. */
+static ssize_t hand_held(struct axas_hand *hand, const struct axas_view *view,
+			 axas_gpa_t gpa, size_t n, bool bounce)
+{
+	size_t offset = offset_in_page(gpa.val);
+	ssize_t ret;
+
+	/* The leaf may have been split since. */
+	n = min_t(u64, n, min_t(u64, view->size, view->memory.left) - offset);
+	/* A guest may be at the same bytes: that is its own affair. */
+	ret = data_race(bounce ? hand_move(hand, view, offset, n) :
+				 hand_copy(hand, view, offset, n));
+	if (hand->write)
+		axas_space_wrote(hand->space, &view->memory, offset, ret);
+	return ret;
+}
+
+/* Look again under R, and copy. */
 static ssize_t hand_touch(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
 			  bool bounce, struct axas_view *view)
 {
-	struct axas_memory *memory = &view->memory;
-	size_t offset = offset_in_page(gpa.val);
-	u8 memtype = memory->attr.memtype;
-	struct rw_semaphore *hold;
+	struct rw_semaphore *hold = axas_hold_read(hand->space->hold);
+	u8 memtype = view->memory.attr.memtype;
 	ssize_t ret;
-	u64 left;
 
-	hold = axas_hold_read(hand->space->hold);
 	if (!hold)
 		return -EINTR;
-	ret = axas_space_check_memory(hand->space, gpa, hand->access, memory);
-	if (!ret && memory->attr.memtype != memtype)
+	ret = axas_space_check_memory(hand->space, gpa, hand->access,
+				      &view->memory);
+	if (!ret && view->memory.attr.memtype != memtype)
+		ret = -EAGAIN;
+	if (!ret)
+		ret = hand_held(hand, view, gpa, n, bounce);
+	up_read(hold);
+	return ret;
+}
+
+/*
+ * A page of the space's that is there: it needs no reference while R is held, and it is in
+ * the kernel's linear map. -EAGAIN, or -ENOENT if there is nothing: the other way.
+ */
+static ssize_t hand_quick(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
+			  bool bounce)
+{
+	struct rw_semaphore *hold = axas_hold_read(hand->space->hold);
+	struct axas_view view;
+	ssize_t ret;
+
+	if (!hold)
+		return -EINTR;
+	ret = axas_space_find_memory(hand->space, gpa, hand->access,
+				     &view.memory);
+	if (ret == -EACCES || (!ret && (!view.memory.page ||
+					PageHWPoison(view.memory.page))))
 		ret = -EAGAIN;
 	if (!ret) {
-		/* The leaf may have been split since. */
-		left = min_t(u64, view->size, memory->left) - offset;
-		n = min_t(u64, n, left);
-		/* A guest may be at the same bytes: that is its own affair. */
-		ret = data_race(bounce ? hand_move(hand, view, offset, n) :
-					 hand_copy(hand, view, offset, n));
-		if (hand->write)
-			axas_space_wrote(hand->space, memory, offset, ret);
+		view.addr = page_address(view.memory.page);
+		view.io = NULL;
+		view.size = PAGE_SIZE;
+		ret = hand_held(hand, &view, gpa, n, bounce);
 	}
 	up_read(hold);
 	return ret;
@@ -208,19 +242,15 @@ static ssize_t hand_hole(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
 static ssize_t hand_piece(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
 			  bool bounce)
 {
-	unsigned int there = hand->write ? 0 : AXAS_ACCESS_THERE;
 	struct axas_view view;
-	ssize_t ret;
+	ssize_t ret = hand_quick(hand, gpa, n, bounce);
 
-	ret = axas_space_get_memory(hand->space, gpa, hand->access | there,
-				    &view.memory);
-	if (ret == -ENOENT) {
+	if (ret == -ENOENT && !hand->write)
 		ret = hand_hole(hand, gpa, n, bounce);
-		if (ret != -ENOENT)
-			return ret;
-		ret = axas_space_get_memory(hand->space, gpa, hand->access,
-					    &view.memory);
-	}
+	if (ret != -ENOENT && ret != -EAGAIN)
+		return ret;
+	ret = axas_space_get_memory(hand->space, gpa, hand->access,
+				    &view.memory);
 	if (ret)
 		return ret;
 	ret = axas_view_open(&view, offset_in_page(gpa.val) + n);

@@ -21,6 +21,8 @@ struct axas_view {
 	size_t size;
 };
 
+int axas_space_find_memory(struct axas_space *space, axas_gpa_t gpa,
+			   unsigned int access, struct axas_memory *memory);
 int axas_view_open(struct axas_view *view, size_t size);
 void axas_view_close(struct axas_view *view);
 

@@ -184,6 +184,7 @@
 	AXAS_CASE(read_takes_no_frame)
 	AXAS_CASE(read_obeys_what_is_untouched)
 	AXAS_CASE(read_waits_for_a_leaf_that_is_joined)
+	AXAS_CASE(read_leaves_a_frame_whole)
 	AXAS_CASE(resize_up_and_down)
 	AXAS_CASE(resize_splits_large_leaves)
 	AXAS_CASE(resize_of_a_piece)

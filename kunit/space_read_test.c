@@ -22,6 +22,15 @@ static ssize_t read_at(struct axas_space *space, u64 gpa, void *buf, size_t n)
 	return axas_space_rw_iter(space, axas_gpa(gpa), &iter, false);
 }
 
+static ssize_t write_at(struct axas_space *space, u64 gpa, void *buf, size_t n)
+{
+	struct kvec vec = { .iov_base = buf, .iov_len = n };
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, n);
+	return axas_space_rw_iter(space, axas_gpa(gpa), &iter, true);
+}
+
 /* So many bytes are there; all that aren't given are zero, and none is behind. */
 static void expect_zeros(struct kunit *test, struct axas_space *space, u64 gpa,
 			 u8 *buf, ssize_t there)
@@ -194,4 +203,28 @@ void read_waits_for_a_leaf_that_is_joined(struct kunit *test)
 	axas_space_del_holder(space, &late.holder);
 	KUNIT_EXPECT_EQ(test, axas_stats_of(space).leaves[1], 1ULL);
 	KUNIT_EXPECT_EQ(test, late.word, 0x1234ULL);
+}
+
+/* What is there is copied without a reference, so that its frame stays one. */
+void read_leaves_a_frame_whole(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	u8 *buf = kunit_kmalloc(test, BUFFER, GFP_KERNEL);
+	u8 *back = kunit_kmalloc(test, BUFFER, GFP_KERNEL);
+	const u64 gpa = SZ_1G + SZ_1M - 77;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	KUNIT_ASSERT_NOT_NULL(test, back);
+	for (i = 0; i < BUFFER; i++)
+		buf[i] = i * 7 + (i >> 8);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, SZ_1G, SZ_2M, PROT_RW,
+					     AXAS_MAP_POPULATE, SZ_2M), 0);
+	KUNIT_EXPECT_EQ(test, write_at(space, gpa, buf, BUFFER), (ssize_t)BUFFER);
+	KUNIT_EXPECT_EQ(test, read_at(space, gpa, back, BUFFER), (ssize_t)BUFFER);
+	KUNIT_EXPECT_EQ(test, memcmp(buf, back, BUFFER), 0);
+	KUNIT_EXPECT_EQ(test, read_at(space, SZ_1G + SZ_2M - 9, back, BUFFER),
+			(ssize_t)9);
+	KUNIT_EXPECT_TRUE(test, axas_hal_is_whole(
+		axas_hpa(axas_translate_at(space, SZ_1G).hpa)));
 }

@@ -222,7 +222,7 @@ void axas_space_del_holder(struct axas_space *space,
 /**
  * axas_space_wrote - the kernel has written to guest memory
  * @space: the space
- * @memory: from axas_space_get_memory(), with the reference still held
+ * @memory: from axas_space_get_memory(), with the reference or R still held
  * @offset: where in it the first byte was written
  * @size: bytes that were written
  *
