@@ -155,8 +155,9 @@ static int npt_draft(const struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 						 AXAS_GFP | __GFP_ZERO);
 		return new->root ? 0 : -ENOMEM;
 	}
-	scoped_guard(rcu)
-		npt_reach(npt, gpa.val, &level);
+	rcu_read_lock();
+	npt_reach(npt, gpa.val, &level);
+	rcu_read_unlock();
 	new->levels = level;
 	new->root = &draft->entry - (gpa.val >> axas_level_shift(level));
 	return 0;
