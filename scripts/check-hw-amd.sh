@@ -48,7 +48,7 @@ module=$out/kunit/hw/axas_hw_kunit.ko
 need make gcc qemu-system-x86
 kernel=$("$AXAS_TREE/scripts/build-kernel.sh" 6.12 x86_64 debug)
 run_logged "$logs/module-hw-amd.log" "building the test" \
-	"$AXAS_TREE/scripts/build-module.sh" "$kernel" "$out" CONFIG_AXAS_PROBE=y CONFIG_AXAS_HW_TEST=m
+	"$AXAS_TREE/scripts/build-module.sh" "$kernel" "$out" CONFIG_AXAS=n CONFIG_AXAS_HW_TEST=m
 
 # shellcheck disable=SC2016 # for the guest's shell
 guest_script "$steps" \

@@ -66,7 +66,7 @@ need make gcc qemu-system-arm
 [ -z "$(cross_of arm64)" ] || need gcc-aarch64-linux-gnu
 kernel=$("$AXAS_TREE/scripts/build-kernel.sh" 6.12 arm64 "$flavour")
 run_logged "$logs/module-hw-arm64.log" "building the test" \
-	"$AXAS_TREE/scripts/build-module.sh" "$kernel" "$out" CONFIG_AXAS_PROBE=y CONFIG_AXAS_HW_TEST=m
+	"$AXAS_TREE/scripts/build-module.sh" "$kernel" "$out" CONFIG_AXAS=n CONFIG_AXAS_HW_TEST=m
 for cpu in $cpus; do
 	run_cpu "$cpu"
 done
