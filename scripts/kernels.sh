@@ -82,6 +82,13 @@ alone() {
 	exec {fd}>&-
 }
 
+# same_as NAME OTHER: build/NAME is build/OTHER
+same_as() {
+	[ "$(readlink "$AXAS_TREE/build/$1")" != "$2" ] || return 0
+	rm -rf "${AXAS_TREE:?}/build/$1"
+	ln -s "$2" "$AXAS_TREE/build/$1"
+}
+
 # build_for NAME: the module, its samples and, where there is KUnit, its tests, in
 # build/NAME; after kernel_get NAME
 build_for() {
@@ -89,6 +96,10 @@ build_for() {
 		CONFIG_AXAS_SAMPLE_VCPU=m)
 	[ -z "$k_kunit" ] || config+=(CONFIG_AXAS_KUNIT_TEST=m)
 	[ "$1" != 6.12-gcov ] || config+=(GCOV_PROFILE=y)
+	if [ "$1" = distro ]; then # one kernel with two names
+		alone "module-$1" same_as "$1" "distro-$k_arch"
+		set -- "distro-$k_arch"
+	fi
 	alone "module-$1" run_logged "$build/log/module-$1.log" "building the module for $1" \
 		"$AXAS_TREE/scripts/build-module.sh" "$k_hdrs" "$build/$1" "${config[@]}"
 }
