@@ -38,24 +38,25 @@ kunit-arm64             | check | 6.12-arm64    | 280 | guest | the same on arm6
 selftests-6.12-x86_64   | check | 6.12-x86_64   | 600 | guest --race 40 | the programs over /dev/axas, on the debug kernel
 selftests-distro-x86_64 | check | distro-x86_64 | 300 | guest --race 40 | ... on the prebuilt kernel
 selftests-distro-arm64  | check | distro-arm64  | 350 | guest --race 40 | ... on that of arm64
-hw-arm64                | check | 6.12-arm64    | 200 | hw-arm64 KERNEL=debug STEPS=2000 | an emulated CPU walks the tables at EL2
-hw-amd                  | check | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | ... by SVM, with nested paging
+hw-arm64                | check | 6.12-arm64    |  90 | hw-arm64 KERNEL=debug STEPS=500 CPUS=max | an emulated CPU walks the tables at EL2, and faults are planted
+walks                   | check | distro        |  60 | walks | ... at EL2 and by SVM, beside axas-replay's
 vcpu-distro             | check | distro-x86_64 |  60 | guest | guests run on spaces, by QEMU's SVM
-vcpu-6.12-x86_64        | check | 6.12-x86_64   | 120 | guest | ... on the debug kernel
 fuzz-distro             | check | distro        |  90 | guest | all of the interface at random, for a minute
-odd-hole                | check | distro        |  45 | guest | ... with memory kept from the kernel, four CPUs
-odd-end                 | check | distro        |  35 | guest | ... whose memory ends amid a section, one CPU
-odd-nodes               | check | distro        |  60 | guest | ... with two NUMA nodes
 replay                  | check | distro        |  10 | guest | a real program's memory trace
 tools-live              | check | distro        | 110 | guest | axasctl, axas-migrate, axas-run, axas-replay and Python over live spaces
 tools-text              | check | -             |  10 | tools | libaxas and axasctl over text
 outside                 | check | distro-x86_64 |  25 | outside | tables, read from outside of the machine
 litmus                  | check | -             |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
+hw-amd                  | rest  | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | an emulated CPU walks the tables by SVM, and faults are planted
+hw-arm64-long           | rest  | 6.12-arm64    | 200 | hw-arm64 KERNEL=debug STEPS=2000 | ... at EL2, longer, on two models
+vcpu-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | guests run on spaces, by QEMU's SVM, on the debug kernel
+odd-hole                | rest  | distro        |  45 | guest | memory kept from the kernel, four CPUs
+odd-end                 | rest  | distro        |  35 | guest | memory that ends amid a section, one CPU
+odd-nodes               | rest  | distro        |  60 | guest | two NUMA nodes
 guide                   | rest  | distro        |  60 | guide guide | what the guide says, step by step
 tutorials               | rest  | distro        | 300 | guide tutorial-vmm tutorial-research tutorial-kernel | ... and the tutorials
 monitors                | rest  | distro        | 150 | guide monitors tracking | ... and the pages for monitors, and of tracking
-walks                   | rest  | distro        |  60 | walks | axas-replay's walks beside those of QEMU's CPUs
 paper                   | rest  | distro        |  60 | paper | make paper, of one program, twice
 paper-page              | rest  | distro        | 120 | guide paper | ... and the page about it
 demo-guest              | rest  | distro-x86_64 |  60 | demo-guest | make demo-guest: guests on spaces, Linux one of them
