@@ -539,7 +539,7 @@ static __s64 node_bytes(void)
 	__s64 least = ax_read_number(NODES "objects"), is;
 	unsigned int i, same;
 
-	for (i = 0, same = 0; i < 100 && same < 20; i++) {
+	for (i = 0, same = 0; i < 100 && same < 10; i++) {
 		ax_sleep_ms(100);
 		is = ax_read_number(NODES "objects");
 		same = is < least ? 0 : same + 1;

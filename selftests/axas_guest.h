@@ -147,7 +147,7 @@ static inline bool guest_is_through(const struct guest *g, double begin)
 {
 	double past = ax_now() - begin;
 
-	return past > 30 || (past > 3 && g->changes > 10 && g->stores > GUEST_PAGES);
+	return past > 30 || (past > ax_race(3) && g->changes > 10 && g->stores > GUEST_PAGES);
 }
 
 static inline void guest_run(struct __test_metadata *_metadata, struct guest *g)

@@ -407,7 +407,7 @@ static void race_threads(struct __test_metadata *_metadata, struct race *r, doub
 		ASSERT_EQ(0, pthread_create(&watcher[i], NULL,
 					    i < KEPT ? list_and_copy : begin_and_end,
 					    &r->watch[i]));
-	ax_sleep_ms(1000 * seconds);
+	ax_sleep_ms(1000 * ax_race(seconds));
 	/* A disk has other things to do. */
 	while (!all_gone(r) && !r->bad)
 		ax_sleep_ms(10);
