@@ -536,6 +536,14 @@ struct look_twice {
 	enum axas_look second;
 };
 
+/* User Mode Linux preempts no kernel thread that does not ask for it. */
+static void need_to_spin(struct kunit *test)
+{
+	if (num_online_cpus() == 1 &&
+	    (IS_ENABLED(CONFIG_UML) || !preempt_model_preemptible()))
+		kunit_skip(test, "Needs a second CPU or a preemptible kernel");
+}
+
 static int look_twice_thread(void *arg)
 {
 	struct axas_npt_cursor cursor = { .base = AXAS_CURSOR_NONE };
@@ -565,6 +573,7 @@ void npt_full_table_is_no_place_any_more(struct kunit *test)
 	struct look_twice look = { .npt = npt };
 	struct task_struct *task;
 
+	need_to_spin(test);
 	init_completion(&look.looked);
 	KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G, SZ_4K, SZ_2M, 1), 0);
 	task = kthread_run(look_twice_thread, &look, "axas_look");
@@ -596,8 +605,7 @@ void npt_tables_outlive_readers(struct kunit *test)
 	struct task_struct *task;
 	long pages, while_read;
 
-	if (num_online_cpus() == 1 && !preempt_model_preemptible())
-		kunit_skip(test, "Needs a second CPU or a preemptible kernel");
+	need_to_spin(test);
 	KUNIT_ASSERT_EQ(test, npt_do_map(npt, SZ_1G, 0, SZ_4K, 1), 0);
 	rcu_barrier();
 	pages = axas_hal_pages();

@@ -7,7 +7,7 @@
 #   --init SCRIPT      shell script (busybox) that runs as /run.sh once proc,
 #                      sys, dev, tmp, debugfs, tracefs, securityfs and cgroup2
 #                      (/sys/fs/cgroup) are mounted
-#   --arch ARCH        x86_64 or arm64 (default: this machine's)
+#   --arch ARCH        x86_64, arm64 or um (default: this machine's)
 #   --file SRC[:DST]   put the file SRC into the guest as DST (default: /NAME);
 #                      repeatable
 #   --env NAME=VALUE   in SCRIPT's environment; repeatable
@@ -34,8 +34,9 @@
 #   --initrd FILE      boot nothing: leave the initramfs that would be booted in
 #                      FILE
 #
-# QEMU emulates every instruction (TCG); /dev/kvm is not used.  The console
-# goes to stdout, without carriage returns.  The exit status is SCRIPT's; 124
+# QEMU emulates every instruction (TCG); /dev/kvm is not used.  User Mode Linux
+# (um) runs as a process of this machine's, without QEMU and what is QEMU's above.
+# The console goes to stdout, without carriage returns.  The exit status is SCRIPT's; 124
 # when it ran out of time; 125 when the guest ended without finishing SCRIPT.
 
 . "$(dirname "$0")/common.sh"
@@ -98,13 +99,17 @@ arm64)
 		-cpu "${cpu:-max,pauth-impdef=on}")
 	console=ttyAMA0
 	;;
+um)
+	need busybox-static cpio
+	[ -z "$cpu$ivshmem$share$qemu_extra" ] || usage_error "User Mode Linux has no such device"
+	;;
 *) usage_error "unknown architecture '$arch'; use x86_64 or arm64" ;;
 esac
 
 # busybox_of ARCH: print the path of a static busybox for ARCH
 busybox_of() {
 	local dst=$AXAS_CACHE/busybox/$1/busybox deb tmp
-	if [ "$1" = "$(host_arch)" ]; then
+	if [ "$1" = "$(host_arch)" ] || [ "$1" = um ]; then
 		need busybox-static
 		echo /bin/busybox
 		return
@@ -205,14 +210,23 @@ if [ -n "$initrd" ]; then
 	exit 0
 fi
 
-cmd+=(-accel "$accel" -nodefaults -no-user-config -display none -no-reboot -serial "${interactive:+mon:}stdio"
-	-m "$mem" -smp "$smp" -kernel "$kernel" -initrd "$work/initrd"
-	-append "console=$console panic=-1 rcupdate.rcu_cpu_stall_timeout=120 random.trust_cpu=on$append")
-[ -z "$ivshmem" ] || cmd+=(-object "memory-backend-ram,id=shmem,size=$ivshmem,share=on"
-	-device "ivshmem-plain,memdev=shmem")
-[ -z "$share" ] || cmd+=(-virtfs "local,path=$share,mount_tag=host,security_model=none,readonly=on")
-# shellcheck disable=SC2206 # a list of words
-cmd+=($qemu_extra)
+append="panic=-1 rcupdate.rcu_cpu_stall_timeout=120 random.trust_cpu=on$append"
+if [ "$arch" = um ]; then
+	# Its memory is a file. By seccomp its programs are held up less than by ptrace.
+	export TMPDIR=$work
+	# shellcheck disable=SC2206 # a list of words
+	cmd=("$kernel" "mem=$mem" seccomp=on "initrd=$work/initrd"
+		con=null con0=fd:0,fd:1 console=tty0 $append)
+else
+	cmd+=(-accel "$accel" -nodefaults -no-user-config -display none -no-reboot
+		-serial "${interactive:+mon:}stdio" -m "$mem" -smp "$smp"
+		-kernel "$kernel" -initrd "$work/initrd" -append "console=$console $append")
+	[ -z "$ivshmem" ] || cmd+=(-object "memory-backend-ram,id=shmem,size=$ivshmem,share=on"
+		-device "ivshmem-plain,memdev=shmem")
+	[ -z "$share" ] || cmd+=(-virtfs "local,path=$share,mount_tag=host,security_model=none,readonly=on")
+	# shellcheck disable=SC2206 # a list of words
+	cmd+=($qemu_extra)
+fi
 if [ -n "$interactive" ]; then
 	"${cmd[@]}"
 	exit
@@ -225,13 +239,14 @@ rc=0
 timeout -k 5 "$limit" "${cmd[@]}" </dev/null 2>"$work/qemu.err" |
 	sed -u 's/\r//g' | tee "$log" | show || rc=${PIPESTATUS[0]}
 status=$(sed -n 's/^boot: \/run\.sh ended with status \([0-9]*\)$/\1/p' "$log" | tail -n 1)
-if [ -s "$work/qemu.err" ]; then
-	sed 's/^/qemu: /' "$work/qemu.err" >&2
+# User Mode Linux always has something to say.
+if [ -s "$work/qemu.err" ] && { [ "$arch" != um ] || [ -z "$status" ]; }; then
+	sed "s/^/$(basename "${cmd[0]}"): /" "$work/qemu.err" >&2
 fi
 [ -z "$status" ] || exit "$status"
 if [ "$rc" -eq 124 ] || [ "$rc" -eq 137 ]; then
 	say "${C_RED}the guest did not finish in $limit s${C_OFF}"
 	exit 124
 fi
-say "${C_RED}the guest ended before its script did${C_OFF} (QEMU status $rc)"
+say "${C_RED}the guest ended before its script did${C_OFF} (status $rc)"
 exit 125

@@ -4,7 +4,7 @@
 # build-kernel.sh SERIES ARCH FLAVOUR - build a kernel for the tests
 #
 #   SERIES   6.1, 6.12 or newest
-#   ARCH     x86_64 or arm64; um (User Mode Linux) for the flavour bench
+#   ARCH     x86_64 or arm64; um (User Mode Linux) for the flavours debug and bench
 #   FLAVOUR  debug    bootable, with KASAN, lockdep, kmemleak, fault injection
 #            plain    bootable, without them
 #            bochs    x86_64 only: small, for a CPU that is interpreted
@@ -49,13 +49,15 @@ case "$arch" in
 x86_64) target=bzImage image=arch/x86/boot/bzImage pkgs='' ;;
 arm64) target=Image image=arch/arm64/boot/Image pkgs='' ;;
 um)
-	[ "$flavour" = bench ] || usage_error "um has the flavour bench only"
+	case "$flavour" in
+	bench | debug) ;;
+	*) usage_error "um has the flavours bench and debug only" ;;
+	esac
 	target=linux image=linux pkgs=''
 	;;
 *) usage_error "unknown architecture '$arch'; use x86_64 or arm64" ;;
 esac
-cross=''
-[ "$arch" = um ] || cross=$(cross_of "$arch")
+cross=$(cross_of "$arch")
 case "$cross" in
 '') ;;
 aarch64*) pkgs=gcc-aarch64-linux-gnu ;;

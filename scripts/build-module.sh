@@ -23,12 +23,14 @@ shift 2
 	die "'$kernel' is not prepared for external modules; run make modules_prepare in it"
 kernel=$(cd "$kernel" && pwd)
 
-if grep -qx CONFIG_X86_64=y "$kernel/include/config/auto.conf"; then
+if grep -qx CONFIG_UML=y "$kernel/include/config/auto.conf"; then
+	arch=um
+elif grep -qx CONFIG_X86_64=y "$kernel/include/config/auto.conf"; then
 	arch=x86_64
 elif grep -qx CONFIG_ARM64=y "$kernel/include/config/auto.conf"; then
 	arch=arm64
 else
-	die "the kernel in '$kernel' is neither x86_64 nor arm64"
+	die "the kernel in '$kernel' is for neither x86_64 nor arm64"
 fi
 cross=$(cross_of "$arch")
 [ -z "$cross" ] || command -v "${cross}gcc" >/dev/null || need "gcc-${cross%-}"

@@ -41,6 +41,7 @@ done
 
 # what: the script in scripts/guest/; kname: the kernel
 case "$run" in
+kunit-um) what=kunit kname=um ;;
 kunit-x86_64 | kunit-arm64 | kunit-rt | kunit-kcsan | kunit-gcov)
 	what=kunit kname=6.12-${run#kunit-}
 	;;
@@ -112,13 +113,14 @@ programs() {
 
 guest_selftests() {
 	local f n=0
-	build_programs selftests "$k_arch" || die "the selftests do not build for $k_arch"
+	build_programs selftests "$k_user" || die "the selftests do not build for $k_user"
 	for f in $(programs); do
 		# shellcheck disable=SC2053 # a pattern
 		[ -z "$only" ] || [[ $f == $only ]] || continue
-		# One is for machines that run 32-bit programs.
-		[ -x "$build/selftests-$k_arch/$f" ] || continue
-		files /tests "selftests-$k_arch/$f"
+		# One is for machines that run 32-bit programs, some for CPUs that run guests.
+		[[ "$k_arch" != um || $f != *_@(compat32|vcpu|vcpu_race)_test ]] || continue
+		[ -x "$build/selftests-$k_user/$f" ] || continue
+		files /tests "selftests-$k_user/$f"
 		n=$((n + 1))
 	done
 	[ "$n" -gt 0 ] || die "no program '$only' in selftests/"
@@ -132,8 +134,8 @@ guest_selftests() {
 guest_fuzz() {
 	local time=${AXAS_FUZZ_TIME:-60}
 	limit=$((600 + 2 * time))
-	build_programs selftests "$k_arch" || die "the fuzzer does not build for $k_arch"
-	files /tests "selftests-$k_arch/axas_fuzz"
+	build_programs selftests "$k_user" || die "the fuzzer does not build for $k_user"
+	files /tests "selftests-$k_user/axas_fuzz"
 	keep_kvm
 	args+=(--disk 64M --env "AXAS_FUZZ=--time $time ${AXAS_FUZZ_ARGS:-}")
 	append="$append loglevel=5"
@@ -142,15 +144,15 @@ guest_fuzz() {
 guest_tools() {
 	local f
 	need g++ pkgconf libjson-c-dev python3
-	build_programs tools "$k_arch" || die "the tools do not build"
-	files /bin "tools-$k_arch/"{axasctl,axas-migrate,axas-replay,axas-run,example,live}
+	build_programs tools "$k_user" || die "the tools do not build"
+	files /bin "tools-$k_user/"{axasctl,axas-migrate,axas-replay,axas-run,example,live}
 	awk '/^```c$/ { on = 1; next } /^```$/ { on = 0 } on' "$AXAS_TREE/README.md" >"$work/readme.c"
-	"$(cross_of "$k_arch")gcc" -static -I "$AXAS_TREE/tools/lib" -I "$AXAS_TREE/include/uapi" \
-		-o "$work/readme_example" "$work/readme.c" "$build/tools-$k_arch/libaxas.a"
+	"$(cross_of "$k_user")gcc" -static -I "$AXAS_TREE/tools/lib" -I "$AXAS_TREE/include/uapi" \
+		-o "$work/readme_example" "$work/readme.c" "$build/tools-$k_user/libaxas.a"
 	args+=(--file "$work/readme_example:/bin/readme_example")
 	# Python is this machine's.
 	args+=(--share / --env "LOADER=$(readlink -f /lib64/ld-linux-x86-64.so.2)"
-		--file "$build/tools-$k_arch/libaxas.so:/python/libaxas.so")
+		--file "$build/tools-$k_user/libaxas.so:/python/libaxas.so")
 	for f in tools/python/axas.py tools/tests/check.py tools/tests/live/axas_live.py Documentation/monitors.rst; do
 		args+=(--file "$AXAS_TREE/$f:/python/$(basename "$f")")
 	done
@@ -160,8 +162,8 @@ guest_tools() {
 guest_replay() {
 	local f name
 	need libjson-c-dev
-	build_programs tools "$k_arch" || die "the tools do not build"
-	files /bin "tools-$k_arch/axas-replay"
+	build_programs tools "$k_user" || die "the tools do not build"
+	files /bin "tools-$k_user/axas-replay"
 	for f in "$AXAS_TREE"/tools/traces/*.gz; do
 		name=$(basename "$f" .gz)
 		gzip -dc "$f" >"$work/$name"
@@ -208,7 +210,8 @@ machine() {
 		args+=(--env "AXAS_RESERVED_HPA=$reserved_hpa" --env "AXAS_RESERVED_SIZE=$reserved_size")
 	fi
 	[ -z "$k_debug" ] || append="$append page_poison=1"
-	args+=(--mem "$mem" --ivshmem 64M --timeout "$limit" --append "$append")
+	[ "$k_arch" = um ] || args+=(--ivshmem 64M)
+	args+=(--mem "$mem" --timeout "$limit" --append "$append")
 }
 
 args+=(--file "$AXAS_TREE/scripts/guest/lib.sh:/guest/lib.sh")

@@ -33,8 +33,8 @@ logs=$AXAS_TREE/build/log
 # beside, kernel not counted; "named" is run only by its name.
 table() {
 	cat <<'TABLE'
-kunit-x86_64            | check | 6.12-x86_64   | 250 | guest | KUnit on a debug kernel
-kunit-arm64             | check | 6.12-arm64    | 280 | guest | the same on arm64
+kunit-um                | check | um            | 110 | guest | KUnit on a debug kernel, User Mode Linux
+kunit-arm64             | check | 6.12-arm64    | 280 | guest | the same on arm64, with two CPUs
 selftests-6.12-x86_64   | check | 6.12-x86_64   | 600 | guest --race 40 | the programs over /dev/axas, on the debug kernel
 selftests-distro-x86_64 | check | distro-x86_64 | 300 | guest --race 40 | ... on the prebuilt kernel
 selftests-distro-arm64  | check | distro-arm64  | 350 | guest --race 40 | ... on that of arm64
@@ -48,6 +48,7 @@ tools-text              | check | -             |  10 | tools | libaxas and axas
 outside                 | check | distro-x86_64 |  25 | outside | tables, read from outside of the machine
 litmus                  | check | -             |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
+kunit-x86_64            | rest  | 6.12-x86_64   | 250 | guest | KUnit on a debug kernel of x86_64, with two CPUs
 hw-amd                  | rest  | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | an emulated CPU walks the tables by SVM, and faults are planted
 hw-arm64-long           | rest  | 6.12-arm64    | 200 | hw-arm64 KERNEL=debug STEPS=2000 | ... at EL2, longer, on two models
 vcpu-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | guests run on spaces, by QEMU's SVM, on the debug kernel
@@ -85,6 +86,7 @@ kernel_seconds() {
 	-) echo 0 ;;
 	distro*) echo 20 ;;
 	bochs) echo 130 ;;
+	um) echo 230 ;;
 	*) echo 400 ;;
 	esac
 }
@@ -95,6 +97,8 @@ while IFS='|' read -r run set kernel seconds script _; do
 	read -r run <<<"$run"
 	names+=("$run")
 	read -r "set_of[$run]" <<<"$set"
+	# User Mode Linux is for such a machine.
+	[[ "$kernel" != *um* ]] || [ "$(host_arch)" = x86_64 ] || set_of[$run]=named
 	read -r "kernel_of[$run]" <<<"$kernel"
 	read -r "seconds_of[$run]" <<<"$seconds"
 	read -r "script_of[$run]" <<<"$script"
@@ -130,7 +134,7 @@ named() {
 		;;
 	axas*)
 		only=$1
-		add kunit-x86_64
+		add "kunit-$(host_arch | sed s/x86_64/um/)"
 		;;
 	*) usage_error "nothing is called '$1'; --list shows what there is" ;;
 	esac

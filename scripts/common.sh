@@ -242,9 +242,10 @@ host_arch() {
 	esac
 }
 
-# cross_of ARCH: the CROSS_COMPILE prefix for ARCH, empty for the host's own
+# cross_of ARCH: the CROSS_COMPILE prefix for ARCH, empty for the host's own, which
+# User Mode Linux takes
 cross_of() {
-	if [ "$1" = "$(host_arch)" ]; then
+	if [ "$1" = "$(host_arch)" ] || [ "$1" = um ]; then
 		echo
 	elif [ "$1" = arm64 ]; then
 		echo aarch64-linux-gnu-

@@ -8,17 +8,19 @@
 #   distro-ARCH   ... of x86_64 or arm64
 #   distro-rt     ... with PREEMPT_RT
 #   newest        the newest one, without debugging, x86_64
-#   6.12-ARCH     a debug kernel: KASAN, lockdep, kmemleak, fault injection
+#   um            the newest as User Mode Linux, a process of an x86_64 machine, with
+#                 KASAN, lockdep, kmemleak, fault injection
+#   6.12-ARCH     a debug kernel with the same
 #   6.12-rt 6.12-kcsan 6.12-gcov
 #                 other flavours of build-kernel.sh, x86_64
 #
 # Gives: kernel_names kernel_describe kernel_get kernel_args build_for
 #        build_programs need_for
 
-kernel_names='distro distro-x86_64 distro-arm64 distro-rt newest 6.12-x86_64 6.12-arm64 6.12-rt 6.12-kcsan 6.12-gcov'
+kernel_names='distro distro-x86_64 distro-arm64 distro-rt newest um 6.12-x86_64 6.12-arm64 6.12-rt 6.12-kcsan 6.12-gcov'
 
-# kernel_describe NAME: sets k_arch, k_debug (finds leaks, knows lockdep) and
-# k_kunit (has KUnit); builds nothing
+# kernel_describe NAME: sets k_arch, k_user (the architecture of its programs),
+# k_debug (finds leaks, knows lockdep) and k_kunit (has KUnit); builds nothing
 # shellcheck disable=SC2034 # for who sources this
 kernel_describe() {
 	k_arch=x86_64 k_debug='' k_kunit=''
@@ -26,11 +28,13 @@ kernel_describe() {
 	distro | distro-rt) k_arch=$(host_arch) ;;
 	distro-x86_64 | newest) ;;
 	distro-arm64) k_arch=arm64 ;;
+	um) k_arch=um k_debug=1 k_kunit=1 ;;
 	6.12-x86_64 | 6.12-rt) k_debug=1 k_kunit=1 ;;
 	6.12-arm64) k_arch=arm64 k_debug=1 k_kunit=1 ;;
 	6.12-kcsan | 6.12-gcov) k_kunit=1 ;;
 	*) usage_error "unknown kernel '$1'; one of: $kernel_names" ;;
 	esac
+	k_user=${k_arch/um/x86_64}
 }
 
 # kernel_get NAME: fetch or build it; sets k_image, k_hdrs (what modules are
@@ -50,6 +54,7 @@ kernel_get() {
 		k_hdrs=$(sed -n 3p <<<"$lines")
 		return
 		;;
+	um) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" newest um debug) || return ;;
 	newest) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" newest x86_64 plain) || return ;;
 	6.12-x86_64 | 6.12-arm64) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" 6.12 "$k_arch" debug) || return ;;
 	6.12-*) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" 6.12 x86_64 "${1#6.12-}") || return ;;
@@ -116,6 +121,7 @@ need_for() {
 	need make gcc libc6-dev python3 kmod cpio busybox-static
 	case "$1" in
 	x86_64) need qemu-system-x86 ;;
+	um) [ "$(host_arch)" = x86_64 ] || die "User Mode Linux takes an x86_64 machine" ;;
 	arm64) need qemu-system-arm ;;
 	esac
 	case "$(cross_of "$1")" in

@@ -4,7 +4,7 @@
 # try.sh [OPTION]... [-- COMMAND [ARG]...] - a guest with axas in it
 #
 #   --kernel KERNEL   distro (the prebuilt one, the default), distro-arm64, newest, or
-#                     a debug kernel, 6.12-x86_64 or 6.12-arm64; all of them are in
+#                     a debug kernel, um, 6.12-x86_64 or 6.12-arm64; all of them are in
 #                     scripts/kernels.sh
 #   --kunit GLOB      run the KUnit suites whose names match, on a debug kernel
 #   --append "ARG..." more for the kernel's command line
@@ -17,7 +17,7 @@
 # kernel log searched for complaints, which then are shown.
 #
 #   scripts/try.sh -- axas_memory_test
-#   scripts/try.sh --kernel 6.12-x86_64 --kunit 'axas_space*'
+#   scripts/try.sh --kernel um --kunit 'axas_space*'
 
 . "$(dirname "$0")/common.sh"
 . "$(dirname "$0")/kernels.sh"
@@ -45,14 +45,15 @@ done
 
 kernel_describe "$kernel"
 [ -z "$kunit" ] || [ -n "$k_kunit" ] ||
-	usage_error "KUnit is in the debug kernels only: --kernel 6.12-x86_64 or 6.12-arm64"
+	usage_error "KUnit is in the debug kernels only: --kernel um, 6.12-x86_64 or 6.12-arm64"
 need_for "$k_arch"
 need libjson-c-dev
 mkdir -p "$build/log"
 kernel_get "$kernel"
 build_for "$kernel" || die "the module did not build"
-args=(--mem 2G --ivshmem 64M --disk 64M --file "$build/$kernel/axas.ko")
+args=(--mem 2G --disk 64M --file "$build/$kernel/axas.ko")
 kernel_args
+[ "$k_arch" = um ] || args+=(--ivshmem 64M)
 [ -z "$k_modules" ] || args+=(--share "$PWD")
 [ -z "$k_debug" ] || append="$append page_poison=1"
 modules=(axas)
@@ -60,8 +61,8 @@ modules=(axas)
 # programs DIR FILE...: build DIR and take FILEs into the guest's PATH
 programs() {
 	local f
-	build_programs "$1" "$k_arch" || die "$1 did not build"
-	for f in "${@:2}"; do args+=(--file "$build/$1-$k_arch/$f:/bin/$f"); done
+	build_programs "$1" "$k_user" || die "$1 did not build"
+	for f in "${@:2}"; do args+=(--file "$build/$1-$k_user/$f:/bin/$f"); done
 }
 
 if [ -n "$kunit" ]; then
@@ -89,7 +90,7 @@ else
 	# json-c is there for this machine only.
 	tools=(axasctl axas-migrate axas-replay axas-run example)
 	[ "$k_arch" != x86_64 ] || tools+=(axas-vmm)
-	[ -n "$(cross_of "$k_arch")" ] || programs tools "${tools[@]}"
+	[ -n "$(cross_of "$k_user")" ] || programs tools "${tools[@]}"
 fi
 if [ "$k_arch" = x86_64 ]; then
 	append="$append memmap=64M\$0x30000000"

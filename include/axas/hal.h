@@ -220,6 +220,10 @@ static inline void axas_hal_sync_frames(const axas_hpa_t *frames,
 #ifdef CONFIG_X86
 #define AXAS_HAL_PHYS_BITS	(boot_cpu_data.x86_phys_bits)
 #define AXAS_HAL_CACHE_BITS	(boot_cpu_data.x86_cache_bits)
+#elif defined(CONFIG_UML)
+/* The memory of a process: nothing lies beyond it. */
+#define AXAS_HAL_PHYS_BITS	52
+#define AXAS_HAL_CACHE_BITS	52
 #else
 #define AXAS_HAL_PHYS_BITS	MAX_PHYSMEM_BITS
 #define AXAS_HAL_CACHE_BITS	52
