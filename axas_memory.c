@@ -19,6 +19,14 @@
 /* Bytes of linear memory that are mapped at a time. */
 #define AXAS_VIEW_MAX	SZ_1M
 
+/* User Mode Linux has no list of its RAM, by which memremap() would know it. */
+static void *view_map(phys_addr_t start, size_t size)
+{
+	if (IS_ENABLED(CONFIG_UML))
+		return pfn_valid(PHYS_PFN(start)) ? phys_to_virt(start) : NULL;
+	return memremap(start, size, MEMREMAP_WB);
+}
+
 /**
  * axas_view_open - map a piece of guest memory
  * @view: with its memory filled in
@@ -45,7 +53,7 @@ int axas_view_open(struct axas_view *view, size_t size)
 	} else if (memory->attr.memtype == AXAS_MEM_WB) {
 		view->size = min3(memory->left, PAGE_ALIGN(size),
 				  AXAS_VIEW_MAX);
-		view->addr = memremap(start, view->size, MEMREMAP_WB);
+		view->addr = view_map(start, view->size);
 	} else if (!axas_memory_is_alien(memory)) {
 		view->io = memory->attr.memtype == AXAS_MEM_NC ?
 				   ioremap_wc(start, PAGE_SIZE) :

@@ -117,8 +117,8 @@ guest_selftests() {
 	for f in $(programs); do
 		# shellcheck disable=SC2053 # a pattern
 		[ -z "$only" ] || [[ $f == $only ]] || continue
-		# One is for machines that run 32-bit programs, some for CPUs that run guests.
-		[[ "$k_arch" != um || $f != *_@(compat32|vcpu|vcpu_race)_test ]] || continue
+		# For machines that run 32-bit programs, have a clock, and CPUs for guests.
+		[[ "$k_arch" != um || $f != *_@(compat32|trace|vcpu|vcpu_race)_test ]] || continue
 		[ -x "$build/selftests-$k_user/$f" ] || continue
 		files /tests "selftests-$k_user/$f"
 		n=$((n + 1))
@@ -255,6 +255,21 @@ races() {
 	ours == "no"' "$2"
 }
 
+# not_um LOG: all of it but reports that are User Mode Linux's own: its flush_tlb_mm()
+# walks a process's areas and holds nothing that keeps them.
+not_um() {
+	awk '
+	/WARNING: suspicious RCU usage/ { printf "%s", text; text = ""; report = 1; trace = own = 0 }
+	report && trace && !/\[<[0-9a-f]+>\]/ { if (!own) printf "%s", text; text = ""; report = 0 }
+	!report { print; next }
+	{
+		text = text $0 "\n"
+		if (/Call Trace:/) trace = 1
+		if (/ flush_tlb_mm\+/) own = 1
+	}
+	END { if (!own) printf "%s", text }' "$1"
+}
+
 # health: print what is wrong with the guest, nothing if it is well
 health() {
 	local v rest=$log
@@ -280,6 +295,10 @@ health() {
 		races yes "$log" | first 60
 		rest=$work/rest
 		races no "$log" >"$rest"
+	fi
+	if [ "$k_arch" = um ]; then
+		rest=$work/rest
+		not_um "$log" >"$rest"
 	fi
 	splats "$rest" | first 20
 }

@@ -35,7 +35,7 @@ table() {
 	cat <<'TABLE'
 kunit-um                | check | um            | 110 | guest | KUnit on a debug kernel, User Mode Linux
 kunit-arm64             | check | 6.12-arm64    | 280 | guest | the same on arm64, with two CPUs
-selftests-6.12-x86_64   | check | 6.12-x86_64   | 600 | guest --race 40 | the programs over /dev/axas, on the debug kernel
+selftests-um            | check | um            | 370 | guest --race 40 | the programs over /dev/axas, on that debug kernel
 selftests-distro-x86_64 | check | distro-x86_64 | 300 | guest --race 40 | ... on the prebuilt kernel
 selftests-distro-arm64  | check | distro-arm64  | 350 | guest --race 40 | ... on that of arm64
 hw-arm64                | check | 6.12-arm64    |  90 | hw-arm64 KERNEL=debug STEPS=500 CPUS=max | an emulated CPU walks the tables at EL2, and faults are planted
@@ -49,6 +49,7 @@ outside                 | check | distro-x86_64 |  25 | outside | tables, read f
 litmus                  | check | -             |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
 kunit-x86_64            | rest  | 6.12-x86_64   | 250 | guest | KUnit on a debug kernel of x86_64, with two CPUs
+selftests-6.12-x86_64   | rest  | 6.12-x86_64   | 600 | guest --race 40 | the programs on it
 hw-amd                  | rest  | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | an emulated CPU walks the tables by SVM, and faults are planted
 hw-arm64-long           | rest  | 6.12-arm64    | 200 | hw-arm64 KERNEL=debug STEPS=2000 | ... at EL2, longer, on two models
 vcpu-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | guests run on spaces, by QEMU's SVM, on the debug kernel

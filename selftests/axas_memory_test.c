@@ -706,7 +706,7 @@ TEST_F(space, splice_both_ways)
 	ASSERT_EQ(0, pipe(p));
 	ASSERT_EQ(0, ax_map(self->fd, GPA, 0x10000));
 	ASSERT_EQ(sizeof(buf), ax_pwrite(self->fd, buf, sizeof(buf), GPA + 5));
-	ASSERT_EQ(sizeof(buf), splice(self->fd, &from, p[1], NULL, sizeof(buf), 0));
+	ASSERT_EQ(sizeof(buf), ax_splice(self->fd, &from, p[1], sizeof(buf)));
 	EXPECT_EQ(GPA + 5 + sizeof(buf), from);
 	ASSERT_EQ(sizeof(buf), splice(p[0], NULL, self->fd, &to, sizeof(buf), 0));
 	EXPECT_EQ(GPA + 0x8001 + sizeof(buf), to);

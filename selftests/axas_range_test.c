@@ -480,7 +480,7 @@ TEST_F(space, splice_of_what_nobody_has_touched)
 	file = memfd_create("axas", MFD_CLOEXEC);
 	ASSERT_LE(0, file);
 	memset(buf, 0xee, sizeof(buf));
-	ASSERT_EQ(0x2000, splice(self->fd, &at, p[1], NULL, 0x2000, 0));
+	ASSERT_EQ(0x2000, ax_splice(self->fd, &at, p[1], 0x2000));
 	ASSERT_EQ(0x2000, read(p[0], buf, 0x2000));
 	EXPECT_EQ(0, buf[0]);
 	EXPECT_EQ(0, memcmp(buf, buf + 1, 0x1fff));

@@ -226,6 +226,19 @@ static inline double ax_race(double seconds)
 	return seconds * (percent ? strtoul(percent, NULL, 0) : 100) / 100;
 }
 
+/* All of it: the kernel may move less at a time, a page if it has no more. */
+static inline ssize_t ax_splice(int from, loff_t *at, int to, size_t n)
+{
+	ssize_t done, ret;
+
+	for (done = 0; done < (ssize_t)n; done += ret) {
+		ret = splice(from, at, to, NULL, n - done, 0);
+		if (ret <= 0)
+			return done ? done : ret;
+	}
+	return done;
+}
+
 static inline void ax_sleep_ms(unsigned int ms)
 {
 	struct timespec ts = { ms / 1000, (ms % 1000) * 1000000L };
