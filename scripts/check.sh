@@ -38,8 +38,7 @@ kunit-arm64             | check | 6.12-arm64    | 280 | guest | the same on arm6
 selftests-um            | check | um            | 370 | guest --race 40 | the programs over /dev/axas, on that debug kernel
 selftests-distro-x86_64 | check | distro-x86_64 | 300 | guest --race 40 | ... on the prebuilt kernel
 selftests-distro-arm64  | check | distro-arm64  | 350 | guest --race 40 | ... on that of arm64
-hw-arm64                | check | 6.12-arm64    |  90 | hw-arm64 KERNEL=debug STEPS=500 CPUS=max | an emulated CPU walks the tables at EL2, and faults are planted
-walks                   | check | distro        |  60 | walks | ... at EL2 and by SVM, beside axas-replay's
+walks                   | check | distro        |  60 | walks | an emulated CPU walks the tables at EL2 and by SVM, beside axas-replay's model
 vcpu-distro             | check | distro-x86_64 |  60 | guest | guests run on spaces, by QEMU's SVM
 fuzz-distro             | check | distro        |  90 | guest | all of the interface at random, for a minute
 replay                  | check | distro        |  10 | guest | a real program's memory trace
@@ -51,7 +50,7 @@ demo                    | check | distro        |  20 | demo | make demo, and th
 kunit-x86_64            | rest  | 6.12-x86_64   | 250 | guest | KUnit on a debug kernel of x86_64, with two CPUs
 selftests-6.12-x86_64   | rest  | 6.12-x86_64   | 600 | guest --race 40 | the programs on it
 hw-amd                  | rest  | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | an emulated CPU walks the tables by SVM, and faults are planted
-hw-arm64-long           | rest  | 6.12-arm64    | 200 | hw-arm64 KERNEL=debug STEPS=2000 | ... at EL2, longer, on two models
+hw-arm64                | rest  | 6.12-arm64    | 600 | hw-arm64 KERNEL=debug STEPS=2000 | ... at EL2, on two models
 vcpu-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | guests run on spaces, by QEMU's SVM, on the debug kernel
 odd-hole                | rest  | distro        |  45 | guest | memory kept from the kernel, four CPUs
 odd-end                 | rest  | distro        |  35 | guest | memory that ends amid a section, one CPU
