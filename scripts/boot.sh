@@ -216,7 +216,7 @@ if [ "$arch" = um ]; then
 	export TMPDIR=$work
 	# shellcheck disable=SC2206 # a list of words
 	cmd=("$kernel" "mem=$mem" seccomp=on "initrd=$work/initrd" "uml_dir=$work"
-		con=null con0=fd:0,fd:1 console=tty0 $append)
+		con=null "con0=fd:0,fd:1" console=tty0 $append)
 else
 	cmd+=(-accel "$accel" -nodefaults -no-user-config -display none -no-reboot
 		-serial "${interactive:+mon:}stdio" -m "$mem" -smp "$smp"
