@@ -685,13 +685,15 @@ EXPORT_SYMBOL_GPL(axas_space_get_memory);
  * @memory: out: the page, without a reference
  *
  * Context: any. It stays as it is while R is held.
- * Return: 0; -ENOENT if there is no leaf; -EACCES.
+ * Return: 0; -EFAULT outside of the space; -ENOENT if there is no leaf; -EACCES.
  */
 int axas_space_find_memory(struct axas_space *space, axas_gpa_t gpa,
 			   unsigned int access, struct axas_memory *memory)
 {
 	struct axas_npt_slot slot;
 
+	if (!axas_range_in(gpa.val, 1, space->base, space->length))
+		return -EFAULT;
 	guard(rcu)();
 	return memory_look(space, gpa, access, &slot, memory);
 }
