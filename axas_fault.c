@@ -11,6 +11,7 @@
 
 #include "axas_alias.h"
 #include "axas_hold.h"
+#include "axas_memory.h"
 #include "axas_track.h"
 
 static bool fault_in_main_area(struct axas_space *space,
