@@ -212,6 +212,7 @@ void read_leaves_a_frame_whole(struct kunit *test)
 	u8 *buf = kunit_kmalloc(test, BUFFER, GFP_KERNEL);
 	u8 *back = kunit_kmalloc(test, BUFFER, GFP_KERNEL);
 	const u64 gpa = SZ_1G + SZ_1M - 77;
+	axas_hpa_t frame;
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, buf);
@@ -225,6 +226,6 @@ void read_leaves_a_frame_whole(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, memcmp(buf, back, BUFFER), 0);
 	KUNIT_EXPECT_EQ(test, read_at(space, SZ_1G + SZ_2M - 9, back, BUFFER),
 			(ssize_t)9);
-	KUNIT_EXPECT_TRUE(test, axas_hal_is_whole(
-		axas_hpa(axas_translate_at(space, SZ_1G).hpa)));
+	frame = axas_hpa(axas_translate_at(space, SZ_1G).hpa);
+	KUNIT_EXPECT_TRUE(test, axas_hal_is_whole(frame));
 }

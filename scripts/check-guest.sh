@@ -117,8 +117,10 @@ guest_selftests() {
 	for f in $(programs); do
 		# shellcheck disable=SC2053 # a pattern
 		[ -z "$only" ] || [[ $f == $only ]] || continue
-		# For machines that run 32-bit programs, have a clock, and CPUs for guests.
-		[[ "$k_arch" != um || $f != *_@(compat32|trace|vcpu|vcpu_fault|vcpu_race)_test ]] || continue
+		# For machines that run 32-bit programs, have a clock, several CPUs, and
+		# some for guests.
+		[[ "$k_arch" != um || $f != *_@(compat32|trace|track_race|vcpu|vcpu_fault|vcpu_race)_test ]] ||
+			continue
 		[ -x "$build/selftests-$k_user/$f" ] || continue
 		files /tests "selftests-$k_user/$f"
 		n=$((n + 1))
