@@ -163,32 +163,16 @@ static ssize_t hand_touch(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
 	return ret;
 }
 
-/*
- * A page of the space's that is there: it needs no reference while R is held, and it is in
- * the kernel's linear map. -EAGAIN, or -ENOENT if there is nothing: the other way.
- */
-static ssize_t hand_quick(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
-			  bool bounce)
+/* A page of the space's is in the kernel's linear map. */
+static ssize_t hand_page(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
+			 bool bounce, struct axas_view *view)
 {
-	struct rw_semaphore *hold = axas_hold_read(hand->space->hold);
-	struct axas_view view;
-	ssize_t ret;
-
-	if (!hold)
-		return -EINTR;
-	ret = axas_space_find_memory(hand->space, gpa, hand->access,
-				     &view.memory);
-	if (ret == -EACCES || (!ret && (!view.memory.page ||
-					PageHWPoison(view.memory.page))))
-		ret = -EAGAIN;
-	if (!ret) {
-		view.addr = page_address(view.memory.page);
-		view.io = NULL;
-		view.size = PAGE_SIZE;
-		ret = hand_held(hand, &view, gpa, n, bounce);
-	}
-	up_read(hold);
-	return ret;
+	if (!view->memory.page || PageHWPoison(view->memory.page))
+		return -EAGAIN;
+	view->addr = page_address(view->memory.page);
+	view->io = NULL;
+	view->size = PAGE_SIZE;
+	return hand_held(hand, view, gpa, n, bounce);
 }
 
 /* Bytes from gpa on, up to the end of its entry, that nobody has touched yet. */
@@ -233,30 +217,42 @@ static size_t hand_zero(struct axas_hand *hand, size_t n, bool bounce)
 static ssize_t hand_hole(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
 			 bool bounce)
 {
+	u64 untouched = hand_untouched(hand->space, gpa);
+
+	return untouched ? hand_zero(hand, min_t(u64, n, untouched), bounce) :
+			   -ENOENT;
+}
+
+/*
+ * What is there, or isn't, while R is held: then it needs no reference. -EAGAIN, -ENOENT
+ * or -EACCES: the other way.
+ */
+static ssize_t hand_quick(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
+			  bool bounce)
+{
 	struct rw_semaphore *hold = axas_hold_read(hand->space->hold);
-	ssize_t ret = -ENOENT;
-	u64 untouched;
+	struct axas_view view;
+	ssize_t ret;
 
 	if (!hold)
 		return -EINTR;
-	untouched = hand_untouched(hand->space, gpa);
-	if (untouched)
-		ret = hand_zero(hand, min_t(u64, n, untouched), bounce);
+	ret = axas_space_find_memory(hand->space, gpa, hand->access,
+				     &view.memory);
+	if (!ret)
+		ret = hand_page(hand, gpa, n, bounce, &view);
+	else if (ret == -ENOENT && !hand->write)
+		ret = hand_hole(hand, gpa, n, bounce);
 	up_read(hold);
 	return ret;
 }
 
-/* Copy what lies in one piece. -EAGAIN: it has changed meanwhile. */
-static ssize_t hand_piece(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
-			  bool bounce)
+/* Whatever it is, with a reference or a mapping. -EAGAIN: it has changed meanwhile. */
+static noinline ssize_t hand_slowly(struct axas_hand *hand, axas_gpa_t gpa,
+				    size_t n, bool bounce)
 {
 	struct axas_view view;
-	ssize_t ret = hand_quick(hand, gpa, n, bounce);
+	ssize_t ret;
 
-	if (ret == -ENOENT && !hand->write)
-		ret = hand_hole(hand, gpa, n, bounce);
-	if (ret != -ENOENT && ret != -EAGAIN)
-		return ret;
 	ret = axas_space_get_memory(hand->space, gpa, hand->access,
 				    &view.memory);
 	if (ret)
@@ -269,6 +265,16 @@ static ssize_t hand_piece(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
 	if (view.memory.page)
 		put_page(view.memory.page);
 	return ret;
+}
+
+/* Copy what lies in one piece. */
+static ssize_t hand_piece(struct axas_hand *hand, axas_gpa_t gpa, size_t n,
+			  bool bounce)
+{
+	ssize_t ret = hand_quick(hand, gpa, n, bounce);
+
+	return ret == -EAGAIN || ret == -ENOENT || ret == -EACCES ?
+		       hand_slowly(hand, gpa, n, bounce) : ret;
 }
 
 /*
