@@ -21,8 +21,15 @@ struct axas_view {
 	size_t size;
 };
 
+/* axas_fault.c */
+enum axas_fault_result axas_fault_own(struct axas_space *space, axas_gpa_t gpa,
+				      unsigned int access);
+
+/* axas_page.c */
 int axas_space_find_memory(struct axas_space *space, axas_gpa_t gpa,
 			   unsigned int access, struct axas_memory *memory);
+
+/* axas_memory.c */
 int axas_view_open(struct axas_view *view, size_t size);
 void axas_view_close(struct axas_view *view);
 
