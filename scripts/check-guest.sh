@@ -105,7 +105,7 @@ programs() {
 	case "${only:+only}$run" in
 	odd-nodes) echo axas_{numa,uapi,memory}_test ;;
 	odd-*) echo axas_{linear,linear_window,memory,gup,stress}_test ;;
-	vcpu-*) echo axas_vcpu{,_fault,_race}_test ;;
+	vcpu-*) sources selftests 'axas_vcpu*_test' ;;
 	selftests-kcsan) echo axas_{stress,memory,gup,softmmu,debugfs_file,device}_test ;;
 	*) sources selftests '*_test' ;;
 	esac
@@ -119,7 +119,7 @@ guest_selftests() {
 		[ -z "$only" ] || [[ $f == $only ]] || continue
 		# For machines that run 32-bit programs, have a clock, several CPUs, and
 		# some for guests.
-		[[ "$k_arch" != um || $f != *_@(compat32|trace|track_race|vcpu|vcpu_fault|vcpu_race)_test ]] ||
+		[[ "$k_arch" != um || $f != *_@(compat32|trace|track_race|vcpu*)_test ]] ||
 			continue
 		[ -x "$build/selftests-$k_user/$f" ] || continue
 		files /tests "selftests-$k_user/$f"

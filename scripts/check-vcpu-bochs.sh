@@ -40,8 +40,9 @@ build_programs selftests x86_64 || die "the selftests do not build"
 build_programs tools x86_64 || die "the tools do not build"
 
 tests=()
-for t in vcpu vcpu_fault vcpu_race; do
-	tests+=(--file "$build/selftests-x86_64/axas_${t}_test:/tests/axas_${t}_test")
+for t in "$AXAS_TREE"/selftests/axas_vcpu*_test.c; do
+	t=$(basename "$t" .c)
+	tests+=(--file "$build/selftests-x86_64/$t:/tests/$t")
 done
 
 work=$(mktemp -d)
@@ -50,7 +51,7 @@ cat >"$work/run.sh" <<RUN
 #!/bin/sh
 . /guest/lib.sh
 load axas axas_vcpu
-for t in /tests/axas_vcpu_*test; do AXAS_RACE=$race program "\$t"; done
+for t in /tests/*; do AXAS_RACE=$race program "\$t"; done
 axas-vmm --ram 8M </dev/null && say "walker: yes"
 rmmod axas_vcpu || say "cannot unload axas_vcpu.ko"
 unload
