@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Host memory that isn't the kernel's: what it was told to leave alone, named
- * by AXAS_LINEAR_HPA and AXAS_LINEAR_SIZE, and the BAR of an ivshmem device. The
+ * by AXAS_RESERVED_HPA and AXAS_RESERVED_SIZE, and the BAR of an ivshmem device. The
  * one has struct pages, the other hasn't.
  */
 #ifndef AXAS_HPA_H
@@ -60,8 +60,8 @@ static inline bool ax_find_ivshmem(__u64 *hpa, __u64 *len)
 /* Memory kept from the kernel; aligned to 2 MiB. */
 static inline bool ax_find_reserved(__u64 *hpa, __u64 *len)
 {
-	const char *at = getenv("AXAS_LINEAR_HPA") ?: getenv("AXAS_RESERVED_HPA");
-	const char *size = getenv("AXAS_LINEAR_SIZE") ?: getenv("AXAS_RESERVED_SIZE");
+	const char *at = getenv("AXAS_RESERVED_HPA");
+	const char *size = getenv("AXAS_RESERVED_SIZE");
 	__u64 start, skip;
 
 	if (!at || !size)
@@ -94,7 +94,7 @@ static inline unsigned int ax_host_memory(struct ax_host *host)
 #define AX_NEED_HOST(host, n) do {					\
 	(n) = ax_host_memory(host);					\
 	if (!(n))							\
-		SKIP(return, "no reserved memory (AXAS_LINEAR_HPA) and no ivshmem"); \
+		SKIP(return, "no reserved memory (AXAS_RESERVED_HPA) and no ivshmem"); \
 } while (0)
 
 #endif /* AXAS_HPA_H */

@@ -3,7 +3,7 @@
  * Linear areas: which leaves they take, how they are split, and who may have
  * them. Most tests use host addresses that nothing answers to; those that move
  * data need memory that the kernel was told to leave alone (memmap=64M$ADDRESS)
- * in AXAS_LINEAR_HPA and AXAS_LINEAR_SIZE, or an ivshmem device.
+ * in AXAS_RESERVED_HPA and AXAS_RESERVED_SIZE, or an ivshmem device.
  */
 #include "axas_fixture.h"
 #include "axas_hpa.h"
@@ -305,7 +305,7 @@ TEST_F(space, data_in_reserved_memory)
 	__u64 hpa, len, i, val, *w, *small;
 
 	if (!ax_find_reserved(&hpa, &len) && !ax_find_ivshmem(&hpa, &len))
-		SKIP(return, "no reserved memory: AXAS_LINEAR_HPA and AXAS_LINEAR_SIZE");
+		SKIP(return, "no reserved memory: AXAS_RESERVED_HPA and AXAS_RESERVED_SIZE");
 	ASSERT_LE(AX_2M, len);
 	/* The same memory at three places, in large leaves and in small ones. */
 	ASSERT_EQ(0, ax_map_linear(self->fd, G, AX_2M, hpa, AX_RW, 0));

@@ -440,7 +440,7 @@ TEST_F_TIMEOUT(space, replace_by_linear_memory_under_running_cpus, 60)
 	__u64 len;
 
 	if (!ax_find_reserved(&banks.hpa, &len) || len < 2 * GUEST_SIZE)
-		SKIP(return, "no reserved memory (AXAS_LINEAR_HPA)");
+		SKIP(return, "no reserved memory (AXAS_RESERVED_HPA)");
 	banks.fd = ax_create(self->dev, variant->format, variant->bits);
 	ASSERT_LE(0, banks.fd);
 	ASSERT_EQ(0, ax_map_linear(banks.fd, 0, 2 * GUEST_SIZE, banks.hpa, AX_RW, 0));
