@@ -241,7 +241,9 @@ begin() { # begin RUN
 	began[$1]=$SECONDS
 	(
 		trap - EXIT
-		"$scripts/check-${cmd[0]}.sh" "${cmd[@]:1}" >"$logs/$1.out" 2>"$logs/$1.err" </dev/null || true
+		TIMEFORMAT='%U %S'
+		{ time "$scripts/check-${cmd[0]}.sh" "${cmd[@]:1}" >"$logs/$1.out" 2>"$logs/$1.err" </dev/null || true; } \
+			2>"$work/$1.cpu"
 		touch "$work/$1.ended"
 	) &
 	pid_of[$1]=$!
@@ -261,8 +263,11 @@ end() { # end RUN
 		echo "    the rest: $logs/$1.err, $logs/$1.out"
 		p=0 f=1 s=0
 	fi
-	counted "$1" "$p" "$f" "${s:-0}" "$((SECONDS - ${began[$1]})) s"
+	counted "$1" "$p" "$f" "${s:-0}" "$((SECONDS - ${began[$1]})) s, $(cpu_of "$1") s of a CPU"
 }
+
+# cpu_of RUN: what it took of CPUs, user and system, in seconds
+cpu_of() { awk '{ printf "%.0f", $1 + $2 }' "$work/$1.cpu"; }
 
 # ready RUN: is its kernel there? If it never will be, the run has failed.
 ready() {
