@@ -43,6 +43,7 @@ struct hw_tracker {
  * @what: for messages: the step
  * @trackers: some of what is written, and one of what is used where that can be
  * @got: what was listed
+ * @small: which ranges of 2 MiB had small leaves of which one was used, before some were joined
  * @more: pages that were listed though nobody had written to them
  */
 struct hw_tracks {
@@ -52,6 +53,7 @@ struct hw_tracks {
 	const char *what;
 	struct hw_tracker trackers[NR_TRACKERS];
 	DECLARE_BITMAP(got, TRACK_PAGES);
+	DECLARE_BITMAP(small, TRACK_PAGES / 512);
 	u64 more;
 };
 
@@ -146,19 +148,37 @@ static void track_note(struct hw_tracks *tracks, unsigned int page, unsigned int
 		track_may(tracks, AXAS_TRACK_ACCESSED, page, page >= TRACK_SMALL);
 }
 
-/* Of small leaves that became a large one, outside the tracker's range, too, one was used. */
-static void track_joined(struct hw_tracks *tracks, unsigned int first, unsigned int end)
+/* The level of a page's leaf, and its flags; or of what is there instead. */
+static unsigned int track_leaf(struct hw_tracks *tracks, unsigned int page,
+			       unsigned int *flags)
 {
 	const struct axas_npt *npt = &tracks->run->space->npt;
 	struct hw_walk walk;
-	unsigned int flags, page = max(ALIGN_DOWN(first, 512), TRACK_SMALL);
 
-	for (; page < end; page += 512) {
-		hw_raw_walk(npt, track_gpa(tracks, page), &walk);
-		hw_raw_flags(npt, walk.entries[walk.nr - 1], &flags);
-		if (walk.levels[walk.nr - 1] == 2 && flags & HW_ACCESSED)
-			track_may(tracks, AXAS_TRACK_ACCESSED, page, true);
-	}
+	hw_raw_walk(npt, track_gpa(tracks, page), &walk);
+	hw_raw_flags(npt, walk.entries[walk.nr - 1], flags);
+	return walk.levels[walk.nr - 1];
+}
+
+/* Before leaves may be joined: where is a small one used, in a tracker's range or outside? */
+static void track_before_join(struct hw_tracks *tracks)
+{
+	unsigned int flags, page = TRACK_SMALL;
+
+	bitmap_zero(tracks->small, TRACK_PAGES / 512);
+	for (; page < TRACK_PAGES; page++)
+		if (track_leaf(tracks, page, &flags) == 1 && flags & HW_ACCESSED)
+			__set_bit(page / 512, tracks->small);
+}
+
+/* Where they have become a large one, that is used as a whole. */
+static void track_joined(struct hw_tracks *tracks)
+{
+	unsigned int flags, i;
+
+	for_each_set_bit(i, tracks->small, TRACK_PAGES / 512)
+		if (track_leaf(tracks, i * 512, &flags) == 2)
+			track_may(tracks, AXAS_TRACK_ACCESSED, i * 512, true);
 }
 
 static bool track_probe(struct hw_tracks *tracks, unsigned int page,
@@ -265,9 +285,7 @@ static void list_pages(struct hw_tracks *tracks, struct hw_tracker *t,
 	if (flags)
 		return;
 	bitmap_clear(t->must, first, end - first);
-	/* What is listed of a leaf is idle, and so is the rest of it. */
-	if (t->what == AXAS_TRACK_WRITTEN)
-		bitmap_clear(t->may, first, end - first);
+	bitmap_clear(t->may, first, end - first);
 }
 
 static void step_list(struct hw_tracks *tracks)
@@ -303,6 +321,14 @@ static void track_begin(struct hw_tracks *tracks, struct hw_tracker *t)
 		track_fail(tracks, t->first, "there is no tracker");
 }
 
+/* Leaves that no other one tracks are joined. */
+static void track_destroy(struct hw_tracks *tracks, struct hw_tracker *t)
+{
+	track_before_join(tracks);
+	axas_tracker_destroy(t->tracker);
+	track_joined(tracks);
+}
+
 static void step_anew(struct hw_tracks *tracks)
 {
 	struct hw_tracker *t = &tracks->trackers[hw_below(tracks->run, NR_TRACKERS)];
@@ -310,8 +336,7 @@ static void step_anew(struct hw_tracks *tracks)
 	tracks->what = "a new tracker";
 	if (!t->tracker)
 		return;
-	axas_tracker_destroy(t->tracker);
-	track_joined(tracks, 0, TRACK_PAGES);
+	track_destroy(tracks, t);
 	t->first = 0;
 	t->end = TRACK_PAGES;
 	if (hw_one_in(tracks->run, 2))
@@ -340,6 +365,18 @@ static void step_discard(struct hw_tracks *tracks)
 	}
 }
 
+/* An area that becomes one with its neighbours has its leaves joined. */
+static int track_protect(struct hw_tracks *tracks, axas_gpa_t gpa, u64 size,
+			 unsigned int prot)
+{
+	int ret;
+
+	track_before_join(tracks);
+	ret = axas_space_protect(tracks->run->space, gpa, size, prot);
+	track_joined(tracks);
+	return ret;
+}
+
 /* While writes aren't allowed none is let, tracked or not. */
 static void step_protect(struct hw_tracks *tracks)
 {
@@ -353,15 +390,14 @@ static void step_protect(struct hw_tracks *tracks)
 	some_pages(tracks->run, &first, &end);
 	gpa = axas_gpa(track_gpa(tracks, first));
 	size = (u64)(end - first) * SZ_4K;
-	if (axas_space_protect(space, gpa, size, AXAS_PROT_READ) ||
+	if (track_protect(tracks, gpa, size, AXAS_PROT_READ) ||
 	    axas_space_fault(space, gpa, AXAS_PROT_WRITE) != AXAS_FAULT_DENIED)
 		track_fail(tracks, first, "a write is let that isn't allowed");
 	if (track_probe(tracks, first, AXAS_PROT_WRITE, &kind) &&
 	    kind == AXAS_PROBE_MAPPED)
 		track_fail(tracks, first, "the CPU writes what it may not");
-	if (axas_space_protect(space, gpa, size, AXAS_PROT_READ | AXAS_PROT_WRITE))
+	if (track_protect(tracks, gpa, size, AXAS_PROT_READ | AXAS_PROT_WRITE))
 		track_fail(tracks, first, "it returns an error");
-	track_joined(tracks, first, end);
 }
 
 static void track_step(struct hw_tracks *tracks)
@@ -410,7 +446,7 @@ static void track_end(struct hw_tracks *tracks)
 			continue;
 		if (!tracks->run->failed)
 			list_pages(tracks, t, t->first, t->end, 0);
-		axas_tracker_destroy(t->tracker);
+		track_destroy(tracks, t);
 	}
 }
 
