@@ -1251,7 +1251,9 @@ enum axas_track_flags {
  * that, one of AMD doesn't. With stage 2 and without %AXAS_FEAT_AD the first use of a page
  * after it was listed gives an access flag fault, which AXAS_FAULT resolves. Whoever has no
  * such flags goes by AXAS_TRANSLATE: what wasn't used since it was listed allows nothing
- * until AXAS_FAULT has said so. A larger leaf is used as a whole, and isn't split.
+ * until AXAS_FAULT has said so. A larger leaf is used as a whole, and isn't split. Small ones
+ * that are joined, by a call or because a tracker of writes ends, are used as a whole if one
+ * of them was, be it outside of the tracker's range.
  *
  * Errors: EINVAL; ERANGE; EOPNOTSUPP in a space that has aliases, with a format of a module
  * that doesn't know of it, and with %AXAS_TRACK_ACCESSED or %AXAS_TRACK_BY_FLAGS where nobody
