@@ -236,6 +236,15 @@ static void window_fault_around(const struct vm_fault *vmf)
 }
 
 /*
+ * Only the kernel counts a page as locked, and puts a PTE where userfaultfd has left a
+ * mark that it wants to know of a write: to anybody else the place looks taken.
+ */
+static bool window_is_marked(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & (VM_LOCKED | VM_UFFD_WP);
+}
+
+/*
  * A page that is written gets a PTE that lets it be: the kernel would make one that
  * doesn't, and ask window_page_mkwrite() at once. One that is there is left alone.
  */
@@ -289,7 +298,7 @@ static vm_fault_t window_fault(struct vm_fault *vmf)
 		window_fault_around(vmf);
 	if (!memory.page || vmf->vma->vm_flags & VM_PFNMAP)
 		ret = window_insert_pfn(vmf, gpa, access, &memory);
-	else if (write && !(vmf->vma->vm_flags & VM_LOCKED))
+	else if (write && !window_is_marked(vmf->vma))
 		ret = window_insert_page(vmf, gpa, access, &memory);
 	else
 		ret = window_lock_page(file, gpa, access, &memory);

@@ -492,6 +492,60 @@ static int ask_data(const struct memory *m)
 }
 
 /* What was punched reads as zero, from all sides. */
+/* mode of UFFDIO_REGISTER or UFFDIO_WRITEPROTECT; old headers lack what is newer. */
+static int uffd_window(int uffd, void *w, __u64 mode, bool protect)
+{
+	struct { __u64 start, len, mode, ioctls; } reg = { (uintptr_t)w, LENGTH, mode };
+	struct { __u64 start, len, mode; } wp = { (uintptr_t)w, LENGTH, mode };
+
+	return protect ? ERR(ioctl(uffd, _IOWR(0xaa, 0x06, wp), &wp)) :
+			 ERR(ioctl(uffd, _IOWR(0xaa, 0x00, reg), &reg));
+}
+
+/*
+ * Who finds out by userfaultfd what a program writes leaves marks where PTEs would be:
+ * in what wasn't there, and in what a tracker takes.
+ */
+TEST_F(space, window_written_under_userfaultfd)
+{
+	struct { __u64 api, features, ioctls; } api = { 0xaa, 1 << 15 /* WP_ASYNC */ };
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | 1 /* UFFD_USER_MODE_ONLY */);
+	int ram = ram_of(self->fd, AX_RW), tracker;
+	__u64 *w, gpa = GPA, length = LENGTH, val;
+	struct axas_next_entry run;
+
+	if (uffd < 0 || ioctl(uffd, _IOWR(0xaa, 0x3f, api), &api))
+		SKIP(return, "no userfaultfd that lets writes go on");
+	ASSERT_LE(0, ram);
+	w = ax_window(ram, 0, LENGTH, RW);
+	ASSERT_NE(MAP_FAILED, (void *)w);
+	ASSERT_EQ(0, uffd_window(uffd, w, 2, false));
+	ASSERT_EQ(0, uffd_window(uffd, w, 1, true));
+	EXPECT_EQ(0, ax_store(w, 93));
+	ASSERT_EQ(0, ax_load(w + 0x1000 / 8, &val));
+	EXPECT_EQ(0, ax_store(w + 0x1000 / 8, 94));
+	tracker = ax_track(self->fd, GPA, LENGTH);
+	if (tracker >= 0) {
+		EXPECT_EQ(0, ax_dirty(tracker, &gpa, &length, 0, &run, 1));
+		gpa = GPA;
+		length = LENGTH;
+		ASSERT_EQ(0, ax_store(w, 95));
+		ASSERT_EQ(0, uffd_window(uffd, w, 1, true));
+		EXPECT_EQ(1, ax_dirty(tracker, &gpa, &length, 0, &run, 1));
+		gpa = GPA;
+		length = LENGTH;
+		EXPECT_EQ(0, ax_store(w, 96));
+		EXPECT_EQ(1, ax_dirty(tracker, &gpa, &length, 0, &run, 1));
+		EXPECT_EQ(GPA, run.gpa);
+		EXPECT_EQ(0x1000, run.length);
+		close(tracker);
+	}
+	EXPECT_EQ(96, ax_get64(self->fd, GPA));
+	munmap(w, LENGTH);
+	close(uffd);
+	close(ram);
+}
+
 static int ask_zero(const struct memory *m, bool by_file)
 {
 	m->w[0x2000] = 1;
