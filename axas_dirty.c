@@ -139,22 +139,31 @@ void axas_track_collect_all(struct axas_space *space, u64 gpa, u64 size)
 	list_harvest(&list, &harvest);
 }
 
+/* References to a page but for the table's and those of PTEs. */
+static int track_page_pins(const struct page *page, int *count)
+{
+	*count = page_count(page);
+	/* Whoever takes a page from a window does so in this order. */
+	smp_rmb();
+	return *count - 2 - atomic_read(&page->_mapcount);
+}
+
 /*
  * Has anybody but the table and windows a reference? A window gets a page under its
- * lock: while that is held windows only lose it, and the count is looked at first.
+ * lock: while that is held windows only lose it, and the count is looked at first. But
+ * fork(2) copies a PTE without: where something changes, somebody may have it pinned.
  */
 static bool track_page_pinned(struct page *page)
 {
-	int count;
+	int count, again, pins;
 
 	if (!trylock_page(page))
 		return true;
-	count = page_count(page);
-	/* Whoever takes a page from a window does so in this order. */
+	pins = track_page_pins(page, &count);
 	smp_rmb();
-	count -= 2 + atomic_read(&page->_mapcount);
+	pins = max(pins, track_page_pins(page, &again));
 	unlock_page(page);
-	return count > 0;
+	return pins > 0 || count != again;
 }
 
 /* Each page is one of its own. */
