@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """ktap.py LOG... - count the results of test programs in a console log
 
-Between "axas-run: begin NAME" and "axas-run: end NAME STATUS" a log holds the
-KTAP (or TAP 13) of one program.  Prints each failure with its diagnostics and
-each skipped case with its reason, and last "passed P failed F skipped S".
+Between "axas-run: begin NAME" and "axas-run: end NAME STATUS [SECONDS]" a log
+holds the KTAP (or TAP 13) of one program.  Prints each failure with its diagnostics and
+each skipped case with its reason, which programs took longest, and last
+"passed P failed F skipped S".
 
 A result that the plan promises and the log lacks is a failure; so is a program
 without a plan, one that did not end, and one whose exit status says failure
@@ -19,7 +20,7 @@ import sys
 RESULT = re.compile(r"^(\s*)(ok|not ok) (\d+)\s*(.*)$")
 PLAN = re.compile(r"^(\s*)1\.\.(\d+)(\s*#\s*SKIP\s*(.*))?\s*$", re.I)
 BEGIN = re.compile(r"^axas-run: begin (\S+)\s*$")
-END = re.compile(r"^axas-run: end (\S+) (\d+)\s*$")
+END = re.compile(r"^axas-run: end (\S+) (\d+)(?: (\d+))?\s*$")
 STAMP = re.compile(r"^(<\d+>)?\[\s*\d+\.\d+\](\[\s*[TC]\d+\])? ?")
 SKIP = re.compile(r"#\s*skip\s*(.*)$", re.I)
 
@@ -35,6 +36,7 @@ class Program:
         self.passed = self.failed = self.skipped = 0
         self.planned = False
         self.ended = None
+        self.seconds = 0
         self.diag = []
         self.notes = []
         self.skips = {}
@@ -144,7 +146,7 @@ def main():
                     continue
                 m = None if whole else END.match(text)
                 if m and current:
-                    current.ended = int(m.group(2))
+                    current.ended, current.seconds = int(m.group(2)), int(m.group(3) or 0)
                     programs.append(current)
                     current = None
                     continue
@@ -155,6 +157,9 @@ def main():
     for p in programs:
         p.finish(need_end=not whole)
         p.report()
+    slow = sorted(programs, key=lambda p: -p.seconds)[:12]
+    if len(programs) > 1:
+        print("  longest: " + ", ".join(f"{p.name} {p.seconds} s" for p in slow))
     if not whole:
         print("passed %d failed %d skipped %d" % (
             sum(p.passed for p in programs), sum(p.failed for p in programs),

@@ -32,9 +32,11 @@ plugins() {
 program() {
 	name=$(basename "$1")
 	say "begin $name"
+	read -r begun _ </proc/uptime
 	"$@" </dev/null 2>&1
 	status=$?
-	printf '\naxas-run: end %s %d\n' "$name" $status
+	read -r now _ </proc/uptime
+	printf '\naxas-run: end %s %d %d\n' "$name" $status $((${now%.*} - ${begun%.*}))
 }
 
 unload() {
