@@ -22,6 +22,12 @@ AXAS_CACHE=${AXAS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/axas}
 AXAS_ME=$(basename "$0")
 mkdir -p "$AXAS_CACHE"
 
+# What was compiled before, also in another checkout or for a kernel that has changed a
+# little, comes from ccache where that is installed (check.sh installs it).
+if [ -d /usr/lib/ccache ]; then
+	export PATH=/usr/lib/ccache:$PATH CCACHE_DIR=$AXAS_CACHE/ccache CCACHE_NOHASHDIR=1
+fi
+
 if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
 	C_RED=$'\e[31m' C_GREEN=$'\e[32m' C_DIM=$'\e[2m' C_OFF=$'\e[0m'
 else
