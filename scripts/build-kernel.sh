@@ -25,6 +25,8 @@ help_wanted "$@"
 series=$1 arch=$2 flavour=$3
 
 frags=("$AXAS_TREE/scripts/kconfig/base.config" "$AXAS_TREE/scripts/kconfig/$arch.config")
+# These are for what the tests ask of them, and no more.
+[ "$arch" = x86_64 ] || frags+=("$AXAS_TREE/scripts/kconfig/small.config")
 mapfile -t margs < <(kernel_make_args "$flavour")
 case "$flavour" in
 debug) frags+=("$AXAS_TREE/scripts/kconfig/debug.config") ;;
