@@ -20,7 +20,8 @@
 # scripts/build-kernel.sh and fetch-distro.sh and are cached; guests run while
 # they are built. The last line is the sum, in the same form.
 #
-# AXAS_JOBS=N runs N runs at a time (default: as many as CPUs, at least 2).
+# AXAS_JOBS=N runs N runs at a time (default: as many as CPUs, at least 2; guests that
+# have to share CPUs take half as much of them again).
 
 . "$(dirname "$0")/common.sh"
 help_wanted "$@"
@@ -34,10 +35,10 @@ logs=$AXAS_TREE/build/log
 table() {
 	cat <<'TABLE'
 kunit-um                | check | um            | 110 | guest | KUnit on a debug kernel, User Mode Linux
-kunit-arm64             | check | 6.12-arm64    | 280 | guest | the same on arm64, with two CPUs
-selftests-um            | check | um            | 370 | guest --race 40 | the programs over /dev/axas, on that debug kernel
-selftests-distro-x86_64 | check | distro-x86_64 | 300 | guest --race 40 | ... on the prebuilt kernel
-selftests-distro-arm64  | check | distro-arm64  | 350 | guest --race 40 | ... on that of arm64
+kunit-arm64             | check | 6.12-arm64    | 130 | guest --only axas_*[!dt] | the same on arm64, with two CPUs; its spaces have stage 2
+selftests-um            | check | um            | 300 | guest --race 15 | the programs over /dev/axas, on that debug kernel
+selftests-distro-x86_64 | check | distro-x86_64 | 230 | guest --race 15 | ... on the prebuilt kernel
+selftests-distro-arm64  | check | distro-arm64  | 270 | guest --race 15 | ... on that of arm64
 walks                   | check | distro        |  60 | walks | an emulated CPU walks the tables at EL2 and by SVM, beside axas-replay's model
 vcpu-distro             | check | distro-x86_64 |  60 | guest | guests run on spaces, by QEMU's SVM
 fuzz-distro             | check | distro        |  90 | guest | all of the interface at random, for a minute
@@ -48,6 +49,7 @@ outside                 | check | distro-x86_64 |  25 | outside | tables, read f
 litmus                  | check | -             |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
 kunit-x86_64            | rest  | 6.12-x86_64   | 250 | guest | KUnit on a debug kernel of x86_64, with two CPUs
+kunit-all-arm64         | rest  | 6.12-arm64    | 280 | guest | ... on arm64, EPT and AMD's tables as well
 selftests-6.12-x86_64   | rest  | 6.12-x86_64   | 600 | guest --race 40 | the programs on it
 hw-amd                  | rest  | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | an emulated CPU walks the tables by SVM, and faults are planted
 hw-arm64                | rest  | 6.12-arm64    | 600 | hw-arm64 KERNEL=debug STEPS=2000 | ... at EL2, on two models
@@ -87,6 +89,7 @@ kernel_seconds() {
 	distro*) echo 20 ;;
 	bochs) echo 130 ;;
 	um) echo 230 ;;
+	6.12-arm64) echo 300 ;;
 	*) echo 400 ;;
 	esac
 }
@@ -159,7 +162,7 @@ done
 [ "${#runs[@]}" -gt 0 ] || named check
 [ -z "$only" ] || [ "${#runs[@]}" -eq 1 ] || usage_error "'$only' goes alone"
 
-need make gcc libc6-dev python3
+need make gcc libc6-dev python3 ccache
 mkdir -p "$logs"
 work=$(mktemp -d)
 # Each job is a process group of its own, so that all of it can be ended.
