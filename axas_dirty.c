@@ -160,6 +160,7 @@ static bool track_page_pinned(struct page *page)
 	if (!trylock_page(page))
 		return true;
 	pins = track_page_pins(page, &count);
+	/* What is read again is read later. */
 	smp_rmb();
 	pins = max(pins, track_page_pins(page, &again));
 	unlock_page(page);
