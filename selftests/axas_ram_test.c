@@ -6,6 +6,7 @@
 #define AX_FEW_VARIANTS
 #define AX_TWO_FORMATS
 #include <linux/memfd.h>
+#include <linux/userfaultfd.h>
 #include <sys/vfs.h>
 #include "axas_fixture.h"
 #include "axas_hpa.h"
@@ -14,6 +15,11 @@
 #define LENGTH	0x10000ULL
 #define RW	(PROT_READ | PROT_WRITE)
 #define PUNCH	(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
+
+/* Of 6.7: protected pages are written without anybody being asked. */
+#ifndef UFFD_FEATURE_WP_ASYNC
+#define UFFD_FEATURE_WP_ASYNC	0x8000
+#endif
 
 /* -errno of a call that returns -1. */
 #define ERR(call)	((call) < 0 ? -errno : 0)
@@ -491,15 +497,15 @@ static int ask_data(const struct memory *m)
 	return lseek(m->fd, 0, SEEK_DATA) == 0x3000 && lseek(m->fd, 0x3000, SEEK_HOLE) == 0x4000;
 }
 
-/* What was punched reads as zero, from all sides. */
-/* mode of UFFDIO_REGISTER or UFFDIO_WRITEPROTECT; old headers lack what is newer. */
-static int uffd_window(int uffd, void *w, __u64 mode, bool protect)
+/* Have userfaultfd protect a window from writes that it doesn't know of. */
+static int uffd_protect(int uffd, void *w)
 {
-	struct { __u64 start, len, mode, ioctls; } reg = { (uintptr_t)w, LENGTH, mode };
-	struct { __u64 start, len, mode; } wp = { (uintptr_t)w, LENGTH, mode };
+	struct uffdio_writeprotect wp = {
+		.range = { (uintptr_t)w, LENGTH },
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
 
-	return protect ? ERR(ioctl(uffd, _IOWR(0xaa, 0x06, wp), &wp)) :
-			 ERR(ioctl(uffd, _IOWR(0xaa, 0x00, reg), &reg));
+	return ERR(ioctl(uffd, UFFDIO_WRITEPROTECT, &wp));
 }
 
 /*
@@ -508,19 +514,21 @@ static int uffd_window(int uffd, void *w, __u64 mode, bool protect)
  */
 TEST_F(space, window_written_under_userfaultfd)
 {
-	struct { __u64 api, features, ioctls; } api = { 0xaa, 1 << 15 /* WP_ASYNC */ };
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | 1 /* UFFD_USER_MODE_ONLY */);
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_WP_ASYNC };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_WP };
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 	int ram = ram_of(self->fd, AX_RW), tracker;
 	__u64 *w, gpa = GPA, length = LENGTH, val;
 	struct axas_next_entry run;
 
-	if (uffd < 0 || ioctl(uffd, _IOWR(0xaa, 0x3f, api), &api))
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
 		SKIP(return, "no userfaultfd that lets writes go on");
 	ASSERT_LE(0, ram);
 	w = ax_window(ram, 0, LENGTH, RW);
 	ASSERT_NE(MAP_FAILED, (void *)w);
-	ASSERT_EQ(0, uffd_window(uffd, w, 2, false));
-	ASSERT_EQ(0, uffd_window(uffd, w, 1, true));
+	reg.range = (struct uffdio_range){ (uintptr_t)w, LENGTH };
+	ASSERT_EQ(0, ERR(ioctl(uffd, UFFDIO_REGISTER, &reg)));
+	ASSERT_EQ(0, uffd_protect(uffd, w));
 	EXPECT_EQ(0, ax_store(w, 93));
 	ASSERT_EQ(0, ax_load(w + 0x1000 / 8, &val));
 	EXPECT_EQ(0, ax_store(w + 0x1000 / 8, 94));
@@ -530,7 +538,7 @@ TEST_F(space, window_written_under_userfaultfd)
 		gpa = GPA;
 		length = LENGTH;
 		ASSERT_EQ(0, ax_store(w, 95));
-		ASSERT_EQ(0, uffd_window(uffd, w, 1, true));
+		ASSERT_EQ(0, uffd_protect(uffd, w));
 		EXPECT_EQ(1, ax_dirty(tracker, &gpa, &length, 0, &run, 1));
 		gpa = GPA;
 		length = LENGTH;
@@ -546,6 +554,7 @@ TEST_F(space, window_written_under_userfaultfd)
 	close(ram);
 }
 
+/* What was punched reads as zero, from all sides. */
 static int ask_zero(const struct memory *m, bool by_file)
 {
 	m->w[0x2000] = 1;
