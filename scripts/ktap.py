@@ -3,9 +3,9 @@
 """ktap.py LOG... - count the results of test programs in a console log
 
 Between "axas-run: begin NAME" and "axas-run: end NAME STATUS [SECONDS]" a log
-holds the KTAP (or TAP 13) of one program.  Prints each failure with its diagnostics and
-each skipped case with its reason, which programs took longest, and last
-"passed P failed F skipped S".
+holds the KTAP (or TAP 13) of one program.  Prints each failure with its
+diagnostics and each skipped case with its reason, which programs took longest,
+and last "passed P failed F skipped S".
 
 A result that the plan promises and the log lacks is a failure; so is a program
 without a plan, one that did not end, and one whose exit status says failure
@@ -157,8 +157,8 @@ def main():
     for p in programs:
         p.finish(need_end=not whole)
         p.report()
-    slow = sorted(programs, key=lambda p: -p.seconds)[:12]
     if len(programs) > 1:
+        slow = sorted(programs, key=lambda p: -p.seconds)[:12]
         print("  longest: " + ", ".join(f"{p.name} {p.seconds} s" for p in slow))
     if not whole:
         print("passed %d failed %d skipped %d" % (
