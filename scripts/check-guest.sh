@@ -11,8 +11,9 @@
 #                where KVM leaves the CPUs free
 #   --only NAME  of KUnit the suites, of the selftests the programs of that name;
 #                * stands for anything
-#   --race N     threads of the selftests race each other for N percent of their
-#                time (100)
+#   --race N     threads of the selftests race each other, and the fuzzer runs, for N
+#                percent of their time (100)
+#   --without F  of the selftests' variants not those of format F, or F,F (ept, s2, amd)
 #
 # Fetches or builds the kernel, builds for it what runs, and boots it in QEMU. The
 # console stays in build/log/RUN.log. After its tests every guest unloads the
@@ -27,13 +28,14 @@
 . "$(dirname "$0")/kernels.sh"
 help_wanted "$@"
 [ $# -ge 1 ] || usage_error "expected RUN"
-run=$1 only='' race=100
+run=$1 only='' race=100 without=''
 shift
 while [ $# -gt 0 ]; do
 	case "$#,$1" in
 	1,*) usage_error "unknown argument '$1', or it needs a value" ;;
 	*,--only) only=$2 ;;
 	*,--race) race=$2 ;;
+	*,--without) without=$2 ;;
 	*) usage_error "unknown argument '$1'" ;;
 	esac
 	shift 2
@@ -130,12 +132,12 @@ guest_selftests() {
 	files '' "$kname/samples/softmmu/axas_softmmu.ko"
 	[ "$k_arch" != x86_64 ] || files '' "$kname/samples/vcpu/axas_vcpu.ko"
 	[[ "$run" == vcpu-* ]] || keep_kvm
-	args+=(--disk 64M --env "AXAS_RACE=$race")
+	args+=(--disk 64M --env "AXAS_RACE=$race" --env "AXAS_WITHOUT=$without")
 	append="$append loglevel=5"
 }
 
 guest_fuzz() {
-	local time=${AXAS_FUZZ_TIME:-60}
+	local time=${AXAS_FUZZ_TIME:-$((60 * race / 100))}
 	limit=$((600 + 2 * time))
 	build_programs selftests "$k_user" || die "the fuzzer does not build for $k_user"
 	files /tests "selftests-$k_user/axas_fuzz"

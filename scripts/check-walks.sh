@@ -24,8 +24,7 @@ walks() {
 	kernel_describe "$kernel"
 	need_for "$k_arch"
 	kernel_get "$kernel"
-	run_logged "$build/log/module-walks-$1.log" "building the module for $1" \
-		"$AXAS_TREE/scripts/build-module.sh" "$k_hdrs" "$build/walks-$1" CONFIG_AXAS_PROBE=y
+	build_for "$kernel" || die "the module does not build for $1"
 	build_programs tools "$k_arch" || die "the tools did not build"
 	{
 		echo '#!/bin/sh'
@@ -35,7 +34,7 @@ walks() {
 		done
 		echo 'rmmod axas'
 	} >"$work/run.sh"
-	args=(--init "$work/run.sh" --file "$build/walks-$1/axas.ko" --file "$work/true.trace"
+	args=(--init "$work/run.sh" --file "$build/$kernel/axas.ko" --file "$work/true.trace"
 		--file "$build/tools-$k_arch/axas-replay:/bin/axas-replay" --append "loglevel=4 no5lvl")
 	kernel_args loop
 	"$AXAS_TREE/scripts/boot.sh" "${args[@]}" --quiet --log "$log" || true

@@ -31,23 +31,24 @@ logs=$AXAS_TREE/build/log
 
 # RUN | SET | KERNEL | SECONDS | SCRIPT | WHAT
 # What is longest comes first. SECONDS are those of two CPUs of 2026 with nothing
-# beside, kernel not counted; "named" is run only by its name.
+# beside, kernel not counted; "named" is run only by its name. KERNEL is one of
+# scripts/kernels.sh, bochs, or none: "-", or "alone" with nothing beside.
 # The pattern of kunit-arm64 takes all suites but those that end in ept and amd.
 table() {
 	cat <<'TABLE'
 kunit-um                | check | um            | 110 | guest | KUnit on a debug kernel, User Mode Linux
 kunit-arm64             | check | 6.12-arm64    | 130 | guest --only axas_*[!mp]? | the same on arm64, with two CPUs; its spaces have stage 2
-selftests-um            | check | um            | 300 | guest --race 15 | the programs over /dev/axas, on that debug kernel
-selftests-distro-x86_64 | check | distro-x86_64 | 230 | guest --race 15 | ... on the prebuilt kernel
-selftests-distro-arm64  | check | distro-arm64  | 270 | guest --race 15 | ... on that of arm64
+selftests-um            | check | um            | 300 | guest --race 15 --without amd | the programs over /dev/axas, on that debug kernel
+selftests-distro-x86_64 | check | distro-x86_64 | 230 | guest --race 15 --without s2 | ... on the prebuilt kernel
+selftests-distro-arm64  | check | distro-arm64  | 270 | guest --race 15 --without ept,amd | ... on that of arm64
 walks                   | check | distro        |  60 | walks | an emulated CPU walks the tables at EL2 and by SVM, beside axas-replay's model
 vcpu-distro             | check | distro-x86_64 |  60 | guest | guests run on spaces, by QEMU's SVM
-fuzz-distro             | check | distro        |  90 | guest | all of the interface at random, for a minute
+fuzz-distro             | check | distro        |  60 | guest --race 50 | all of the interface at random, for half a minute
 replay                  | check | distro        |  10 | guest | a real program's memory trace
 tools-live              | check | distro        | 110 | guest | axasctl, axas-migrate, axas-run, axas-replay and Python over live spaces
 tools-text              | check | -             |  10 | tools | libaxas and axasctl over text
 outside                 | check | distro-x86_64 |  25 | outside | tables, read from outside of the machine
-litmus                  | check | -             |   6 | litmus | the litmus tests, on this machine
+litmus                  | check | alone         |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
 kunit-x86_64            | rest  | 6.12-x86_64   | 250 | guest | KUnit on a debug kernel of x86_64, with two CPUs
 kunit-all-arm64         | rest  | 6.12-arm64    | 280 | guest | ... on arm64, EPT and AMD's tables as well
@@ -86,7 +87,7 @@ TABLE
 # Seconds to get a kernel from an empty cache, on two CPUs.
 kernel_seconds() {
 	case "$1" in
-	-) echo 0 ;;
+	- | alone) echo 0 ;;
 	distro*) echo 20 ;;
 	bochs) echo 130 ;;
 	um) echo 230 ;;
@@ -211,11 +212,12 @@ get_all() {
 kernels=()
 for run in "${runs[@]}"; do
 	k=${kernel_of[$run]}
-	[ "$k" = - ] || [[ " ${kernels[*]-} " == *" $k "* ]] || kernels+=("$k")
+	[[ " ${kernels[*]-} " == *" $k "* ]] || kernels+=("$k")
 done
 fetched=() built=()
-for k in ${kernels[@]+"${kernels[@]}"}; do
+for k in "${kernels[@]}"; do
 	case "$k" in
+	- | alone) echo "ok 0" >"$work/$k.kernel" ;;
 	distro*) fetched+=("$k") ;;
 	*) built+=("$k") ;;
 	esac
@@ -276,7 +278,6 @@ cpu_of() { awk '{ printf "%.0f", $1 + $2 }' "$work/$1.cpu"; }
 # ready RUN: is its kernel there? If it never will be, the run has failed.
 ready() {
 	local k=${kernel_of[$1]}
-	[ "$k" != - ] || return 0
 	[ -e "$work/$k.kernel" ] || return 1
 	grep -q failed "$work/$k.kernel" || return 0
 	echo "  FAILED  $1: no kernel $k; see $logs/kernel-$k.out"
@@ -295,7 +296,7 @@ fits() {
 # the table says. Two run at a time.
 left_over() {
 	local run k total=0 ended=0 n took
-	for k in ${kernels[@]+"${kernels[@]}"}; do
+	for k in "${kernels[@]}"; do
 		# All CPUs build one kernel. What came at once was in the cache.
 		n=$((2 * $(kernel_seconds "$k"))) took=''
 		[ ! -e "$work/$k.kernel" ] || read -r _ took <"$work/$k.kernel"
@@ -332,11 +333,10 @@ progress() {
 
 declare -A gone=()
 building='' next_progress=5
-# What needs no kernel goes first, and alone: what two threads can do at the same
-# time isn't seen on busy CPUs.
+# Alone, and first: what two threads can do at the same time isn't seen on busy CPUs.
 pending=()
 for run in "${runs[@]}"; do
-	if [ "${kernel_of[$run]}" = - ]; then
+	if [ "${kernel_of[$run]}" = alone ]; then
 		begin "$run"
 		progress
 		gone[$run]=1

@@ -101,6 +101,8 @@ build_for() {
 		CONFIG_AXAS_SAMPLE_VCPU=m)
 	[ -z "$k_kunit" ] || config+=(CONFIG_AXAS_KUNIT_TEST=m)
 	[ "$1" != 6.12-gcov ] || config+=(GCOV_PROFILE=y)
+	# A CPU can walk the tables there; elsewhere it is as people build it.
+	[[ "$1" != distro* ]] || config+=(CONFIG_AXAS_PROBE=y)
 	if [ "$1" = distro ]; then # one kernel with two names
 		alone "module-$1" same_as "$1" "distro-$k_arch"
 		set -- "distro-$k_arch"
