@@ -75,7 +75,7 @@ demo-guest: ## see guests run on spaces: one that is built in, and Linux, in QEM
 check: ## run what every change has to pass; a part of it by its name (WHAT=kunit)
 	@scripts/check.sh $(or $(WHAT),check)
 
-check-all: ## run every test that there is
+check-all: ## run all tests, but for those that only go by their name
 	@scripts/check.sh all
 
 fuzz: ## use all of the interface at random (TIME=600, SEED=, KERNEL=distro, ARGS=)

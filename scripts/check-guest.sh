@@ -44,7 +44,7 @@ done
 # what: the script in scripts/guest/; kname: the kernel
 case "$run" in
 kunit-um) what=kunit kname=um ;;
-kunit-all-arm64) what=kunit kname=6.12-arm64 ;;
+kunit-formats-arm64) what=kunit kname=6.12-arm64 ;;
 kunit-x86_64 | kunit-arm64 | kunit-rt | kunit-kcsan | kunit-gcov)
 	what=kunit kname=6.12-${run#kunit-}
 	;;

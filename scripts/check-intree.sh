@@ -3,8 +3,8 @@
 #
 # check-intree.sh [SERIES-ARCH]... - build axas inside a kernel's source
 #
-#   SERIES-ARCH  6.12-x86_64, 6.12-arm64 (debug kernels) or newest-x86_64; all
-#                three by default
+#   SERIES-ARCH  6.12-x86_64, 6.12-arm64 or newest-um (debug kernels); all three by
+#                default
 #
 # Puts axas into the kernel's source (scripts/into-kernel.sh) and takes it out
 # again at the end.  Has that kernel's own kunit.py configure a kernel by the
@@ -15,11 +15,11 @@
 
 . "$(dirname "$0")/common.sh"
 help_wanted "$@"
-[ $# -gt 0 ] || set -- 6.12-x86_64 6.12-arm64 newest-x86_64
+[ $# -gt 0 ] || set -- 6.12-x86_64 6.12-arm64 newest-um
 for what; do
 	case "$what" in
-	6.12-x86_64 | 6.12-arm64 | newest-x86_64) ;;
-	*) usage_error "unknown kernel '$what'; use 6.12-x86_64, 6.12-arm64 or newest-x86_64" ;;
+	6.12-x86_64 | 6.12-arm64 | newest-um) ;;
+	*) usage_error "unknown kernel '$what'; use 6.12-x86_64, 6.12-arm64 or newest-um" ;;
 	esac
 done
 
@@ -70,7 +70,7 @@ kunit_cases() {
 
 # run_kernel SERIES ARCH
 run_kernel() {
-	local arch=$2 name=$1-$2 src base out options cross log rc args margs f
+	local arch=$2 name=$1-$2 src base out options cross log rc args margs f made not=''
 	cross=$(cross_of "$arch")
 	log=$logs/intree-$name
 	case "$arch" in
@@ -79,7 +79,7 @@ run_kernel() {
 	esac
 	src=${source_of[$name]} base=${base_of[$name]}
 	"$scripts/into-kernel.sh" "$src"
-	mapfile -t margs < <(kernel_make_args "${flavour_of[$name]}")
+	mapfile -t margs < <(kernel_make_args debug)
 	# These tell make that the kernel goes without sanitizers; axas doesn't.
 	find "$src/drivers/virt/axas" -name Kbuild -exec \
 		sed -i '$a override KASAN_SANITIZE := y\noverride UBSAN_SANITIZE := y' {} +
@@ -102,12 +102,13 @@ run_kernel() {
 		mv "$out.tmp" "$out"
 	fi
 	# What .kunitconfig leaves out, this kernel leaves out unless it has it. Which
-	# consoles there are on arm64 is kunit.py's.
+	# consoles there are on arm64 is kunit.py's; um has one CPU.
+	[ "$arch" != um ] || not='/^CONFIG_SMP=/d'
 	options=$src/drivers/virt/axas/kunit/.kunitconfig
 	{
 		cat "$options"
 		grep -v 'CONFIG_AXAS\|CONFIG_SERIAL_AMBA' "$base/.config"
-		grep '^CONFIG_' "$options"
+		grep '^CONFIG_' "$options" | sed "$not"
 	} | awk -F'[ =]' '{ name = $1 == "#" ? $2 : $1; line[name] = $0 } END { for (n in line) print line[n] }' |
 		sort >"$out/kunitconfig"
 	# Two CPUs, so that what races does.
@@ -136,8 +137,9 @@ run_kernel() {
 	}
 	rc=0
 	run_logged "$log.m.log" "axas as a module, $name" build_as m vmlinux modules || rc=1
-	for f in axas kunit/hw/axas_hw_kunit samples/softmmu/axas_softmmu \
-		samples/plugins/axas_gstage samples/plugins/axas_pattern; do
+	made=(axas samples/softmmu/axas_softmmu samples/plugins/axas_gstage samples/plugins/axas_pattern)
+	[ "$arch" = um ] || made+=(kunit/hw/axas_hw_kunit)
+	for f in "${made[@]}"; do
 		[ -e "$out/drivers/virt/axas/$f.ko" ] || rc=1
 	done
 	verdict "$name: builds as a module, with its samples" "$rc" "$log.m.log"
@@ -151,13 +153,10 @@ run_kernel() {
 }
 
 # The kernels first: their builds take the lock too.
-declare -A source_of base_of flavour_of
+declare -A source_of base_of
 for what; do
-	flavour=debug
-	[ "${what%-*}" != newest ] || flavour=plain
-	flavour_of[$what]=$flavour
 	source_of[$what]=$("$scripts/fetch-kernel.sh" "${what%-*}")
-	base_of[$what]=$("$scripts/build-kernel.sh" "${what%-*}" "${what##*-}" "$flavour")
+	base_of[$what]=$("$scripts/build-kernel.sh" "${what%-*}" "${what##*-}" debug)
 done
 lock_cache build
 remove() {

@@ -37,7 +37,7 @@ logs=$AXAS_TREE/build/log
 table() {
 	cat <<'TABLE'
 kunit-um                | check | um            | 110 | guest | KUnit on a debug kernel, User Mode Linux
-kunit-arm64             | check | 6.12-arm64    | 130 | guest --only axas_*[!mp]? | the same on arm64, with two CPUs; its spaces have stage 2
+kunit-arm64             | check | 6.12-arm64    | 130 | guest --only axas_*[!mp]? | the same on arm64, with two CPUs; not the suites of EPT and AMD's tables
 selftests-um            | check | um            | 300 | guest --race 15 --without amd | the programs over /dev/axas, on that debug kernel
 selftests-distro-x86_64 | check | distro-x86_64 | 230 | guest --race 15 --without s2 | ... on the prebuilt kernel
 selftests-distro-arm64  | check | distro-arm64  | 270 | guest --race 15 --without ept,amd | ... on that of arm64
@@ -50,35 +50,32 @@ tools-text              | check | -             |  10 | tools | libaxas and axas
 outside                 | check | distro-x86_64 |  25 | outside | tables, read from outside of the machine
 litmus                  | check | alone         |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
-kunit-x86_64            | rest  | 6.12-x86_64   | 250 | guest | KUnit on a debug kernel of x86_64, with two CPUs
-kunit-all-arm64         | rest  | 6.12-arm64    | 280 | guest | ... on arm64, EPT and AMD's tables as well
-selftests-6.12-x86_64   | rest  | 6.12-x86_64   | 600 | guest --race 40 | the programs on it
-hw-amd                  | rest  | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | an emulated CPU walks the tables by SVM, and faults are planted
-hw-arm64                | rest  | 6.12-arm64    | 600 | hw-arm64 KERNEL=debug STEPS=2000 | ... at EL2, on two models
+intree-6.12-x86_64      | rest  | 6.12-x86_64   | 300 | intree 6.12-x86_64 | KUnit in a kernel's source, by kunit.py, with two CPUs
+kunit-formats-arm64     | rest  | 6.12-arm64    | 130 | guest --only axas_*[mp]? | EPT and AMD's tables on arm64
+selftests-6.12-x86_64   | rest  | 6.12-x86_64   | 300 | guest --race 15 --without s2 | the programs on a debug kernel with two CPUs
+selftests-6.12-arm64    | rest  | 6.12-arm64    | 300 | guest --race 15 --without ept,amd | ... on that of arm64
+pages                   | rest  | distro        | 450 | guide | what the guide, the tutorials and the pages for users say, step by step
+qemu                    | rest  | distro        | 400 | qemu | the distribution's QEMU, nested, with its RAM in a space
+hw-arm64                | rest  | 6.12-arm64    | 350 | hw-arm64 KERNEL=debug STEPS=1000 | an emulated CPU walks the tables at EL2, and faults are planted, on two models
+hw-amd                  | rest  | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | ... by SVM
+selftests-rt            | rest  | distro-rt     | 180 | guest --race 15 --without s2 | the programs on the prebuilt PREEMPT_RT
+install                 | rest  | distro        | 180 | install | make install, dkms, the Debian packages
+intree-newest-um        | rest  | um            | 150 | intree newest-um | in the newest kernel's source
 vcpu-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | guests run on spaces, by QEMU's SVM, on the debug kernel
+fuzz-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | the fuzzer on it, for a minute
+hw-x86                  | rest  | bochs         |  90 | hw-x86 | a CPU walks the tables by VMX, in Bochs
+vcpu-bochs              | rest  | bochs         | 100 | vcpu-bochs | guests run on spaces, by VMX in Bochs
+paper                   | rest  | distro        |  60 | paper | make paper, of one program, twice
+demo-guest              | rest  | distro-x86_64 |  60 | demo-guest | make demo-guest: guests on spaces, Linux one of them
 odd-hole                | rest  | distro        |  45 | guest | memory kept from the kernel, four CPUs
 odd-end                 | rest  | distro        |  35 | guest | memory that ends amid a section, one CPU
 odd-nodes               | rest  | distro        |  60 | guest | two NUMA nodes
-guide                   | rest  | distro        |  60 | guide guide | what the guide says, step by step
-tutorials               | rest  | distro        | 300 | guide tutorial-vmm tutorial-research tutorial-kernel | ... and the tutorials
-monitors                | rest  | distro        | 150 | guide monitors tracking | ... and the pages for monitors, and of tracking
-paper                   | rest  | distro        |  60 | paper | make paper, of one program, twice
-paper-page              | rest  | distro        | 120 | guide paper | ... and the page about it
-demo-guest              | rest  | distro-x86_64 |  60 | demo-guest | make demo-guest: guests on spaces, Linux one of them
-qemu                    | rest  | distro        | 400 | qemu | the distribution's QEMU, nested, with its RAM in a space
-install                 | rest  | distro        | 180 | install | make install, dkms, the Debian packages
-hw-x86                  | rest  | bochs         |  90 | hw-x86 | a CPU walks the tables by VMX, in Bochs
-vcpu-bochs              | rest  | bochs         | 100 | vcpu-bochs | guests run on spaces, by VMX in Bochs
-selftests-rt            | rest  | distro-rt     | 300 | guest | the programs on the prebuilt PREEMPT_RT
-selftests-newest        | rest  | newest        | 300 | guest | ... on the newest kernel
-fuzz-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | the fuzzer on the debug kernel
-intree-newest-x86_64    | rest  | newest        | 250 | intree newest-x86_64 | in a kernel's source, by kunit.py
-intree-6.12-arm64       | rest  | 6.12-arm64    | 350 | intree 6.12-arm64 | ... of another
-intree-6.12-x86_64      | rest  | 6.12-x86_64   | 300 | intree 6.12-x86_64 | ... of another
-selftests-6.12-arm64    | rest  | 6.12-arm64    | 700 | guest | the programs on the debug kernel of arm64
-kunit-rt                | rest  | 6.12-rt       | 450 | guest | KUnit on a debug kernel with PREEMPT_RT
 kunit-kcsan             | rest  | 6.12-kcsan    |  90 | guest | the races of KUnit, under KCSAN
 selftests-kcsan         | rest  | 6.12-kcsan    | 260 | guest | the programs with threads on it
+kunit-x86_64            | named | 6.12-x86_64   | 250 | guest | KUnit as a module on a debug kernel of x86_64
+kunit-rt                | named | 6.12-rt       | 450 | guest | ... of PREEMPT_RT, all of which has the sanitizers
+selftests-newest        | named | newest        | 300 | guest | the programs on the newest kernel, several CPUs
+intree-6.12-arm64       | named | 6.12-arm64    | 350 | intree 6.12-arm64 | in a kernel's source, on arm64
 kunit-gcov              | named | 6.12-gcov     |  60 | guest | KUnit, counting what is run (make coverage)
 selftests-gcov          | named | 6.12-gcov     | 200 | guest | the programs on it
 TABLE

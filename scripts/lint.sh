@@ -181,7 +181,7 @@ if [ -n "$do_build" ]; then
 	lint_kernel 6.1 arm64 prepare
 	lint_kernel 6.12 x86_64 debug
 	lint_kernel 6.12 arm64 debug
-	lint_kernel newest x86_64 plain
+	lint_kernel newest x86_64 prepare
 	lint_kernel newest arm64 prepare
 	lint_pages 6.12 debug
 fi

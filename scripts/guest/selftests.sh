@@ -28,8 +28,10 @@ for t in /tests/*_test; do
 		program "$t"
 		rmmod axas_vcpu || say "cannot unload axas_vcpu.ko"
 		;;
-	# shellcheck disable=SC2046 # words
-	*) program "$t" $(left_out "$t") ;;
+	*)
+		# shellcheck disable=SC2046 # words
+		program "$t" $(left_out "$t")
+		;;
 	esac
 done
 rmmod axas_softmmu || say "cannot unload axas_softmmu.ko"
