@@ -132,7 +132,7 @@ guest_selftests() {
 	files '' "$kname/samples/softmmu/axas_softmmu.ko"
 	[ "$k_arch" != x86_64 ] || files '' "$kname/samples/vcpu/axas_vcpu.ko"
 	[[ "$run" == vcpu-* ]] || keep_kvm
-	args+=(--disk 64M --env "AXAS_RACE=$race" --env "AXAS_WITHOUT=$without")
+	args+=(--disk 64M --env "AXAS_RACE=$race" --env "AXAS_WITHOUT=${without//,/|}")
 	append="$append loglevel=5"
 }
 

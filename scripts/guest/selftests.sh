@@ -9,7 +9,7 @@ cd /tests || exit
 # left_out PROGRAM: arguments for it, not to run the variants of AXAS_WITHOUT's formats
 left_out() {
 	[ -n "$AXAS_WITHOUT" ] || return
-	"$1" -l 2>&1 | tr ' ' '\n' | grep -xE "([a-z]+_)*(${AXAS_WITHOUT//,/|})([0-9_].*)?" |
+	"$1" -l 2>&1 | tr ' ' '\n' | grep -xE "([a-z]+_)*($AXAS_WITHOUT)([0-9_].*)?" |
 		sort -u | sed 's/^/-V /'
 }
 
