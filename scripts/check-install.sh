@@ -30,7 +30,7 @@ mkdir -p "$logs"
 rm -f "$logs"/install-*.log
 need make gcc libc6-dev kmod dpkg-dev debhelper dh-dkms dh-python dkms lintian fakeroot libjson-c-dev libzstd-dev \
 	pkg-config python3 groff-base python3-sphinx furo mandoc
-have_lists || update_lists
+want_lists
 distro=$("$scripts/fetch-distro.sh")
 {
 	read -r image

@@ -145,7 +145,7 @@ need() {
 		esac
 	fi
 	mkdir -p "$AXAS_CACHE/log"
-	have_lists || update_lists
+	want_lists
 	run_logged "$AXAS_CACHE/log/apt-install.log" "installing ${missing[*]}" \
 		as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y \
 		--no-install-recommends "${missing[@]}" ||
@@ -156,6 +156,9 @@ have_lists() {
 	[[ "$(apt-cache policy libc6 2>/dev/null)" == *"Candidate: "[0-9]* ]] &&
 		[ -n "$(suite_uri 2>/dev/null)" ]
 }
+
+# want_lists: apt's lists, by one at a time: apt-get update waits for nobody
+want_lists() { (lock_cache apt && { have_lists || update_lists; }) || exit; }
 
 update_lists() {
 	mkdir -p "$AXAS_CACHE/log"
@@ -223,7 +226,7 @@ suite_download() {
 	if ! (
 		cd "$tmp"
 		if [ "$suite" = - ]; then
-			have_lists || update_lists
+			want_lists
 			run_logged "$AXAS_CACHE/log/get-$pkg.log" "downloading $pkg" \
 				apt-get -q "${opts[@]}" download "$pkg"
 		else

@@ -24,7 +24,7 @@ is_debian || die "this needs a Debian machine; elsewhere use scripts/build-kerne
 need kmod make gcc libc6-dev libelf1
 
 deb_arch=${arch/x86_64/amd64}
-have_lists || update_lists
+want_lists
 
 # of APT-TOOL ARG...: ask the lists of that architecture
 from=-
