@@ -50,11 +50,11 @@ tools-text              | check | -             |  10 | tools | libaxas and axas
 outside                 | check | distro-x86_64 |  25 | outside | tables, read from outside of the machine
 litmus                  | check | alone         |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
+pages                   | rest  | distro        | 550 | guide | what the guide, the tutorials and the pages for users say, step by step
 intree-6.12-x86_64      | rest  | 6.12-x86_64   | 300 | intree 6.12-x86_64 | KUnit in a kernel's source, by kunit.py, with two CPUs
 kunit-formats-arm64     | rest  | 6.12-arm64    | 130 | guest --only axas_*[mp]? | EPT and AMD's tables on arm64
 selftests-6.12-x86_64   | rest  | 6.12-x86_64   | 300 | guest --race 15 --without s2 | the programs on a debug kernel with two CPUs
 selftests-6.12-arm64    | rest  | 6.12-arm64    | 300 | guest --race 15 --without ept,amd | ... on that of arm64
-pages                   | rest  | distro        | 450 | guide | what the guide, the tutorials and the pages for users say, step by step
 qemu                    | rest  | distro        | 400 | qemu | the distribution's QEMU, nested, with its RAM in a space
 hw-arm64                | rest  | 6.12-arm64    | 350 | hw-arm64 KERNEL=debug STEPS=1000 | an emulated CPU walks the tables at EL2, and faults are planted, on two models
 hw-amd                  | rest  | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | ... by SVM
