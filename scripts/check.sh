@@ -60,7 +60,7 @@ hw-arm64                | rest  | 6.12-arm64    | 350 | hw-arm64 KERNEL=debug ST
 hw-amd                  | rest  | 6.12-x86_64   | 120 | hw-amd STEPS=5000 | ... by SVM
 selftests-rt            | rest  | distro-rt     | 180 | guest --race 15 --without s2 | the programs on the prebuilt PREEMPT_RT
 install                 | rest  | distro        | 180 | install | make install, dkms, the Debian packages
-intree-newest-um        | rest  | um            | 150 | intree newest-um | in the newest kernel's source
+intree-newest-um        | rest  | um            | 200 | intree newest-um | in the newest kernel's source
 vcpu-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | guests run on spaces, by QEMU's SVM, on the debug kernel
 fuzz-6.12-x86_64        | rest  | 6.12-x86_64   | 120 | guest | the fuzzer on it, for a minute
 hw-x86                  | rest  | bochs         |  90 | hw-x86 | a CPU walks the tables by VMX, in Bochs
