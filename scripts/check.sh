@@ -38,15 +38,15 @@ table() {
 	cat <<'TABLE'
 kunit-um                | check | um            | 110 | guest | KUnit on a debug kernel, User Mode Linux
 kunit-arm64             | check | 6.12-arm64    | 130 | guest --only axas_*[!mp]? | the same on arm64, with two CPUs; not the suites of EPT and AMD's tables
-selftests-um            | check | um            | 300 | guest --race 15 --without amd | the programs over /dev/axas, on that debug kernel
-selftests-distro-x86_64 | check | distro-x86_64 | 230 | guest --race 15 --without s2 | ... on the prebuilt kernel
-selftests-distro-arm64  | check | distro-arm64  | 270 | guest --race 15 --without ept,amd | ... on that of arm64
+selftests-um            | check | um            | 260 | guest --race 15 --without amd | the programs over /dev/axas, on that debug kernel
+selftests-distro-x86_64 | check | distro-x86_64 | 150 | guest --race 15 --without s2 | ... on the prebuilt kernel
+selftests-distro-arm64  | check | distro-arm64  | 130 | guest --race 15 --without ept,amd | ... on that of arm64
 walks                   | check | distro        |  60 | walks | an emulated CPU walks the tables at EL2 and by SVM, beside axas-replay's model
 vcpu-distro             | check | distro-x86_64 |  60 | guest | guests run on spaces, by QEMU's SVM
 fuzz-distro             | check | distro        |  60 | guest --race 50 | all of the interface at random, for half a minute
 replay                  | check | distro        |  10 | guest | a real program's memory trace
 tools-live              | check | distro        | 110 | guest | axasctl, axas-migrate, axas-run, axas-replay and Python over live spaces
-tools-text              | check | -             |  10 | tools | libaxas and axasctl over text
+tools-text              | check | -             |  30 | tools | libaxas and axasctl over text
 outside                 | check | distro-x86_64 |  25 | outside | tables, read from outside of the machine
 litmus                  | check | alone         |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
@@ -289,8 +289,8 @@ fits() {
 		! grep -qs late "$work/${kernel_of[$1]}.kernel"; }
 }
 
-# What is left of it, in seconds of this machine: by what was done, against what
-# the table says. Two run at a time.
+# What is left of it, in seconds of this machine: at first what the table says, where
+# two run at a time, and then more and more what it took so far.
 left_over() {
 	local run k total=0 ended=0 n took
 	for k in "${kernels[@]}"; do
@@ -307,11 +307,7 @@ left_over() {
 		[ -z "${gone[$run]-}" ] || { ended=$((ended + n)) && continue; }
 		[ -z "${pid_of[$run]-}" ] || ended=$((ended + (SECONDS - began[$run] < n ? SECONDS - began[$run] : n)))
 	done
-	if [ "$ended" -gt $((total / 20)) ]; then
-		n=$((SECONDS * (total - ended) / ended))
-	else
-		n=$(((total - ended) / 2))
-	fi
+	n=$(((total - ended) * ((total - ended) / 2 + SECONDS) / total))
 	# No run goes on beyond that.
 	[ -z "$within" ] || [ $((SECONDS + n)) -le "$within" ] || n=$((within - SECONDS))
 	echo "$n"
