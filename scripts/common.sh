@@ -202,7 +202,7 @@ suite_apt() {
 	[ "$(id -u)" -ne 0 ] || opts+=(-o APT::Sandbox::User=root)
 	if [ ! -e "$dir/.done" ]; then
 		is_debian || die "needs Debian's apt to fetch from the suite '$suite'"
-		uri=$(suite_uri) || { update_lists && uri=$(suite_uri); } ||
+		uri=$(suite_uri) || { want_lists && uri=$(suite_uri); } ||
 			die "this machine's apt has no source for its own suite; add one to /etc/apt"
 		mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$AXAS_CACHE/log"
 		echo "$type [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri $suite main" \
