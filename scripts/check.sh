@@ -33,7 +33,8 @@ logs=$AXAS_TREE/build/log
 # What is longest comes first. SECONDS are those of two CPUs of 2026 with nothing
 # beside, kernel not counted; "named" is run only by its name. KERNEL is one of
 # scripts/kernels.sh, bochs, or none: "-", or "alone" with nothing beside.
-# The pattern of kunit-arm64 takes all suites but those that end in ept and amd.
+# The pattern of kunit-arm64 takes all suites but those that end in ept and amd, that of
+# kunit-formats-arm64 these.
 table() {
 	cat <<'TABLE'
 kunit-um                | check | um            | 110 | guest | KUnit on a debug kernel, User Mode Linux
