@@ -99,9 +99,10 @@ configure() {
 
 run_logged "$out.config.log" "configuring $what" configure || die "could not configure $what"
 
-# An option that did not survive is renamed, always on or unmet here: name it.
-dropped=$(sed -n '/^CONFIG_[A-Z0-9_]*=/p' "${frags[@]}" |
-	grep -vxFf "$out/.config" | cut -d= -f1 | tr '\n' ' ' || true)
+# An option that did not survive is renamed, always on or unmet here: name it, but
+# for those that a fragment takes out again.
+dropped=$(sed -n '/^CONFIG_[A-Z0-9_]*=/p' "${frags[@]}" | grep -vxFf "$out/.config" | cut -d= -f1 |
+	grep -vxFf <(sed -n 's/^# \(CONFIG_[A-Z0-9_]*\) is not set$/\1/p' "${frags[@]}") | tr '\n' ' ' || true)
 [ -z "$dropped" ] || say "  not in this kernel's configuration: $dropped"
 
 case "$flavour" in
