@@ -23,9 +23,12 @@ AXAS_ME=$(basename "$0")
 mkdir -p "$AXAS_CACHE"
 
 # What was compiled before, also in another checkout or for a kernel that has changed a
-# little, comes from ccache where that is installed (check.sh installs it).
+# little, comes from ccache where that is installed (check.sh installs it). What it needs
+# to know of headers the compiler tells: a preprocessor of its own takes a third as long
+# as the compiler does.
 if [ -d /usr/lib/ccache ]; then
 	export PATH=/usr/lib/ccache:$PATH CCACHE_DIR=$AXAS_CACHE/ccache CCACHE_NOHASHDIR=1
+	export CCACHE_DEPEND=1 CCACHE_BASEDIR=$AXAS_TREE
 fi
 
 if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
