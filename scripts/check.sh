@@ -11,12 +11,12 @@
 #   NAME_test      one program of selftests/, on the prebuilt kernel
 #   SUITE          the suites of KUnit of that name (axas-hold, axas*)
 #
-#   --within SEC   begin no run that would not have ended SEC seconds from now,
-#                  kernels that it needs and a third for a slower machine counted
+#   --within SEC   of what is not of "check", begin no run that would not have ended
+#                  SEC seconds from now, its kernel counted, at the pace so far
 #   --list         list the runs, and stop
 #
-# A run is a script of its own, scripts/check-*.sh, whose last line is "N passed,
-# N failed, N skipped"; what it printed is in build/log/RUN.out. Kernels come from
+# A run is a script of its own, scripts/check-*.sh or lint.sh, whose last line is "N
+# passed, N failed, N skipped"; what it printed is in build/log/RUN.out. Kernels come from
 # scripts/build-kernel.sh and fetch-distro.sh and are cached; guests run while
 # they are built. The last line is the sum, in the same form.
 #
@@ -30,7 +30,7 @@ scripts=$AXAS_TREE/scripts
 logs=$AXAS_TREE/build/log
 
 # RUN | SET | KERNEL | SECONDS | SCRIPT | WHAT
-# What is longest comes first. SECONDS are those of two CPUs of 2026 with nothing
+# What is longest comes first, in the rest what finds most. SECONDS are those of two CPUs of 2026 with nothing
 # beside, kernel not counted; "named" is run only by its name. KERNEL is one of
 # scripts/kernels.sh, bochs, or none: "-", or "alone" with nothing beside.
 # The pattern of kunit-arm64 takes all suites but those that end in ept and amd, that of
@@ -51,6 +51,11 @@ tools-text              | check | -             |  30 | tools | libaxas and axas
 outside                 | check | distro-x86_64 |  25 | outside | tables, read from outside of the machine
 litmus                  | check | alone         |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
+lint-style              | rest  | -             | 100 | lint style | checkpatch, kernel-doc, shellcheck, licences
+lint-6.12-arm64         | rest  | 6.12-arm64    | 150 | lint 6.12-arm64 | W=1, sparse, what the module needs is exported, with KASAN and lockdep
+lint-newest-x86_64      | rest  | newest-x86_64-prepare | 120 | lint newest-x86_64 | ... for the newest kernel
+lint-6.1-x86_64         | rest  | 6.1-x86_64-prepare    | 120 | lint 6.1-x86_64 | ... for 6.1
+lint-docs               | rest  | -             |  60 | lint docs | the book, without a warning
 pages                   | rest  | distro        | 550 | guide | what the guide, the tutorials and the pages for users say, step by step
 intree-6.12-x86_64      | rest  | 6.12-x86_64   | 300 | intree 6.12-x86_64 | KUnit in a kernel's source, by kunit.py, with two CPUs
 kunit-formats-arm64     | rest  | 6.12-arm64    | 130 | guest --only axas_*[mp]? | EPT and AMD's tables on arm64
@@ -71,6 +76,9 @@ demo-guest              | rest  | distro-x86_64 |  60 | demo-guest | make demo-g
 odd-hole                | rest  | distro        |  45 | guest | memory kept from the kernel, four CPUs
 odd-end                 | rest  | distro        |  35 | guest | memory that ends amid a section, one CPU
 odd-nodes               | rest  | distro        |  60 | guest | two NUMA nodes
+lint-newest-arm64       | rest  | newest-arm64-prepare  | 120 | lint newest-arm64 | W=1, sparse and symbols for the newest kernel, on arm64
+lint-6.1-arm64          | rest  | 6.1-arm64-prepare     | 120 | lint 6.1-arm64 | ... for 6.1
+lint-6.12-x86_64        | rest  | 6.12-x86_64-prepare   | 120 | lint 6.12-x86_64 | ... for 6.12 on x86_64
 kunit-kcsan             | rest  | 6.12-kcsan    |  90 | guest | the races of KUnit, under KCSAN
 selftests-kcsan         | rest  | 6.12-kcsan    | 260 | guest | the programs with threads on it
 kunit-x86_64            | named | 6.12-x86_64   | 250 | guest | KUnit as a module on a debug kernel of x86_64
@@ -87,6 +95,7 @@ kernel_seconds() {
 	case "$1" in
 	- | alone) echo 0 ;;
 	distro*) echo 20 ;;
+	*-prepare) echo 40 ;;
 	bochs) echo 130 ;;
 	um) echo 230 ;;
 	6.12-arm64) echo 300 ;;
@@ -193,24 +202,40 @@ get() (
 # get_all KERNEL...: and say for each if it is there, and what it took; no kernel
 # is begun that would come too late
 get_all() {
-	local k start status
+	local k start status pace TIMEFORMAT='%U %S'
 	trap - EXIT
 	for k; do
-		start=$SECONDS status=ok
-		if [ -n "$within" ] && [ $((SECONDS + $(kernel_seconds "$k") * 4 / 3)) -gt "$within" ]; then
-			status=late
+		start=$SECONDS status=ok pace=$(pace)
+		if [[ "$needed" == *" $k "* ]] || in_time "$(kernel_seconds "$k")"; then
+			{ time get "$k" || status=failed; } 2>"$work/kernel-$k.cpu"
+			# What came at once was in the cache.
+			[ $((SECONDS - start)) -lt 5 ] || ended "$k" "$(kernel_seconds "$k")" $((SECONDS - start))
 		else
-			get "$k" || status=failed
+			status=late
 		fi
 		echo "$status $((SECONDS - start))" >"$work/$k.tmp"
 		mv "$work/$k.tmp" "$work/$k.kernel"
 	done
 }
 
-kernels=()
+# ended NAME SECONDS TOOK: what the table says and what it took, for pace
+ended() { echo "$2 $3" >"$work/$1.took"; }
+
+# What something takes on this machine, beside all else, in percent of what the table
+# says: a third more at first, and then what has ended counts.
+pace() {
+	{ cat "$work/"*.took 2>/dev/null || true; } |
+		awk '{ n += $1; t += $2 } END { printf "%d", 100 * (t + 400) / (n + 300) }'
+}
+
+# in_time SECONDS: will what takes so long by the table end in time?
+in_time() { [ -z "$within" ] || [ $((SECONDS + $1 * pace / 100)) -le "$within" ]; }
+
+kernels=() needed=' '
 for run in "${runs[@]}"; do
 	k=${kernel_of[$run]}
 	[[ " ${kernels[*]-} " == *" $k "* ]] || kernels+=("$k")
+	[ "${set_of[$run]}" != check ] || needed+="$k "
 done
 fetched=() built=()
 for k in "${kernels[@]}"; do
@@ -236,8 +261,10 @@ counted() { # counted RUN P F S TEXT
 }
 
 begin() { # begin RUN
-	local cmd
+	local cmd script
 	read -ra cmd <<<"${script_of[$1]}"
+	script=$scripts/check-${cmd[0]}.sh
+	[ "${cmd[0]}" != lint ] || script=$scripts/lint.sh
 	if [ "${cmd[0]}" = guest ]; then
 		cmd=(guest "$1" "${cmd[@]:1}")
 		[ -z "$only" ] || cmd+=(--only "$only")
@@ -246,7 +273,7 @@ begin() { # begin RUN
 	(
 		trap - EXIT
 		TIMEFORMAT='%U %S'
-		{ time "$scripts/check-${cmd[0]}.sh" "${cmd[@]:1}" >"$logs/$1.out" 2>"$logs/$1.err" </dev/null || true; } \
+		{ time "$script" "${cmd[@]:1}" >"$logs/$1.out" 2>"$logs/$1.err" </dev/null || true; } \
 			2>"$work/$1.cpu"
 		touch "$work/$1.ended"
 	) &
@@ -267,11 +294,12 @@ end() { # end RUN
 		echo "    the rest: $logs/$1.err, $logs/$1.out"
 		p=0 f=1 s=0
 	fi
-	counted "$1" "$p" "$f" "${s:-0}" "$((SECONDS - ${began[$1]})) s, $(cpu_of "$1") s of a CPU"
+	ended "$1" "${seconds_of[$1]}" $((SECONDS - ${began[$1]}))
+	counted "$1" "$p" "$f" "${s:-0}" "$((SECONDS - ${began[$1]})) s, $(cpu_of "$work/$1.cpu") s of a CPU"
 }
 
-# cpu_of RUN: what it took of CPUs, user and system, in seconds
-cpu_of() { awk '{ printf "%.0f", $1 + $2 }' "$work/$1.cpu"; }
+# cpu_of FILE...: what it took of CPUs, user and system, in seconds
+cpu_of() { { cat "$@" 2>/dev/null || true; } | awk '{ n += $1 + $2 } END { printf "%.0f", n }'; }
 
 # ready RUN: is its kernel there? If it never will be, the run has failed.
 ready() {
@@ -286,31 +314,25 @@ ready() {
 
 # fits RUN: will it have ended in time?
 fits() {
-	[ -z "$within" ] || { [ $((SECONDS + seconds_of[$1] * 4 / 3)) -le "$within" ] &&
+	[ "${set_of[$1]}" = check ] || { in_time "${seconds_of[$1]}" &&
 		! grep -qs late "$work/${kernel_of[$1]}.kernel"; }
 }
 
-# What is left of it, in seconds of this machine: at first what the table says, where
-# two run at a time, and then more and more what it took so far.
+# What is left of it, in seconds of this machine, where two run at a time.
 left_over() {
-	local run k total=0 ended=0 n took
+	local run k n=0 took
 	for k in "${kernels[@]}"; do
-		# All CPUs build one kernel. What came at once was in the cache.
-		n=$((2 * $(kernel_seconds "$k"))) took=''
-		[ ! -e "$work/$k.kernel" ] || read -r _ took <"$work/$k.kernel"
-		[ "${took:-9}" -ge 5 ] || continue
-		total=$((total + n))
-		[ -z "$took" ] || ended=$((ended + n))
+		# All CPUs build one kernel.
+		[ -e "$work/$k.kernel" ] || n=$((n + 2 * $(kernel_seconds "$k")))
 	done
 	for run in "${runs[@]}"; do
-		n=${seconds_of[$run]}
-		total=$((total + n))
-		[ -z "${gone[$run]-}" ] || { ended=$((ended + n)) && continue; }
-		[ -z "${pid_of[$run]-}" ] || ended=$((ended + (SECONDS - began[$run] < n ? SECONDS - began[$run] : n)))
+		[ -z "${gone[$run]-}" ] || continue
+		took=$((SECONDS - ${began[$run]:-$SECONDS}))
+		n=$((n + (took < seconds_of[$run] ? seconds_of[$run] - took : 0)))
 	done
-	n=$(((total - ended) * ((total - ended) / 2 + SECONDS) / total))
+	n=$((n * pace / 200))
 	# No run goes on beyond that.
-	[ -z "$within" ] || [ $((SECONDS + n)) -le "$within" ] || n=$((within - SECONDS))
+	[ -z "$within" ] || [ $((SECONDS + n)) -le "$within" ] || n=$((within > SECONDS ? within - SECONDS : 0))
 	echo "$n"
 }
 
@@ -325,8 +347,21 @@ progress() {
 	fi
 }
 
+# say_checked: once, if there are others: have all runs of "check" ended?
+checked=''
+say_checked() {
+	local run others=''
+	[ -z "$checked" ] || return 0
+	for run in "${runs[@]}"; do
+		[ "${set_of[$run]}" = check ] || { others=1 && continue; }
+		[ -n "${gone[$run]-}" ] || return 0
+	done
+	checked=1
+	[ -z "$others" ] || echo "all of check has ended after $SECONDS s"
+}
+
 declare -A gone=()
-building='' next_progress=5
+building='' next_progress=5 pace=$(pace)
 # Alone, and first: what two threads can do at the same time isn't seen on busy CPUs.
 pending=()
 for run in "${runs[@]}"; do
@@ -349,6 +384,7 @@ jobs_max=${AXAS_JOBS:-$(nproc)}
 
 while [ "${#pending[@]}" -gt 0 ] || [ "${#pid_of[@]}" -gt 0 ]; do
 	kill -0 "$builder" 2>/dev/null || building=''
+	pace=$(pace)
 	for run in "${!pid_of[@]}"; do
 		[ -e "$work/$run.ended" ] || continue
 		[ ! -t 2 ] || printf '\r\e[K' >&2
@@ -370,12 +406,14 @@ while [ "${#pending[@]}" -gt 0 ] || [ "${#pid_of[@]}" -gt 0 ]; do
 		fi
 	done
 	pending=(${waiting[@]+"${waiting[@]}"})
+	say_checked
 	progress
 	sleep 0.5
 done
 [ ! -t 2 ] || printf '\r\e[K' >&2
 wait "$fetcher" "$builder" 2>/dev/null || true
 
+echo "took $SECONDS s, $(cpu_of "$work/"*.cpu) s of a CPU, $(cpu_of "$work/"kernel-*.cpu) of these for kernels"
 [ "${#left_out[@]}" -eq 0 ] || echo "not run, for want of time: ${left_out[*]}"
 echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
 [ "$failed" -eq 0 ]

@@ -13,6 +13,8 @@
 #   6.12-ARCH     a debug kernel with the same
 #   6.12-rt 6.12-kcsan 6.12-gcov
 #                 other flavours of build-kernel.sh, x86_64
+#   SERIES-ARCH-prepare
+#                 nothing that boots: what a module is compiled against
 #
 # Gives: kernel_names kernel_describe kernel_get kernel_args build_for
 #        build_programs need_for
@@ -32,6 +34,8 @@ kernel_describe() {
 	6.12-x86_64 | 6.12-rt) k_debug=1 k_kunit=1 ;;
 	6.12-arm64) k_arch=arm64 k_debug=1 k_kunit=1 ;;
 	6.12-kcsan | 6.12-gcov) k_kunit=1 ;;
+	*-x86_64-prepare) ;;
+	*-arm64-prepare) k_arch=arm64 ;;
 	*) usage_error "unknown kernel '$1'; one of: $kernel_names" ;;
 	esac
 	k_user=${k_arch/um/x86_64}
@@ -57,6 +61,7 @@ kernel_get() {
 	um) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" newest um debug) || return ;;
 	newest) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" newest x86_64 plain) || return ;;
 	6.12-x86_64 | 6.12-arm64) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" 6.12 "$k_arch" debug) || return ;;
+	*-prepare) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" "${1%%-*}" "$k_arch" prepare) || return ;;
 	6.12-*) k_hdrs=$("$AXAS_TREE/scripts/build-kernel.sh" 6.12 x86_64 "${1#6.12-}") || return ;;
 	esac
 	k_image=$k_hdrs/image

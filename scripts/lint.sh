@@ -3,16 +3,17 @@
 #
 # lint.sh [WHAT]... - look for mistakes without running anything
 #
-#   build   for 6.1, 6.12 and the newest kernel, on x86_64 and arm64: compile
-#           with W=1, run sparse, and see that what the module needs of the
-#           kernel is exported
-#   style   checkpatch --strict, kernel-doc -Wall, shellcheck
-#   docs    build the documentation without a warning, all kernel-doc in it
-#   all     all of these (the default)
+#   SERIES-ARCH  for that kernel (6.1, 6.12, newest; x86_64, arm64): compile with
+#                W=1, run sparse, and see that what the module needs of the kernel is
+#                exported
+#   build        that for all of them
+#   style        checkpatch --strict, kernel-doc -Wall, shellcheck
+#   docs         build the documentation without a warning, all kernel-doc in it
+#   all          all of these (the default)
 #
 # Any diagnostic in a file of ours is a failure and is shown; those in the
 # kernel's own headers are not ours.  Logs stay in build/log/.  The last line is
-# "lint: N checks, N failed".
+# "N passed, N failed".
 
 . "$(dirname "$0")/common.sh"
 help_wanted "$@"
@@ -21,14 +22,19 @@ scripts=$AXAS_TREE/scripts
 logs=$AXAS_TREE/build/log
 mkdir -p "$logs"
 [ $# -gt 0 ] || set -- all
-do_build='' do_style='' do_docs=''
+kernels=() do_style='' do_docs=''
+every_kernel=({6.1,6.12,newest}-{x86_64,arm64})
 for what; do
 	case "$what" in
-	all) do_build=1 do_style=1 do_docs=1 ;;
-	build) do_build=1 ;;
+	all) kernels=("${every_kernel[@]}") do_style=1 do_docs=1 ;;
+	build) kernels=("${every_kernel[@]}") ;;
 	style) do_style=1 ;;
 	docs) do_docs=1 ;;
-	*) usage_error "unknown word '$what'; use build, style, docs or all" ;;
+	*)
+		[[ " ${every_kernel[*]} " == *" $what "* ]] ||
+			usage_error "unknown word '$what'; use build, style, docs, all or one of: ${every_kernel[*]}"
+		kernels+=("$what")
+		;;
 	esac
 done
 need make gcc libc6-dev
@@ -113,10 +119,14 @@ everything=(CONFIG_AXAS_KUNIT_TEST=m CONFIG_AXAS_PROBE=y CONFIG_AXAS_HW_TEST=m
 	CONFIG_AXAS_SAMPLE_SOFTMMU=m CONFIG_AXAS_SAMPLE_PLUGINS=m
 	CONFIG_AXAS_SAMPLE_VCPU=m)
 
-lint_kernel() { # lint_kernel SERIES ARCH FLAVOUR
-	local name=$1-$2 kernel src out log rc=0 found note=''
-	kernel=$("$scripts/build-kernel.sh" "$1" "$2" "$3")
-	src=$("$scripts/fetch-kernel.sh" "$1")
+# That of make check is there, and has a Module.symvers.
+flavour_of() { [ "$1" = 6.12-arm64 ] && echo debug || echo prepare; }
+
+lint_kernel() { # lint_kernel SERIES-ARCH
+	local name=$1 series=${1%%-*} arch=${1#*-} flavour kernel src out log rc=0 found note=''
+	flavour=$(flavour_of "$name")
+	kernel=$("$scripts/build-kernel.sh" "$series" "$arch" "$flavour")
+	src=$("$scripts/fetch-kernel.sh" "$series")
 	out=$AXAS_TREE/build/lint-$name log=$logs/lint-$name
 	# Only what is compiled again can warn again.
 	rm -rf "$out"
@@ -146,8 +156,8 @@ lint_kernel() { # lint_kernel SERIES ARCH FLAVOUR
 	fi
 	verdict "sparse $name" "$found" "$note"
 
-	if [ "$3" = prepare ]; then
-		found=$(undefined_in "$out" "$src" "$2")
+	if [ "$flavour" = prepare ]; then
+		found=$(undefined_in "$out" "$src" "$arch")
 		verdict "symbols $name" "$found" "against EXPORT_SYMBOL in the source"
 	else
 		verdict "symbols $name" "$(grep -E 'modpost: .*undefined' "$log.w1.log" || true)" \
@@ -155,11 +165,11 @@ lint_kernel() { # lint_kernel SERIES ARCH FLAVOUR
 	fi
 }
 
-# lint_pages SERIES FLAVOUR: on arm64 with larger pages it doesn't compile, and says
+# lint_pages SERIES: on arm64 with larger pages it doesn't compile, and says
 # why; the option is changed behind the kernel's own configuration
 lint_pages() {
 	local kernel out log shift name
-	kernel=$("$scripts/build-kernel.sh" "$1" arm64 "$2")
+	kernel=$("$scripts/build-kernel.sh" "$1" arm64 "$(flavour_of "$1-arm64")")
 	out=$AXAS_TREE/build/lint-pages
 	for shift in 14 16; do
 		log=$logs/lint-pages-$1-$shift.log
@@ -174,17 +184,11 @@ lint_pages() {
 	done
 }
 
-if [ -n "$do_build" ]; then
+for kernel in ${kernels[@]+"${kernels[@]}"}; do
 	need sparse
-	[ -z "$(cross_of arm64)" ] || need gcc-aarch64-linux-gnu
-	lint_kernel 6.1 x86_64 prepare
-	lint_kernel 6.1 arm64 prepare
-	lint_kernel 6.12 x86_64 debug
-	lint_kernel 6.12 arm64 debug
-	lint_kernel newest x86_64 prepare
-	lint_kernel newest arm64 prepare
-	lint_pages 6.12 debug
-fi
+	lint_kernel "$kernel"
+	[ "$kernel" != 6.12-arm64 ] || lint_pages 6.12
+done
 
 # our_files PATTERN...: files of the checkout
 our_files() {
@@ -280,5 +284,5 @@ if [ -n "$do_docs" ]; then
 	[ -n "$found" ] || verdict "kernel-doc is in the documentation" "$(undocumented "$AXAS_TREE/build/docs")"
 fi
 
-echo "lint: $checks checks, $failures failed"
+echo "$((checks - failures)) passed, $failures failed"
 [ "$failures" -eq 0 ]
