@@ -30,7 +30,7 @@ static bool fault_in_main_area(struct axas_space *space,
 	       fault->gpa.val <= fault->last;
 }
 
-static noinline void fault_find_area(struct axas_space *space,
+static void fault_find_area(struct axas_space *space,
 				     struct axas_nested_fault *fault)
 {
 	MA_STATE(mas, &space->areas.mt, fault->gpa.val, fault->gpa.val);
@@ -40,28 +40,34 @@ static noinline void fault_find_area(struct axas_space *space,
 	fault->last = mas.last;
 }
 
+/* Look for the area, under an epoch that has been read. */
+static noinline void fault_area_anew(struct axas_space *space,
+				     struct axas_nested_fault *fault, u64 epoch)
+{
+	/* The epoch was read before the areas are. Pairs with npt_new_epoch(). */
+	smp_rmb();
+	fault->epoch = epoch;
+	if (!fault_in_main_area(space, fault))
+		fault_find_area(space, fault);
+}
+
 /*
  * The area of a fault whose slot has been read. Whoever takes an area away
  * changes the tree, then the epoch, then the slot. So what was found under an
  * epoch is as good as what the tree holds now while the epoch is the same.
  */
-static const struct axas_area *fault_area(struct axas_space *space,
-					  struct axas_nested_fault *fault)
+static __always_inline const struct axas_area *
+fault_area(struct axas_space *space, struct axas_nested_fault *fault)
 {
 	u64 epoch;
 
 	/* The slot was read before the epoch is. Pairs with npt_new_epoch(). */
 	smp_rmb();
 	epoch = READ_ONCE(space->npt.epoch);
-	if (fault->area && fault->epoch == epoch &&
-	    fault->gpa.val >= fault->start && fault->gpa.val <= fault->last)
-		return fault->area;
-
-	/* The epoch was read before the areas are. Pairs with the same. */
-	smp_rmb();
-	fault->epoch = epoch;
-	if (!fault_in_main_area(space, fault))
-		fault_find_area(space, fault);
+	if (unlikely(!fault->area || fault->epoch != epoch ||
+		     fault->gpa.val < fault->start ||
+		     fault->gpa.val > fault->last))
+		fault_area_anew(space, fault, epoch);
 	return fault->area;
 }
 
@@ -244,15 +250,15 @@ static int fault_step(struct axas_space *space,
 }
 
 /* Resolve one. Under RCU, which is left to get what it takes. */
-static enum axas_fault_result fault_one(struct axas_space *space,
-					struct axas_nested_fault *fault,
-					u64 gpa, unsigned int access)
+static __always_inline enum axas_fault_result
+fault_one(struct axas_space *space, struct axas_nested_fault *fault, u64 gpa,
+	  unsigned int access)
 	__must_hold(RCU)
 {
 	int ret;
 
-	if (!axas_range_in(gpa, 1, space->base, space->length) || !access ||
-	    !axas_npt_has(&space->npt, access))
+	if (unlikely(gpa - space->base >= space->length || !access ||
+		     !axas_npt_has(&space->npt, access)))
 		return AXAS_FAULT_INVALID;
 
 	fault->gpa = axas_gpa(gpa);
@@ -477,32 +483,31 @@ static noinline unsigned int faults_opened(struct axas_space *space,
 void axas_space_faults(struct axas_space *space,
 		       struct axas_fault_entry *entries, unsigned int n)
 {
+	struct axas_fault_entry *entry = entries, *end = entries + n;
 	struct axas_nested_fault fault;
 	enum axas_fault_result result = AXAS_FAULT_SPURIOUS;
-	unsigned int i, allowed;
 
 	axas_fault_begin(&fault);
 	rcu_read_lock();
-	for (i = 0; i < n; i++) {
+	for (; entry < end; entry++) {
 		/* Those that have nothing left to do come in runs. */
 		if (result == AXAS_FAULT_SPURIOUS &&
 		    !trace_axas_fault_enabled()) {
-			allowed = faults_allowed(space, &fault, entries + i,
-						 n - i);
-			i += allowed;
-			if (i == n)
+			entry += faults_allowed(space, &fault, entry,
+						end - entry);
+			if (entry == end)
 				break;
 		}
 		if (trace_axas_fault_enabled())
-			result = fault_traced(space, &fault, &entries[i]);
+			result = fault_traced(space, &fault, entry);
 		else
-			result = fault_entry(space, &fault, &entries[i]);
-		entries[i].result = result;
+			result = fault_entry(space, &fault, entry);
+		entry->result = result;
 		this_cpu_inc(space->faults->results[result]);
 		/* And so do those that have only to be opened. */
 		if (unlikely(fault.hold) && !trace_axas_fault_enabled())
-			i += faults_opened(space, &fault, entries + i + 1,
-					   n - i - 1);
+			entry += faults_opened(space, &fault, entry + 1,
+					       end - entry - 1);
 	}
 	fault_forget(&fault);
 	rcu_read_unlock();
