@@ -107,10 +107,12 @@
 #define FMT_PRESENT		S2_VALID
 #define FMT_BREAK_BEFORE_MAKE	1
 
+/* An entry that isn't valid hasn't the bit, whatever it is. */
+static_assert(!((AXAS_NPT_FROZEN | AXAS_NPT_POISONED) & S2_TABLE));
+
 static inline bool fmt_is_table(u64 entry, unsigned int level)
 {
-	return level > 1 &&
-	       (entry & (S2_VALID | S2_TABLE)) == (S2_VALID | S2_TABLE);
+	return level > 1 && entry & S2_TABLE;
 }
 
 static inline u64 s2_addr(axas_hpa_t hpa)
