@@ -20,8 +20,8 @@
 # scripts/build-kernel.sh and fetch-distro.sh and are cached; guests run while
 # they are built. The last line is the sum, in the same form.
 #
-# AXAS_JOBS=N runs N runs at a time (default: as many as CPUs, at least 2; guests that
-# have to share CPUs take half as much of them again).
+# AXAS_JOBS=N runs N runs at a time (default: one more than CPUs, since each waits for a
+# third of its time).
 
 . "$(dirname "$0")/common.sh"
 help_wanted "$@"
@@ -379,8 +379,7 @@ get_all ${fetched[@]+"${fetched[@]}"} &
 fetcher=$!
 get_all ${built[@]+"${built[@]}"} &
 builder=$! building=1
-jobs_max=${AXAS_JOBS:-$(nproc)}
-[ -n "${AXAS_JOBS:-}" ] || [ "$jobs_max" -ge 2 ] || jobs_max=2
+jobs_max=${AXAS_JOBS:-$(($(nproc) + 1))}
 
 while [ "${#pending[@]}" -gt 0 ] || [ "${#pid_of[@]}" -gt 0 ]; do
 	kill -0 "$builder" 2>/dev/null || building=''
@@ -391,10 +390,11 @@ while [ "${#pending[@]}" -gt 0 ] || [ "${#pid_of[@]}" -gt 0 ]; do
 		gone[$run]=1
 		end "$run"
 	done
-	waiting=()
+	# A build takes all CPUs, and one guest those that wait for a disk.
+	slots=$jobs_max waiting=()
+	[ -z "$building" ] || slots=$((jobs_max > 3 ? jobs_max - 2 : 1))
 	for run in ${pending[@]+"${pending[@]}"}; do
-		# A build takes all CPUs: beside it one guest less.
-		if [ "${#pid_of[@]}" -ge $((jobs_max - (${building:-0}))) ]; then
+		if [ "${#pid_of[@]}" -ge "$slots" ]; then
 			waiting+=("$run")
 		elif ! fits "$run"; then
 			left_out+=("$run")
