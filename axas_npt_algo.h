@@ -197,9 +197,17 @@ static inline void npt_count_leaves(struct axas_npt *npt, unsigned int level,
 		npt_count(&npt->counts.owned, owned << 9 * (level - 1));
 }
 
+/* A table that was on the trail is there no more. */
+static inline void npt_forget_trail(struct axas_npt *npt)
+{
+	npt->trail.level = 0;
+}
+
 static inline void npt_count_tables(struct axas_npt *npt, unsigned int level,
 				    s64 n)
 {
+	if (n < 0)
+		npt_forget_trail(npt);
 	npt_count(&npt->counts.tables[level - 1], n);
 }
 

@@ -225,15 +225,35 @@ static noinline void npt_clear_full(u64 *ptr)
 		;
 }
 
+/* The lowest entry that is known to lead to gpa, and its level. */
+static __always_inline u64 *npt_set_out(const struct axas_npt *npt, u64 gpa,
+					unsigned int *level)
+{
+	const struct axas_npt_trail *trail = &npt->trail;
+	unsigned int l;
+
+	for (l = 2; l < npt->levels; l++) {
+		if (trail->level - 1 < l &&
+		    !((gpa ^ trail->gpa) >> axas_level_shift(l)))
+			break;
+	}
+	*level = l;
+	if (l == npt->levels)
+		return npt_root_entry(npt, gpa);
+	VM_WARN_ON_ONCE(trail->path[l] != npt_entry_at(npt, gpa, l));
+	return trail->path[l];
+}
+
 /*
  * Go down to the entry from which the range goes on. A leaf that reaches out of
- * the range is split. path[l] gets the entry of level l that led there.
+ * the range is split.
  */
-static u64 *npt_descend(struct npt_change *change, u64 gpa, u64 **path,
-			unsigned int *level)
+static __always_inline u64 *npt_descend(struct npt_change *change, u64 gpa,
+					unsigned int *level)
 {
-	unsigned int l = change->npt->levels;
-	u64 *ptr = npt_root_entry(change->npt, gpa);
+	struct axas_npt_trail *trail = &change->npt->trail;
+	unsigned int l;
+	u64 *ptr = npt_set_out(change->npt, gpa, &l);
 	u64 entry = READ_ONCE(*ptr);
 
 	while (l > 1) {
@@ -249,11 +269,13 @@ static u64 *npt_descend(struct npt_change *change, u64 gpa, u64 **path,
 			/* Leaves below may go one by one from here on. */
 			npt_clear_full(ptr);
 		}
-		path[l] = ptr;
+		trail->path[l] = ptr;
 		ptr = npt_entry(npt_child(entry), gpa, l - 1);
 		entry = READ_ONCE(*ptr);
 		l--;
 	}
+	trail->gpa = gpa;
+	trail->level = l + 1;
 	*level = l;
 	return ptr;
 }
@@ -262,7 +284,7 @@ static u64 *npt_descend(struct npt_change *change, u64 gpa, u64 **path,
 static void npt_split_small(struct axas_npt *npt, axas_gpa_t gpa,
 			    struct axas_npt_pool *pool)
 {
-	u64 start = ALIGN_DOWN(gpa.val, SZ_4K), *path[AXAS_MAX_LEVELS + 1];
+	u64 start = ALIGN_DOWN(gpa.val, SZ_4K);
 	struct npt_change change = {
 		.npt = npt,
 		.pool = pool,
@@ -273,5 +295,5 @@ static void npt_split_small(struct axas_npt *npt, axas_gpa_t gpa,
 	unsigned int level;
 
 	lockdep_assert_held(npt->lock);
-	npt_descend(&change, start, path, &level);
+	npt_descend(&change, start, &level);
 }

@@ -155,7 +155,10 @@ static u64 npt_take_run(struct npt_move *move, u64 gpa)
 			continue;
 		if (!to)
 			to = npt_sketched(move, gpa, level);
-		move->tables |= fmt_is_table(entry, level);
+		if (fmt_is_table(entry, level)) {
+			npt_forget_trail(move->npt);
+			move->tables = true;
+		}
 		/* The CPU may set flags until then. */
 		to[i] = xchg(&ptr[i], AXAS_NPT_FROZEN);
 	}

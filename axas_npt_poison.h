@@ -26,13 +26,13 @@ static bool npt_poison(struct axas_npt *npt, axas_gpa_t gpa, axas_hpa_t hpa)
 		.start = gpa.val,
 		.end = gpa.val + SZ_4K,
 	};
-	u64 *path[AXAS_MAX_LEVELS + 1], *ptr;
 	unsigned int level;
+	u64 *ptr;
 
 	lockdep_assert_held(npt->lock);
 	if (!npt_owns(npt, gpa, hpa))
 		return false;
-	ptr = npt_descend(&change, gpa.val, path, &level);
+	ptr = npt_descend(&change, gpa.val, &level);
 	/* Nobody else writes a leaf but the CPU, its flags. */
 	WRITE_ONCE(*ptr, AXAS_NPT_POISONED);
 	npt_count_leaves(npt, 1, -1, -1);

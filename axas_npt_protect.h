@@ -98,11 +98,11 @@ static void npt_protect(struct axas_npt *npt, axas_gpa_t gpa, u64 size,
 		.prot = npt_born_prot(npt, prot),
 		.empty = npt_new_epoch(npt),
 	};
-	u64 *path[AXAS_MAX_LEVELS + 1], *ptr, next = gpa.val;
+	u64 *ptr, next = gpa.val;
 	unsigned int level;
 
 	while (next < change.end) {
-		ptr = npt_descend(&change, next, path, &level);
+		ptr = npt_descend(&change, next, &level);
 		next = npt_protect_entries(&change, ptr, level, next);
 		cond_resched();
 	}

@@ -152,10 +152,10 @@ static __always_inline u64 *npt_vacate_run(u64 *ptr, u64 *end, u64 vacant)
 
 /*
  * Clear entries from gpa on, up to the end of the table or the range, or to an
- * entry that takes a descent. Return: where that is.
+ * entry that takes a descent. Return: where that is, and *at the entry there.
  */
 static __always_inline u64 npt_unmap_entries(struct npt_change *change,
-					     u64 *ptr, unsigned int level,
+					     u64 **at, unsigned int level,
 					     u64 gpa)
 {
 	u64 stop = npt_next(gpa, change->end, level + 1), next;
@@ -163,8 +163,9 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 	u64 vacant = npt_vacant(change, gpa, level);
 	struct axas_npt *npt = change->npt;
 	s64 leaves = 0, owned = 0;
+	u64 *ptr;
 
-	for (; gpa < stop; gpa = next, ptr++) {
+	for (ptr = *at; gpa < stop; gpa = next, ptr++) {
 		u64 entry = READ_ONCE(*ptr);
 
 		/* If they aren't empty any more, a fault was faster. */
@@ -199,6 +200,7 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 		}
 	}
 	npt_count_leaves(npt, level, -leaves, -owned);
+	*at = ptr;
 	return gpa;
 }
 
@@ -206,16 +208,10 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 static bool npt_close(struct npt_change *change, u64 *ptr, unsigned int level,
 		      u64 end)
 {
-	u64 *table = npt_child(READ_ONCE(*ptr));
-	u64 *next = npt_entry(table, end - 1, level - 1) + 1;
-
-	if (!npt_covers(change, end - 1, level)) {
-		/* Who unmaps one page after the other meets the next one here. */
-		if (!PAGE_ALIGNED(next) && !npt_can_close(READ_ONCE(*next)))
-			return false;
-		if (!npt_freeze_table(change, table, level - 1, end))
-			return false;
-	}
+	if (!npt_covers(change, end - 1, level) &&
+	    !npt_freeze_table(change, npt_child(READ_ONCE(*ptr)), level - 1,
+			      end))
+		return false;
 	npt_reap(change, ptr, level, end - 1);
 	return true;
 }
@@ -223,16 +219,18 @@ static bool npt_close(struct npt_change *change, u64 *ptr, unsigned int level,
 /* Unmap what lies in one table. Return: where to go on. */
 static u64 npt_unmap_run(struct npt_change *change, u64 gpa)
 {
-	u64 *path[AXAS_MAX_LEVELS + 1], *ptr, *closed = NULL, next;
+	u64 **path = change->npt->trail.path, *ptr, *closed = NULL, next;
 	unsigned int level;
 
-	ptr = npt_descend(change, gpa, path, &level);
+	ptr = npt_descend(change, gpa, &level);
 	if (level == 1)
-		next = npt_unmap_entries(change, ptr, 1, gpa);
+		next = npt_unmap_entries(change, &ptr, 1, gpa);
 	else
-		next = npt_unmap_entries(change, ptr, level, gpa);
-	if (next == gpa)
-		return gpa;
+		next = npt_unmap_entries(change, &ptr, level, gpa);
+	/* Who unmaps one page after the other meets the next one here. */
+	if (next == gpa ||
+	    (!PAGE_ALIGNED(ptr) && !npt_can_close(READ_ONCE(*ptr))))
+		return next;
 
 	while (level < change->npt->levels &&
 	       (next == change->end ||

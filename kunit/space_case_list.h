@@ -195,6 +195,7 @@
 	AXAS_CASE(move_keeps_flags)
 	AXAS_CASE(move_exchange_twice_is_nothing)
 	AXAS_CASE(move_exchanges_memory)
+	AXAS_CASE(move_leaves_no_trail)
 	AXAS_CASE(move_leaves_no_empty_table)
 	AXAS_CASE(move_tells_of_its_ranges_only)
 	AXAS_CASE(move_shares_tables)

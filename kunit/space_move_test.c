@@ -306,6 +306,33 @@ void move_exchanges_memory(struct kunit *test)
 	axas_check_space(test, space);
 }
 
+/* Tables go as they are: the way that the last change went leads elsewhere now. */
+void move_leaves_no_trail(struct kunit *test)
+{
+	struct axas_space *space = axas_test_space(test);
+	struct axas_leaf leaf;
+
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, HERE, SZ_1G, PROT_RW, 0, 0),
+			0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, THERE, 2ULL * SZ_1G,
+					     PROT_RW, 0, 0), 0);
+	populate(test, space, HERE, SZ_16K);
+	/* So that no table is found empty, which would lay another trail. */
+	populate(test, space, THERE + SZ_1G, SZ_4K);
+	populate(test, space, THERE, SZ_16K);
+	axas_put_word(test, space, HERE, 1);
+	axas_put_word(test, space, THERE, 2);
+	KUNIT_ASSERT_EQ(test, axas_space_unmap(space, axas_gpa(HERE + SZ_8K),
+					       SZ_4K), 0);
+	KUNIT_ASSERT_EQ(test, axas_map_alloc(space, HERE + SZ_8K, SZ_4K,
+					     PROT_RW, 0, 0), 0);
+	KUNIT_ASSERT_EQ(test, exchange(space, HERE, THERE, SZ_1G), 0);
+	KUNIT_ASSERT_EQ(test, axas_space_unmap(space, axas_gpa(HERE), SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, axas_lookup_at(&space->npt, HERE, &leaf), -ENOENT);
+	KUNIT_EXPECT_EQ(test, axas_word_at(test, space, THERE), 1ULL);
+	axas_check_space(test, space);
+}
+
 /*
  * All that a table of 2 MiB has is in the part of it that goes, and what comes there
  * has nothing: both ranges reach into it, so each freeze finds it frozen beside.

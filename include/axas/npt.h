@@ -208,6 +208,21 @@ struct axas_npt_freed {
 };
 
 /**
+ * struct axas_npt_trail - the way that the last change went down
+ * @gpa: to there
+ * @level: the lowest of @path that is known; 0: none is
+ * @path: of each level the entry that leads there
+ *
+ * The next change, or the rest of it, goes down from where the ways part. Whoever takes
+ * a table out forgets it. Under the lock.
+ */
+struct axas_npt_trail {
+	u64 gpa;
+	unsigned int level;
+	u64 *path[AXAS_MAX_LEVELS + 1];
+};
+
+/**
  * struct axas_npt - a nested page table
  * @ops: the format
  * @id: number of the space; 0 until it has one
@@ -219,6 +234,7 @@ struct axas_npt_freed {
  * @epoch: another one with each change that takes something away, after the
  *	areas have changed and before the first entry does; cleared entries get it
  * @counts: figures of what changes under @lock
+ * @trail: where the last change was; under @lock
  * @installs: figures of what faults change
  * @levels: number of levels
  * @root_order: log2 of the pages in the root
@@ -241,6 +257,7 @@ struct axas_npt {
 	struct axas_npt_gather *gather;
 	u64 epoch;
 	struct axas_npt_stats counts;
+	struct axas_npt_trail trail;
 	struct axas_npt_installs __percpu *installs;
 	u8 levels;
 	u8 root_order;
