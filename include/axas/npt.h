@@ -234,7 +234,6 @@ struct axas_npt_trail {
  * @epoch: another one with each change that takes something away, after the
  *	areas have changed and before the first entry does; cleared entries get it
  * @counts: figures of what changes under @lock
- * @trail: where the last change was; under @lock
  * @installs: figures of what faults change
  * @levels: number of levels
  * @root_order: log2 of the pages in the root
@@ -246,6 +245,7 @@ struct axas_npt_trail {
  *	%AXAS_NPT_BY_FLAGS; under @lock
  * @features: &enum axas_feature bits in force
  * @stale: whoever arms what lies below a stale link holds it
+ * @trail: where the last change was; under @lock
  */
 struct axas_npt {
 	const struct axas_npt_ops *ops;
@@ -257,7 +257,6 @@ struct axas_npt {
 	struct axas_npt_gather *gather;
 	u64 epoch;
 	struct axas_npt_stats counts;
-	struct axas_npt_trail trail;
 	struct axas_npt_installs __percpu *installs;
 	u8 levels;
 	u8 root_order;
@@ -267,6 +266,7 @@ struct axas_npt {
 	u8 arms;
 	u32 features;
 	spinlock_t stale; /* links that are */
+	struct axas_npt_trail trail;
 };
 
 /* Are there such rights in a table? */
