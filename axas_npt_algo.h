@@ -161,6 +161,28 @@ static u64 *npt_entry_at(const struct axas_npt *npt, u64 gpa,
 	return reached == level ? ptr : NULL;
 }
 
+/*
+ * The lowest entry from this level on that is known to lead to gpa, and its level.
+ * Under the lock.
+ */
+static __always_inline u64 *npt_set_out(const struct axas_npt *npt, u64 gpa,
+					unsigned int from, unsigned int *level)
+{
+	const struct axas_npt_trail *trail = &npt->trail;
+	unsigned int l;
+
+	for (l = from; l < npt->levels; l++) {
+		if (trail->level - 1 < l &&
+		    !((gpa ^ trail->gpa) >> axas_level_shift(l)))
+			break;
+	}
+	*level = l;
+	if (l == npt->levels)
+		return npt_root_entry(npt, gpa);
+	VM_WARN_ON_ONCE(trail->path[l] != npt_entry_at(npt, gpa, l));
+	return trail->path[l];
+}
+
 /* End of what the entry for gpa covers, cut at end. */
 static inline u64 npt_next(u64 gpa, u64 end, unsigned int level)
 {

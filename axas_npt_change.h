@@ -225,25 +225,6 @@ static noinline void npt_clear_full(u64 *ptr)
 		;
 }
 
-/* The lowest entry that is known to lead to gpa, and its level. */
-static __always_inline u64 *npt_set_out(const struct axas_npt *npt, u64 gpa,
-					unsigned int *level)
-{
-	const struct axas_npt_trail *trail = &npt->trail;
-	unsigned int l;
-
-	for (l = 2; l < npt->levels; l++) {
-		if (trail->level - 1 < l &&
-		    !((gpa ^ trail->gpa) >> axas_level_shift(l)))
-			break;
-	}
-	*level = l;
-	if (l == npt->levels)
-		return npt_root_entry(npt, gpa);
-	VM_WARN_ON_ONCE(trail->path[l] != npt_entry_at(npt, gpa, l));
-	return trail->path[l];
-}
-
 /*
  * Go down to the entry from which the range goes on. A leaf that reaches out of
  * the range is split.
@@ -253,7 +234,7 @@ static __always_inline u64 *npt_descend(struct npt_change *change, u64 gpa,
 {
 	struct axas_npt_trail *trail = &change->npt->trail;
 	unsigned int l;
-	u64 *ptr = npt_set_out(change->npt, gpa, &l);
+	u64 *ptr = npt_set_out(change->npt, gpa, 2, &l);
 	u64 entry = READ_ONCE(*ptr);
 
 	while (l > 1) {

@@ -55,11 +55,22 @@ static inline u64 *npt_make_step(struct axas_npt *npt, u64 *ptr, u64 gpa,
 static inline u64 *npt_make_path(struct axas_npt *npt, u64 gpa,
 				 unsigned int level, struct axas_npt_pool *pool)
 {
-	u64 *ptr = npt_root_entry(npt, gpa);
+	struct axas_npt_trail *trail = &npt->trail;
 	unsigned int l;
+	u64 *ptr = npt_set_out(npt, gpa, level, &l);
 
-	for (l = npt->levels; ptr && l > level; l--)
+	for (;; l--) {
+		trail->path[l] = ptr;
+		if (l == level)
+			break;
 		ptr = npt_make_step(npt, ptr, gpa, l, pool);
+		if (unlikely(!ptr)) {
+			npt_forget_trail(npt);
+			return NULL;
+		}
+	}
+	trail->gpa = gpa;
+	trail->level = level;
 	return ptr;
 }
 
