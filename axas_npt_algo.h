@@ -172,6 +172,7 @@ static __always_inline u64 *npt_set_out(const struct axas_npt *npt, u64 gpa,
 	unsigned int l;
 
 	for (l = from; l < npt->levels; l++) {
+		/* Where none is known, 0 - 1 is more than all. */
 		if (trail->level - 1 < l &&
 		    !((gpa ^ trail->gpa) >> axas_level_shift(l)))
 			break;
