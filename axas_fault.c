@@ -31,7 +31,7 @@ static bool fault_in_main_area(struct axas_space *space,
 }
 
 static void fault_find_area(struct axas_space *space,
-				     struct axas_nested_fault *fault)
+			    struct axas_nested_fault *fault)
 {
 	MA_STATE(mas, &space->areas.mt, fault->gpa.val, fault->gpa.val);
 

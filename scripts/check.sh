@@ -347,17 +347,18 @@ progress() {
 	fi
 }
 
-# say_checked: once, if there are others: have all runs of "check" ended?
+# say_checked: once, where there are others: all runs of "check" have ended
 checked=''
 say_checked() {
-	local run others=''
+	local run own='' others=''
 	[ -z "$checked" ] || return 0
 	for run in "${runs[@]}"; do
 		[ "${set_of[$run]}" = check ] || { others=1 && continue; }
 		[ -n "${gone[$run]-}" ] || return 0
+		own=1
 	done
 	checked=1
-	[ -z "$others" ] || echo "all of check has ended after $SECONDS s"
+	[ -z "$own" ] || [ -z "$others" ] || echo "all of check has ended after $SECONDS s"
 }
 
 declare -A gone=()
