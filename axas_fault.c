@@ -257,8 +257,8 @@ fault_one(struct axas_space *space, struct axas_nested_fault *fault, u64 gpa,
 {
 	int ret;
 
-	if (unlikely(gpa - space->base >= space->length || !access ||
-		     !axas_npt_has(&space->npt, access)))
+	if (unlikely(!axas_range_in(gpa, 1, space->base, space->length) ||
+		     !access || !axas_npt_has(&space->npt, access)))
 		return AXAS_FAULT_INVALID;
 
 	fault->gpa = axas_gpa(gpa);

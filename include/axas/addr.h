@@ -81,7 +81,8 @@ static inline bool axas_range_ok(u64 start, u64 size)
  */
 static inline bool axas_range_in(u64 start, u64 size, u64 base, u64 limit)
 {
-	return start >= base && size <= limit && start - base <= limit - size;
+	/* What lies below base is farther from it than limit, the way round. */
+	return size <= limit && start - base <= limit - size;
 }
 
 #endif /* _AXAS_ADDR_H */
