@@ -248,7 +248,9 @@ done
 
 # ---- runs ----
 
-passed=0 failed=0 skipped=0 left_out=() done_runs=0
+passed=0 failed=0 skipped=0 left_out=() done_runs=0 to_check=0
+for run in "${runs[@]}"; do [ "${set_of[$run]}" != check ] || to_check=$((to_check + 1)); done
+others=$((${#runs[@]} - to_check))
 declare -A pid_of=() began=()
 
 counted() { # counted RUN P F S TEXT
@@ -258,6 +260,9 @@ counted() { # counted RUN P F S TEXT
 	[ "$3" -eq 0 ] || colour=$C_RED
 	printf '[%2d/%d] %s%-24s%s %d passed, %d failed%s  (%s)\n' "$done_runs" "${#runs[@]}" \
 		"$colour" "$1" "$C_OFF" "$2" "$3" "$([ "$4" -eq 0 ] || echo ", $4 skipped")" "$5"
+	[ "${set_of[$1]}" = check ] || return 0
+	to_check=$((to_check - 1))
+	[ "$to_check" -gt 0 ] || [ "$others" -eq 0 ] || echo "all of check has ended after $SECONDS s"
 }
 
 begin() { # begin RUN
@@ -347,20 +352,6 @@ progress() {
 	fi
 }
 
-# say_checked: once, where there are others: all runs of "check" have ended
-checked=''
-say_checked() {
-	local run own='' others=''
-	[ -z "$checked" ] || return 0
-	for run in "${runs[@]}"; do
-		[ "${set_of[$run]}" = check ] || { others=1 && continue; }
-		[ -n "${gone[$run]-}" ] || return 0
-		own=1
-	done
-	checked=1
-	[ -z "$own" ] || [ -z "$others" ] || echo "all of check has ended after $SECONDS s"
-}
-
 declare -A gone=()
 building='' next_progress=5 pace=$(pace)
 # Alone, and first: what two threads can do at the same time isn't seen on busy CPUs.
@@ -407,7 +398,6 @@ while [ "${#pending[@]}" -gt 0 ] || [ "${#pid_of[@]}" -gt 0 ]; do
 		fi
 	done
 	pending=(${waiting[@]+"${waiting[@]}"})
-	say_checked
 	progress
 	sleep 0.5
 done
