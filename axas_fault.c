@@ -302,6 +302,7 @@ static noinline void fault_name_area(struct axas_space *space,
 static __always_inline enum axas_fault_result
 fault_entry(struct axas_space *space, struct axas_nested_fault *fault,
 	    struct axas_fault_entry *entry)
+	__must_hold(RCU)
 {
 	enum axas_fault_result result;
 
@@ -321,6 +322,7 @@ fault_entry(struct axas_space *space, struct axas_nested_fault *fault,
 static noinline enum axas_fault_result
 fault_traced(struct axas_space *space, struct axas_nested_fault *fault,
 	     struct axas_fault_entry *entry)
+	__must_hold(RCU)
 {
 	u64 begin = ktime_get_ns();
 	enum axas_fault_result result = fault_entry(space, fault, entry);
