@@ -53,8 +53,8 @@ litmus                  | check | alone         |   6 | litmus | the litmus test
 demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
 lint-style              | rest  | -             | 100 | lint style | checkpatch, kernel-doc, shellcheck, licences
 lint-6.12-arm64         | rest  | 6.12-arm64    | 150 | lint 6.12-arm64 | W=1, sparse, what the module needs is exported, with KASAN and lockdep
-lint-newest-x86_64      | rest  | newest-x86_64-prepare | 120 | lint newest-x86_64 | ... for the newest kernel
-lint-6.1-x86_64         | rest  | 6.1-x86_64-prepare    | 120 | lint 6.1-x86_64 | ... for 6.1
+lint-newest-x86_64      | rest  | newest-x86_64-prepare | 120 | lint newest-x86_64-prepare | ... for the newest kernel
+lint-6.1-x86_64         | rest  | 6.1-x86_64-prepare    | 120 | lint 6.1-x86_64-prepare | ... for 6.1
 lint-docs               | rest  | -             |  60 | lint docs | the book, without a warning
 pages                   | rest  | distro        | 550 | guide | what the guide, the tutorials and the pages for users say, step by step
 intree-6.12-x86_64      | rest  | 6.12-x86_64   | 300 | intree 6.12-x86_64 | KUnit in a kernel's source, by kunit.py, with two CPUs
@@ -76,9 +76,9 @@ demo-guest              | rest  | distro-x86_64 |  60 | demo-guest | make demo-g
 odd-hole                | rest  | distro        |  45 | guest | memory kept from the kernel, four CPUs
 odd-end                 | rest  | distro        |  35 | guest | memory that ends amid a section, one CPU
 odd-nodes               | rest  | distro        |  60 | guest | two NUMA nodes
-lint-newest-arm64       | rest  | newest-arm64-prepare  | 120 | lint newest-arm64 | W=1, sparse and symbols for the newest kernel, on arm64
-lint-6.1-arm64          | rest  | 6.1-arm64-prepare     | 120 | lint 6.1-arm64 | ... for 6.1
-lint-6.12-x86_64        | rest  | 6.12-x86_64-prepare   | 120 | lint 6.12-x86_64 | ... for 6.12 on x86_64
+lint-newest-arm64       | rest  | newest-arm64-prepare  | 120 | lint newest-arm64-prepare | W=1, sparse and symbols for the newest kernel, on arm64
+lint-6.1-arm64          | rest  | 6.1-arm64-prepare     | 120 | lint 6.1-arm64-prepare | ... for 6.1
+lint-6.12-x86_64        | rest  | 6.12-x86_64-prepare   | 120 | lint 6.12-x86_64-prepare | ... for 6.12 on x86_64
 kunit-kcsan             | rest  | 6.12-kcsan    |  90 | guest | the races of KUnit, under KCSAN
 selftests-kcsan         | rest  | 6.12-kcsan    | 260 | guest | the programs with threads on it
 kunit-x86_64            | named | 6.12-x86_64   | 250 | guest | KUnit as a module on a debug kernel of x86_64

@@ -3,19 +3,20 @@
 #
 # lint.sh [WHAT]... - look for mistakes without running anything
 #
-#   SERIES-ARCH  for that kernel (6.1, 6.12, newest; x86_64, arm64): compile with
-#                W=1, run sparse, and see that what the module needs of the kernel is
-#                exported
-#   build        that for all of them
-#   style        checkpatch --strict, kernel-doc -Wall, shellcheck
-#   docs         build the documentation without a warning, all kernel-doc in it
-#   all          all of these (the default)
+#   KERNEL  for that one of scripts/kernels.sh (6.12-arm64, newest-x86_64-prepare ...):
+#           compile with W=1, run sparse, and see that what the module needs of the
+#           kernel is exported
+#   build   that for 6.1, 6.12 and the newest, on x86_64 and arm64
+#   style   checkpatch --strict, kernel-doc -Wall, shellcheck
+#   docs    build the documentation without a warning, all kernel-doc in it
+#   all     all of these but a KERNEL by itself (the default)
 #
 # Any diagnostic in a file of ours is a failure and is shown; those in the
 # kernel's own headers are not ours.  Logs stay in build/log/.  The last line is
 # "N passed, N failed".
 
 . "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/kernels.sh"
 help_wanted "$@"
 
 scripts=$AXAS_TREE/scripts
@@ -23,7 +24,8 @@ logs=$AXAS_TREE/build/log
 mkdir -p "$logs"
 [ $# -gt 0 ] || set -- all
 kernels=() do_style='' do_docs=''
-every_kernel=({6.1,6.12,newest}-{x86_64,arm64})
+# 6.12-arm64 is that of make check, and has a Module.symvers.
+every_kernel=({6.1,newest}-{x86_64,arm64}-prepare 6.12-x86_64-prepare 6.12-arm64)
 for what; do
 	case "$what" in
 	all) kernels=("${every_kernel[@]}") do_style=1 do_docs=1 ;;
@@ -119,19 +121,15 @@ everything=(CONFIG_AXAS_KUNIT_TEST=m CONFIG_AXAS_PROBE=y CONFIG_AXAS_HW_TEST=m
 	CONFIG_AXAS_SAMPLE_SOFTMMU=m CONFIG_AXAS_SAMPLE_PLUGINS=m
 	CONFIG_AXAS_SAMPLE_VCPU=m)
 
-# That of make check is there, and has a Module.symvers.
-flavour_of() { [ "$1" = 6.12-arm64 ] && echo debug || echo prepare; }
-
-lint_kernel() { # lint_kernel SERIES-ARCH
-	local name=$1 series=${1%%-*} arch=${1#*-} flavour kernel src out log rc=0 found note=''
-	flavour=$(flavour_of "$name")
-	kernel=$("$scripts/build-kernel.sh" "$series" "$arch" "$flavour")
-	src=$("$scripts/fetch-kernel.sh" "$series")
+lint_kernel() { # lint_kernel KERNEL
+	local name=${1%-prepare} src out log rc=0 found note=''
+	kernel_get "$1"
+	src=$("$scripts/fetch-kernel.sh" "${1%%-*}")
 	out=$AXAS_TREE/build/lint-$name log=$logs/lint-$name
 	# Only what is compiled again can warn again.
 	rm -rf "$out"
 	run_logged "$log.w1.log" "compiling for $name with W=1" \
-		"$scripts/build-module.sh" "$kernel" "$out" W=1 "${everything[@]}" || rc=$?
+		"$scripts/build-module.sh" "$k_hdrs" "$out" W=1 "${everything[@]}" || rc=$?
 	found=$(ours_in "$log.w1.log" "$out")
 	if [ "$rc" -ne 0 ] && [ -z "$found" ]; then
 		found="the build failed; see $log.w1.log"
@@ -146,7 +144,7 @@ lint_kernel() { # lint_kernel SERIES-ARCH
 	rc=0
 	# sparse fails where a header is newer than it; that is no error of ours.
 	run_logged "$log.sparse.log" "sparse for $name" \
-		"$scripts/build-module.sh" "$kernel" "$out" C=2 "${everything[@]}" \
+		"$scripts/build-module.sh" "$k_hdrs" "$out" C=2 "${everything[@]}" \
 		CHECK="sh -c 'sparse \"\$\$@\" || :' sparse" \
 		CF="-Wbitwise -Wcontext -D__typeof_unqual__=__typeof__" || rc=$?
 	found=$(ours_in "$log.sparse.log" "$out")
@@ -156,8 +154,8 @@ lint_kernel() { # lint_kernel SERIES-ARCH
 	fi
 	verdict "sparse $name" "$found" "$note"
 
-	if [ "$flavour" = prepare ]; then
-		found=$(undefined_in "$out" "$src" "$arch")
+	if [ ! -s "$k_hdrs/Module.symvers" ]; then
+		found=$(undefined_in "$out" "$src" "$k_arch")
 		verdict "symbols $name" "$found" "against EXPORT_SYMBOL in the source"
 	else
 		verdict "symbols $name" "$(grep -E 'modpost: .*undefined' "$log.w1.log" || true)" \
@@ -165,11 +163,10 @@ lint_kernel() { # lint_kernel SERIES-ARCH
 	fi
 }
 
-# lint_pages SERIES: on arm64 with larger pages it doesn't compile, and says
-# why; the option is changed behind the kernel's own configuration
+# lint_pages KERNEL: on arm64 with larger pages it doesn't compile, and says
+# why; the option is changed behind the kernel's own configuration. After kernel_get.
 lint_pages() {
-	local kernel out log shift name
-	kernel=$("$scripts/build-kernel.sh" "$1" arm64 "$(flavour_of "$1-arm64")")
+	local out log shift name
 	out=$AXAS_TREE/build/lint-pages
 	for shift in 14 16; do
 		log=$logs/lint-pages-$1-$shift.log
@@ -178,8 +175,8 @@ lint_pages() {
 		for name in CONFIG_PAGE_SHIFT CONFIG_ARM64_PAGE_SHIFT; do
 			printf '#undef %s\n#define %s %s\n' $name $name "$shift"
 		done >"$out/pages.h"
-		"$scripts/build-module.sh" "$kernel" "$out" KCFLAGS="-include $out/pages.h" >"$log" 2>&1 || true
-		verdict "$1-arm64 with $((1 << shift - 10))K pages is refused" \
+		"$scripts/build-module.sh" "$k_hdrs" "$out" KCFLAGS="-include $out/pages.h" >"$log" 2>&1 || true
+		verdict "$1 with $((1 << shift - 10))K pages is refused" \
 			"$(grep -q 'error.*axas: frames are 4 KiB' "$log" || echo "nothing says so; see $log")"
 	done
 }
@@ -187,7 +184,7 @@ lint_pages() {
 for kernel in ${kernels[@]+"${kernels[@]}"}; do
 	need sparse
 	lint_kernel "$kernel"
-	[ "$kernel" != 6.12-arm64 ] || lint_pages 6.12
+	[ "$kernel" != 6.12-arm64 ] || lint_pages "$kernel"
 done
 
 # our_files PATTERN...: files of the checkout
