@@ -175,11 +175,16 @@ static void flagging_invalidate(struct fake_hal_watch *watch, axas_gpa_t gpa,
 	*flagging->entry |= flagging->flags;
 }
 
-/* Pins are being looked for: what can fail is done, or nearly. */
+/*
+ * Pins are being looked for: what can fail is done, or nearly. Later on the table of
+ * that entry may have been freed.
+ */
 static void flagging_resched(struct fake_tree_watch *tree)
 {
 	struct flagging *flagging = container_of(tree, struct flagging, tree);
 
+	if (!flagging->flags)
+		return;
 	*flagging->entry |= flagging->flags;
 	flagging->flags = 0;
 }
