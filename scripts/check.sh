@@ -248,7 +248,7 @@ done
 
 # ---- runs ----
 
-passed=0 failed=0 skipped=0 left_out=() done_runs=0 to_check=0
+passed=0 failed=0 skipped=0 left_out=() done_runs=0 to_check=0 check_took=''
 for run in "${runs[@]}"; do [ "${set_of[$run]}" != check ] || to_check=$((to_check + 1)); done
 others=$((${#runs[@]} - to_check))
 declare -A pid_of=() began=()
@@ -262,7 +262,10 @@ counted() { # counted RUN P F S TEXT
 		"$colour" "$1" "$C_OFF" "$2" "$3" "$([ "$4" -eq 0 ] || echo ", $4 skipped")" "$5"
 	[ "${set_of[$1]}" = check ] || return 0
 	to_check=$((to_check - 1))
-	[ "$to_check" -gt 0 ] || [ "$others" -eq 0 ] || echo "all of check has ended after $SECONDS s"
+	[ "$to_check" -gt 0 ] || [ "$others" -eq 0 ] || {
+		check_took=$SECONDS
+		echo "all of check has ended after $check_took s"
+	}
 }
 
 begin() { # begin RUN
@@ -404,7 +407,7 @@ done
 [ ! -t 2 ] || printf '\r\e[K' >&2
 wait "$fetcher" "$builder" 2>/dev/null || true
 
-echo "took $SECONDS s, $(cpu_of "$work/"*.cpu) s of a CPU, $(cpu_of "$work/"kernel-*.cpu) of these for kernels"
+echo "took $SECONDS s, $(cpu_of "$work/"*.cpu) s of a CPU, $(cpu_of "$work/"kernel-*.cpu) of these for kernels${check_took:+; check ended after $check_took s}"
 [ "${#left_out[@]}" -eq 0 ] || echo "not run, for want of time: ${left_out[*]}"
 echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
 [ "$failed" -eq 0 ]
