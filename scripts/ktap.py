@@ -23,6 +23,8 @@ BEGIN = re.compile(r"^axas-run: begin (\S+)\s*$")
 END = re.compile(r"^axas-run: end (\S+) (\d+)(?: (\d+))?\s*$")
 STAMP = re.compile(r"^(<\d+>)?\[\s*\d+\.\d+\](\[\s*[TC]\d+\])? ?")
 SKIP = re.compile(r"#\s*skip\s*(.*)$", re.I)
+REPORT = re.compile(r"\b(BUG|WARNING|Oops|Unable to handle)\b|possible .* detected")
+SHOWN = 25
 
 
 class Program:
@@ -44,7 +46,10 @@ class Program:
     def fail(self, text, count=1):
         self.failed += count
         self.notes.append(f"FAILED  {self.name}: {text}")
-        self.notes += ["        " + d for d in self.diag[-25:]]
+        # A report of the kernel says most where it begins, a program where it ends.
+        begin = next((i for i, d in enumerate(self.diag) if REPORT.search(d)),
+                     max(0, len(self.diag) - SHOWN))
+        self.notes += ["        " + d for d in self.diag[begin:begin + SHOWN]]
         self.diag = []
 
     def close_below(self, depth):
