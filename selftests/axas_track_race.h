@@ -176,15 +176,16 @@ static inline ssize_t write_by(struct writer *w, unsigned int route, __u64 page)
 static inline unsigned int some_route(struct race *r, __u64 *rnd, unsigned int from,
 			       unsigned int to)
 {
-	unsigned int route, tries;
+	unsigned int all = r->routes & ((1u << to) - (1u << from)), route;
 
-	for (tries = 0; tries < 200; tries++) {
+	if (!all)
+		return to;
+	/* A disk takes its time, where it isn't all there is. */
+	do {
 		route = from + ax_rand(rnd) % (to - from);
-		/* A disk takes its time. */
-		if (taken(r, route) && (route != DIRECT || ax_rand(rnd) % 8 == 0))
-			return route;
-	}
-	return to;
+	} while (!taken(r, route) ||
+		 (route == DIRECT && all != 1u << DIRECT && ax_rand(rnd) % 8));
+	return route;
 }
 
 static inline int race_areas(int fd)
