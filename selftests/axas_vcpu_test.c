@@ -319,6 +319,7 @@ TEST_F(vcpu, interrupts)
 {
 	struct axas_vcpu_run run = { .flags = AXAS_VCPU_RUN_INTERRUPT, .vector = VM_VECTOR };
 	struct axas_vcpu_regs r;
+	unsigned int early = 0;
 
 	ASSERT_EQ(0, vm_put_handler(self->vm.fd, VM_IDT, VM_CODE + 0x800));
 	ASSERT_EQ(0, vm_begin(&self->vm, vm_interrupts));
@@ -333,14 +334,20 @@ TEST_F(vcpu, interrupts)
 	EXPECT_EQ(AXAS_VCPU_RUN_INTERRUPT, run.flags);
 	run.vector = 31;
 	EXPECT_EQ(-EINVAL, vm_run_with(self->vm.cpu, &run));
-	ASSERT_EQ(AXAS_VCPU_EXIT_IO, vm_run(self->vm.cpu, &run));
-	EXPECT_EQ(0, run.ready);
-
-	run.flags = AXAS_VCPU_RUN_WINDOW;
-	ASSERT_EQ(AXAS_VCPU_EXIT_WINDOW, vm_run_with(self->vm.cpu, &run));
-	EXPECT_EQ(1, run.ready);
+	/*
+	 * QEMU's VMRUN doesn't load the shadow: where the machine's own interrupt comes
+	 * right after sti the guest is let in too early.
+	 */
+	do {
+		ASSERT_EQ(0, vm_begin(&self->vm, vm_interrupts));
+		ASSERT_EQ(AXAS_VCPU_EXIT_IO, vm_run(self->vm.cpu, &run));
+		EXPECT_EQ(0, run.ready);
+		run.flags = AXAS_VCPU_RUN_WINDOW;
+		ASSERT_EQ(AXAS_VCPU_EXIT_WINDOW, vm_run_with(self->vm.cpu, &run));
+		EXPECT_EQ(1, run.ready);
+		ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
+	} while (r.rip == VM_CODE + 5 && early++ < 3);
 	/* After sti, and the instruction behind it */
-	ASSERT_EQ(0, vm_get(self->vm.cpu, &r));
 	EXPECT_EQ(VM_CODE + 6, r.rip);
 	EXPECT_EQ(AXAS_VCPU_EXIT_WINDOW, vm_run_with(self->vm.cpu, &run));
 
