@@ -217,7 +217,7 @@ static bool npt_close(struct npt_change *change, u64 *ptr, unsigned int level,
 }
 
 /* Unmap what lies in one table. Return: where to go on. */
-static u64 npt_unmap_run(struct npt_change *change, u64 gpa)
+static __always_inline u64 npt_unmap_run(struct npt_change *change, u64 gpa)
 {
 	u64 **path = change->npt->trail.path, *ptr, *closed = NULL, next;
 	unsigned int level;
@@ -225,6 +225,8 @@ static u64 npt_unmap_run(struct npt_change *change, u64 gpa)
 	ptr = npt_descend(change, gpa, &level);
 	if (level == 1)
 		next = npt_unmap_entries(change, &ptr, 1, gpa);
+	else if (level == 2)
+		next = npt_unmap_entries(change, &ptr, 2, gpa);
 	else
 		next = npt_unmap_entries(change, &ptr, level, gpa);
 	/* Who unmaps one page after the other meets the next one here. */
