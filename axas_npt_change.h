@@ -52,22 +52,20 @@ static noinline void npt_free_frames(const struct axas_npt_gather *gather)
 	}
 }
 
-static void npt_gather_flush(struct axas_npt *npt)
+/* Somebody may be making a translation of what it has looked up before. */
+static noinline void npt_gather_wait(const struct axas_npt_gather *gather)
 {
-	struct axas_npt_gather *gather = npt->gather;
-	struct page *page;
 	unsigned int i;
 
-	if (unlikely(!list_empty(&npt->holders))) {
-		/* Entries were cleared by plain stores. */
-		smp_mb();
-		for (i = 0; i < gather->nr; i++)
-			npt_wait_pages(gather->pages[i], 1);
-	}
-	if (gather->start < gather->end)
-		npt_invalidate(npt, gather->start, gather->end - gather->start);
-	gather->start = U64_MAX;
-	gather->end = 0;
+	/* Entries were cleared by plain stores. */
+	smp_mb();
+	for (i = 0; i < gather->nr; i++)
+		npt_wait_pages(gather->pages[i], 1);
+}
+
+static noinline void npt_gather_free(struct axas_npt_gather *gather)
+{
+	struct page *page;
 
 	while (!list_empty(&gather->tables)) {
 		page = list_first_entry(&gather->tables, struct page, lru);
@@ -82,6 +80,20 @@ static void npt_gather_flush(struct axas_npt *npt)
 		axas_hal_dealloc_pages(gather->pages, gather->nr);
 	gather->nr = 0;
 	gather->behind = 0;
+}
+
+static __always_inline void npt_gather_flush(struct axas_npt *npt)
+{
+	struct axas_npt_gather *gather = npt->gather;
+
+	if (unlikely(!list_empty(&npt->holders)))
+		npt_gather_wait(gather);
+	if (gather->start < gather->end)
+		npt_invalidate(npt, gather->start, gather->end - gather->start);
+	gather->start = U64_MAX;
+	gather->end = 0;
+	if (gather->nr || !list_empty(&gather->tables))
+		npt_gather_free(gather);
 }
 
 /* Note that [start, end) has been cleared. */

@@ -162,6 +162,7 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 	unsigned int shift = axas_level_shift(level);
 	u64 vacant = npt_vacant(change, gpa, level);
 	struct axas_npt *npt = change->npt;
+	u64 from = U64_MAX, behind = 0;
 	s64 leaves = 0, owned = 0;
 	u64 *ptr;
 
@@ -179,13 +180,14 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 			continue;
 		}
 		next = npt_next(gpa, stop, level);
-		if (npt_goes_whole(change, entry, level, gpa)) {
+		if (fmt_is_table(entry, level)) {
+			if (!npt_goes_whole(change, entry, level, gpa))
+				break;
 			npt_reap(change, ptr, level, gpa);
 			npt_count_leaves(npt, level - 1, -AXAS_TABLE_ENTRIES, 0);
 			continue;
 		}
-		if (level > 1 && (fmt_is_table(entry, level) ||
-				  !npt_covers(change, gpa, level)))
+		if (level > 1 && !npt_covers(change, gpa, level))
 			break;
 
 		/* Nobody else writes a leaf but the CPU, its flags. */
@@ -196,9 +198,11 @@ static __always_inline u64 npt_unmap_entries(struct npt_change *change,
 			npt_gather_pages(npt, fmt_hpa(entry, level),
 					 1U << 9 * (level - 1), gpa, next);
 		} else {
-			npt_gather_range(npt, gpa, next);
+			from = min(from, gpa);
+			behind = next;
 		}
 	}
+	npt_gather_range(npt, from, behind);
 	npt_count_leaves(npt, level, -leaves, -owned);
 	*at = ptr;
 	return gpa;
@@ -225,8 +229,6 @@ static __always_inline u64 npt_unmap_run(struct npt_change *change, u64 gpa)
 	ptr = npt_descend(change, gpa, &level);
 	if (level == 1)
 		next = npt_unmap_entries(change, &ptr, 1, gpa);
-	else if (level == 2)
-		next = npt_unmap_entries(change, &ptr, 2, gpa);
 	else
 		next = npt_unmap_entries(change, &ptr, level, gpa);
 	/* Who unmaps one page after the other meets the next one here. */
@@ -248,7 +250,7 @@ static __always_inline u64 npt_unmap_run(struct npt_change *change, u64 gpa)
 	return next;
 }
 
-static void npt_clear(struct npt_change *change)
+static __always_inline void npt_clear(struct npt_change *change)
 {
 	u64 next = change->start;
 
