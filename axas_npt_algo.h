@@ -162,26 +162,28 @@ static u64 *npt_entry_at(const struct axas_npt *npt, u64 gpa,
 }
 
 /*
- * The lowest entry from this level on that is known to lead to gpa, and its level.
- * Under the lock.
+ * The lowest entry from this level on that is known to lead to gpa, and its level: the
+ * trail knows one of each table. Under the lock.
  */
 static __always_inline u64 *npt_set_out(const struct axas_npt *npt, u64 gpa,
 					unsigned int from, unsigned int *level)
 {
 	const struct axas_npt_trail *trail = &npt->trail;
 	unsigned int l;
+	u64 *ptr;
 
 	for (l = from; l < npt->levels; l++) {
 		/* Where none is known, 0 - 1 is more than all. */
 		if (trail->level - 1 < l &&
-		    !((gpa ^ trail->gpa) >> axas_level_shift(l)))
+		    !((gpa ^ trail->gpa) >> axas_level_shift(l + 1)))
 			break;
 	}
 	*level = l;
 	if (l == npt->levels)
 		return npt_root_entry(npt, gpa);
-	VM_WARN_ON_ONCE(trail->path[l] != npt_entry_at(npt, gpa, l));
-	return trail->path[l];
+	ptr = npt_entry(PTR_ALIGN_DOWN(trail->path[l], PAGE_SIZE), gpa, l);
+	VM_WARN_ON_ONCE(ptr != npt_entry_at(npt, gpa, l));
+	return ptr;
 }
 
 /* End of what the entry for gpa covers, cut at end. */

@@ -246,7 +246,7 @@ static __always_inline u64 *npt_descend(struct npt_change *change, u64 gpa,
 {
 	struct axas_npt_trail *trail = &change->npt->trail;
 	unsigned int l;
-	u64 *ptr = npt_set_out(change->npt, gpa, 2, &l);
+	u64 *ptr = npt_set_out(change->npt, gpa, 1, &l);
 	u64 entry = READ_ONCE(*ptr);
 
 	while (l > 1) {
@@ -267,8 +267,9 @@ static __always_inline u64 *npt_descend(struct npt_change *change, u64 gpa,
 		entry = READ_ONCE(*ptr);
 		l--;
 	}
+	trail->path[l] = ptr;
 	trail->gpa = gpa;
-	trail->level = l + 1;
+	trail->level = l;
 	*level = l;
 	return ptr;
 }

@@ -160,18 +160,16 @@ static int npt_map_run(struct npt_map *map)
 {
 	struct axas_npt *npt = map->npt;
 	unsigned int level = min_t(unsigned int, map->max_level, npt->levels);
-	unsigned int above;
 	u64 *ptr;
 
 	while (!npt_map_fits(map, level))
 		level--;
-	above = min_t(unsigned int, level + 1, npt->levels);
-	ptr = npt_make_path(npt, map->gpa, above, NULL);
-	if (ptr && above > level) {
-		if (!npt_present(READ_ONCE(*ptr)) && npt_map_fills(map, above))
-			return npt_map_table(map, ptr, above);
-		ptr = npt_make_step(npt, ptr, map->gpa, above, NULL);
+	if (level < npt->levels && npt_map_fills(map, level + 1)) {
+		ptr = npt_make_path(npt, map->gpa, level + 1, NULL);
+		if (ptr && !npt_present(READ_ONCE(*ptr)))
+			return npt_map_table(map, ptr, level + 1);
 	}
+	ptr = npt_make_path(npt, map->gpa, level, NULL);
 	if (!ptr)
 		return -ENOMEM;
 	npt_map_leaves(map, ptr, level);

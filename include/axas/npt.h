@@ -212,10 +212,10 @@ struct axas_npt_freed {
  * struct axas_npt_trail - the way that the last change went down
  * @gpa: to there
  * @level: the lowest of @path that is known; 0: none is
- * @path: of each level the entry that leads there
+ * @path: of each level the entry for @gpa
  *
- * The next change, or the rest of it, goes down from where the ways part. Whoever takes
- * a table out forgets it. Under the lock.
+ * The next change, or the rest of it, goes down from the lowest table that is on its way as
+ * well. Whoever takes a table out forgets it. Under the lock.
  */
 struct axas_npt_trail {
 	u64 gpa;
