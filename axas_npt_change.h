@@ -217,14 +217,14 @@ static inline bool npt_covers(const struct npt_change *change, u64 gpa,
 }
 
 /*
- * Does what this entry points to go without a look at it? It does if unmap takes
- * all of a table of leaves that own nothing, and nobody has to be waited for.
+ * Does the table that this link points to go without a look at it? It does if unmap
+ * takes all of it, its leaves own nothing, and nobody has to be waited for.
  */
-static inline bool npt_goes_whole(const struct npt_change *change, u64 entry,
+static inline bool npt_goes_whole(const struct npt_change *change, u64 link,
 				  unsigned int level, u64 gpa)
 {
-	return !change->prot && fmt_is_table(entry, level) &&
-	       entry & FMT_SW_FULL && npt_covers(change, gpa, level) &&
+	return !change->prot && link & FMT_SW_FULL &&
+	       npt_covers(change, gpa, level) &&
 	       list_empty(&change->npt->holders);
 }
 

@@ -193,7 +193,7 @@ static bool npt_take(struct axas_npt *npt, axas_gpa_t from, axas_gpa_t to,
 		gpa = npt_take_run(&move, gpa);
 		cond_resched();
 	}
-	/* As in npt_gather_flush(): the exchanges were full barriers. */
+	/* As in npt_gather_wait(): the exchanges were full barriers. */
 	if (!list_empty(&npt->holders)) {
 		guard(mutex)(&draft->lock);
 		npt_walk(&draft->npt, to, size, npt_wait_leaf, NULL);
