@@ -52,7 +52,7 @@ outside                 | check | distro-x86_64 |  25 | outside | tables, read f
 litmus                  | check | alone         |   6 | litmus | the litmus tests, on this machine
 demo                    | check | distro        |  20 | demo | make demo, and the picture that it leaves
 lint-style              | rest  | -             | 100 | lint style | checkpatch, kernel-doc, shellcheck, licences
-lint-6.12-arm64         | rest  | 6.12-arm64    | 150 | lint 6.12-arm64 | W=1, sparse, what the module needs is exported, with KASAN and lockdep
+lint-6.12-arm64         | rest  | 6.12-arm64    | 150 | lint 6.12-arm64 | W=1, sparse, what the module needs is exported, with lockdep
 lint-newest-x86_64      | rest  | newest-x86_64-prepare | 120 | lint newest-x86_64-prepare | ... for the newest kernel
 lint-6.1-x86_64         | rest  | 6.1-x86_64-prepare    | 120 | lint 6.1-x86_64-prepare | ... for 6.1
 lint-docs               | rest  | -             |  60 | lint docs | the book, without a warning

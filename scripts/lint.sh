@@ -116,7 +116,7 @@ undefined_in() {
 	done
 }
 
-# All that can be compiled but the tests. Nothing of it is run: it takes no sanitizers.
+# All that can be compiled, beside the tests. Nothing of it is run: it takes no sanitizers.
 everything=(CONFIG_AXAS_PROBE=y CONFIG_AXAS_HW_TEST=m
 	CONFIG_AXAS_SAMPLE_SOFTMMU=m CONFIG_AXAS_SAMPLE_PLUGINS=m
 	CONFIG_AXAS_SAMPLE_VCPU=m KASAN_SANITIZE=n UBSAN_SANITIZE=n)
