@@ -344,7 +344,7 @@ TEST_F_TIMEOUT(space, true_at_once_while_another_maps, 60)
 	for (i = 0; i < NR_TOGGLED; i++)
 		ASSERT_EQ(0, ax_map_named(self->fd, GPA + i * AX_PAGE, AX_PAGE, i));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, toggle, &t));
-	while (ax_now() < end) {
+	while (!t.ret && ax_racing(end, whole && t.calls)) {
 		bool same;
 		int j, n;
 

@@ -294,23 +294,23 @@ static void *disk_reads(void *arg)
 }
 
 /* Collapse and cut, here and there. Return: how many were collapsed. */
-static unsigned int collapse_and_cut(int fd, double until, unsigned int *tries, int *err)
+static unsigned int collapse_and_cut(struct guest *g, double until, unsigned int *tries, int *err)
 {
 	unsigned int done = 0, i;
 	__u64 rnd = 1, gpa, joined;
 
 	*err = 0;
-	for (*tries = 0; ax_now() < until && !*err; ++*tries) {
+	for (*tries = 0; !*err && ax_racing(until, (done && g->writes) || g->bad); ++*tries) {
 		i = ax_rand(&rnd) % LARGE;
 		gpa = RAM + i * AX_2M;
-		*err = collapse(fd, gpa, AX_2M, &joined);
+		*err = collapse(g->fd, gpa, AX_2M, &joined);
 		done += joined == AX_2M;
 		gpa += AX_2M - AX_PAGE;
 		if (!*err)
-			*err = ax_discard(fd, gpa, AX_PAGE);
+			*err = ax_discard(g->fd, gpa, AX_PAGE);
 		/* Another frame comes in its place, or none. */
 		if (ax_rand(&rnd) & 1)
-			ax_fault(fd, gpa, AX_W);
+			ax_fault(g->fd, gpa, AX_W);
 	}
 	return done;
 }
@@ -336,7 +336,7 @@ static void run_beside(struct __test_metadata *_metadata, int fd, int disk)
 	ASSERT_NE(MAP_FAILED, (void *)g.w);
 	for (i = 0; i < ARRAY_SIZE(run); i++)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, run[i], &g));
-	done = collapse_and_cut(fd, ax_now() + ax_race(4), &tries, &err);
+	done = collapse_and_cut(&g, ax_now() + ax_race(4), &tries, &err);
 	g.stop = true;
 	for (i = 0; i < ARRAY_SIZE(run); i++)
 		pthread_join(thread[i], NULL);

@@ -390,7 +390,7 @@ TEST_F_TIMEOUT(space, read_while_it_changes, 180)
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, change, &s));
 	end = ax_now() + ax_race(SECONDS);
-	while (!s.wrong && (ax_now() < end || s.changes < AT_LEAST || s.looks < AT_LEAST)) {
+	while (!s.wrong && ax_racing(end, s.changes >= AT_LEAST && s.looks >= AT_LEAST)) {
 		look(&s, "table",
 		     "0x0000000000010000-0x0000000000013000      12K 4K rw- wb owned\n",
 		     "0x0000000080000000-0x0000000080200000       2M 4K rw- wb owned\n");
@@ -435,7 +435,7 @@ TEST_F_TIMEOUT(device, destroy_under_readers, 180)
 	AX_NEED_DEBUGFS();
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, read_on, &s));
-	while (ax_now() < end || s.changes < AT_LEAST || s.looks < AT_LEAST) {
+	while (ax_racing(end, s.changes >= AT_LEAST && s.looks >= AT_LEAST)) {
 		fd = ax_create(self->dev, s.changes++ & 1 ? AXAS_FORMAT_EPT : AXAS_FORMAT_S2, 0);
 		if (fd < 0)
 			break;

@@ -385,7 +385,8 @@ TEST_F_TIMEOUT(space, come_and_go_while_reached, 60)
 
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, race_reach, &races[i]));
-	while (ax_now() < end) {
+	while (ax_racing(end, (races[0].hits && races[1].hits) || races[0].wrong ||
+			      races[1].wrong)) {
 		unsigned int at = ax_rand(&seed) % (3 * NR_RACING);
 		unsigned int nr = at / 3, bus = at % 3;
 		__u64 first = bus ? nr * 16 : GPA + nr * 0x1000;

@@ -142,21 +142,13 @@ static inline void guest_change(struct guest *g, __u64 *rnd)
 	g->changes++;
 }
 
-/* Long enough that much came together, on a machine that has other things to do too. */
-static inline bool guest_is_through(const struct guest *g, double begin)
-{
-	double past = ax_now() - begin;
-
-	return past > 30 || (past > ax_race(3) && g->changes > 10 && g->stores > GUEST_PAGES);
-}
-
 static inline void guest_run(struct __test_metadata *_metadata, struct guest *g)
 {
 	void *(*const run[])(void *) = {
 		guest_faults, guest_writes, guest_reads, guest_reads,
 	};
 	pthread_t thread[ARRAY_SIZE(run)];
-	double begin = ax_now();
+	double end = ax_now() + ax_race(3);
 	unsigned int i;
 	__u64 rnd;
 
@@ -168,7 +160,7 @@ static inline void guest_run(struct __test_metadata *_metadata, struct guest *g)
 	}
 	for (i = 0; i < ARRAY_SIZE(run); i++)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, run[i], g));
-	while (!guest_is_through(g, begin))
+	while (ax_racing(end, (g->changes > 10 && g->stores > GUEST_PAGES) || g->bad))
 		guest_change(g, &rnd);
 	g->stop = true;
 	for (i = 0; i < ARRAY_SIZE(run); i++)

@@ -228,7 +228,7 @@ static void direct_io_while(struct __test_metadata *_metadata, int fd,
 	ASSERT_NE(MAP_FAILED, (void *)w);
 	r.at = w;
 	ASSERT_EQ(0, pthread_create(&r.thread, NULL, read_the_disk, &r));
-	for (until = ax_now() + ax_race(2); ax_now() < until; changes++)
+	for (until = ax_now() + ax_race(2); ax_racing(until, r.nr); changes++)
 		ASSERT_EQ(0, change(fd, &pinned));
 	r.stop = true;
 	pthread_join(r.thread, NULL);

@@ -286,7 +286,7 @@ TEST_F(device, protect_beside_read_faults)
 		for (k = 0; k < 2; k++)
 			ASSERT_EQ(0, pthread_create(&thread[k], NULL, read_faults, &b));
 		end = ax_now() + ax_race(4);
-		for (rounds = hits = 0; ax_now() < end && !hits; rounds++) {
+		for (rounds = hits = 0; !hits && ax_racing(end, rounds); rounds++) {
 			ASSERT_EQ(0, ax_protect(fd, G, len, AX_RW));
 			ASSERT_EQ(0, ax_protect(fd, G, len, AX_R));
 			for (k = 0; k < RACE_PAGES; k++)
@@ -417,7 +417,7 @@ TEST_F(device, no_write_after_unmap)
 		b.stop = false;
 		ASSERT_EQ(0, pthread_create(&thread, NULL, write_on, &b));
 		end = ax_now() + ax_race(3);
-		for (rounds = hits = 0; ax_now() < end && !hits; rounds++) {
+		for (rounds = hits = 0; !hits && ax_racing(end, rounds); rounds++) {
 			ASSERT_EQ(0, ax_map_linear(b.fd, G, b.len, host[i].hpa, AX_RW, 0));
 			while (w[0] != 0xeeeeeeeeeeeeeeeeULL && ax_now() < end)
 				;

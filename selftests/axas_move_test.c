@@ -312,7 +312,7 @@ TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
 	ASSERT_NE(MAP_FAILED, (void *)d.w);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, disk_reads, &d));
 	until = ax_now() + ax_race(3);
-	for (n = 0; ax_now() < until; n++) {
+	for (n = 0; ax_racing(until, n && d.done + d.refused + d.bad); n++) {
 		ASSERT_EQ(0, exchange_at_last(self->fd, VGA, HIDDEN, VGA_LEN, &busy));
 		ASSERT_EQ(0, exchange_at_last(self->fd, VGA, HIDDEN, VGA_LEN, &busy));
 	}
@@ -440,7 +440,7 @@ TEST_F_TIMEOUT(space, hide_and_show_under_running_cpus, 60)
 	for (i = 0; i < ARRAY_SIZE(run); i++)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, run[i], &g));
 	until = ax_now() + ax_race(3);
-	for (n = 0; ax_now() < until; n++) {
+	for (n = 0; ax_racing(until, (g.shown && g.device) || g.bad); n++) {
 		EXPECT_EQ(0, exchange_at_last(self->fd, VGA, HIDDEN, VGA_LEN, &busy));
 		EXPECT_EQ(0, exchange_at_last(self->fd, VGA, HIDDEN, VGA_LEN, &busy));
 	}

@@ -235,7 +235,7 @@ static void guest_run(struct __test_metadata *_metadata, struct guest *g,
 	ASSERT_NE(MAP_FAILED, (void *)g->w);
 	for (i = 0; i < ARRAY_SIZE(run); i++)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, run[i], g));
-	for (changes = 0; ax_now() < until || changes <= 10; changes++)
+	for (changes = 0; ax_racing(until, changes > 10 && g->calls > 100); changes++)
 		change(_metadata, g, &rnd);
 	g->stop = true;
 	for (i = 0; i < ARRAY_SIZE(run); i++)

@@ -322,6 +322,19 @@ static void *use_all_the_time(void *arg)
 	return NULL;
 }
 
+/* Has each seen the page there and gone, or one of them what shouldn't be? */
+static bool have_seen_both(const struct user *users, unsigned int n)
+{
+	bool all = true, wrong = false;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		all = all && users[i].there && users[i].gone;
+		wrong = wrong || users[i].wrong;
+	}
+	return all || wrong;
+}
+
 /* A page that comes and goes, and one that is writable and isn't. */
 TEST_F_TIMEOUT(mmu, no_stale_use, 90)
 {
@@ -339,7 +352,7 @@ TEST_F_TIMEOUT(mmu, no_stale_use, 90)
 	ASSERT_EQ(0, ax_map_alloc(self->fd, GPA + 0x1000, 0x1000, AX_R, 0, 0));
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, use_all_the_time, &users[i]));
-	while (ax_now() < end) {
+	while (ax_racing(end, have_seen_both(users, 3))) {
 		ASSERT_EQ(0, ax_map(self->fd, GPA, 0x1000));
 		ASSERT_EQ(0, ax_put64(self->fd, GPA, phase + 1));
 		ASSERT_EQ(0, ax_protect(self->fd, GPA + 0x1000, 0x1000, AX_RW));

@@ -353,6 +353,7 @@ TEST_F_TIMEOUT(space, races_leave_a_consistent_space, 60)
 	volatile bool stop = false;
 	pthread_t thread[5];
 	unsigned int i, nr = 0;
+	double end;
 
 	ASSERT_EQ(0, ax_map(self->fd, GPA, RACE_PAGES * AX_PAGE));
 	window = ax_window(self->fd, GPA, RACE_PAGES * AX_PAGE, RW);
@@ -366,7 +367,10 @@ TEST_F_TIMEOUT(space, races_leave_a_consistent_space, 60)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL,
 					    i < 3 ? race_access : race_change, &w[i]));
 	}
-	ax_sleep_ms(1000 * ax_race(2));
+	end = ax_now() + ax_race(2);
+	for (i = 0; i < 5; i++)
+		while (ax_racing(end, w[i].ops))
+			ax_sleep_ms(10);
 	stop = true;
 	for (i = 0; i < 5; i++) {
 		pthread_join(thread[i], NULL);
@@ -423,8 +427,6 @@ TEST_F_TIMEOUT(space, killed_while_populating, 90)
 	ASSERT_EQ(0, ax_clear(self->fd));
 	before = ax_memfree();
 	for (round = 0; round < 4; round++) {
-		double killed;
-
 		pid = fork();
 		ASSERT_LE(0, pid);
 		if (!pid) {
@@ -435,10 +437,7 @@ TEST_F_TIMEOUT(space, killed_while_populating, 90)
 		}
 		ax_sleep_ms(30 + ax_rand(&rnd) % 300);
 		kill(pid, SIGKILL);
-		killed = ax_now();
 		EXPECT_EQ(256 + SIGKILL, ax_wait(pid));
-		/* The call gave up long before its end. */
-		EXPECT_GT(5.0, ax_now() - killed);
 		/* All of it or nothing. */
 		ASSERT_EQ(0, ax_stats(self->fd, &st));
 		EXPECT_GE(1, st.areas);

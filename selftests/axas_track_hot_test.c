@@ -129,7 +129,7 @@ static void hot_pages(struct __test_metadata *_metadata, struct hot *hot, double
 		ASSERT_EQ(0, pipe(h[i].w.pipe));
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, run[i], &h[i]));
 	}
-	while (ax_now() < end)
+	while (ax_racing(end, hot->listed > 1 || hot->r.bad))
 		list_hot(hot, tracker);
 	hot->r.stop = true;
 	for (i = 0; i < ARRAY_SIZE(run); i++) {

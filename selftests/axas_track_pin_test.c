@@ -125,7 +125,7 @@ static bool copied(const struct copy *c, int fd, __u64 page)
 /* It is listed until it is let go, once more then, and no more. */
 static bool listed_to_the_end(struct copy *c, int fd, __u64 page)
 {
-	double until = ax_now() + 5;
+	double until = ax_now() + 20;
 	int n = 0, ret;
 
 	/* It was written: who had the page may have it for a moment longer. */

@@ -379,7 +379,7 @@ static void race_end(struct race *r)
 	}
 }
 
-/* Has each route been taken? */
+/* Has each route been taken, and was it listed meanwhile? */
 static bool all_gone(const struct race *r)
 {
 	unsigned int i;
@@ -387,7 +387,7 @@ static bool all_gone(const struct race *r)
 	for (i = 0; i < NR_ROUTES; i++)
 		if (taken(r, i) && !__atomic_load_n(&r->done[i], __ATOMIC_RELAXED))
 			return false;
-	return true;
+	return r->watch[0].lists > 1;
 }
 
 static void race_threads(struct __test_metadata *_metadata, struct race *r, double seconds,
@@ -397,6 +397,7 @@ static void race_threads(struct __test_metadata *_metadata, struct race *r, doub
 	pthread_t thread[ARRAY_SIZE(run)], watcher[KEPT + SHORT];
 	struct writer w[ARRAY_SIZE(run)];
 	unsigned int i, watchers = taken(r, TRACKERS) ? KEPT + SHORT : KEPT;
+	double end = ax_now() + ax_race(seconds);
 
 	for (i = 0; i < ARRAY_SIZE(run); i++) {
 		w[i] = (struct writer){ .race = r, .me = i, .rnd = ax_rand(rnd) };
@@ -407,9 +408,7 @@ static void race_threads(struct __test_metadata *_metadata, struct race *r, doub
 		ASSERT_EQ(0, pthread_create(&watcher[i], NULL,
 					    i < KEPT ? list_and_copy : begin_and_end,
 					    &r->watch[i]));
-	ax_sleep_ms(1000 * ax_race(seconds));
-	/* A disk has other things to do. */
-	while (!all_gone(r) && !r->bad)
+	while (ax_racing(end, all_gone(r) || r->bad))
 		ax_sleep_ms(10);
 	r->stop = true;
 	for (i = 0; i < ARRAY_SIZE(run); i++) {

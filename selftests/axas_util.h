@@ -226,6 +226,16 @@ static inline double ax_race(double seconds)
 	return seconds * (percent ? strtoul(percent, NULL, 0) : 100) / 100;
 }
 
+/*
+ * A race goes on until its time is over, and then for as long as it hasn't seen what it is for:
+ * on a machine that has other things to do that comes late.  If it never comes, the harness's
+ * timeout is the end.
+ */
+static inline bool ax_racing(double end, bool seen)
+{
+	return !seen || ax_now() < end;
+}
+
 /* All of it: the kernel may move less at a time, a page if it has no more. */
 static inline ssize_t ax_splice(int from, loff_t *at, int to, size_t n)
 {

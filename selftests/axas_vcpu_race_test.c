@@ -109,7 +109,7 @@ TEST_F(vcpu, no_store_after_unmap)
 			       { .vm = self->vm, .flags = AXAS_VCPU_RUN_RESOLVE } };
 	__u64 before[2 * PAGES], after[2 * PAGES];
 	unsigned int rounds = 0, late = 0;
-	double begin = ax_now();
+	double end = ax_now() + ax_race(5);
 	pthread_t thread[2];
 	bool unmap;
 	int src, i;
@@ -123,7 +123,7 @@ TEST_F(vcpu, no_store_after_unmap)
 		ASSERT_EQ(0, runner_begin(&r[i], i));
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, runner_runs, &r[i]));
 	}
-	while (ax_now() - begin < ax_race(5) || rounds < 10) {
+	while (ax_racing(end, rounds >= 10)) {
 		unmap = rounds % 2;
 		read_all(src, before);
 		ASSERT_EQ(0, ax_map_alias(self->vm.fd, VM_DATA, size, src, 0, AX_RW));
@@ -177,7 +177,6 @@ TEST_F(vcpu, kick)
 TEST_F(vcpu, killed_while_it_runs)
 {
 	struct axas_vcpu_run run;
-	double begin;
 	pid_t pid;
 
 	ASSERT_EQ(0, vm_begin(&self->vm, vm_forever));
@@ -188,10 +187,8 @@ TEST_F(vcpu, killed_while_it_runs)
 		_exit(0);
 	}
 	ax_sleep_ms(200);
-	begin = ax_now();
 	kill(pid, SIGKILL);
 	EXPECT_EQ(256 + SIGKILL, ax_wait(pid));
-	EXPECT_GT(2, ax_now() - begin);
 	/* What it has left is as good as it was. */
 	ASSERT_EQ(0, vm_begin(&self->vm, vm_halts));
 	EXPECT_EQ(AXAS_VCPU_EXIT_HLT, vm_run(self->vm.cpu, &run));
@@ -225,7 +222,7 @@ static bool stores_more(int fd)
 	__u64 was = ax_get64(fd, VM_DATA);
 	double begin = ax_now();
 
-	while (ax_now() - begin < 5) {
+	while (ax_now() - begin < 20) {
 		if (ax_get64(fd, VM_DATA) != was)
 			return true;
 		ax_sleep_ms(10);
