@@ -285,11 +285,11 @@ static void run_caller(struct caller *c, __u32 format, __u32 bits)
 	*ret++ = st.areas || st.resident || count_tables(&st) != count_tables(&empty);
 
 	*ret++ = ax_map(fd, GPA, AX_1G);
-	/* This makes the process's own page table for the window. */
 	window = ax_window(fd, GPA, 64 * AX_2M, PROT_READ | PROT_WRITE);
 	if (window == MAP_FAILED)
 		exit(4);
-	*ret++ = ax_store(window, 1);
+	/* The process's own page table for page 4: that of a neighbour, wherever it ends. */
+	*ret++ = ax_store(window + 3 * AX_PAGE, 1) ?: ax_store(window + 5 * AX_PAGE, 1);
 	*ret++ = fault_all(fd, GPA + 16 * AX_PAGE, &c->resolved);
 	*ret++ = ax_fault(fd, GPA + 2 * LIMIT, AX_W);
 	*ret++ = ax_pwrite(fd, &val, 8, GPA + 4 * AX_PAGE);
@@ -298,7 +298,7 @@ static void run_caller(struct caller *c, __u32 format, __u32 bits)
 	/* What is there gives way when the new is there, and not before. */
 	*ret++ = ax_map_alloc(fd, GPA, AX_1G, AX_R, AXAS_MAP_POPULATE | AXAS_MAP_REPLACE, 0);
 	ax_stats(fd, &st);
-	*ret++ = st.resident != (c->resolved + 1) * AX_PAGE || st.areas != 1;
+	*ret++ = st.resident != (c->resolved + 2) * AX_PAGE || st.areas != 1;
 	c->tables = count_tables(&st);
 	caller_step(c, 2);
 
