@@ -295,9 +295,10 @@ end() { # end RUN
 	[ -e "$logs/$1.out" ] || echo "its output has gone" >"$logs/$1.out"
 	read -r p _ f _ s _ < <(tail -n 1 "$logs/$1.out" | tr -d ,) || true
 	grep -E -A 20 'FAILED|NOT CAUGHT' "$logs/$1.out" | grep -v '^--$\|passed, ' | sed 's/^ */  /' || true
+	grep -E 'FAILED|NOT CAUGHT' "$logs/$1.out" | sed "s/^ */$1: /" >>"$work/failures" || true
 	grep -E '^ *skipped' "$logs/$1.out" | sed 's/^ */  /' || true
 	if ! [[ "$p $f" =~ ^[0-9]+\ [0-9]+$ ]]; then
-		echo "  FAILED  $1 did not get to its end:"
+		echo "  FAILED  $1 did not get to its end:" | tee -a "$work/failures"
 		tail -n 5 "$logs/$1.err" 2>&1 | sed 's/^/    /' || true
 		echo "    the rest: $logs/$1.err, $logs/$1.out"
 		p=0 f=1 s=0
@@ -314,7 +315,7 @@ ready() {
 	local k=${kernel_of[$1]}
 	[ -e "$work/$k.kernel" ] || return 1
 	grep -q failed "$work/$k.kernel" || return 0
-	echo "  FAILED  $1: no kernel $k; see $logs/kernel-$k.out"
+	echo "  FAILED  $1: no kernel $k; see $logs/kernel-$k.out" | tee -a "$work/failures"
 	counted "$1" 0 1 0 "not begun"
 	gone[$1]=1
 	return 1
@@ -351,7 +352,7 @@ progress() {
 		printf '\r%s%s%s\e[K' "$C_DIM" "$text" "$C_OFF" >&2
 	elif [ "$SECONDS" -ge "$next_progress" ]; then
 		say "$text"
-		next_progress=$((SECONDS + 30))
+		next_progress=$((SECONDS + 60))
 	fi
 }
 
@@ -409,5 +410,6 @@ wait "$fetcher" "$builder" 2>/dev/null || true
 
 echo "took $SECONDS s, $(cpu_of "$work/"*.cpu) s of a CPU, $(cpu_of "$work/"kernel-*.cpu) of these for kernels${check_took:+; check ended after $check_took s}"
 [ "${#left_out[@]}" -eq 0 ] || echo "not run, for want of time: ${left_out[*]}"
+[ ! -s "$work/failures" ] || { echo "what failed:" && sed 's/^ */  /' "$work/failures"; }
 echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
 [ "$failed" -eq 0 ]
