@@ -291,6 +291,9 @@ void collapse_waits_for_who_copies(struct kunit *test)
 	down_read(&space->hold->shards[0].lock);
 	task = kthread_run(collapser_run, &collapser, "axas-collapser");
 	if (!IS_ERR(task)) {
+		while (axas_lookup_at(&space->npt, HERE, &leaf) != -EAGAIN &&
+		       !READ_ONCE(collapser.done))
+			schedule_timeout_uninterruptible(1);
 		msleep(100);
 		KUNIT_EXPECT_FALSE(test, READ_ONCE(collapser.done));
 		KUNIT_EXPECT_EQ(test, axas_lookup_at(&space->npt, HERE, &leaf),

@@ -104,6 +104,7 @@ struct lister {
 	struct axas_holder holder;
 	struct axas_space *space;
 	struct task_struct *task;
+	struct completion began;
 	struct axas_next next;
 	struct axas_next_entry runs[4];
 	int ret;
@@ -113,6 +114,7 @@ static int lister_main(void *arg)
 {
 	struct lister *lister = arg;
 
+	complete(&lister->began);
 	lister->ret = axas_space_next(lister->space, &lister->next,
 				      lister->runs);
 	return 0;
@@ -130,6 +132,7 @@ static void lister_invalidate(struct axas_holder *holder, axas_gpa_t gpa,
 	if (IS_ERR(lister->task))
 		return;
 	get_task_struct(lister->task);
+	wait_for_completion(&lister->began);
 	msleep(200);
 }
 
@@ -144,6 +147,7 @@ void next_sees_a_leaf_that_is_broken(struct kunit *test)
 	lister = kunit_kzalloc(test, sizeof(*lister), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, lister);
 	INIT_LIST_HEAD(&lister->holder.node);
+	init_completion(&lister->began);
 	lister->holder.invalidate = lister_invalidate;
 	lister->space = space;
 	lister->next = (struct axas_next){
