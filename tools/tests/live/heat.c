@@ -149,8 +149,11 @@ void test_ctl_heat_by_flags(void)
 /* Or its tracker would keep the space alive for ever. */
 void test_ctl_heat_ends_with_its_process(void)
 {
-	EXPECT(runs("axas-run --ram 1M -- sh -c 'echo $AXAS_SPACE >/tmp/number; sleep 3' & "
-		    "sleep 1; axasctl heat $(cat /tmp/number) >/tmp/heat 2>/tmp/err && wait $!"));
+	EXPECT(runs("rm -f /tmp/number /tmp/heat; "
+		    "axas-run --ram 1M -- sh -c 'echo $AXAS_SPACE >/tmp/number; "
+		    "while [ ! -s /tmp/heat ]; do sleep 0.1; done' & "
+		    "while [ ! -s /tmp/number ]; do sleep 0.1; done; "
+		    "axasctl heat $(cat /tmp/number) >/tmp/heat 2>/tmp/err && wait $!"));
 	EXPECT(runs("grep -q 'has ended$' /tmp/err"));
 	EXPECT(runs("grep -q '^written: ' /tmp/heat"));
 	EXPECT(runs("axasctl heat $(cat /tmp/number) 2>&1 | grep -q 'no space'"));

@@ -84,7 +84,7 @@ void test_run_sees_the_end(void)
 void test_run_forwards_signals(void)
 {
 	EXPECT(runs("axas-run --ram 4K -- sh -c 'trap \"exit 5\" USR1; kill -USR1 $PPID;"
-		    "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.3; done'; test $? = 5"));
+		    "for i in 0.1 0.2 0.4 0.8 1.6 3.2 6.4; do sleep $i; done'; test $? = 5"));
 	EXPECT(runs("axas-run --ram 4K -- sh -c 'kill -TERM $PPID; sleep 9'; test $? = 143"));
 }
 
@@ -93,6 +93,6 @@ void test_run_takes_its_command_along(void)
 {
 	EXPECT(runs("axas-run --ram 4K -- sh -c 'echo $$ >/tmp/pid; kill -KILL $PPID;"
 		    "sleep 9'; test $? = 137"));
-	EXPECT(runs("for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; "
-		    "kill -0 $(cat /tmp/pid) 2>/dev/null || exit 0; done; exit 1"));
+	EXPECT(runs("for i in 0.1 0.2 0.4 0.8 1.6 3.2 6.4; do "
+		    "kill -0 $(cat /tmp/pid) 2>/dev/null || exit 0; sleep $i; done; exit 1"));
 }
