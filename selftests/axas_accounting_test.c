@@ -124,7 +124,7 @@ static __s64 sec_page_tables_until(__s64 want)
 
 #define SPARSE	600
 
-TEST_F_TIMEOUT(space, tables_are_secondary_page_tables, 120)
+TEST_F(space, tables_are_secondary_page_tables)
 {
 	static struct axas_fault_entry miss[SPARSE];
 	struct axas_stats st;
@@ -642,7 +642,7 @@ TEST_F_TIMEOUT(space, limit_of_a_cgroup, 240)
 }
 
 /* What is given back is no longer charged, while the area and the space live. */
-TEST_F_TIMEOUT(space, discard_and_replace_return_the_charge, 120)
+TEST_F(space, discard_and_replace_return_the_charge)
 {
 	const char *why = make_cgroup();
 	struct caller *c;

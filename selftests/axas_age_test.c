@@ -292,7 +292,7 @@ static void *use_pages(void *arg)
 }
 
 /* What all of them have used since the last list but one is in one of both. */
-TEST_F_TIMEOUT(aged, lists_under_users, 60)
+TEST_F(aged, lists_under_users)
 {
 	struct user users[NR_USERS];
 	pthread_t threads[NR_USERS];

@@ -438,7 +438,7 @@ static int change(int source, unsigned int page, unsigned int how)
 	}
 }
 
-TEST_F_TIMEOUT(space, no_page_outlives_its_change, 120)
+TEST_F(space, no_page_outlives_its_change)
 {
 	struct board *board = mmap(NULL, sizeof(*board), RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int source = lent(self->dev, self->fd);

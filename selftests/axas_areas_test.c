@@ -333,7 +333,7 @@ static void *toggle(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, true_at_once_while_another_maps, 60)
+TEST_F(space, true_at_once_while_another_maps)
 {
 	static const unsigned int portions[] = { NR_TOGGLED + 1, 1, 5, 40 };
 	struct toggler t = { .fd = self->fd };
@@ -387,7 +387,7 @@ static void *list_into(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, slow_caller_holds_nobody_up, 60)
+TEST_F(space, slow_caller_holds_nobody_up)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct lister l = { .fd = self->fd };

@@ -351,14 +351,14 @@ static void run_beside(struct __test_metadata *_metadata, int fd, int disk)
 	EXPECT_EQ(0, collapse_at_last(fd, RAM, AX_2M));
 }
 
-TEST_F_TIMEOUT(space, no_write_is_lost, 60)
+TEST_F(space, no_write_is_lost)
 {
 	if (!ax_have_free_2m())
 		SKIP(return, "no free block of 2 MiB");
 	run_beside(_metadata, self->fd, -1);
 }
 
-TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
+TEST_F(space, direct_io_in_flight)
 {
 	const char *why;
 	int file, fd = ax_open_loop(&file, &why);

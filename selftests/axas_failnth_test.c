@@ -459,7 +459,7 @@ OP(open_splits_2m, 42);
 OP(map_alias, 43);
 OP(fault_alias, 44);
 
-TEST_F_TIMEOUT(failnth, each_allocation_in_turn, 60)
+TEST_F(failnth, each_allocation_in_turn)
 {
 	const struct op *op = &ops[variant->op];
 	struct ax_snapshot before, after, good;
@@ -687,7 +687,7 @@ static bool track_without(struct __test_metadata *_metadata, int fd,
 	return injected;
 }
 
-TEST_F_TIMEOUT(space, trackers_lose_nothing, 120)
+TEST_F(space, trackers_lose_nothing)
 {
 	const struct track_op *op;
 	unsigned int nth;
@@ -775,7 +775,7 @@ TEST_F(space, no_memory_at_all)
 	close(fd);
 }
 
-TEST_F_TIMEOUT(space, create_fails_cleanly, 60)
+TEST_F(space, create_fails_cleanly)
 {
 	unsigned int nth;
 	bool injected;

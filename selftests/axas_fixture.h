@@ -12,6 +12,10 @@
 #include <kselftest_harness.h>
 #include "axas_util.h"
 
+/* In seconds, to end what hangs: a busy machine takes several times as long as an idle one. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	120
+
 FIXTURE(space) {
 	int dev;
 	int fd;

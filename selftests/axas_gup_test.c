@@ -284,7 +284,7 @@ static void stuck_end(struct stuck *s)
 }
 
 /* A move says so and changes nothing; a replace leaves the page to the disk. */
-TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
+TEST_F(space, direct_io_in_flight)
 {
 	const __u64 device = GPA + AX_2M, probe[] = { GPA, GPA + 0x1000, GPA + 0x3000, device };
 	struct ax_snapshot before, after;

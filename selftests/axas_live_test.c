@@ -198,7 +198,7 @@ static bool log_has(const char *what)
 	EXPECT_GE(_want + (__s64)ABOUT, _is);		\
 } while (0)
 
-TEST_F_TIMEOUT(device, oom_victim_is_who_has_the_guest_memory, 120)
+TEST_F(device, oom_victim_is_who_has_the_guest_memory)
 {
 	struct monitor m = { .dev = self->dev, .bytes = 64 * MIB };
 	size_t small = 24 * MIB;
@@ -257,7 +257,7 @@ TEST_F_TIMEOUT(device, oom_spares_the_innocent, 240)
 	finish(&innocent);
 }
 
-TEST_F_TIMEOUT(device, oom_count_follows_the_space, 120)
+TEST_F(device, oom_count_follows_the_space)
 {
 	struct monitor m = { .dev = self->dev, .bytes = 64 * MIB };
 	__s64 before;
@@ -305,7 +305,7 @@ static int take_fd(pid_t pid, int above)
 	return fd;
 }
 
-TEST_F_TIMEOUT(device, oom_count_when_the_maker_is_gone, 120)
+TEST_F(device, oom_count_when_the_maker_is_gone)
 {
 	struct monitor m = { .dev = self->dev, .bytes = 64 * MIB };
 	__s64 before = shmem_of(getpid());
@@ -338,7 +338,7 @@ TEST_F_TIMEOUT(device, oom_count_when_the_maker_is_gone, 120)
 }
 
 /* One process opens the device, another one has the guest. */
-TEST_F_TIMEOUT(device, oom_victim_is_not_who_made_the_space, 120)
+TEST_F(device, oom_victim_is_not_who_made_the_space)
 {
 	struct monitor m = { .dev = self->dev, .bytes = 64 * MIB };
 	struct one maker, monitor;
@@ -646,7 +646,7 @@ static int set_online(__u64 hpa)
 	return ax_write_file(block_state(hpa), "online");
 }
 
-TEST_F_TIMEOUT(device, memory_under_a_linear_area_stays_offline, 90)
+TEST_F(device, memory_under_a_linear_area_stays_offline)
 {
 	__u64 hpa = hotadd_hpa();
 	int fd;

@@ -291,7 +291,7 @@ static void *disk_reads(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
+TEST_F(space, direct_io_in_flight)
 {
 	static struct disk d;
 	unsigned int busy = 0, n;
@@ -418,7 +418,7 @@ static void *guest_counts(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, hide_and_show_under_running_cpus, 60)
+TEST_F(space, hide_and_show_under_running_cpus)
 {
 	static void *(*const run[])(void *) = {
 		guest_faults, guest_faults, guest_counts, guest_counts,

@@ -105,7 +105,7 @@ static int guest_discard(struct guest *g, __u64 gpa, __u64 len, __u64 *rnd)
 	return ax_discard(g->fd, gpa, len);
 }
 
-TEST_F_TIMEOUT(space, discard_under_running_cpus, 60)
+TEST_F(space, discard_under_running_cpus)
 {
 	static struct guest g;
 
@@ -117,7 +117,7 @@ TEST_F_TIMEOUT(space, discard_under_running_cpus, 60)
 	guest_run(_metadata, &g);
 }
 
-TEST_F_TIMEOUT(space, discard_of_large_leaves_under_running_cpus, 60)
+TEST_F(space, discard_of_large_leaves_under_running_cpus)
 {
 	static struct guest g;
 
@@ -275,7 +275,7 @@ static void alarm_each(long us)
 	setitimer(ITIMER_REAL, &it, NULL);
 }
 
-TEST_F_TIMEOUT(space, populate_goes_on_after_a_signal, 120)
+TEST_F(space, populate_goes_on_after_a_signal)
 {
 	__u64 at = 0, done = 0;
 	unsigned int calls = 0;
@@ -324,7 +324,7 @@ static void *bring_much(void *arg)
 }
 
 /* Everywhere areas come, change and go meanwhile, in the range itself too. */
-TEST_F_TIMEOUT(space, populate_keeps_nobody_waiting, 120)
+TEST_F(space, populate_keeps_nobody_waiting)
 {
 	const __u64 far = GPA + 4 * MUCH;
 	struct bringer b = { .fd = self->fd };
@@ -385,7 +385,7 @@ static void *bring_in_and_out(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, populate_by_many_threads, 60)
+TEST_F(space, populate_by_many_threads)
 {
 	struct bringer b[4];
 	unsigned int i;
@@ -428,7 +428,7 @@ static __u64 not_zero(int fd, unsigned char *buf, __u64 at, const __u64 *words, 
 	return bad;
 }
 
-TEST_F_TIMEOUT(space, read_of_what_nobody_has_touched, 60)
+TEST_F(space, read_of_what_nobody_has_touched)
 {
 	/* In the first page, beside a border of 2 MiB, alone, and in the last one. */
 	const __u64 words[] = { GPA + 8, GPA + 3 * AX_2M - 8, GPA + SPARSE / 2, GPA + SPARSE - 8 };
@@ -548,7 +548,7 @@ static unsigned int read_beside(struct writer *w, unsigned char *buf, unsigned i
 }
 
 /* What pwrite() has written the next pread() finds. */
-TEST_F_TIMEOUT(space, read_loses_no_write_beside_it, 60)
+TEST_F(space, read_loses_no_write_beside_it)
 {
 	unsigned char *buf = malloc(WRITER_PAGES * AX_PAGE);
 	unsigned int round, i, j, reads = 0, lost = 0;

@@ -421,21 +421,21 @@ static int change_kinds(struct guest *g, __u64 gpa, __u64 len, __u64 *rnd)
 
 static struct guest guest;
 
-TEST_F_TIMEOUT(space, replace_of_pages_under_running_cpus, 60)
+TEST_F(space, replace_of_pages_under_running_cpus)
 {
 	guest = (struct guest){ .fd = self->fd, .change = change_page_by_page };
 	ASSERT_EQ(0, ax_map(self->fd, GPA, GUEST_SIZE));
 	guest_run(_metadata, &guest);
 }
 
-TEST_F_TIMEOUT(space, replace_of_ranges_under_running_cpus, 60)
+TEST_F(space, replace_of_ranges_under_running_cpus)
 {
 	guest = (struct guest){ .fd = self->fd, .change = change_frames };
 	ASSERT_EQ(0, ax_map(self->fd, GPA, GUEST_SIZE));
 	guest_run(_metadata, &guest);
 }
 
-TEST_F_TIMEOUT(space, replace_by_linear_memory_under_running_cpus, 60)
+TEST_F(space, replace_by_linear_memory_under_running_cpus)
 {
 	__u64 len;
 
@@ -676,7 +676,7 @@ static void steps_run(struct __test_metadata *_metadata, int fd, __u64 gpa, __u6
 	munmap(s.w, len);
 }
 
-TEST_F_TIMEOUT(space, replace_of_a_page_is_one_step, 60)
+TEST_F(space, replace_of_a_page_is_one_step)
 {
 	__u64 hpa = 0, len;
 
@@ -685,7 +685,7 @@ TEST_F_TIMEOUT(space, replace_of_a_page_is_one_step, 60)
 }
 
 /* Over three tables, of which one lies in it as a whole. */
-TEST_F_TIMEOUT(space, replace_of_a_range_is_one_step, 60)
+TEST_F(space, replace_of_a_range_is_one_step)
 {
 	__u64 hpa = 0, len;
 

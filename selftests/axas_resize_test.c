@@ -256,7 +256,7 @@ static void guest_resizes(struct __test_metadata *_metadata, struct guest *g, __
 	EXPECT_EQ(0, ax_resize(g->fd, GPA, end * AX_PAGE));
 }
 
-TEST_F_TIMEOUT(space, resize_under_running_cpus, 60)
+TEST_F(space, resize_under_running_cpus)
 {
 	static struct guest g;
 
@@ -280,7 +280,7 @@ static void guest_grows(struct __test_metadata *_metadata, struct guest *g, __u6
 	EXPECT_EQ(0, ax_discard(g->fd, GPA + LOW * AX_PAGE, (end - LOW) * AX_PAGE));
 }
 
-TEST_F_TIMEOUT(space, growing_under_running_cpus, 60)
+TEST_F(space, growing_under_running_cpus)
 {
 	static struct guest g;
 
@@ -362,7 +362,7 @@ TEST_F(space, join_of_a_large_leaf)
 /* A log of writes: all is read-only, and each page that is written to is opened. */
 #define LOG_PAGES	(16ULL << 20 >> 12)
 
-TEST_F_TIMEOUT(space, join_of_a_log_of_writes, 120)
+TEST_F(space, join_of_a_log_of_writes)
 {
 	const __u64 end = GPA + LOG_PAGES * AX_PAGE;
 	struct axas_area_entry e[2];
@@ -412,12 +412,12 @@ static void run_joins(struct __test_metadata *_metadata, int fd, __u64 max_leaf)
 	ASSERT_EQ(1, areas_of(fd, e, 2));
 }
 
-TEST_F_TIMEOUT(space, join_under_running_cpus, 60)
+TEST_F(space, join_under_running_cpus)
 {
 	run_joins(_metadata, self->fd, 0);
 }
 
-TEST_F_TIMEOUT(space, join_of_large_leaves_under_running_cpus, 60)
+TEST_F(space, join_of_large_leaves_under_running_cpus)
 {
 	run_joins(_metadata, self->fd, AX_2M);
 }

@@ -250,7 +250,7 @@ TEST_F(mmu, refusals)
 #define SLACK	(40 << 20)
 
 /* A translation holds no page: twice as much as the slack, and more, comes back. */
-TEST_F_TIMEOUT(mmu, pages_come_back, 120)
+TEST_F(mmu, pages_come_back)
 {
 	const __u64 len = 64ULL << 20;
 	__s64 before = ax_memfree(), after = 0;
@@ -336,7 +336,7 @@ static bool have_seen_both(const struct user *users, unsigned int n)
 }
 
 /* A page that comes and goes, and one that is writable and isn't. */
-TEST_F_TIMEOUT(mmu, no_stale_use, 90)
+TEST_F(mmu, no_stale_use)
 {
 	__u64 phase = COMING, word;
 	struct user users[3] = {

@@ -83,7 +83,7 @@ TEST_F(space, map_at_both_ends)
 	EXPECT_TRUE(ax_tables_are(self->fd, NULL, 0));
 }
 
-/* Work in proportion to the range would take minutes, and the harness gives it seconds. */
+/* Work in proportion to the range would take longer than the harness allows. */
 TEST_F(space, lazy_costs_nothing)
 {
 	const __u64 want = 64ULL << 40;

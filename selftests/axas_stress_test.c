@@ -172,7 +172,7 @@ static const char *step(int fd, struct model *m, __u64 *rnd)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, random_calls_agree_with_a_model, 60)
+TEST_F(space, random_calls_agree_with_a_model)
 {
 	static struct model m;
 	__u64 rnd = ax_seed("random_calls_agree_with_a_model");
@@ -230,7 +230,7 @@ static void *fault_shared(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, parallel_faults_take_one_frame, 60)
+TEST_F(space, parallel_faults_take_one_frame)
 {
 	static struct worker w[NR_THREADS];
 	pthread_barrier_t barrier;
@@ -343,7 +343,7 @@ static void *race_change(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(space, races_leave_a_consistent_space, 60)
+TEST_F(space, races_leave_a_consistent_space)
 {
 	static struct axas_translate_entry e[RACE_PAGES];
 	static struct ax_leaf leaf[RACE_PAGES];
@@ -412,7 +412,7 @@ TEST_F_TIMEOUT(space, races_leave_a_consistent_space, 60)
 #define SLACK	(64 << 20)
 
 /* A process killed inside of a long call: all frames come back. */
-TEST_F_TIMEOUT(space, killed_while_populating, 90)
+TEST_F(space, killed_while_populating)
 {
 	const __u64 len = 128ULL << 20;
 	__u64 rnd = ax_seed("killed_while_populating");
@@ -456,7 +456,7 @@ TEST_F_TIMEOUT(space, killed_while_populating, 90)
 }
 
 /* One that dies with a space of its own. */
-TEST_F_TIMEOUT(device, killed_with_its_space, 60)
+TEST_F(device, killed_with_its_space)
 {
 	const __u64 len = 160ULL << 20;
 	__s64 before = ax_memfree(), after = 0;
@@ -494,7 +494,7 @@ TEST_F_TIMEOUT(device, killed_with_its_space, 60)
 	EXPECT_LT(before - SLACK, after);
 }
 
-TEST_F_TIMEOUT(device, thousands_of_spaces, 120)
+TEST_F(device, thousands_of_spaces)
 {
 	static int fds[1000];
 	struct rlimit lim = { 2000, 2000 };

@@ -147,7 +147,7 @@ static void hot_pages(struct __test_metadata *_metadata, struct hot *hot, double
 }
 
 /* A list that finds nothing of a page says that it is what it was. */
-TEST_F_TIMEOUT(space, pages_that_are_written_all_the_time, 120)
+TEST_F(space, pages_that_are_written_all_the_time)
 {
 	__u64 rnd = ax_seed("pages_that_are_written_all_the_time");
 	static struct hot hot;
@@ -172,7 +172,7 @@ TEST_F_TIMEOUT(space, pages_that_are_written_all_the_time, 120)
 }
 
 /* The same with memory that the space doesn't own, which takes longer to get at. */
-TEST_F_TIMEOUT(space, linear_pages_that_are_written_all_the_time, 60)
+TEST_F(space, linear_pages_that_are_written_all_the_time)
 {
 	__u64 rnd = ax_seed("linear_pages_that_are_written_all_the_time");
 	const char *hpa = getenv("AXAS_RESERVED_HPA");

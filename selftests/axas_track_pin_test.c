@@ -373,7 +373,7 @@ static void *read_the_disk(void *arg)
 }
 
 /* A disk does one thing after the other: the read waits behind the write. */
-TEST_F_TIMEOUT(space, direct_io_in_flight, 60)
+TEST_F(space, direct_io_in_flight)
 {
 	char *w = some_memory(self->fd, 0, AX_RW, 0);
 	struct pin p = {};

@@ -483,7 +483,7 @@ static unsigned int routes_named(const char *list)
 }
 
 /* What only changes is seen by what is written beside it. */
-TEST_F_TIMEOUT(space, each_route_alone, 120)
+TEST_F(space, each_route_alone)
 {
 	__u64 rnd = ax_seed("each_route_alone");
 	unsigned int i, routes;
@@ -500,7 +500,7 @@ TEST_F_TIMEOUT(space, each_route_alone, 120)
 	}
 }
 
-TEST_F_TIMEOUT(space, all_routes_at_once, 120)
+TEST_F(space, all_routes_at_once)
 {
 	__u64 rnd = ax_seed("all_routes_at_once");
 	const char *names = getenv("AXAS_ROUTES");
