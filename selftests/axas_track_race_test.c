@@ -482,8 +482,11 @@ static unsigned int routes_named(const char *list)
 	return routes;
 }
 
-/* What only changes is seen by what is written beside it. */
-TEST_F(space, each_route_alone)
+/*
+ * What only changes is seen by what is written beside it. One race after the other, which
+ * takes minutes on a debug kernel.
+ */
+TEST_F_TIMEOUT(space, each_route_alone, 600)
 {
 	__u64 rnd = ax_seed("each_route_alone");
 	unsigned int i, routes;
