@@ -22,7 +22,7 @@
 # one more test. The last line is "N passed, N failed, N skipped".
 #
 # AXAS_FUZZ_TIME is how long the fuzzer runs, in seconds (60), and AXAS_FUZZ_ARGS
-# more options of it. AXAS_TIMEOUT is the limit of a guest (1800 s).
+# more options of it. AXAS_TIMEOUT is the limit of a guest (2400 s).
 
 . "$(dirname "$0")/common.sh"
 . "$(dirname "$0")/kernels.sh"
@@ -75,7 +75,7 @@ build_for "$kname" || die "the module does not build for $kname"
 
 args=(--quiet --log "$log" --init "$work/run.sh")
 append='printk.devkmsg=on kasan_multi_shot'
-limit=${AXAS_TIMEOUT:-1800} mem=2G
+limit=${AXAS_TIMEOUT:-2400} mem=2G
 # What is kept from the kernel for linear areas.
 reserved_hpa=0x30000000 reserved_size=0x4000000
 files() { # files DIR FILE...: from build/
