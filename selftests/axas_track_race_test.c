@@ -379,7 +379,7 @@ static void race_end(struct race *r)
 	}
 }
 
-/* Has each route been taken, and was it listed meanwhile? */
+/* Has each route been taken, and was all listed meanwhile? */
 static bool all_gone(const struct race *r)
 {
 	unsigned int i;
@@ -387,7 +387,7 @@ static bool all_gone(const struct race *r)
 	for (i = 0; i < NR_ROUTES; i++)
 		if (taken(r, i) && !__atomic_load_n(&r->done[i], __ATOMIC_RELAXED))
 			return false;
-	return r->watch[0].lists > 1;
+	return r->watch[0].lists;
 }
 
 static void race_threads(struct __test_metadata *_metadata, struct race *r, double seconds,
