@@ -177,6 +177,7 @@ TEST_F(vcpu, kick)
 TEST_F(vcpu, killed_while_it_runs)
 {
 	struct axas_vcpu_run run;
+	double begin;
 	pid_t pid;
 
 	ASSERT_EQ(0, vm_begin(&self->vm, vm_forever));
@@ -187,8 +188,10 @@ TEST_F(vcpu, killed_while_it_runs)
 		_exit(0);
 	}
 	ax_sleep_ms(200);
+	begin = ax_now();
 	kill(pid, SIGKILL);
 	EXPECT_EQ(256 + SIGKILL, ax_wait(pid));
+	EXPECT_GT(2, ax_now() - begin);
 	/* What it has left is as good as it was. */
 	ASSERT_EQ(0, vm_begin(&self->vm, vm_halts));
 	EXPECT_EQ(AXAS_VCPU_EXIT_HLT, vm_run(self->vm.cpu, &run));
