@@ -40,12 +40,6 @@ out=$(cd "$out" && pwd)
 
 module_sources | mirror "$out"
 
-# A kernel's source may have axas in it, for a test of that: not taken out meanwhile.
-if [ -r "$kernel/source/Makefile" ]; then
-	exec {source}<"$kernel/source/Makefile"
-	flock -s "$source"
-fi
-
 # Prepared kernels know no symbols: the linker cannot ask for them there.
 [ -s "$kernel/Module.symvers" ] || set -- KBUILD_MODPOST_WARN=1 "$@"
 exec make -C "$kernel" M="$out" ARCH="$arch" CROSS_COMPILE="$cross" -j"$(nproc)" \

@@ -160,14 +160,7 @@ for what; do
 done
 lock_cache build
 remove() {
-	local fd
-	for what in "${!source_of[@]}"; do
-		# Modules that are being compiled have found its header: build-module.sh.
-		exec {fd}<"${source_of[$what]}/Makefile"
-		flock "$fd"
-		"$scripts/into-kernel.sh" --remove "${source_of[$what]}"
-		exec {fd}<&-
-	done
+	for what in "${!source_of[@]}"; do "$scripts/into-kernel.sh" --remove "${source_of[$what]}"; done
 }
 trap remove EXIT
 for what; do
